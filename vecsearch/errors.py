@@ -1,0 +1,71 @@
+"""The errors vecsearch raises on purpose; a caller who catches the first catches them all.
+
+VecsearchError
+├── UsageError            an option or argument that cannot be meant: an unknown layer, k < 1
+├── SourceError           a folder of pictures that is missing, unreadable or empty
+├── ImageError            a file that cannot be decoded as a picture
+├── WeightsError          pretrained weights that cannot be had or cannot be believed
+├── EncoderMismatchError  an index that was built with another encoder
+├── NotFoundError         an image (by id or path) that is not in the index
+└── IndexFolderError      a folder that is not an index, or an index that cannot be used
+    ├── IndexDamagedError     a file of the index is not what was written
+    ├── IndexFormatError      the index was written by a newer vecsearch
+    └── IndexLockedError      another process is writing
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class VecsearchError(Exception):
+    """Base of all errors of this package.
+
+    ``str(error)`` is one line: what is wrong, where, and (``hint``) what to do about it.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", path: Path | str | None = None) -> None:
+        """Join *message* and *hint*; *path* is kept as a field for callers."""
+        super().__init__(f"{message}; {hint}" if hint else message)
+        self.hint = hint
+        self.path = path
+
+
+class UsageError(VecsearchError):
+    """An option or argument that cannot be meant."""
+
+
+class SourceError(VecsearchError):
+    """A folder of pictures that is missing, unreadable or empty."""
+
+
+class ImageError(VecsearchError):
+    """A file that cannot be decoded as a picture."""
+
+
+class WeightsError(VecsearchError):
+    """Pretrained weights that cannot be had or cannot be believed."""
+
+
+class EncoderMismatchError(VecsearchError):
+    """An index that was built with another encoder."""
+
+
+class NotFoundError(VecsearchError):
+    """An image, by id or path, that is not in the index."""
+
+
+class IndexFolderError(VecsearchError):
+    """A folder that is not an index, or an index that cannot be used."""
+
+
+class IndexDamagedError(IndexFolderError):
+    """A file of the index is not what was written."""
+
+
+class IndexFormatError(IndexFolderError):
+    """The index was written by a newer vecsearch."""
+
+
+class IndexLockedError(IndexFolderError):
+    """Another process is writing to the index."""

@@ -1,0 +1,104 @@
+"""Bytes of a picture file -> RGB, the same way for indexing, querying and drawing."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from vecsearch.errors import ImageError
+from vecsearch.types import Pixels
+
+FORMATS = (
+    "AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI", "SGI",
+    "TGA", "TIFF", "WEBP",
+)  # fmt: skip
+"""Pillow's decoders that may see a file: those of raster pictures that people keep."""
+
+PREPROCESSING_VERSION = 1
+"""Goes into the fingerprint: raise it whenever `preprocess` or `decode` gives other pixels."""
+
+OVERSAMPLING = 2
+"""A JPEG is decoded at the smallest scale (1/8 to 1) that leaves this many times the target."""
+
+
+def decode(data: bytes, *, target: int | None = None) -> tuple[Image.Image, tuple[int, int]]:
+    """Decode *data* into an upright RGB picture; return it with its true (width, height).
+
+    The first frame of an animation; EXIF orientation applied; alpha laid over white; 16-bit and
+    float pixels scaled, not clipped. With *target* (pixels), a large JPEG is decoded at a reduced
+    scale that still leaves ``OVERSAMPLING * target`` pixels on the shorter side.
+
+    Raises ImageError with a one-line reason.
+    """
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        width, height = image.size
+        if target is not None:
+            image.draft(None, (OVERSAMPLING * target, OVERSAMPLING * target))
+        image.load()
+        oriented = ImageOps.exif_transpose(image)
+        if image.getexif().get(0x0112, 1) >= 5:  # orientations 5 to 8 turn by 90 degrees
+            width, height = height, width
+        return _to_rgb(oriented), (width, height)
+    except Image.UnidentifiedImageError:
+        what = "the file is empty" if not data else "not a picture in a format known here"
+        raise ImageError(what) from None
+    # A decoder fed with garbage raises nearly anything (struct.error, SyntaxError, KeyError ...);
+    # whatever it is, it is this one file that cannot be used.
+    except Exception as error:  # noqa: BLE001
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"cannot be decoded: {reason}") from None
+
+
+def preprocess(image: Image.Image, size: int) -> Pixels:
+    """Squash an RGB picture to (size, size, 3) uint8; scaling and mean are the network's part."""
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a whole file; raises ImageError if it is gone, a folder, or not readable."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"cannot be read: {os.strerror(error.errno or 0)}", path=path) from None
+
+
+def read_thumbnail(path: Path, side: int) -> Image.Image:
+    """Read a picture, scaled down to fit into *side* x *side* pixels with its shape kept.
+
+    Raises ImageError.
+    """
+    image, _ = decode(read_bytes(path), target=side)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return image
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray(_scale_to_8_bits(np.asarray(image))).convert("RGB")
+    if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _scale_to_8_bits(values: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Pixels:
+    """Map 16-bit, 32-bit or float grey values to 0..255.
+
+    Values that fit a usual range (0..1 for floats, 0..65535 for integers) keep that range, so
+    that two exposures stay different; anything else is stretched from its minimum to maximum.
+    """
+    grey = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(grey.min()), float(grey.max())
+    usual = 1.0 if values.dtype.kind == "f" else 65535.0
+    if low >= 0.0 and high <= usual:
+        low, high = 0.0, usual
+    scaled = (grey - low) * (255.0 / max(high - low, 1e-12))
+    return np.rint(scaled).astype(np.uint8)
