@@ -1,0 +1,73 @@
+"""Find similar images in your own collection, by transfer learning.
+
+Names are imported when they are first used, so that ``import vecsearch`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from vecsearch.building.run import BuildReport, build
+    from vecsearch.embed.encoder import EncoderConfig
+    from vecsearch.errors import (
+        EncoderMismatchError,
+        ImageError,
+        IndexDamagedError,
+        IndexFolderError,
+        IndexFormatError,
+        IndexLockedError,
+        NotFoundError,
+        SourceError,
+        UsageError,
+        VecsearchError,
+        WeightsError,
+    )
+    from vecsearch.search.index import Index, IndexInfo, open_index
+    from vecsearch.types import Hit, Image, Result, Skipped
+
+__all__ = [
+    "BuildReport",
+    "EncoderConfig",
+    "EncoderMismatchError",
+    "Hit",
+    "Image",
+    "ImageError",
+    "Index",
+    "IndexDamagedError",
+    "IndexFolderError",
+    "IndexFormatError",
+    "IndexInfo",
+    "IndexLockedError",
+    "NotFoundError",
+    "Result",
+    "Skipped",
+    "SourceError",
+    "UsageError",
+    "VecsearchError",
+    "WeightsError",
+    "build",
+    "open_index",
+]
+
+_HOMES: Final = {
+    "BuildReport": "building.run",
+    "EncoderConfig": "embed.encoder",
+    "Hit": "types",
+    "Image": "types",
+    "Index": "search.index",
+    "IndexInfo": "search.index",
+    "Result": "types",
+    "Skipped": "types",
+    "build": "building.run",
+    "open_index": "search.index",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from the module that defines it."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _HOMES.get(name, "errors")
+    return getattr(import_module(f"{__name__}.{home}"), name)

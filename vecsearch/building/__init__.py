@@ -1,0 +1,1 @@
+"""Writing an index: what to do (plan), doing it (run)."""

@@ -7,15 +7,15 @@ import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from vecsearch.errors import ImageError
 from vecsearch.types import Pixels
 
 FORMATS = (
-    "AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI", "SGI",
-    "TGA", "TIFF", "WEBP",
-)  # fmt: skip
+    *("JPEG", "PNG", "WEBP", "GIF", "BMP", "PPM", "TIFF"),  # Pillow tries them in this order
+    *("AVIF", "ICO", "JPEG2000", "PCX", "QOI", "SGI", "TGA"),
+)
 """Pillow's decoders that may see a file: those of raster pictures that people keep."""
 
 PREPROCESSING_VERSION = 1
@@ -35,7 +35,7 @@ def decode(data: bytes, *, target: int | None = None) -> tuple[Image.Image, tupl
     Raises ImageError with a one-line reason.
     """
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image = _open(data)
         width, height = image.size
         if target is not None:
             image.draft(None, (OVERSAMPLING * target, OVERSAMPLING * target))
@@ -44,7 +44,7 @@ def decode(data: bytes, *, target: int | None = None) -> tuple[Image.Image, tupl
         if image.getexif().get(0x0112, 1) >= 5:  # orientations 5 to 8 turn by 90 degrees
             width, height = height, width
         return _to_rgb(oriented), (width, height)
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         what = "the file is empty" if not data else "not a picture in a format known here"
         raise ImageError(what) from None
     # A decoder fed with garbage raises nearly anything (struct.error, SyntaxError, KeyError ...);
@@ -75,6 +75,15 @@ def read_thumbnail(path: Path, side: int) -> Image.Image:
     image, _ = decode(read_bytes(path), target=side)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     return image
+
+
+def _open(data: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except KeyError:  # this Pillow was built without one of them
+        Image.init()
+        built = [name for name in FORMATS if name in Image.OPEN]
+        return Image.open(io.BytesIO(data), formats=built)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -1,0 +1,1 @@
+"""Reading an index: a query -> its vector -> hits."""

@@ -1,0 +1,1 @@
+"""Results to look at: text, contact sheets, and the map of a collection."""

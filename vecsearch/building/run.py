@@ -1,0 +1,204 @@
+"""The command ``build``: scan, plan, read, embed, commit at intervals, renew the FAISS base."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+from vecsearch.building.batch import batched
+from vecsearch.building.plan import Plan, Source, make_plan
+from vecsearch.building.sample import with_trained_projection
+from vecsearch.building.stage import Counts, Stage
+from vecsearch.embed.encoder import Encoder, EncoderConfig, check_same, make_encoder, open_encoder
+from vecsearch.embed.layers import IMAGE_SIZE
+from vecsearch.embed.spec import EncoderSpec
+from vecsearch.errors import EncoderMismatchError, SourceError
+from vecsearch.images.read import ReadImage, read_images
+from vecsearch.images.scan import Scan, scan
+from vecsearch.index.base import FLAT, make_base, write_base
+from vecsearch.store.locate import has_index, index_of
+from vecsearch.store.snapshot import Snapshot
+from vecsearch.store.writer import NewIndex, Writer, check_free, open_writer
+from vecsearch.types import Progress
+
+REBASE_SHARE: Final = 0.1
+"""The FAISS base is made anew when more than this share of its rows came after it or died."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildReport:
+    """What a build did, in numbers of images, and what the index holds now.
+
+    ``variance_kept`` is the share of the variance that a PCA trained by this build keeps.
+    """
+
+    index: Path
+    counts: Counts
+    total: int
+    seconds: float
+    encoder: EncoderSpec
+    variance_kept: float | None
+
+
+def build(
+    *sources: str | Path,
+    index: str | Path | None = None,
+    encoder: EncoderConfig | None = None,
+    fresh: bool = False,
+    progress: Progress | None = None,
+) -> BuildReport:
+    """Create an index of the pictures in *sources*, or bring it up to date.
+
+    Without *sources*: those of the index, or ``db``. Without *index*: ``indexes/`` and the name of
+    the first source. What is committed stays if the build is interrupted, and the next one goes on
+    from there. ``fresh`` starts over; the old index answers until the new one is complete.
+
+    Raises SourceError, WeightsError, UsageError, EncoderMismatchError, IndexFolderError.
+    """
+    start = time.monotonic()
+    config = encoder or EncoderConfig()
+    roots = [Path(source).absolute() for source in sources]
+    folder = Path(index) if index is not None else index_of(roots[0] if roots else Path("db"))
+    kept = None
+    if has_index(folder) and not fresh:
+        with open_writer(folder) as writer, closing(Snapshot(folder)) as snapshot:
+            spec = _checked_spec(snapshot, config)
+            scans = _scan(roots or snapshot.sources())
+            opened = cache(lambda: _carried_encoder(snapshot, spec, config))
+            counts = _bring_up_to_date(writer, snapshot, scans, opened, progress)
+            total = _renew_base(writer, progress)
+    else:
+        check_free(folder, fresh=fresh)
+        scans = _scan(roots or [Path("db")])
+        made, kept = _new_encoder(config, scans, progress)
+        spec = made.spec
+        new = NewIndex(spec.to_json(), spec.dim, *made.serialize())
+        with open_writer(folder, new, fresh=fresh) as writer:
+            counts = _bring_up_to_date(writer, None, scans, lambda: made, progress)
+            writer.publish()
+            total = _renew_base(writer, progress)
+    return BuildReport(
+        index=folder,
+        counts=counts,
+        total=total,
+        seconds=time.monotonic() - start,
+        encoder=spec,
+        variance_kept=kept,
+    )
+
+
+def _scan(roots: Sequence[Path]) -> list[Scan]:
+    scans = [scan(root) for root in roots]
+    for one in scans:
+        if not one.files:
+            raise SourceError(
+                f"no images in {one.root}",
+                hint="nothing was changed; give a folder with .jpg, .png or other picture files",
+                path=one.root,
+            )
+    return scans
+
+
+def _checked_spec(snapshot: Snapshot, config: EncoderConfig) -> EncoderSpec:
+    spec = EncoderSpec.from_json(snapshot.encoder_json)
+    differing = check_same(config, spec)
+    if differing:
+        raise EncoderMismatchError(
+            f"{snapshot.folder} was built with another encoder than {', '.join(differing)}",
+            hint="leave the option out to update it, build with --fresh to start over, "
+            "or choose another index with -i",
+            path=snapshot.folder,
+        )
+    return spec
+
+
+def _new_encoder(
+    config: EncoderConfig, scans: Sequence[Scan], progress: Progress | None
+) -> tuple[Encoder, float | None]:
+    encoder = make_encoder(config, progress)
+    if config.dim is None:
+        return encoder, None
+    files = [file for one in scans for file in one.files]
+    return with_trained_projection(encoder, files, config.dim, progress)
+
+
+def _carried_encoder(snapshot: Snapshot, spec: EncoderSpec, config: EncoderConfig) -> Encoder:
+    xml, constants = snapshot.encoder_files()
+    return open_encoder(spec, xml.read_bytes(), constants.read_bytes(), engine=config.engine)
+
+
+def _bring_up_to_date(
+    writer: Writer,
+    snapshot: Snapshot | None,
+    scans: Sequence[Scan],
+    encoder: Callable[[], Encoder],
+    progress: Progress | None,
+) -> Counts:
+    images = snapshot.images() if snapshot else ()
+    plan = make_plan(images, snapshot.skipped() if snapshot else (), scans)
+    stage = Stage(writer, snapshot, plan)
+    try:
+        _read_and_embed(plan, stage, encoder, progress)
+    except KeyboardInterrupt:
+        stage.commit()
+        raise
+    stage.finish([one.root for one in scans])
+    if not writer.generation().row_count:
+        raise SourceError(
+            f"none of the {stage.counts.skipped} pictures can be used; "
+            f"the first: {stage.first_reason}"
+        )
+    return stage.counts
+
+
+def _read_and_embed(
+    plan: Plan, stage: Stage, encoder: Callable[[], Encoder], progress: Progress | None
+) -> None:
+    total = len(plan.to_read)
+    done = 0
+
+    def report(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress and total:
+            progress("embedding", done, total)
+
+    def to_embed() -> Iterator[tuple[Source, ReadImage]]:
+        files = ((source, source[1].as_path()) for source in plan.to_read)
+        for outcome in read_images(files, IMAGE_SIZE, known=stage.knows):
+            if outcome.image is not None and outcome.image.pixels is not None:
+                yield outcome.tag, outcome.image
+                continue
+            if outcome.image is None:
+                stage.skip(outcome.tag, outcome.reason)
+            else:
+                stage.reuse(outcome.tag, outcome.image)
+            report(1)
+
+    report(0)
+    batches = batched(to_embed())
+    for first in batches:  # the encoder is not even opened when all content is known
+        for batch, vectors in encoder().stream(chain([first], batches)):
+            stage.embed(batch, vectors)
+            stage.commit_if_due()
+            report(len(batch))
+
+
+def _renew_base(writer: Writer, progress: Progress | None) -> int:
+    """Make the FAISS base anew if too much has changed since; return the number of images."""
+    with closing(Snapshot(writer.folder)) as snapshot:
+        generation = snapshot.generation
+        late = generation.row_count - generation.ann_rows
+        dead = int((snapshot.dead_rows < generation.ann_rows).sum())
+        if generation.ann is None or late + dead > REBASE_SHARE * generation.ann_rows:
+            if progress:
+                progress("indexing", 0, generation.row_count)
+            base = make_base((block for _, block in snapshot.blocks()), snapshot.dim)
+            writer.commit_ann(lambda write: write_base(base, write), FLAT)
+        return snapshot.image_count()

@@ -1,0 +1,132 @@
+"""What a build has done and not yet committed, and when to commit it."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from vecsearch.building.plan import Plan, Source
+from vecsearch.images.read import ReadImage
+from vecsearch.store.snapshot import Snapshot, gather
+from vecsearch.store.writer import Change, FileFacts, Writer
+from vecsearch.types import Image, Skipped, Vectors
+
+COMMIT_IMAGES: Final = 2000
+COMMIT_SECONDS: Final = 60.0
+
+
+@dataclass(slots=True)
+class Counts:
+    """Numbers of images by what happened to them."""
+
+    added: int = 0
+    changed: int = 0
+    moved: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+
+
+class Stage:
+    """Collects what happened to each file of a plan, and commits it in one `Change` after another.
+
+    *snapshot* is what the index held before, None for a new index.
+    """
+
+    def __init__(self, writer: Writer, snapshot: Snapshot | None, plan: Plan) -> None:
+        """Begin with what the plan knows without reading a file."""
+        self.counts = Counts(unchanged=plan.unchanged, skipped=plan.skipped)
+        self.first_reason = ""
+        self._writer = writer
+        self._snapshot = snapshot
+        self._change = Change(forgotten=list(plan.forgotten))
+        self._parts: list[Vectors] = []
+        self._committed_at = time.monotonic()
+        self._gone: defaultdict[bytes, list[Image]] = defaultdict(list)
+        for image in plan.gone:
+            self._gone[image.content_hash].append(image)
+        sizes = {file.size_bytes for _, file in plan.to_read}
+        self._known = snapshot.images_with_sizes(sizes) if snapshot and sizes else {}
+
+    def knows(self, content_hash: bytes) -> bool:
+        """Tell whether the index has a vector for this content; asked from reading threads."""
+        return content_hash in self._known
+
+    def skip(self, source: Source, reason: str) -> None:
+        """Note that a file cannot be used. An image that it was before stays as it was."""
+        _, file = source
+        self.counts.skipped += 1
+        self.first_reason = self.first_reason or f"{file.as_path()} {reason}"
+        self._change.skipped.append(Skipped(file.as_path(), file.size_bytes, file.mtime_ns, reason))
+
+    def reuse(self, source: Source, image: ReadImage) -> None:
+        """Take a file whose content the index knows: only touched, moved, or a copy."""
+        before, _ = source
+        known = self._known[image.content_hash]
+        facts = replace(_facts(image), width=known.width, height=known.height)
+        if before is not None and before.content_hash == image.content_hash:
+            self._change.refiled.append((before.id, facts))
+            self._change.forgotten.append(facts.path)
+            self.counts.unchanged += 1
+        elif before is None and self._gone[image.content_hash]:
+            moved = self._gone[image.content_hash].pop()
+            self._change.refiled.append((moved.id, facts))
+            self._change.forgotten.append(facts.path)
+            self.counts.moved += 1
+        else:
+            assert self._snapshot is not None
+            vector = gather(self._snapshot.blocks(), np.array([known.row]), self._snapshot.dim)
+            self._add(before, facts, vector)
+
+    def embed(self, batch: list[tuple[Source, ReadImage]], vectors: Vectors) -> None:
+        """Take the (n, d) *vectors* of a batch."""
+        for number, ((before, _), image) in enumerate(batch):
+            self._add(before, _facts(image), vectors[number : number + 1])
+
+    def commit_if_due(self) -> None:
+        """Commit when enough images or seconds have gathered."""
+        waited = time.monotonic() - self._committed_at
+        if len(self._change.embedded) >= COMMIT_IMAGES or waited >= COMMIT_SECONDS:
+            self.commit()
+
+    def commit(self) -> None:
+        """Commit what has gathered."""
+        if self._parts:
+            # Files come as they are ready; by path, ids and rows are the same in every build.
+            embedded = self._change.embedded
+            order = sorted(range(len(embedded)), key=lambda i: embedded[i][1].path)
+            self._change.embedded = [embedded[i] for i in order]
+            self._change.vectors = np.concatenate(self._parts)[order]
+        if self._change:
+            self._writer.commit(self._change)
+        self._change, self._parts = Change(), []
+        self._committed_at = time.monotonic()
+
+    def finish(self, sources: list[Path]) -> None:
+        """Commit the rest, with the removal of what is gone and has not moved."""
+        gone = [image.id for images in self._gone.values() for image in images]
+        self._change.removed.extend(gone)
+        self.counts.removed += len(gone)
+        known = set(self._snapshot.sources()) if self._snapshot else set()
+        self._change.sources = [source for source in sources if source not in known]
+        self.commit()
+
+    def _add(self, before: Image | None, facts: FileFacts, vector: Vectors) -> None:
+        self._change.embedded.append((before.id if before else None, facts))
+        self._parts.append(vector)
+        self._change.forgotten.append(facts.path)
+        if before is None:
+            self.counts.added += 1
+        else:
+            self.counts.changed += 1
+
+
+def _facts(image: ReadImage) -> FileFacts:
+    return FileFacts(
+        image.path, image.size_bytes, image.mtime_ns, image.content_hash, image.width, image.height
+    )

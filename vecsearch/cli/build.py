@@ -1,0 +1,122 @@
+"""The command ``build``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vecsearch.building.run import BuildReport
+from vecsearch.building.run import build as build_index
+from vecsearch.cli.options import PATH, json_option
+from vecsearch.cli.progress import progress
+from vecsearch.embed.encoder import EncoderConfig
+from vecsearch.embed.engine import ENGINES, PRECISIONS
+from vecsearch.embed.layers import POOLINGS
+from vecsearch.view.text import shown, to_json
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  vecsearch build                                     # db -> indexes/db
+  vecsearch build photos more-photos -i indexes/all
+  vecsearch build -i indexes/all                      # bring it up to date
+  vecsearch build photos --weights random:0           # trial without pretrained weights
+  vecsearch build photos --layer block4_pool --pool flatten --dim 256
+"""
+)
+@click.argument("sources", nargs=-1, type=PATH, metavar="[SOURCE]...")
+@click.option(
+    "-i",
+    "--index",
+    type=PATH,
+    envvar="VECSEARCH_INDEX",
+    help="The index folder.  [default: indexes/NAME OF THE SOURCE]",
+)
+@click.option(
+    "--layer",
+    metavar="NAME[+NAME]...",
+    help="Where the network is cut: block1_conv1 ... block5_pool, fc1, fc2. Layers joined by + "
+    "are concatenated.  [default: block5_pool]",
+)
+@click.option(
+    "--pool",
+    type=click.Choice(POOLINGS),
+    help="How an activation becomes a vector.  [default: gem]",
+)
+@click.option("--dim", type=int, help="Reduce vectors to this length by PCA.")
+@click.option(
+    "--weights",
+    metavar="imagenet|FILE|URL|random:SEED",
+    help="The network's parameters: torchvision's (downloaded once), a .pth or .safetensors file, "
+    "or untrained ones for a trial.  [default: imagenet]",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    help="Arithmetic of the network; auto is bf16 where the processor has it.  [default: auto]",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default="auto",
+    show_default=True,
+    help="What runs the network; auto is torch on a GPU, else OpenVINO.",
+)
+@click.option("--fresh", is_flag=True, help="Start over instead of bringing up to date.")
+@json_option
+def build(
+    sources: tuple[Path, ...],
+    index: Path | None,
+    layer: str | None,
+    pool: str | None,
+    dim: int | None,
+    weights: str | None,
+    precision: str | None,
+    engine: str,
+    fresh: bool,
+    as_json: bool,
+) -> None:
+    """Create an index of the pictures below SOURCE, or bring it up to date.
+
+    New and changed pictures are embedded, moved ones recognised, deleted ones dropped. An
+    interrupted build goes on where it was when the command is given again.
+
+    SOURCE defaults to the folders that the index already has, or to db.
+    """
+    config = EncoderConfig(
+        layer=layer, pool=pool, dim=dim, weights=weights, precision=precision, engine=engine
+    )
+    with progress() as report_to:
+        report = build_index(*sources, index=index, encoder=config, fresh=fresh, progress=report_to)
+    click.echo(to_json(report) if as_json else summary(report))
+
+
+def summary(report: BuildReport) -> str:
+    """Say in a few lines what a build did."""
+    counts = report.counts
+    parts = [
+        f"{number} {what}"
+        for number, what in (
+            (counts.added, "added"),
+            (counts.changed, "changed"),
+            (counts.moved, "moved"),
+            (counts.removed, "removed"),
+            (counts.unchanged, "unchanged"),
+            (counts.skipped, "skipped"),
+        )
+        if number
+    ]
+    encoder = report.encoder
+    lines = [
+        f"{shown(report.index)}: {report.total} images ({', '.join(parts)}) "
+        f"in {report.seconds:.1f} s",
+        f"encoder: VGG19 {encoder.layer}, {encoder.pool}, d = {encoder.dim}, "
+        f"weights {encoder.weights}, {encoder.precision}",
+    ]
+    if report.variance_kept is not None:
+        lines.append(f"PCA keeps {report.variance_kept:.1%} of the variance")
+    if counts.skipped:
+        lines.append("skipped files and their reasons: vecsearch info -i " + shown(report.index))
+    return "\n".join(lines)

@@ -1,0 +1,74 @@
+"""The command ``demo``: the main job from pictures to pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from vecsearch.building.run import build
+from vecsearch.cli.build import summary
+from vecsearch.cli.options import PATH
+from vecsearch.cli.progress import progress
+from vecsearch.cli.recommend import write_recommendations
+from vecsearch.cli.viz import draw
+from vecsearch.embed.encoder import EncoderConfig
+from vecsearch.embed.layers import FIVE_POOLS
+from vecsearch.errors import WeightsError
+from vecsearch.search.index import Index, open_index
+from vecsearch.store.locate import INDEXES
+from vecsearch.types import Image
+from vecsearch.view.sheet import draw_sheet
+from vecsearch.view.text import format_results, shown
+
+_QUERIES: Final = 3
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  vecsearch demo
+  vecsearch demo photos --output photos-demo
+"""
+)
+@click.argument("source", type=PATH, default=Path("db"))
+@click.option(
+    "-o", "--output", type=PATH, default=Path("output"), show_default=True, help="For the pictures."
+)
+def demo(source: Path, output: Path) -> None:
+    """Build an index of SOURCE, ask it three questions, recommend, and draw the map.
+
+    Uses the pretrained weights if they are there or can be downloaded, else untrained ones, and
+    says so. SOURCE defaults to db.
+    """
+    folder = INDEXES / f"demo-{source.absolute().name}"
+    with progress() as report:
+        try:
+            built = build(source, index=folder, progress=report)
+        except WeightsError as error:
+            click.echo(f"vecsearch: {error}", err=True)
+            click.echo("the demo goes on with untrained weights (random:0, all five pools)\n")
+            config = EncoderConfig(weights="random:0", layer=FIVE_POOLS)
+            built = build(source, index=folder, encoder=config, progress=report)
+    click.echo(summary(built))
+    written = []
+    with open_index(folder) as index, progress() as report:
+        for image in _choose(index):
+            results = index.query([f"id:{image.id}"], k=5)
+            click.echo("\n" + format_results(results, "table"))
+            written.append(output / f"query-{image.path.stem}.png")
+            draw_sheet(results[0], written[-1])
+        write_recommendations(index, output / "rec", 5, -1.0, report)
+        written.append(output / "tsne.png")
+        draw(index, written[-1], 0, report)
+    click.echo("\nwritten:")
+    for path in (*written, output / "rec"):
+        click.echo(f"  {shown(path.absolute())}")
+
+
+def _choose(index: Index) -> list[Image]:
+    """Choose the questions: pictures called test, else three spread over the collection."""
+    images = list(index)
+    tests = [image for image in images if image.path.stem.endswith("_test")]
+    return (tests or images[:: max(1, len(images) // _QUERIES)])[:_QUERIES]

@@ -1,0 +1,47 @@
+"""The command ``info``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vecsearch.cli.options import index_option, json_option
+from vecsearch.search.index import IndexInfo, open_index
+from vecsearch.view.text import format_fields, shown, to_json
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  vecsearch info
+  vecsearch info -i indexes/photos --json
+"""
+)
+@index_option
+@json_option
+def info(index: Path | None, as_json: bool) -> None:
+    """Show what an index is: pictures, encoder, size, and the files that were skipped."""
+    with open_index(index) as opened:
+        facts = opened.info()
+    click.echo(to_json(facts) if as_json else _describe(facts))
+
+
+def _describe(facts: IndexInfo) -> str:
+    encoder = facts.encoder
+    pca = f", PCA from {encoder.feature_dim}" if encoder.projection_hash else ""
+    fields = {
+        "index": shown(facts.path),
+        "images": facts.images,
+        "sources": ", ".join(shown(path) for path in facts.sources),
+        "encoder": f"VGG19 {encoder.layer}, {encoder.pool}, d = {encoder.dim}{pca}",
+        "weights": f"{encoder.weights} ({encoder.weights_hash[:16]}), {encoder.precision}",
+        "fingerprint": encoder.fingerprint,
+        "FAISS": f"{facts.recipe}, inner product",
+        "generation": facts.generation,
+        "size": f"{facts.size_bytes / 1e6:.1f} MB",
+        "skipped": len(facts.skipped),
+    }
+    lines = [format_fields(fields)]
+    lines.extend(f"  {shown(skip.path)}: {skip.reason}" for skip in facts.skipped)
+    return "\n".join(lines)

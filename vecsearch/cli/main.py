@@ -1,0 +1,113 @@
+"""The entry point: finds the command, runs it, and turns errors into a line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from importlib import import_module
+from importlib.metadata import version
+from typing import Final
+
+import click
+
+from vecsearch.errors import UsageError, VecsearchError
+
+_COMMANDS: Final = {
+    "build": "create an index of a folder of pictures, or bring it up to date",
+    "query": "find the pictures most similar to some",
+    "viz": "draw a t-SNE map of the collection",
+    "recommend": "find the most similar pictures for every picture",
+    "info": "show what an index is and what was skipped",
+    "demo": "run the main job on sample pictures",
+    "completion": "print the line that turns on shell completion",
+}
+
+
+class _Commands(click.Group):
+    """Imports a command's module when the command is used, and not to list it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(import_module(f"vecsearch.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        click.echo(f"vecsearch {version('vecsearch')}")
+        ctx.exit()
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "VECSEARCH"},
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
+def cli() -> None:
+    """Find similar images in your own collection, by transfer learning.
+
+    \b
+    Examples:
+      vecsearch build photos            # makes indexes/photos; again to bring it up to date
+      vecsearch query some.jpg -k 10    # the ten most similar pictures
+      vecsearch viz -o map.png          # a t-SNE map of the collection
+
+    Every option can also be set in the environment: VECSEARCH_INDEX for -i of any command, else
+    VECSEARCH_<COMMAND>_<OPTION>, e.g. VECSEARCH_BUILD_WEIGHTS. VECSEARCH_CACHE is the folder for
+    downloaded weights.
+    """
+
+
+def main() -> None:
+    """Run the command line: exit code 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # libraries' notes to developers
+    for stream in (sys.stdout, sys.stderr):
+        # A file name that is not text comes out as the bytes that it is.
+        stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+    try:
+        result = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(
+            "vecsearch: interrupted; what was committed is kept, the same command goes on", err=True
+        )
+        code = 130
+    except VecsearchError as error:
+        click.echo(f"vecsearch: {error}", err=True)
+        code = 2 if isinstance(error, UsageError) else 1
+    except BrokenPipeError:
+        # The reader, head say, has seen enough; Python must not complain when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"vecsearch: {where}{error.strerror or error}", err=True)
+        code = 1
+    else:
+        code = result if isinstance(result, int) else 0
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

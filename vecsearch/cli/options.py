@@ -1,0 +1,27 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+PATH: Final = click.Path(path_type=Path)
+
+index_option = click.option(
+    "-i",
+    "--index",
+    type=PATH,
+    envvar="VECSEARCH_INDEX",
+    help="The index folder.  [default: the only one in indexes/]",
+)
+k_option = click.option("-k", default=5, show_default=True, help="How many neighbours.")
+threshold_option = click.option(
+    "--threshold",
+    type=float,
+    default=-1.0,
+    metavar="COSINE",
+    help="Leave out hits with a lower score.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

@@ -1,0 +1,166 @@
+"""The encoder as a whole: made from weights for a build, or opened from an index."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Final, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from vecsearch.embed.engine import Engine, choose_engine, choose_precision
+from vecsearch.embed.layers import parse_layers, parse_pooling, truncated
+from vecsearch.embed.projection import Projection, check_dim
+from vecsearch.embed.spec import EncoderSpec
+from vecsearch.embed.weights import load_weights
+from vecsearch.types import Pixels, Progress, Vectors
+
+T = TypeVar("T")
+
+DEFAULT_LAYER: Final = "block5_pool"
+DEFAULT_POOL: Final = "gem"
+DEFAULT_WEIGHTS: Final = "imagenet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderConfig:
+    """What a user chooses of an encoder; None leaves it to the index, or to the default.
+
+    ``weights``: ``imagenet``, ``random:SEED``, a file, or a URL. ``dim``: the PCA's dimensions,
+    None for no PCA. ``engine`` is where it runs, and does not change the vectors.
+    """
+
+    layer: str | None = None
+    pool: str | None = None
+    dim: int | None = None
+    weights: str | None = None
+    precision: str | None = None
+    engine: str = "auto"
+
+
+class Encoder:
+    """A truncated network ready to turn pictures into unit vectors."""
+
+    def __init__(
+        self,
+        spec: EncoderSpec,
+        arrays: Mapping[str, npt.NDArray[np.float32]],
+        projection: Projection | None,
+        engine: str,
+    ) -> None:
+        """Keep the parts; the engine is started by the first use."""
+        self.spec = spec
+        self._arrays = arrays
+        self._projection = projection
+        self._engine_name = engine
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The running engine."""
+        if self._engine_name == "torch":
+            from vecsearch.embed.torch_engine import TorchEngine
+
+            return TorchEngine(self.spec, self._arrays, self._projection)
+        from vecsearch.embed.graph import build_graph
+        from vecsearch.embed.openvino_engine import OpenVINOEngine
+
+        graph = build_graph(self.spec, self._arrays, self._projection)
+        return OpenVINOEngine(graph, self.spec.precision)
+
+    def embed(self, pixels: Pixels) -> Vectors:
+        """(n, 224, 224, 3) uint8 RGB -> (n, d) float32 of unit length."""
+        return self.engine.embed(pixels)
+
+    def stream(self, batches: Iterable[tuple[T, Pixels]]) -> Iterator[tuple[T, Vectors]]:
+        """Embed tagged batches as they come; results may overtake one another."""
+        return self.engine.stream(batches)
+
+    def with_projection(self, projection: Projection) -> Encoder:
+        """Give this encoder with a PCA behind it."""
+        spec = replace(self.spec, dim=len(projection.bias), projection_hash=projection.sha256())
+        return Encoder(spec, self._arrays, projection, self._engine_name)
+
+    def serialize(self) -> tuple[bytes, bytes]:
+        """Write the network as OpenVINO IR: the XML and its constants.
+
+        A bf16 encoder's constants are kept as float16, which bf16 arithmetic cannot tell apart.
+        """
+        import openvino as ov
+
+        from vecsearch.embed.graph import build_graph
+
+        graph = build_graph(self.spec, self._arrays, self._projection)
+        with tempfile.TemporaryDirectory() as folder:
+            xml = Path(folder, "encoder.xml")
+            ov.save_model(graph, xml, compress_to_fp16=self.spec.precision == "bf16")
+            return xml.read_bytes(), xml.with_suffix(".bin").read_bytes()
+
+
+def make_encoder(config: EncoderConfig, progress: Progress | None = None) -> Encoder:
+    """Make the encoder that *config* describes, as yet without its PCA.
+
+    Raises UsageError for an impossible choice, WeightsError for missing or damaged weights.
+    """
+    layers = parse_layers(config.layer or DEFAULT_LAYER)
+    pool = parse_pooling(config.pool or DEFAULT_POOL)
+    engine = choose_engine(config.engine)
+    precision = choose_precision(config.precision or "auto", engine)
+    weights = load_weights(config.weights or DEFAULT_WEIGHTS, truncated(layers), progress)
+    spec = EncoderSpec(
+        layers=layers,
+        pool=pool,
+        weights=weights.name,
+        weights_hash=weights.sha256(),
+        precision=precision,
+        mean=weights.mean,
+        std=weights.std,
+        dim=0,
+    )
+    spec = replace(spec, dim=spec.feature_dim)
+    if config.dim is not None:
+        check_dim(config.dim, spec.feature_dim, samples=config.dim)
+    return Encoder(spec, weights.arrays, None, engine)
+
+
+def open_encoder(
+    spec: EncoderSpec, xml: bytes, constants: bytes, *, engine: str = "auto"
+) -> Encoder:
+    """Open the encoder that an index carries, to embed many more pictures with it."""
+    from vecsearch.embed.graph import read_parameters
+    from vecsearch.embed.openvino_engine import read_model
+
+    arrays, projection = read_parameters(read_model(xml, constants))
+    return Encoder(spec, arrays, projection, choose_engine(engine))
+
+
+def open_query_engine(spec: EncoderSpec, xml: bytes, constants: bytes) -> Engine:
+    """Open the encoder that an index carries, for a few pictures with little delay."""
+    from vecsearch.embed.openvino_engine import OpenVINOEngine, read_model
+
+    return OpenVINOEngine(read_model(xml, constants), spec.precision, latency=True)
+
+
+def check_same(config: EncoderConfig, spec: EncoderSpec) -> list[str]:
+    """List, as the command line writes them, the choices in *config* that *spec* contradicts.
+
+    Weights are compared by content: the truncated network is loaded and hashed.
+    """
+    differing = []
+    if config.layer is not None and parse_layers(config.layer) != spec.layers:
+        differing.append(f"--layer {config.layer} (the index has {spec.layer})")
+    if config.pool is not None and parse_pooling(config.pool) != spec.pool:
+        differing.append(f"--pool {config.pool} (the index has {spec.pool})")
+    if config.dim is not None and config.dim != (spec.dim if spec.projection_hash else None):
+        differing.append(f"--dim {config.dim} (the index has d = {spec.dim})")
+    if config.precision not in (None, "auto", spec.precision):
+        choose_precision(config.precision, "openvino")
+        differing.append(f"--precision {config.precision} (the index has {spec.precision})")
+    if config.weights is not None and not differing:
+        weights = load_weights(config.weights, truncated(spec.layers))
+        if weights.sha256() != spec.weights_hash:
+            differing.append(f"--weights {config.weights} (the index has {spec.weights})")
+    return differing

@@ -1,0 +1,70 @@
+"""What determines a vector: the description of an encoder, and its fingerprint."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+
+from vecsearch.embed.layers import IMAGE_SIZE, feature_dim
+from vecsearch.errors import IndexFormatError
+from vecsearch.images.decode import PREPROCESSING_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderSpec:
+    """Everything that two encoders must share for their vectors to be comparable.
+
+    ``weights`` is a name for people; what counts is ``weights_hash``, the SHA-256 of the truncated
+    network's parameters. ``projection_hash`` is that of the PCA, empty without one.
+    """
+
+    layers: tuple[str, ...]
+    pool: str
+    weights: str
+    weights_hash: str
+    precision: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    dim: int
+    projection_hash: str = ""
+    image_size: int = IMAGE_SIZE
+    preprocessing: int = PREPROCESSING_VERSION
+
+    @property
+    def layer(self) -> str:
+        """The layers as the command line writes them."""
+        return "+".join(self.layers)
+
+    @property
+    def feature_dim(self) -> int:
+        """The length of a vector before the projection."""
+        return feature_dim(self.layers, self.pool)
+
+    @property
+    def fingerprint(self) -> str:
+        """32 hex digits that differ when vectors would."""
+        fields = dataclasses.asdict(self)
+        del fields["weights"]
+        text = json.dumps(fields, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def to_json(self) -> str:
+        """Write the description as a JSON object."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> EncoderSpec:
+        """Read what `to_json` wrote; raises IndexFormatError for another preprocessing."""
+        fields = json.loads(text)
+        for name in ("layers", "mean", "std"):
+            fields[name] = tuple(fields[name])
+        spec = cls(**fields)
+        if spec.preprocessing != PREPROCESSING_VERSION:
+            raise IndexFormatError(
+                f"the index was built with preprocessing version {spec.preprocessing}, "
+                f"this vecsearch has version {PREPROCESSING_VERSION}",
+                hint="build it again with --fresh",
+            )
+        return spec

@@ -1,0 +1,96 @@
+"""Picture files -> network input, in threads, a bounded number at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Generic, TypeVar
+
+from vecsearch.errors import ImageError
+from vecsearch.images.decode import decode, preprocess
+from vecsearch.types import Pixels
+
+WINDOW: Final = 64
+"""How many pictures are being read or wait to be taken; each waiting one holds 150 kB."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadImage:
+    """A file that was read: ``pixels`` (size, size, 3), or None if its content is known already."""
+
+    path: Path
+    size_bytes: int
+    mtime_ns: int
+    content_hash: bytes
+    width: int
+    height: int
+    pixels: Pixels | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """What became of one file: an image, or the reason why there is none."""
+
+    tag: T
+    image: ReadImage | None
+    reason: str
+
+
+def read_image(path: Path, size: int, known: Callable[[bytes], bool] | None = None) -> ReadImage:
+    """Read, hash, decode and squash one picture; raises ImageError.
+
+    A picture whose content hash (SHA-256, 16 bytes) is *known* is not decoded.
+    """
+    try:
+        with path.open("rb") as file:
+            facts = os.fstat(file.fileno())
+            data = file.read()
+    except OSError as error:
+        raise ImageError(f"cannot be read: {error.strerror}", path=path) from None
+    digest = hashlib.sha256(data).digest()[:16]
+    if known is not None and known(digest):
+        return ReadImage(path, facts.st_size, facts.st_mtime_ns, digest, 0, 0, None)
+    image, (width, height) = decode(data, target=size)
+    pixels = preprocess(image, size)
+    return ReadImage(path, facts.st_size, facts.st_mtime_ns, digest, width, height, pixels)
+
+
+def read_images(
+    files: Iterable[tuple[T, Path]],
+    size: int,
+    *,
+    known: Callable[[bytes], bool] | None = None,
+    threads: int | None = None,
+) -> Iterator[Outcome[T]]:
+    """Read many pictures in *threads* and give them as they are ready.
+
+    One slow file holds up none but itself; one bad file is an outcome with a reason.
+    """
+
+    def work(tag: T, path: Path) -> Outcome[T]:
+        try:
+            return Outcome(tag, read_image(path, size, known), "")
+        except ImageError as error:
+            return Outcome(tag, None, str(error))
+
+    count = threads or min(16, os.cpu_count() or 1)
+    with ThreadPoolExecutor(count, thread_name_prefix="read") as pool:
+        pending: set[Future[Outcome[T]]] = set()
+        try:
+            for tag, path in files:
+                if len(pending) >= WINDOW:
+                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                    yield from (future.result() for future in done)
+                pending.add(pool.submit(work, tag, path))
+            while pending:
+                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+        finally:
+            for future in pending:
+                future.cancel()

@@ -1,0 +1,263 @@
+"""An opened index: queries by picture, by id or by vector, and recommendations for all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+import numpy as np
+
+from vecsearch.embed.engine import Engine
+from vecsearch.embed.spec import EncoderSpec
+from vecsearch.errors import ImageError, NotFoundError, UsageError
+from vecsearch.index.base import open_base
+from vecsearch.index.search import Searcher
+from vecsearch.store.locate import only_index
+from vecsearch.store.snapshot import Snapshot, gather
+from vecsearch.types import Hit, Image, Result, Rows, Skipped, Vectors
+
+_EMBED_BATCH: Final = 8
+_SEARCH_BATCH: Final = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexInfo:
+    """What an index is: its encoder, its size, where its pictures are, what was skipped."""
+
+    path: Path
+    images: int
+    generation: int
+    recipe: str
+    size_bytes: int
+    encoder: EncoderSpec
+    sources: tuple[Path, ...]
+    skipped: tuple[Skipped, ...]
+
+
+class Index:
+    """One committed generation of an index, open for questions.
+
+    A context manager and, after `open_index`, all there is to searching::
+
+        with open_index("indexes/db") as index:
+            for hit in index.query(["photo.jpg"], k=5)[0].hits:
+                print(hit.rank, hit.path, hit.score)
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the index folder *path*; raises IndexFolderError and its kin."""
+        self.path = path
+        self._snapshot = Snapshot(path)
+        try:
+            self.encoder = EncoderSpec.from_json(self._snapshot.encoder_json)
+            self._blocks = self._snapshot.blocks()
+        except BaseException:
+            self._snapshot.close()
+            raise
+
+    def __enter__(self) -> Index:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return self._snapshot.image_count()
+
+    def __iter__(self) -> Iterator[Image]:
+        """Iterate over the images by id."""
+        return self._snapshot.images()
+
+    def close(self) -> None:
+        """Close the catalog."""
+        self._snapshot.close()
+
+    def query(
+        self,
+        queries: Sequence[str | Path],
+        *,
+        k: int = 5,
+        threshold: float = -1.0,
+        include_self: bool = False,
+    ) -> list[Result]:
+        """Find the *k* most similar images to each of *queries*: picture files or ``id:N``.
+
+        A picture that the index has, unchanged, is answered from its stored vector. It is never
+        its own hit unless *include_self*. Hits below *threshold* (cosine) are left out.
+
+        Raises ImageError for a file that is no picture, NotFoundError for an id that is not there,
+        UsageError for k < 1.
+        """
+        known = [self._find(query) for query in queries]
+        vectors = np.empty((len(queries), self.encoder.dim), np.float32)
+        rows = np.array([image.row for image in known if image], dtype=np.int64)
+        vectors[[image is not None for image in known]] = self._gather(rows)
+        new = [number for number, image in enumerate(known) if image is None]
+        vectors[new] = self._embed([Path(queries[number]) for number in new])
+        excluded = [image.row if image and not include_self else -1 for image in known]
+        hits = self._hits(vectors, k, excluded, threshold)
+        paths = [
+            image.path if image else Path(query)
+            for query, image in zip(queries, known, strict=True)
+        ]
+        return [
+            Result(str(query), path, found)
+            for query, path, found in zip(queries, paths, hits, strict=True)
+        ]
+
+    def search(self, vectors: Vectors, *, k: int = 5, threshold: float = -1.0) -> list[Result]:
+        """Find the *k* images nearest to each of *vectors*, (q, d) float32 of any length.
+
+        Raises UsageError for another shape, a vector that is not finite or zero, or k < 1.
+        """
+        xq = np.array(vectors, np.float32, ndmin=2)
+        lengths = np.linalg.norm(xq, axis=1, keepdims=True)
+        if xq.ndim != 2 or xq.shape[1] != self.encoder.dim:
+            raise UsageError(f"vectors of shape (q, {self.encoder.dim}) are needed, not {xq.shape}")
+        if not (np.isfinite(lengths).all() and lengths.all()):
+            raise UsageError("a query vector is zero or not finite")
+        hits = self._hits(xq / lengths, k, [-1] * len(xq), threshold)
+        return [Result(f"vector:{number}", None, found) for number, found in enumerate(hits)]
+
+    def recommend(self, *, k: int = 5, threshold: float = -1.0) -> Iterator[Result]:
+        """Give, for every image by id, its *k* most similar others; raises UsageError for k < 1."""
+        batch: list[Image] = []
+        for image in self:
+            batch.append(image)
+            if len(batch) == _SEARCH_BATCH:
+                yield from self._recommend(batch, k, threshold)
+                batch = []
+        if batch:
+            yield from self._recommend(batch, k, threshold)
+
+    def vectors(self) -> tuple[list[Image], Vectors]:
+        """Give all images by id and their vectors, (n, d) float32, in the same order."""
+        images = list(self)
+        return images, self._gather(np.array([image.row for image in images], dtype=np.int64))
+
+    def info(self) -> IndexInfo:
+        """Describe the index."""
+        snapshot = self._snapshot
+        return IndexInfo(
+            path=self.path,
+            images=len(self),
+            generation=snapshot.generation.id,
+            recipe=snapshot.generation.recipe,
+            size_bytes=sum(file.size_bytes for file in snapshot.files()),
+            encoder=self.encoder,
+            sources=tuple(snapshot.sources()),
+            skipped=tuple(snapshot.skipped()),
+        )
+
+    @cached_property
+    def _searcher(self) -> Searcher:
+        generation = self._snapshot.generation
+        path = self._snapshot.ann_path()
+        tail = [
+            (max(first, generation.ann_rows), block[max(0, generation.ann_rows - first) :])
+            for first, block in self._blocks
+            if first + len(block) > generation.ann_rows
+        ]
+        return Searcher(open_base(path) if path else None, tail, self._snapshot.dead_rows)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        from vecsearch.embed.encoder import open_query_engine
+
+        xml, constants = self._snapshot.encoder_files()
+        return open_query_engine(self.encoder, xml.read_bytes(), constants.read_bytes())
+
+    def _find(self, query: str | Path) -> Image | None:
+        """Find the image that a query means; None for a picture that the index does not have."""
+        text = os.fspath(query)
+        if text.startswith("id:"):
+            digits = text[3:]
+            image = self._snapshot.image_by_id(int(digits)) if digits.isdecimal() else None
+            if image is None:
+                raise NotFoundError(
+                    f"{self.path} has no image {text}",
+                    hint="the hits of any query, and vecsearch recommend --json, tell the ids",
+                )
+            return image
+        image = self._snapshot.image_by_path(Path(os.path.normpath(Path(text).absolute())))
+        return image if image and _unchanged(image) else None
+
+    def _embed(self, paths: Sequence[Path]) -> Vectors:
+        if not paths:
+            return np.empty((0, self.encoder.dim), np.float32)
+        from vecsearch.images.read import read_image
+
+        parts = []
+        for start in range(0, len(paths), _EMBED_BATCH):
+            pixels = []
+            for path in paths[start : start + _EMBED_BATCH]:
+                try:
+                    image = read_image(path, self.encoder.image_size)
+                except ImageError as error:
+                    raise ImageError(
+                        f"query {path}: {error}",
+                        hint="give a picture file, or id:N for a picture of the index",
+                        path=path,
+                    ) from None
+                assert image.pixels is not None
+                pixels.append(image.pixels)
+            parts.append(self._engine.embed(np.stack(pixels)))
+        return np.concatenate(parts)
+
+    def _recommend(self, images: Sequence[Image], k: int, threshold: float) -> Iterator[Result]:
+        rows = np.array([image.row for image in images], dtype=np.int64)
+        hits = self._hits(self._gather(rows), k, rows.tolist(), threshold)
+        for image, found in zip(images, hits, strict=True):
+            yield Result(f"id:{image.id}", image.path, found)
+
+    def _hits(
+        self, xq: Vectors, k: int, excluded: Sequence[int], threshold: float
+    ) -> Iterator[tuple[Hit, ...]]:
+        """Search *xq*; leave out, for each, the row in *excluded* (-1: none)."""
+        if k < 1:
+            raise UsageError(f"k is {k}", hint="ask for at least 1 neighbour")
+        D, I = self._searcher.search(xq, min(k + 1, len(self)))  # noqa: N806, E741
+        images = self._snapshot.images_by_row(np.unique(I[I >= 0]).tolist())
+        for scores, rows, out in zip(D.tolist(), I.tolist(), excluded, strict=True):
+            nearest = [
+                (min(score, 1.0), images[row])
+                for score, row in zip(scores, rows, strict=True)
+                if row not in (-1, out) and score >= threshold
+            ]
+            yield tuple(
+                Hit(rank, image.id, image.path, score, float(np.sqrt(2.0 - 2.0 * score)))
+                for rank, (score, image) in enumerate(nearest[:k], start=1)
+            )
+
+    def _gather(self, rows: Rows) -> Vectors:
+        return gather(self._blocks, rows, self.encoder.dim)
+
+
+def open_index(path: str | Path | None = None) -> Index:
+    """Open the index in the folder *path*; without one, the only index in ``indexes/``.
+
+    Raises IndexFolderError and its kin.
+    """
+    return Index(Path(path) if path is not None else only_index())
+
+
+def _unchanged(image: Image) -> bool:
+    """Tell whether the file is as it was indexed; one that is gone counts as unchanged."""
+    try:
+        facts = image.path.stat()
+    except OSError:
+        return True
+    return (facts.st_size, facts.st_mtime_ns) == (image.size_bytes, image.mtime_ns)

@@ -1,0 +1,102 @@
+"""Write-once files: complete, checked and on the disk before anything names them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from vecsearch.errors import IndexDamagedError, IndexFolderError
+
+CHECKED_AT_OPENING_BYTES: Final = 256 << 20
+"""Files up to this size are hashed whole before they are believed."""
+
+TEMPORARY_PREFIX: Final = ".partial-"
+
+Write = Callable[[bytes | memoryview], object]
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A write-once file as the catalog names it: its place in the index folder and its content."""
+
+    name: str
+    size_bytes: int
+    sha256: bytes
+
+
+def write_once(folder: Path, name: str, fill: Callable[[Write], object]) -> FileRecord:
+    """Write ``folder/name`` by letting *fill* call its argument with the bytes.
+
+    The file appears under its name complete and fsynced, or not at all. Raises IndexFolderError
+    for whatever the file system refuses.
+    """
+    path = folder / name
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}")
+    digest = hashlib.sha256()
+    size = 0
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as file:
+
+            def write(data: bytes | memoryview) -> None:
+                nonlocal size
+                file.write(data)
+                digest.update(data)
+                size += len(data) if isinstance(data, bytes) else data.nbytes
+
+            fill(write)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise IndexFolderError(
+            f"cannot write {path}: {error.strerror or error}",
+            hint="nothing that was committed is lost",
+            path=path,
+        ) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return FileRecord(name, size, digest.digest())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and removals in *folder* durable (a no-op where folders cannot be synced)."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def check_file(folder: Path, record: FileRecord, *, whole: bool = False) -> Path:
+    """Return the path of a file that is what was written; raises IndexDamagedError.
+
+    Above `CHECKED_AT_OPENING_BYTES` only the length is compared, unless *whole*.
+    """
+    path = folder / record.name
+    try:
+        size = path.stat().st_size
+        if size != record.size_bytes:
+            raise _damaged(path, f"has {size} bytes instead of {record.size_bytes}")
+        if whole or size <= CHECKED_AT_OPENING_BYTES:
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").digest() != record.sha256:
+                    raise _damaged(path, "is not what was written (its SHA-256 differs)")
+    except OSError as error:
+        raise _damaged(path, f"cannot be read ({error.strerror})") from None
+    return path
+
+
+def _damaged(path: Path, problem: str) -> IndexDamagedError:
+    return IndexDamagedError(
+        f"{path} {problem}", hint="restore it from a copy, or build with --fresh", path=path
+    )

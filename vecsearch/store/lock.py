@@ -1,0 +1,57 @@
+"""One writer at a time: an operating-system lock on the index folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from vecsearch.errors import IndexFolderError, IndexLockedError
+
+LOCK_FILE = "writer.lock"
+HOLDER_FILE = "writer.json"
+
+
+@contextmanager
+def writer_lock(folder: Path) -> Iterator[None]:
+    """Hold the writer's lock of *folder*, which dies with the process.
+
+    Raises IndexLockedError at once, telling who holds it.
+    """
+    import filelock
+
+    holder = folder / HOLDER_FILE  # beside the lock, since taking a lock empties its file
+    lock = filelock.FileLock(folder / LOCK_FILE, timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise IndexLockedError(
+            f"{folder} is being written by {_holder(holder)}",
+            hint="wait for it to end; queries go on meanwhile",
+            path=folder,
+        ) from None
+    except OSError as error:
+        raise IndexFolderError(
+            f"{folder} cannot be written: {error.strerror}", path=folder
+        ) from None
+    try:
+        holder.write_text(
+            json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()})
+        )
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(path: Path) -> str:
+    try:
+        who = json.loads(path.read_text())
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(who["since"]))
+        return f"process {who['pid']} on {who['host']} since {since}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"

@@ -1,0 +1,337 @@
+"""Writing an index folder: a change's files first, then one transaction that commits it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from vecsearch.errors import IndexFolderError
+from vecsearch.store import schema
+from vecsearch.store.files import TEMPORARY_PREFIX, FileRecord, Write, sync_folder, write_once
+from vecsearch.store.lock import HOLDER_FILE, LOCK_FILE, writer_lock
+from vecsearch.store.segments import write_segment
+from vecsearch.store.snapshot import Generation, read_generation
+from vecsearch.types import Skipped, Vectors
+
+_NEXT: Final = "next.sqlite"
+_FOLDERS: Final = ("vectors", "ann", "encoder")
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What the catalog keeps of an image's file."""
+
+    path: Path
+    size_bytes: int
+    mtime_ns: int
+    content_hash: bytes
+    width: int
+    height: int
+
+
+@dataclass(slots=True)
+class Change:
+    """What one commit does to the catalog.
+
+    ``vectors`` (n, d) belong, in order, to ``embedded``: (id of the image whose content changed,
+    or None for a new one, and its file). ``refiled`` images keep their vector and get another path
+    or time; ``removed`` ones go. ``skipped`` files replace what was known of these paths, and
+    ``forgotten`` ones are no longer skipped. ``sources`` are folders scanned for the first time.
+    """
+
+    embedded: list[tuple[int | None, FileFacts]] = field(default_factory=list)
+    vectors: Vectors | None = None
+    refiled: list[tuple[int, FileFacts]] = field(default_factory=list)
+    removed: list[int] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    forgotten: list[Path] = field(default_factory=list)
+    sources: list[Path] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything to commit."""
+        return any(
+            (
+                self.embedded,
+                self.refiled,
+                self.removed,
+                self.skipped,
+                self.forgotten,
+                self.sources,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NewIndex:
+    """What a new index begins with: its encoder, as a description and as files' contents."""
+
+    encoder_json: str
+    dim: int
+    encoder_xml: bytes
+    encoder_bin: bytes
+
+
+class Writer:
+    """The one writer of an index folder; made by `open_writer`."""
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection, *, published: bool) -> None:
+        """Take over *connection*, under the lock of *folder*."""
+        self.folder = folder
+        self._connection = connection
+        self._published = published
+        if published:
+            self._collect_orphans()
+
+    def generation(self) -> Generation:
+        """Read the newest generation."""
+        return read_generation(self._connection)
+
+    def commit(self, change: Change) -> None:
+        """Write the vectors of *change* as a segment and commit all of it, or nothing."""
+        before = self.generation()
+        added = len(change.embedded)
+        assert added == (0 if change.vectors is None else len(change.vectors))
+        segment = None
+        if change.vectors is not None and added:
+            segment = write_segment(self.folder, self._free_number("vectors"), change.vectors)
+        with self._transaction() as db:
+            number = self._next_generation(before, before.row_count + added)
+            if segment:
+                self._name(segment)
+                db.execute(
+                    "INSERT INTO segments VALUES (?, ?, ?)",
+                    (before.row_count, added, segment.name),
+                )
+            for image_id in change.removed:
+                self._remove(image_id, number)
+            for image_id, facts in change.refiled:
+                self._update(image_id, facts)
+            for offset, (known_id, facts) in enumerate(change.embedded):
+                self._embed(known_id, facts, before.row_count + offset, number)
+            db.executemany(
+                "DELETE FROM skipped WHERE path = ?",
+                ((os.fsencode(path),) for path in change.forgotten),
+            )
+            db.executemany(
+                "INSERT OR REPLACE INTO skipped VALUES (?, ?, ?, ?)",
+                ((os.fsencode(s.path), s.size_bytes, s.mtime_ns, s.reason) for s in change.skipped),
+            )
+            db.executemany(
+                "INSERT OR IGNORE INTO sources VALUES (?)",
+                ((os.fsencode(path),) for path in change.sources),
+            )
+
+    def commit_ann(self, fill: Callable[[Write], object], recipe: str) -> None:
+        """Write a FAISS file over all present rows, by *fill*, and commit it as the base."""
+        assert self._published
+        before = self.generation()
+        record = write_once(self.folder, f"ann/{self._free_number('ann'):06d}.faiss", fill)
+        with self._transaction() as db:
+            number = self._next_generation(before, before.row_count)
+            self._name(record)
+            db.execute(
+                "UPDATE generations SET ann_file = ?, ann_rows = ?, recipe = ? WHERE id = ?",
+                (record.name, before.row_count, recipe, number),
+            )
+            # Readers keep what they opened; the catalog needs the present only.
+            db.execute("DELETE FROM generations WHERE id < ?", (number,))
+            db.execute("DELETE FROM files WHERE name LIKE 'ann/%' AND name != ?", (record.name,))
+        self._collect_orphans()
+
+    def publish(self) -> None:
+        """Make a catalog that was begun beside another the index's own; else do nothing."""
+        if self._published:
+            return
+        self._connection.close()
+        (self.folder / _NEXT).replace(self.folder / schema.CATALOG)
+        sync_folder(self.folder)
+        self._connection = schema.open_catalog(self.folder, writing=True)
+        self._published = True
+        self._collect_orphans()
+
+    def close(self) -> None:
+        """Close the catalog."""
+        self._connection.close()
+
+    def _begin(self, new: NewIndex) -> None:
+        stem = f"encoder/{self._free_number('encoder'):06d}"
+        files = {
+            "encoder_xml": write_bytes_once(self.folder, f"{stem}.xml", new.encoder_xml),
+            "encoder_bin": write_bytes_once(self.folder, f"{stem}.bin", new.encoder_bin),
+        }
+        config = {
+            "encoder": new.encoder_json,
+            "dim": str(new.dim),
+            "created_ns": str(time.time_ns()),
+        }
+        with self._transaction() as db:
+            for key, record in files.items():
+                self._name(record)
+                config[key] = record.name
+            db.executemany("INSERT INTO config VALUES (?, ?)", config.items())
+            db.execute("INSERT INTO generations VALUES (0, ?, 0, NULL, 0, '')", (time.time_ns(),))
+
+    def _next_generation(self, before: Generation, row_count: int) -> int:
+        number = before.id + 1
+        self._connection.execute(
+            "INSERT INTO generations VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                number,
+                time.time_ns(),
+                row_count,
+                before.ann.name if before.ann else None,
+                before.ann_rows,
+                before.recipe,
+            ),
+        )
+        return number
+
+    def _embed(self, image_id: int | None, facts: FileFacts, row: int, generation: int) -> None:
+        if image_id is None:
+            cursor = self._connection.execute(
+                "INSERT INTO images (path, size_bytes, mtime_ns, content_hash, width, height) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                _columns(facts),
+            )
+            image_id = cursor.lastrowid
+        else:
+            self._update(image_id, facts)
+            self._connection.execute(
+                "UPDATE rows SET died = ? WHERE image = ? AND died IS NULL", (generation, image_id)
+            )
+        self._connection.execute("INSERT INTO rows (row, image) VALUES (?, ?)", (row, image_id))
+
+    def _update(self, image_id: int, facts: FileFacts) -> None:
+        self._connection.execute(
+            "UPDATE images SET path = ?, size_bytes = ?, mtime_ns = ?, content_hash = ?, "
+            "width = ?, height = ? WHERE id = ?",
+            (*_columns(facts), image_id),
+        )
+
+    def _remove(self, image_id: int, generation: int) -> None:
+        self._connection.execute(
+            "UPDATE images SET removed = ? WHERE id = ?", (generation, image_id)
+        )
+        self._connection.execute(
+            "UPDATE rows SET died = ? WHERE image = ? AND died IS NULL", (generation, image_id)
+        )
+
+    def _name(self, record: FileRecord) -> None:
+        self._connection.execute(
+            "INSERT OR REPLACE INTO files VALUES (?, ?, ?)",
+            (record.name, record.size_bytes, record.sha256),
+        )
+
+    def _free_number(self, folder: str) -> int:
+        """Number a new file past all that are there, whichever catalog names them or none."""
+        stems = (path.stem for path in (self.folder / folder).glob("*"))
+        return max((int(stem) for stem in stems if stem.isdigit()), default=0) + 1
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+        except sqlite3.DatabaseError as error:
+            raise schema.catalog_error(self.folder / schema.CATALOG, error) from None
+
+    def _collect_orphans(self) -> None:
+        """Delete files that no catalog names: left by a crash, or by a base that was replaced."""
+        named = {name for (name,) in self._connection.execute("SELECT name FROM files")}
+        for folder in _FOLDERS:
+            for path in (self.folder / folder).glob("*"):
+                if f"{folder}/{path.name}" not in named:
+                    path.unlink(missing_ok=True)
+
+
+def _discard(folder: Path) -> None:
+    """Take away a new index to which nothing was ever committed."""
+    (folder / schema.CATALOG).unlink(missing_ok=True)
+    for name in _FOLDERS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def write_bytes_once(folder: Path, name: str, data: bytes) -> FileRecord:
+    """Write *data* as a write-once file."""
+    return write_once(folder, name, lambda write: write(data))
+
+
+@contextmanager
+def open_writer(
+    folder: Path, new: NewIndex | None = None, *, fresh: bool = False
+) -> Iterator[Writer]:
+    """Lock *folder* for writing and open its catalog.
+
+    With *new*, a catalog is begun: in a folder that has none at once, in one that has an index
+    (*fresh*) beside it, to take its place by `Writer.publish`. Raises IndexFolderError and
+    its kin.
+    """
+    if new is not None:
+        check_free(folder, fresh=fresh)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise IndexFolderError(
+                f"the folder {folder} cannot be made: {error.strerror}", path=folder
+            ) from None
+    with writer_lock(folder):
+        if new is None:
+            connection = schema.open_catalog(folder, writing=True)
+            writer = Writer(folder, connection, published=True)
+        else:
+            (folder / _NEXT).unlink(missing_ok=True)
+            connection = schema.create_catalog(folder / _NEXT)
+            writer = Writer(folder, connection, published=False)
+            writer._begin(new)
+            if not fresh:
+                writer.publish()
+        try:
+            yield writer
+        finally:
+            empty = not writer.generation().row_count
+            writer.close()
+            (folder / _NEXT).unlink(missing_ok=True)
+            if empty and not fresh:
+                _discard(folder)
+
+
+def check_free(folder: Path, *, fresh: bool = False) -> None:
+    """Raise IndexFolderError if *folder* holds anything that vecsearch did not put there."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise IndexFolderError(f"{folder} is a file", hint="give a folder", path=folder)
+    ours = {*_FOLDERS, _NEXT, f"{_NEXT}-journal", LOCK_FILE, HOLDER_FILE}
+    if fresh:
+        ours |= {schema.CATALOG, f"{schema.CATALOG}-journal"}
+    for path in folder.iterdir():
+        if path.name not in ours and not path.name.startswith(TEMPORARY_PREFIX):
+            raise IndexFolderError(
+                f"{folder} is not an index and not empty (it has {path.name})",
+                hint="give another folder with -i",
+                path=folder,
+            )
+
+
+def _columns(facts: FileFacts) -> tuple[object, ...]:
+    return (
+        os.fsencode(facts.path),
+        facts.size_bytes,
+        facts.mtime_ns,
+        facts.content_hash,
+        facts.width,
+        facts.height,
+    )

@@ -1,0 +1,116 @@
+"""Fonts for the pictures that are drawn, and text cut to a width in pixels."""
+
+from __future__ import annotations
+
+import importlib.util
+import unicodedata
+from functools import lru_cache
+from pathlib import Path
+
+from PIL import ImageFont
+
+Font = ImageFont.FreeTypeFont
+
+FALLBACKS = (
+    "NotoSansCJK-Regular.ttc",
+    "NotoSansCJKsc-Regular.otf",
+    "NotoSansSC-Regular.otf",
+    "SourceHanSansSC-Regular.otf",
+    "wqy-microhei.ttc",
+    "wqy-zenhei.ttc",
+    "DroidSansFallbackFull.ttf",
+    "PingFang.ttc",
+    "Hiragino Sans GB.ttc",
+    "Arial Unicode.ttf",
+    "msyh.ttc",
+    "YuGothM.ttc",
+    "malgun.ttf",
+    "NotoSansDevanagari-Regular.ttf",
+    "Nirmala.ttc",
+    "NotoSansThai-Regular.ttf",
+    "LeelawUI.ttf",
+)
+"""Usual fonts of Linux, macOS and Windows for the scripts that DejaVu Sans lacks, by file name:
+Pillow looks for them in the system's font folders."""
+
+LONGEST_EXTENSION = 6
+"""Characters, with the dot; what is longer after a dot is no extension."""
+
+_NO_CHARACTER = "\U0010ffff"  # can stand in no text, so every font draws its "missing" sign
+
+
+@lru_cache(maxsize=64)
+def load(size: int, bold: bool = False) -> Font:
+    """Load DejaVu Sans (it comes with matplotlib), or else Pillow's own font; *size* in pixels."""
+    # The package is looked up, not imported: matplotlib takes half a second to import.
+    spec = importlib.util.find_spec("matplotlib")
+    for folder in (spec and spec.submodule_search_locations) or ():
+        file = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+        try:
+            return ImageFont.truetype(Path(folder, "mpl-data", "fonts", "ttf", file), size)
+        except OSError:
+            continue
+    font = ImageFont.load_default(size)
+    assert isinstance(font, ImageFont.FreeTypeFont)  # always, where Pillow has FreeType
+    return font
+
+
+def load_for(text: str, size: int) -> Font:
+    """Load the font that draws *text*: that of `load`, or the first fallback that has it all.
+
+    Where no font has it all, that of `load`, which draws a box for each character it lacks.
+    """
+    font = load(size)
+    if text.isascii() or _covers(font, text):
+        return font
+    for name in FALLBACKS:
+        other = _find(name, size)
+        if other is not None and _covers(other, text):
+            return other
+    return font
+
+
+def printable(name: str) -> str:
+    """Give the file name *name* as it can be drawn in one line.
+
+    Bytes that are not UTF-8 (surrogates) and control characters become U+FFFD.
+    """
+    composed = unicodedata.normalize("NFC", name)  # macOS hands out decomposed names
+    return "".join(c if c.isprintable() or c in "\u200c\u200d" else "\ufffd" for c in composed)
+
+
+def shorten(name: str, font: Font, width: int) -> str:
+    """Cut the middle out of *name* so that it is at most *width* pixels; its extension stays."""
+    if font.getlength(name) <= width:
+        return name
+    dot = name.rfind(".")
+    extension = len(name) - dot if dot > 0 and len(name) - dot <= LONGEST_EXTENSION else 0
+    # Binary search: `low` kept characters fit, `high` do not.
+    low, high = 0, len(name)
+    while high - low > 1:
+        kept = (low + high) // 2
+        if font.getlength(_without_middle(name, kept, extension)) <= width:
+            low = kept
+        else:
+            high = kept
+    return _without_middle(name, low, extension)
+
+
+def _without_middle(name: str, kept: int, extension: int) -> str:
+    tail = extension + (kept - extension) // 2 if kept > extension else kept
+    head = name[: kept - tail].rstrip()
+    return f"{head}…{name[len(name) - tail :].lstrip()}"
+
+
+@lru_cache(maxsize=64)
+def _find(name: str, size: int) -> Font | None:
+    try:
+        return ImageFont.truetype(name, size)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _covers(font: Font, text: str) -> bool:
+    missing = bytes(font.getmask(_NO_CHARACTER))
+    return all(bytes(font.getmask(c)) != missing for c in set(text) if not c.isspace())

@@ -1,0 +1,123 @@
+"""Results as text: table, JSON, CSV or bare paths."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from vecsearch.types import Hit, Result
+
+
+def shown(path: Path) -> str:
+    """Write a path as a user would: relative where it lies below the current folder."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def to_json(value: object, *, indent: int | None = 2) -> str:
+    """Write dataclasses, paths and plain values as JSON.
+
+    Letters beyond ASCII stay readable, unless a path is not text: its bytes are then escaped, so
+    that the document is valid and nothing is lost.
+    """
+    text = json.dumps(value, indent=indent, ensure_ascii=False, default=_plain)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=indent, default=_plain)
+    return text
+
+
+def hit_fields(hit: Hit) -> dict[str, object]:
+    """Give a hit as the JSON of the command line has it."""
+    return {
+        "rank": hit.rank,
+        "id": hit.id,
+        "path": shown(hit.path),
+        "score": round(hit.score, 4),
+        "distance": round(hit.distance, 4),
+    }
+
+
+def result_fields(result: Result) -> dict[str, object]:
+    """Give a query and its hits as the JSON of the command line has them."""
+    return {"query": result.query, "hits": [hit_fields(hit) for hit in result.hits]}
+
+
+def format_results(results: Sequence[Result], form: str) -> str:
+    """Write *results* in one of `FORMATS`, without a newline at the end."""
+    return FORMATS[form](results)
+
+
+def format_fields(fields: Mapping[str, object]) -> str:
+    """Write names and values in two columns."""
+    width = max(len(name) for name in fields)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in fields.items())
+
+
+def _table(results: Sequence[Result]) -> str:
+    blocks = []
+    for result in results:
+        label = result.query
+        if result.path is not None and label.startswith("id:"):
+            label = f"{label}  {shown(result.path)}"
+        lines = [label]
+        if result.hits:
+            width = max(2, *(len(str(hit.id)) for hit in result.hits))
+            lines.append(f"  rank   score  distance  {'id':>{width}}  path")
+            lines.extend(
+                f"  {hit.rank:>4}  {hit.score:6.4f}    {hit.distance:6.4f}  "
+                f"{hit.id:>{width}}  {shown(hit.path)}"
+                for hit in result.hits
+            )
+        else:
+            lines.append("  no hits")
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def _json(results: Sequence[Result]) -> str:
+    return to_json([result_fields(result) for result in results])
+
+
+def _jsonl(results: Sequence[Result]) -> str:
+    return "\n".join(to_json(result_fields(result), indent=None) for result in results)
+
+
+def _csv(results: Sequence[Result]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["query", "rank", "id", "path", "score", "distance"])
+    for result in results:
+        for hit in result.hits:
+            writer.writerow([result.query, *hit_fields(hit).values()])
+    return out.getvalue().rstrip("\n")
+
+
+def _paths(results: Sequence[Result]) -> str:
+    return "\n".join(shown(hit.path) for result in results for hit in result.hits)
+
+
+FORMATS: Final[Mapping[str, Callable[[Sequence[Result]], str]]] = {
+    "table": _table,
+    "json": _json,
+    "jsonl": _jsonl,
+    "csv": _csv,
+    "paths": _paths,
+}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, os.PathLike):
+        return shown(Path(value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
