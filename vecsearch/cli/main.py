@@ -83,7 +83,7 @@ def main() -> None:
         # A file name that is not text comes out as the bytes that it is.
         stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
     try:
-        result = cli.main(standalone_mode=False)
+        result = cli.main(prog_name="vecsearch", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
         error.show()

@@ -123,7 +123,15 @@ def make_encoder(config: EncoderConfig, progress: Progress | None = None) -> Enc
     spec = replace(spec, dim=spec.feature_dim)
     if config.dim is not None:
         check_dim(config.dim, spec.feature_dim, samples=config.dim)
-    return Encoder(spec, weights.arrays, None, engine)
+    arrays = weights.arrays
+    if precision == "bf16":
+        # As `Encoder.serialize` keeps them, so that the index's network is this very one.
+        arrays = {name: _through_float16(array) for name, array in arrays.items()}
+    return Encoder(spec, arrays, None, engine)
+
+
+def _through_float16(array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return array.astype(np.float16).astype(np.float32)
 
 
 def open_encoder(

@@ -48,11 +48,12 @@ def build_graph(
 
 def read_parameters(model: ov.Model) -> tuple[dict[str, Array], Projection | None]:
     """Read back what `build_graph` put in, as float32."""
-    found = {
-        node.get_friendly_name(): np.asarray(node.get_data(), dtype=np.float32)
-        for node in model.get_ordered_ops()
-        if node.get_type_name() == "Constant"
-    }
+    found = {}
+    for node in model.get_ordered_ops():
+        if node.get_type_name() == "Constant":
+            # A constant that was compressed to float16 bears its name with this ending.
+            name = node.get_friendly_name().removesuffix("_compressed")
+            found[name] = np.asarray(node.get_data(), dtype=np.float32)
     arrays = {
         name: array.reshape(-1) if name.endswith(".bias") else array
         for name, array in found.items()

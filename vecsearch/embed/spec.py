@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from vecsearch.embed.layers import IMAGE_SIZE, feature_dim
 from vecsearch.errors import IndexFormatError
-from vecsearch.images.decode import PREPROCESSING_VERSION
+from vecsearch.images import PREPROCESSING_VERSION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

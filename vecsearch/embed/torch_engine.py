@@ -50,10 +50,11 @@ class TorchEngine:
         self._device = torch.device(device or accelerator() or "cpu")
         self._bf16 = spec.precision == "bf16"
         network = _Network(spec, projection)
-        state = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
-        network.load_state_dict(state, strict=False, assign=True)
-        missing = {name for name, _ in network.named_parameters()} - set(state)
-        assert not missing, f"parameters without a value: {sorted(missing)}"
+        values = dict(arrays)
+        if projection is not None:
+            values |= {"projection.weight": projection.matrix, "projection.bias": projection.bias}
+        state = {name: torch.from_numpy(np.array(array)) for name, array in values.items()}
+        network.load_state_dict(state, assign=True)
         self._network = network.eval().to(self._device).to(memory_format=torch.channels_last)
 
     def embed(self, pixels: Pixels) -> Vectors:
@@ -82,6 +83,8 @@ class _Network(nn.Module):
         # The meta device allocates nothing; the values come by load_state_dict(assign=True).
         with torch.device("meta"):
             modules = list(vgg.make_layers(vgg.cfgs["E"], batch_norm=False))
+            if projection is not None:
+                self.projection = nn.Linear(*reversed(projection.matrix.shape))
             fully_connected = [
                 module
                 for row in rows
@@ -92,17 +95,12 @@ class _Network(nn.Module):
         self.features = nn.Sequential(*modules[: sum(steps.values())])
         self.classifier = nn.Sequential(*fully_connected)
         self._steps = steps
+        self._projects = projection is not None
         self._rows = rows
         self._spec = spec
         for name, values in (("mean", spec.mean), ("std", spec.std)):
             scaled = torch.tensor(values).mul(255).reshape(1, 3, 1, 1)
             self.register_buffer(name, scaled, persistent=False)
-        self._projection: nn.Linear | None = None
-        if projection is not None:
-            linear = nn.Linear(projection.matrix.shape[1], projection.matrix.shape[0])
-            linear.weight.data = torch.from_numpy(np.array(projection.matrix))
-            linear.bias.data = torch.from_numpy(np.array(projection.bias))
-            self._projection = linear
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(n, h, w, 3) uint8 -> (n, d) float32."""
@@ -122,8 +120,8 @@ class _Network(nn.Module):
                 features.append(self._pool(x.float()))
         with torch.autocast(x.device.type, enabled=False):
             y = F.normalize(torch.cat(features, dim=1))
-            if self._projection is not None:
-                y = F.normalize(self._projection(y))
+            if self._projects:
+                y = F.normalize(self.projection(y))
         return y
 
     def _pool(self, x: torch.Tensor) -> torch.Tensor:

@@ -18,9 +18,6 @@ FORMATS = (
 )
 """Pillow's decoders that may see a file: those of raster pictures that people keep."""
 
-PREPROCESSING_VERSION = 1
-"""Goes into the fingerprint: raise it whenever `preprocess` or `decode` gives other pixels."""
-
 OVERSAMPLING = 2
 """A JPEG is decoded at the smallest scale (1/8 to 1) that leaves this many times the target."""
 

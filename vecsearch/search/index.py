@@ -185,7 +185,8 @@ class Index:
         text = os.fspath(query)
         if text.startswith("id:"):
             digits = text[3:]
-            image = self._snapshot.image_by_id(int(digits)) if digits.isdecimal() else None
+            plausible = digits.isdecimal() and len(digits) < 19  # SQLite's integers end there
+            image = self._snapshot.image_by_id(int(digits)) if plausible else None
             if image is None:
                 raise NotFoundError(
                     f"{self.path} has no image {text}",

@@ -38,7 +38,7 @@ def tsne(vectors: Vectors, *, seed: int = 0, perplexity: float | None = None) ->
     if n < FEWEST or not scores.any():
         return _fill_disc(n) if not scores.any() else _turned(scores[:, :2])
     from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     wanted = min(DEFAULT_PERPLEXITY, (n - 1) / 3) if perplexity is None else perplexity
     model = TSNE(
@@ -58,19 +58,17 @@ def spread(points: Points, size: float) -> Points:
     crowds grow while their neighbourhoods, and the gaps between crowds, stay. Points that are far
     enough apart from the start are returned as they are.
     """
-    from scipy.spatial import cKDTree  # type: ignore[import-untyped]
+    from scipy.spatial import cKDTree
 
-    placed: _Exact = points.astype(np.float64)
+    placed = _without_heaps(points.astype(np.float64), size)
     n = len(placed)
     closest = 1.0
-    for turn in range(ROUNDS):
+    for _ in range(ROUNDS):
         # A hair less than size, or rounding alone would keep touching squares busy.
         pairs = cKDTree(placed).query_pairs(size * (1 - 1e-6), p=np.inf, output_type="ndarray")
         if not len(pairs):
             closest = 1.0
             break
-        if turn == 0:  # equal points have no line between them
-            placed = placed + 0.05 * size * _disc(n)
         first, second = pairs[:, 0], pairs[:, 1]
         apart = placed[second] - placed[first]
         reach = np.maximum(np.abs(apart).max(axis=1), 1e-9 * size)
@@ -117,14 +115,33 @@ def _turned(points: npt.NDArray[np.float32]) -> Points:
     return turned.astype(np.float32)
 
 
-def _disc(n: int) -> _Exact:
-    """Spread n points evenly over the unit disc (Vogel 1979, the pattern of a sunflower)."""
-    k = np.arange(n)
+def _without_heaps(points: _Exact, size: float) -> _Exact:
+    """Lay points that are equal, between which there is no line to push along, out as a disc."""
+    if len(points) < 2:
+        return points
+    _, heap, counts = np.unique(
+        np.round(points / (1e-3 * size)), axis=0, return_inverse=True, return_counts=True
+    )
+    heap = heap.ravel()
+    order = np.argsort(heap, kind="stable")
+    place = np.empty(len(points), np.int64)  # of each point within its heap
+    place[order] = np.arange(len(points)) - (np.cumsum(counts) - counts)[heap[order]]
+    many = counts[heap]
+    radius = np.where(many > 1, 0.55 * size * np.sqrt(many), 0.0)
+    return points + radius[:, np.newaxis] * _disc(place, many)
+
+
+def _disc(k: npt.NDArray[np.int64], of: npt.NDArray[np.int64]) -> _Exact:
+    """Give the place of the k-th of so many points that fill the unit disc evenly.
+
+    Source: Vogel, A better way to construct the sunflower head, 1979.
+    """
     angle = k * (np.pi * (3.0 - np.sqrt(5.0)))
-    radius = np.sqrt((k + 0.5) / max(1, n))
-    disc: _Exact = radius[:, np.newaxis] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return disc
+    disc: _Exact = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return disc * np.sqrt((k + 0.5) / of)[:, np.newaxis]
 
 
 def _fill_disc(n: int) -> Points:
-    return _disc(n).astype(np.float32) if n > 1 else np.zeros((n, 2), np.float32)
+    if n < 2:
+        return np.zeros((n, 2), np.float32)
+    return _disc(np.arange(n), np.full(n, n)).astype(np.float32)

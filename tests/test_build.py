@@ -1,0 +1,345 @@
+"""Building and bringing up to date: what is embedded, kept, moved, dropped and skipped."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pytest
+from conftest import CHEAP, draw
+
+import vecsearch
+from vecsearch import (
+    BuildReport,
+    EncoderConfig,
+    EncoderMismatchError,
+    IndexFolderError,
+    SourceError,
+    UsageError,
+)
+from vecsearch.embed.encoder import Encoder
+from vecsearch.types import Pixels, Vectors
+
+T = TypeVar("T")
+
+
+def update(index: Path, *sources: Path) -> BuildReport:
+    return vecsearch.build(*sources, index=index)
+
+
+def counts(report: BuildReport) -> dict[str, int]:
+    """Give the numbers of a report that are not zero."""
+    names = ("added", "changed", "moved", "removed", "unchanged", "skipped")
+    return {name: n for name in names if (n := getattr(report.counts, name))}
+
+
+def content(index: Path) -> dict[str, Vectors]:
+    """Map every path of an index to its vector."""
+    with vecsearch.open_index(index) as opened:
+        images, vectors = opened.vectors()
+        assert len(opened) == len(images)
+        for image, vector in zip(images, vectors, strict=True):
+            best = opened.search(vector, k=len(images))[0].hits
+            assert image.id in {hit.id for hit in best if hit.score > 0.999}
+    return {str(image.path): vector for image, vector in zip(images, vectors, strict=True)}
+
+
+def ids(index: Path) -> dict[str, int]:
+    with vecsearch.open_index(index) as opened:
+        return {image.path.name: image.id for image in opened}
+
+
+def assert_as_built_anew(index: Path, *sources: Path) -> None:
+    """Compare every path and vector with an index built from nothing."""
+    anew = vecsearch.build(*sources, index=index.parent / "anew", encoder=CHEAP, fresh=True)
+    expected, found = content(anew.index), content(index)
+    assert expected.keys() == found.keys()
+    for path, vector in expected.items():
+        np.testing.assert_allclose(found[path], vector, atol=1e-3)
+
+
+@pytest.fixture
+def embedded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Count the pictures of every batch that reaches the network."""
+    batches: list[int] = []
+    stream = Encoder.stream
+
+    def counting(self: Encoder, given: Iterable[tuple[T, Pixels]]) -> Iterator[tuple[T, Vectors]]:
+        def counted() -> Iterator[tuple[T, Pixels]]:
+            for tag, pixels in given:
+                batches.append(len(pixels))
+                yield tag, pixels
+
+        return stream(self, counted())
+
+    monkeypatch.setattr(Encoder, "stream", counting)
+    return batches
+
+
+def test_a_second_build_embeds_nothing(index: Path, embedded: list[int]) -> None:
+    before = content(index)
+    assert counts(update(index)) == {"unchanged": 12}
+    assert embedded == []
+    after = content(index)
+    assert before.keys() == after.keys()
+
+
+def test_only_what_is_new_or_changed_is_embedded(
+    index: Path, photos: Path, embedded: list[int]
+) -> None:
+    before = ids(index)
+    draw(photos / "new.png", 50)
+    draw(photos / "p3.png", 51)
+    (photos / "p5.png").unlink()
+    report = update(index)
+    assert counts(report) == {"added": 1, "changed": 1, "removed": 1, "unchanged": 10}
+    assert (sum(embedded), report.total) == (2, 12)
+    after = ids(index)
+    assert after["p3.png"] == before["p3.png"]
+    assert after["new.png"] > max(before.values())
+    assert_as_built_anew(index, photos)
+
+
+def test_moved_and_copied_files_are_recognised_by_their_content(
+    index: Path, photos: Path, embedded: list[int]
+) -> None:
+    before = ids(index)
+    (photos / "p1.png").rename(photos / "more" / "renamed.png")
+    shutil.copy(photos / "p2.png", photos / "copy.png")
+    os.utime(photos / "p6.png", ns=(1, 1))
+    report = update(index)
+    assert counts(report) == {"added": 1, "moved": 1, "unchanged": 11}
+    assert embedded == []
+    after = ids(index)
+    assert after["renamed.png"] == before["p1.png"]
+    assert after["copy.png"] not in before.values()
+    assert_as_built_anew(index, photos)
+
+
+def test_swapped_names_give_swapped_vectors(index: Path, photos: Path, embedded: list[int]) -> None:
+    (photos / "p1.png").rename(photos / "swap.png")
+    (photos / "p2.png").rename(photos / "p1.png")
+    (photos / "swap.png").rename(photos / "p2.png")
+    for name in ("p1.png", "p2.png"):
+        os.utime(photos / name)
+    assert counts(update(index)) == {"changed": 2, "unchanged": 10}
+    assert embedded == []
+    assert_as_built_anew(index, photos)
+
+
+def test_an_id_is_never_given_twice(index: Path, photos: Path) -> None:
+    last = max(ids(index).values())
+    name = next(name for name, number in ids(index).items() if number == last)
+    next(photos.rglob(name)).unlink()
+    update(index)
+    draw(photos / "new.png", 50)
+    update(index)
+    assert ids(index)["new.png"] == last + 1
+
+
+def test_many_updates_agree_with_a_build_from_nothing(index: Path, photos: Path) -> None:
+    """Also across the point where the FAISS base is made anew."""
+    generator = np.random.RandomState(0)
+    for step in range(12):
+        for name in generator.choice(24, 3, replace=False):
+            path = photos / f"p{name}.png"
+            if path.exists() and generator.rand() < 0.4:
+                path.unlink()
+            else:
+                draw(path, int(generator.randint(10**6)))
+        update(index)
+        if step % 4 == 3:
+            assert_as_built_anew(index, photos)
+
+
+def test_several_sources_are_kept_apart(index: Path, photos: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    draw(other / "o1.png", 60)
+    assert counts(update(index, other)) == {"added": 1}
+    assert len(ids(index)) == 13
+    (photos / "p1.png").unlink()
+    draw(other / "o2.png", 61)
+    assert counts(update(index, other)) == {"added": 1, "unchanged": 1}
+    assert counts(update(index)) == {"removed": 1, "unchanged": 13}
+
+
+def test_a_source_that_vanished_or_is_empty_deletes_nothing(index: Path, photos: Path) -> None:
+    before = content(index)
+    photos.rename(photos.with_name("away"))
+    with pytest.raises(SourceError, match="no such folder"):
+        update(index)
+    photos.mkdir()
+    with pytest.raises(SourceError, match=r"no images in .* nothing was changed"):
+        update(index)
+    assert content(index).keys() == before.keys()
+
+
+def test_an_unreadable_folder_deletes_nothing(
+    index: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.scandir
+
+    def refusing(path: str | bytes) -> object:
+        if isinstance(path, bytes) and path.endswith(b"more"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert counts(update(index)) == {"unchanged": 10}
+    assert len(ids(index)) == 12
+
+
+def test_a_broken_picture_is_skipped_listed_and_shifts_no_other(
+    photos: Path, tmp_path: Path, embedded: list[int]
+) -> None:
+    good = vecsearch.build(photos, index=tmp_path / "good", encoder=CHEAP).index
+    (photos / "p00.png").write_bytes(b"")
+    (photos / "p5b.jpg").write_bytes((photos / "p5.png").read_bytes()[:100])
+    (photos / "p7b.png").write_text("not a picture")
+    report = vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP)
+    assert counts(report) == {"added": 12, "skipped": 3}
+    expected, found = content(good), content(report.index)
+    assert expected.keys() == found.keys()
+    assert all((expected[path] == found[path]).all() for path in expected)
+    with vecsearch.open_index(report.index) as opened:
+        skipped = {skip.path.name: skip.reason for skip in opened.info().skipped}
+    assert skipped.keys() == {"p00.png", "p5b.jpg", "p7b.png"}
+    assert skipped["p00.png"] == "the file is empty"
+    embedded.clear()
+    assert counts(update(report.index)) == {"unchanged": 12, "skipped": 3}
+    draw(photos / "p00.png", 70)
+    (photos / "p7b.png").unlink()
+    assert counts(update(report.index)) == {"added": 1, "unchanged": 12, "skipped": 1}
+    assert sum(embedded) == 1
+    with vecsearch.open_index(report.index) as opened:
+        assert [skip.path.name for skip in opened.info().skipped] == ["p5b.jpg"]
+
+
+def test_a_picture_that_breaks_keeps_its_entry(index: Path, photos: Path) -> None:
+    (photos / "p3.png").write_bytes(b"half a download")
+    assert counts(update(index)) == {"unchanged": 11, "skipped": 1}
+    assert counts(update(index)) == {"unchanged": 11, "skipped": 1}
+    assert len(ids(index)) == 12
+    draw(photos / "p3.png", 71)
+    assert counts(update(index)) == {"changed": 1, "unchanged": 11}
+    assert_as_built_anew(index, photos)
+
+
+def test_names_that_are_not_text_and_hidden_files(photos: Path, tmp_path: Path) -> None:
+    odd = os.path.join(os.fsencode(photos), b"caf\xe9 \n.png")  # noqa: PTH118
+    shutil.copy(os.fsencode(photos / "p1.png"), odd)
+    draw(photos / ".hidden" / "h.png", 1)
+    draw(photos / ".h.png", 1)
+    (photos / "notes.txt").write_text("no picture")
+    (photos / "loop").symlink_to(photos)
+    index = vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP).index
+    with vecsearch.open_index(index) as opened:
+        paths = {os.fsencode(image.path) for image in opened}
+        assert odd in paths
+        assert len(paths) == 13
+        assert opened.query([os.fsdecode(odd)], k=1)[0].hits[0].path.name == "p1.png"
+
+
+def test_fresh_starts_over_with_another_encoder(index: Path, photos: Path) -> None:
+    other = EncoderConfig(layer="block1_conv1", weights="random:0")
+    with pytest.raises(EncoderMismatchError, match=r"--layer block1_conv1 .*--fresh"):
+        vecsearch.build(photos, index=index, encoder=other)
+    (photos / "p1.png").unlink()
+    report = vecsearch.build(photos, index=index, encoder=other, fresh=True)
+    assert counts(report) == {"added": 11}
+    assert ids(index)["p0.png"] == 3  # by path, after the two of more/, and from 1 again
+    files = {path.name for path in index.rglob("*.*")}
+    assert not any(name.startswith((".partial", "next")) for name in files)
+    with vecsearch.open_index(index) as opened:
+        assert opened.encoder.layer == "block1_conv1"
+        assert len(opened.query(["id:1"], k=50)[0].hits) == 10
+
+
+def test_a_fresh_build_that_fails_leaves_the_old_index(index: Path, photos: Path) -> None:
+    before = content(index)
+    for path in photos.rglob("p*"):
+        path.write_bytes(b"broken")
+    with pytest.raises(SourceError, match="none of the 12 pictures can be used; the first"):
+        vecsearch.build(photos, index=index, encoder=CHEAP, fresh=True)
+    assert content(index).keys() == before.keys()
+
+
+@pytest.mark.parametrize(
+    ("choice", "match"),
+    [
+        (EncoderConfig(pool="avg"), "--pool avg"),
+        (EncoderConfig(dim=8), "--dim 8"),
+        (EncoderConfig(weights="random:1"), "--weights random:1"),
+        (EncoderConfig(precision="bf16"), "--precision bf16"),
+    ],
+)
+def test_an_index_is_never_mixed(index: Path, choice: EncoderConfig, match: str) -> None:
+    with pytest.raises(EncoderMismatchError, match=match):
+        vecsearch.build(index=index, encoder=choice)
+    assert counts(vecsearch.build(index=index, encoder=CHEAP)) == {"unchanged": 12}
+
+
+def test_nothing_is_left_of_a_build_that_could_not_begin(photos: Path, tmp_path: Path) -> None:
+    target = tmp_path / "ix"
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    broken = draw(tmp_path / "broken" / "b.png", 0)
+    broken.write_bytes(b"x")
+    cases: list[tuple[Path, EncoderConfig, type[Exception]]] = [
+        (tmp_path / "nope", CHEAP, SourceError),
+        (broken, CHEAP, SourceError),
+        (empty, CHEAP, SourceError),
+        (broken.parent, CHEAP, SourceError),
+        (photos, EncoderConfig(layer="x"), UsageError),
+        (photos, EncoderConfig(weights="random:0", dim=10**6), UsageError),
+        (photos, EncoderConfig(weights="random:0", layer="block1_pool", dim=13), UsageError),
+    ]
+    for source, config, error in cases:
+        with pytest.raises(error):
+            vecsearch.build(source, index=target, encoder=config)
+        assert not (target / "catalog.sqlite").exists()
+    with pytest.raises(IndexFolderError, match="is not an index and not empty"):
+        vecsearch.build(photos, index=photos, encoder=CHEAP)
+    with pytest.raises(IndexFolderError, match="is a file"):
+        vecsearch.build(photos, index=photos / "p1.png", encoder=CHEAP)
+
+
+def test_a_projection_is_part_of_the_index(photos: Path, tmp_path: Path) -> None:
+    config = EncoderConfig(layer="block1_pool", pool="avg", weights="random:0", dim=6)
+    report = vecsearch.build(photos, index=tmp_path / "ix", encoder=config)
+    assert report.encoder.dim == 6
+    assert report.variance_kept is not None
+    assert 0.5 < report.variance_kept <= 1
+    shutil.copy(photos / "p1.png", photos.parent / "new.png")
+    draw(photos / "later.png", 80)
+    assert counts(vecsearch.build(index=report.index)) == {"added": 1, "unchanged": 12}
+    with vecsearch.open_index(report.index) as opened:
+        best = opened.query([photos.parent / "new.png"])[0].hits[0]
+        assert best.path == photos / "p1.png"
+        assert best.score > 0.999
+
+
+def test_an_interrupted_build_keeps_what_it_embedded(
+    photos: Path, tmp_path: Path, embedded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vecsearch.building.stage import Stage
+
+    embed = Stage.embed
+
+    def interrupted(self: Stage, batch, vectors) -> None:  # type: ignore[no-untyped-def]
+        embed(self, batch, vectors)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Stage, "embed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP)
+    monkeypatch.setattr(Stage, "embed", embed)
+    assert len(ids(tmp_path / "ix")) == 8
+    embedded.clear()
+    assert counts(update(tmp_path / "ix", photos)) == {"added": 4, "unchanged": 8}
+    assert sum(embedded) == 4
+    assert_as_built_anew(tmp_path / "ix", photos)

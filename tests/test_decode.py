@@ -1,0 +1,155 @@
+"""Bytes -> RGB: every kind of picture that people have, and what is refused."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SAMPLES
+from PIL import Image
+
+from vecsearch.errors import ImageError
+from vecsearch.images.decode import decode, preprocess
+from vecsearch.images.read import read_image, read_images
+
+
+def saved(image: Image.Image, form: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, form, **options)
+    return out.getvalue()
+
+
+def ramp(mode: str = "RGB") -> Image.Image:
+    """A 40 x 30 picture, dark to light from left to right, red below."""
+    values = np.zeros((30, 40, 3), np.uint8)
+    values[:, :, :] = np.linspace(0, 255, 40, dtype=np.uint8)[None, :, None]
+    values[20:, :, 1:] = 0
+    return Image.fromarray(values).convert(mode)
+
+
+@pytest.mark.parametrize(
+    ("form", "mode"),
+    [
+        *(("PNG", mode) for mode in ("1", "L", "P", "RGB", "RGBA", "LA", "I;16")),
+        *(("TIFF", mode) for mode in ("L", "RGB", "CMYK", "F", "I;16", "LAB")),
+        *(("JPEG", mode) for mode in ("L", "RGB", "CMYK")),
+        ("GIF", "P"), ("BMP", "RGB"), ("WEBP", "RGB"), ("PPM", "RGB"), ("TGA", "RGB"),
+        ("AVIF", "RGB"), ("JPEG2000", "RGB"), ("ICO", "RGBA"), ("QOI", "RGB"), ("PCX", "P"),
+    ],
+)  # fmt: skip
+def test_formats_and_modes_become_rgb(form: str, mode: str) -> None:
+    source = ramp("L" if mode in ("F", "I;16") else "RGB")
+    if mode == "F":
+        source = Image.fromarray(np.asarray(source, np.float32) / 255)
+    elif mode == "I;16":
+        source = Image.fromarray(np.asarray(source, np.uint16) * 257)
+    elif mode == "LAB":
+        from PIL import ImageCms
+
+        transform = ImageCms.buildTransform(
+            ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
+        )
+        source = ImageCms.applyTransform(source, transform) or source
+    else:
+        source = source.convert(mode)
+    image, size = decode(saved(source, form))
+    assert (image.mode, size) == ("RGB", source.size if form != "ICO" else image.size)
+    pixels = np.asarray(image.convert("L"), np.float64)
+    columns = pixels[: pixels.shape[0] // 2].mean(axis=0)
+    quarter = len(columns) // 4
+    assert columns[:quarter].mean() < 70
+    assert columns[-quarter:].mean() > 185
+
+
+def test_exif_orientation_is_applied() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    image, size = decode(saved(ramp(), "JPEG", exif=exif, quality=95))
+    assert image.size == size == (30, 40)
+    upright = np.asarray(image.convert("L"))
+    assert upright[:5, 15:].mean() < 60
+    assert upright[-5:, 15:].mean() > 200
+
+
+def test_transparency_lies_over_white() -> None:
+    clear = Image.new("RGBA", (8, 8), (255, 0, 0, 0))
+    assert np.asarray(decode(saved(clear, "PNG"))[0]).min() == 255
+    half = Image.new("RGBA", (8, 8), (0, 0, 0, 128))
+    assert np.asarray(decode(saved(half, "PNG"))[0]).mean() == pytest.approx(127, abs=1)
+    palette = Image.new("P", (8, 8), 0)
+    assert np.asarray(decode(saved(palette, "PNG", transparency=0))[0]).min() == 255
+
+
+def test_sixteen_bits_and_floats_are_scaled_and_not_clipped() -> None:
+    grey = np.linspace(0, 65535, 64, dtype=np.uint16).reshape(8, 8)
+    found = np.asarray(decode(saved(Image.fromarray(grey), "PNG"))[0])[..., 0]
+    np.testing.assert_allclose(found, grey / 257, atol=1)
+    wild = np.linspace(-3e6, 7e6, 64, dtype=np.float32).reshape(8, 8)
+    wild[0, 0] = np.nan
+    found = np.asarray(decode(saved(Image.fromarray(wild), "TIFF"))[0])[..., 0]
+    assert found[0, 1] < 10
+    assert found[-1, -1] == 255
+
+
+def test_the_first_frame_of_an_animation_counts() -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    data = saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert tuple(np.asarray(decode(data)[0])[0, 0]) == (255, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda data: b"", "the file is empty"),
+        (lambda data: b"not a picture at all", "not a picture in a format known here"),
+        (lambda data: data[: len(data) // 2], "cannot be decoded: "),
+        (lambda data: data[:40] + bytes(200) + data[240:], "cannot be decoded: "),
+    ],
+)
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+def test_damage_is_an_error_with_a_reason_in_one_line(
+    form: str, damage: Callable[[bytes], bytes], reason: str
+) -> None:
+    noise = np.random.RandomState(0).randint(0, 255, (64, 64, 3)).astype(np.uint8)
+    data = damage(saved(Image.fromarray(noise), form))
+    with pytest.raises(ImageError) as caught:
+        decode(data)
+    assert str(caught.value).startswith((reason, "not a picture"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_postscript_file_is_not_even_tried() -> None:
+    with pytest.raises(ImageError, match="not a picture in a format known here"):
+        decode(saved(ramp(), "EPS"))
+
+
+def test_a_large_jpeg_is_decoded_small_with_nearly_the_same_pixels() -> None:
+    with Image.open(SAMPLES / "salad1.jpg") as picture:
+        data = saved(picture.resize((3200, 2400), Image.Resampling.BICUBIC), "JPEG", quality=92)
+    small, size = decode(data, target=224)
+    full, _ = decode(data)
+    assert (small.size, size) == ((800, 600), (3200, 2400))
+    difference = preprocess(small, 224).astype(int) - preprocess(full, 224)
+    assert np.abs(difference).mean() < 1.0
+
+
+def test_reading_gives_every_file_exactly_once_and_reasons_for_the_bad(photos: Path) -> None:
+    (photos / "bad.png").write_bytes(b"nothing")
+    paths = [*sorted(photos.rglob("*.[pj][np]g")), photos / "gone.png"]
+    outcomes = {one.tag: one for one in read_images(enumerate(paths), 224, threads=3)}
+    assert sorted(outcomes) == list(range(len(paths)))
+    for tag, path in enumerate(paths):
+        image = outcomes[tag].image
+        if path.name in ("bad.png", "gone.png"):
+            assert image is None
+            assert "\n" not in outcomes[tag].reason
+        else:
+            assert image is not None
+            assert image.pixels is not None
+            alone = read_image(path, 224)
+            assert alone.pixels is not None
+            np.testing.assert_array_equal(image.pixels, alone.pixels)
+            assert (image.width, image.height) == (64, 48)

@@ -1,0 +1,191 @@
+"""The encoder: layers, poolings, engines, PCA, and the network that an index carries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from conftest import SAMPLES
+from sklearn.datasets import load_sample_images
+from sklearn.decomposition import PCA
+from torchvision.models import vgg
+
+from vecsearch.embed.encoder import EncoderConfig, make_encoder, open_encoder, open_query_engine
+from vecsearch.embed.layers import VGG19, feature_dim, parse_layers
+from vecsearch.embed.projection import train_projection
+from vecsearch.embed.spec import EncoderSpec
+from vecsearch.errors import UsageError
+from vecsearch.images.decode import preprocess
+from vecsearch.images.read import read_image
+from vecsearch.types import Pixels, Vectors
+
+
+@cache
+def pictures() -> Pixels:
+    """Crops of scikit-learn's two photographs, and four sample pictures: (12, 224, 224, 3)."""
+    from PIL import Image
+
+    crops = [
+        preprocess(Image.fromarray(photo[top : top + 300, left : left + 400]), 224)
+        for photo in load_sample_images().images
+        for top, left in ((0, 0), (120, 0), (0, 230), (120, 230))
+    ]
+    samples = [read_image(SAMPLES / name, 224).pixels for name in
+               ("burger1.jpg", "salad2.jpg", "sushi3.jpg", "donut_test.jpg")]  # fmt: skip
+    return np.stack([*crops, *(pixels for pixels in samples if pixels is not None)])
+
+
+def embed(engine: str, precision: str, layer: str, pool: str = "gem") -> Vectors:
+    config = EncoderConfig(
+        layer=layer, pool=pool, weights="random:1", precision=precision, engine=engine
+    )
+    encoder = make_encoder(config)
+    batches = [(start, pictures()[start : start + 4]) for start in range(0, 12, 4)]
+    found = dict(encoder.stream(batches))
+    return np.concatenate([found[start] for start in range(0, 12, 4)])
+
+
+def cosines(a: Vectors, b: Vectors) -> npt.NDArray[np.float32]:
+    return np.asarray((a * b).sum(axis=1))
+
+
+@pytest.mark.parametrize(("precision", "least"), [("fp32", 0.9999), ("bf16", 0.999)])
+@pytest.mark.parametrize(
+    ("layer", "pool"),
+    [
+        ("block5_pool", "gem"),
+        ("block4_pool", "flatten"),
+        ("block2_conv2+block3_pool", "avg"),
+        ("block3_conv4", "max"),
+    ],
+)
+def test_both_engines_give_the_same_unit_vectors(
+    layer: str, pool: str, precision: str, least: float
+) -> None:
+    a, b = (embed(engine, precision, layer, pool) for engine in ("openvino", "torch"))
+    assert a.shape == b.shape == (12, feature_dim(parse_layers(layer), pool))
+    assert a.dtype == b.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(a, axis=1), 1, atol=1e-4)
+    assert cosines(a, b).min() >= least
+
+
+def test_bf16_is_close_to_fp32_at_the_default_layer() -> None:
+    a, b = (embed("openvino", precision, "block5_pool") for precision in ("fp32", "bf16"))
+    assert cosines(a, b).min() >= 0.999
+
+
+def test_the_fully_connected_layers_are_torchvisions() -> None:
+    """fc1 and fc2 against torchvision's own classifier, flattening order included."""
+    ours = embed("openvino", "fp32", "fc2")[:2]
+    config = EncoderConfig(layer="fc2", weights="random:1", precision="fp32", engine="torch")
+    encoder = make_encoder(config)
+    with torch.device("meta"):
+        network = vgg.vgg19()
+    state = {name: torch.from_numpy(array) for name, array in encoder._arrays.items()}
+    state |= {"classifier.6.weight": torch.zeros(1, 4096), "classifier.6.bias": torch.zeros(1)}
+    network.classifier[6] = torch.nn.Linear(4096, 1, device="meta")
+    network.load_state_dict(state, assign=True)
+    mean, std = (torch.tensor(v).reshape(1, 3, 1, 1) for v in (encoder.spec.mean, encoder.spec.std))
+    x = torch.from_numpy(pictures()[:2].copy()).permute(0, 3, 1, 2) / 255
+    with torch.inference_mode():
+        y = network.features((x - mean) / std).flatten(1)
+        y = network.classifier.eval()[:5](y).numpy()
+    expected = y / np.linalg.norm(y, axis=1, keepdims=True)
+    assert cosines(ours, expected).min() >= 0.99999
+
+
+@pytest.mark.parametrize("engine", ["openvino", "torch"])
+def test_the_classifier_is_never_built(engine: str) -> None:
+    config = EncoderConfig(layer="block5_pool", weights="random:1", engine=engine)
+    encoder = make_encoder(config)
+    assert sum(array.size for array in encoder._arrays.values()) == 20_024_384
+    if engine == "torch":
+        network = encoder.engine._network  # type: ignore[attr-defined]
+        assert sum(parameter.numel() for parameter in network.parameters()) == 20_024_384
+    else:
+        assert len(encoder.serialize()[1]) < 4.1 * 20_024_384
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_network_in_the_index_is_the_one_that_built_it(precision: str) -> None:
+    config = EncoderConfig(layer="block2_pool", weights="random:1", precision=precision)
+    encoder = make_encoder(config)
+    vectors = encoder.embed(pictures())
+    projection, _ = train_projection(vectors, 6)
+    encoder = encoder.with_projection(projection)
+    expected = encoder.embed(pictures())
+    assert expected.shape == (12, 6)
+    spec = EncoderSpec.from_json(encoder.spec.to_json())
+    assert spec == encoder.spec
+    kept = encoder.serialize()
+    query = open_query_engine(spec, *kept).embed(pictures())
+    assert cosines(query, expected).min() >= 0.99999
+    for engine in ("openvino", "torch"):
+        again = open_encoder(spec, *kept, engine=engine).embed(pictures())
+        assert cosines(again, expected).min() >= 0.9999
+
+
+def test_pca_is_that_of_scikit_learn() -> None:
+    vectors = np.random.RandomState(0).normal(size=(60, 30)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    projection, kept = train_projection(vectors, 8)
+    expected = PCA(8, svd_solver="full").fit(vectors)
+    ours = vectors @ projection.matrix.T + projection.bias
+    theirs = expected.transform(vectors)
+    signs = np.sign((ours * theirs).sum(axis=0))
+    np.testing.assert_allclose(ours * signs, theirs, atol=1e-4)
+    assert kept == pytest.approx(expected.explained_variance_ratio_.sum(), abs=1e-3)
+
+
+def test_pca_from_fewer_samples_than_dimensions() -> None:
+    vectors = np.random.RandomState(0).normal(size=(20, 300)).astype(np.float32)
+    projection, kept = train_projection(vectors, 5)
+    assert projection.matrix.shape == (5, 300)
+    np.testing.assert_allclose(projection.matrix @ projection.matrix.T, np.eye(5), atol=1e-4)
+    assert 0.2 < kept < 1
+
+
+def test_the_fingerprint_changes_with_whatever_changes_a_vector() -> None:
+    def spec(**choice: str) -> EncoderSpec:
+        base = {"layer": "block1_pool", "weights": "random:0", "precision": "fp32"}
+        chosen = base | choice
+        return make_encoder(
+            EncoderConfig(
+                layer=chosen["layer"],
+                weights=chosen["weights"],
+                precision=chosen["precision"],
+                pool=chosen.get("pool"),
+                engine="openvino",
+            )
+        ).spec
+
+    specs: Sequence[EncoderSpec] = (
+        spec(),
+        spec(layer="block1_conv2"),
+        spec(pool="avg"),
+        spec(weights="random:1"),
+        spec(precision="bf16"),
+    )
+    assert len({one.fingerprint for one in specs}) == len(specs)
+    assert spec().fingerprint == specs[0].fingerprint
+
+
+@pytest.mark.parametrize("text", ["block6_pool", "", "fc3", "block5_pool+block5_pool"])
+def test_unknown_layers_are_refused_with_the_list_of_known_ones(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_layers(text)
+    if "+" not in text:
+        assert all(layer.name in str(caught.value) for layer in VGG19)
+
+
+def test_golden_vectors() -> None:
+    """A few components, so that no change of the network or the preprocessing goes unnoticed."""
+    vector = embed("openvino", "fp32", "block3_pool")[0]
+    assert vector.shape == (256,)
+    np.testing.assert_allclose(
+        vector[[0, 1, 100, 255]], [0.06051, 0.05330, 0.05977, 0.04844], atol=2e-4
+    )

@@ -1,0 +1,171 @@
+"""Searching against brute force, and the questions that an index answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import CHEAP, draw
+
+import vecsearch
+from vecsearch import ImageError, NotFoundError, UsageError
+from vecsearch.index.base import make_base, open_base, write_base
+from vecsearch.index.search import Searcher
+
+
+def unit(n: int, d: int, seed: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    vectors = np.random.RandomState(seed).normal(size=(n, d)).astype(np.float32)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+
+
+@pytest.mark.parametrize("base_rows", [0, 1, 150, 300])
+@pytest.mark.parametrize("dead", [[], [0, 7, 149, 151, 299], list(range(298))])
+def test_base_and_tail_answer_as_brute_force_does(
+    base_rows: int, dead: list[int], tmp_path: Path
+) -> None:
+    halves = unit(300, 32, 0).astype(np.float16)
+    base = None
+    if base_rows:
+        made = make_base([halves[: base_rows // 2], halves[base_rows // 2 : base_rows]], 32)
+        with (tmp_path / "base").open("wb") as file:
+            write_base(made, file.write)
+        base = open_base(tmp_path / "base")
+    cut = (base_rows + 300) // 2
+    tail = [(base_rows, halves[base_rows:cut]), (cut, halves[cut:])]
+    tail = [(first, block) for first, block in tail if len(block)]
+    xq = unit(9, 32, 1)
+    D, I = Searcher(base, tail, np.array(dead, np.int64)).search(xq, 12)  # noqa: N806, E741
+    scores = xq @ halves.astype(np.float32).T
+    scores[:, dead] = -np.inf
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :12]
+    live = 300 - len(dead)
+    np.testing.assert_array_equal(I[:, :live], order[:, :live])
+    np.testing.assert_allclose(
+        D[:, :live], np.take_along_axis(scores, order, 1)[:, :live], atol=1e-5
+    )
+    assert (I[:, live:] == -1).all()
+
+
+def test_equal_scores_come_in_the_order_of_their_rows() -> None:
+    halves = np.repeat(unit(1, 8, 0), 6, axis=0).astype(np.float16)
+    searcher = Searcher(make_base([halves[:3]], 8), [(3, halves[3:])], np.array([1]))
+    _, I = searcher.search(halves[:1].astype(np.float32), 5)  # noqa: N806, E741
+    assert I.tolist() == [[0, 2, 3, 4, 5]]
+
+
+def test_hits_are_ranked_and_carry_both_similarities(index: Path) -> None:
+    with vecsearch.open_index(index) as opened:
+        (result,) = opened.query(["id:3"], k=4)
+        images = {image.id: image for image in opened}
+        _, vectors = opened.vectors()
+    assert [hit.rank for hit in result.hits] == [1, 2, 3, 4]
+    assert all(a.score >= b.score for a, b in zip(result.hits, result.hits[1:], strict=False))
+    for hit in result.hits:
+        assert hit.id != 3
+        assert hit.path == images[hit.id].path
+        a, b = vectors[2], vectors[hit.id - 1]
+        assert hit.score == pytest.approx(float(a @ b), abs=1e-3)
+        assert hit.distance == pytest.approx(float(np.linalg.norm(a - b)), abs=2e-2)
+
+
+def test_ids_follow_the_paths(index: Path, photos: Path) -> None:
+    with vecsearch.open_index(index) as opened:
+        images = list(opened)
+    assert [image.id for image in images] == list(range(1, 13))
+    assert [image.path for image in images] == sorted(photos.rglob("p*"))
+    assert {(image.width, image.height) for image in images} == {(64, 48)}
+
+
+def test_a_picture_is_its_own_hit_only_when_asked(index: Path, photos: Path) -> None:
+    path = photos / "p4.png"
+    with vecsearch.open_index(index) as opened:
+        assert path not in {hit.path for hit in opened.query([path], k=50)[0].hits}
+        own = opened.query([path], k=1, include_self=True)[0].hits[0]
+        assert own.path == path
+        assert own.score == pytest.approx(1, abs=1e-3)
+        copy = photos.parent / "copy.png"  # not a file of the index: the original may be its hit
+        copy.write_bytes(path.read_bytes())
+        assert opened.query([copy], k=1)[0].hits[0].path == path
+
+
+def test_path_id_and_new_copy_get_the_same_answer(index: Path, photos: Path) -> None:
+    copy = photos.parent / "copy.png"
+    copy.write_bytes((photos / "p4.png").read_bytes())
+    with vecsearch.open_index(index) as opened:
+        known = opened.query([photos / "p4.png"], k=5)[0]
+        number = next(image.id for image in opened if image.path.name == "p4.png")
+        by_id = opened.query([f"id:{number}"], k=5)[0]
+        fresh = opened.query([copy], k=6)[0]
+    assert known.hits == by_id.hits
+    assert [hit.id for hit in fresh.hits[1:]] == [hit.id for hit in known.hits]
+    for a, b in zip(fresh.hits[1:], known.hits, strict=True):
+        assert a.score == pytest.approx(b.score, abs=1e-3)
+
+
+def test_a_file_changed_since_is_asked_as_it_is_now(index: Path, photos: Path) -> None:
+    draw(photos / "p4.png", 77)
+    with vecsearch.open_index(index) as opened:
+        best = opened.query([photos / "p4.png"], k=12)[0].hits
+    assert best[0].score < 0.9999  # its own old vector may be a hit, but not an equal one
+    (photos / "p4.png").unlink()
+    with vecsearch.open_index(index) as opened:
+        assert len(opened.query([photos / "p4.png"], k=12)[0].hits) == 11
+
+
+def test_threshold_and_large_k(index: Path) -> None:
+    with vecsearch.open_index(index) as opened:
+        everything = opened.query(["id:1"], k=1000)[0].hits
+        assert len(everything) == 11
+        limit = everything[4].score
+        assert len(opened.query(["id:1"], k=1000, threshold=limit)[0].hits) == 5
+        assert opened.query(["id:1"], threshold=1.1)[0].hits == ()
+
+
+def test_several_questions_at_once_keep_their_order(index: Path, photos: Path) -> None:
+    new = draw(photos.parent / "new.png", 99)
+    asked: list[str | Path] = ["id:2", new, photos / "p1.png", "id:2"]
+    with vecsearch.open_index(index) as opened:
+        results = opened.query(asked, k=3)
+        alone = [opened.query([one], k=3)[0] for one in asked]
+    assert [result.query for result in results] == [str(one) for one in asked]
+    for a, b in zip(results, alone, strict=True):
+        assert [hit.id for hit in a.hits] == [hit.id for hit in b.hits]
+
+
+def test_vectors_can_be_asked_with(index: Path) -> None:
+    with vecsearch.open_index(index) as opened:
+        _, vectors = opened.vectors()
+        results = opened.search(vectors[:2] * 5, k=1)
+        assert [result.hits[0].id for result in results] == [1, 2]
+        for bad in (vectors[:, :5], np.zeros_like(vectors), np.full_like(vectors, np.nan)):
+            with pytest.raises(UsageError):
+                opened.search(bad)
+
+
+def test_recommendations_are_the_queries_of_all(index: Path) -> None:
+    with vecsearch.open_index(index) as opened:
+        recommended = list(opened.recommend(k=4))
+        asked = opened.query([f"id:{number}" for number in range(1, 13)], k=4)
+    assert recommended == asked
+
+
+def test_bad_questions(index: Path, photos: Path) -> None:
+    with vecsearch.open_index(index) as opened:
+        with pytest.raises(UsageError, match="at least 1 neighbour"):
+            opened.query(["id:1"], k=0)
+        for missing in ("id:0", "id:13", "id:x", "id:", "id:99999999999999999999"):
+            with pytest.raises(NotFoundError, match="has no image id:"):
+                opened.query([missing])
+        (photos / "text.jpg").write_text("no picture")
+        for path in (photos / "text.jpg", photos / "nope.jpg", photos):
+            with pytest.raises(ImageError, match=r"query .*; give a picture file"):
+                opened.query([path])
+
+
+def test_an_index_of_one_image(tmp_path: Path) -> None:
+    draw(tmp_path / "one" / "only.png", 1)
+    folder = vecsearch.build(tmp_path / "one", index=tmp_path / "ix", encoder=CHEAP).index
+    with vecsearch.open_index(folder) as opened:
+        assert opened.query(["id:1"])[0].hits == ()
+        assert len(opened.query([draw(tmp_path / "new.png", 2)])[0].hits) == 1

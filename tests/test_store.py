@@ -1,0 +1,218 @@
+"""The store: one commit point, write-once files, readers on snapshots, damage noticed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import CHEAP, draw
+
+import vecsearch
+from vecsearch import IndexDamagedError, IndexFolderError, IndexFormatError, IndexLockedError
+from vecsearch.store import writer as writer_module
+from vecsearch.store.files import FileRecord
+from vecsearch.store.snapshot import Snapshot
+from vecsearch.store.writer import open_writer
+
+
+def paths_in(index: Path) -> list[str]:
+    with vecsearch.open_index(index) as opened:
+        names = sorted(image.path.name for image in opened)
+        assert len(opened.query(["id:1"], k=100)[0].hits) == len(names) - 1
+    return names
+
+
+def test_a_reader_keeps_its_snapshot_while_a_writer_works(index: Path, photos: Path) -> None:
+    with vecsearch.open_index(index) as reader:
+        before = reader.query(["id:2"], k=50)
+        (photos / "p9.png").unlink()
+        for number in range(20, 40):
+            draw(photos / f"p{number}.png", number)
+        vecsearch.build(index=index)
+        assert reader.query(["id:2"], k=50) == before
+        assert len(reader) == 12
+    with vecsearch.open_index(index) as reader:
+        assert len(reader) == 31
+        assert len(reader.query(["id:2"], k=50)[0].hits) == 30
+
+
+@pytest.mark.parametrize("name", ["COMMIT", "segment", "ann"])
+def test_a_failure_before_the_commit_changes_nothing(
+    name: str, index: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = paths_in(index)
+    draw(photos / "new.png", 50)
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    if name == "COMMIT":
+        monkeypatch.setattr(writer_module.Writer, "_embed", fail)
+    elif name == "segment":
+        monkeypatch.setattr(os, "fsync", fail)
+    else:
+        monkeypatch.setattr(writer_module.Writer, "commit_ann", fail)
+        for number in range(50, 60):
+            draw(photos / f"n{number}.png", number)
+    with pytest.raises((IndexFolderError, OSError)):
+        vecsearch.build(index=index)
+    monkeypatch.undo()
+    monkeypatch.setenv("VECSEARCH_CACHE", str(index.parent / "cache"))
+    assert [p for p in paths_in(index) if p[0] == "p"] == before
+    assert not list(index.rglob(".partial-*"))
+    vecsearch.build(index=index)
+    assert "new.png" in paths_in(index)
+    named = {record.name for record in _files(index)}
+    on_disk = {f"{path.parent.name}/{path.name}" for path in index.glob("*/*")}
+    assert on_disk == named
+
+
+def _files(index: Path) -> list[FileRecord]:
+    snapshot = Snapshot(index)
+    try:
+        return snapshot.files()
+    finally:
+        snapshot.close()
+
+
+def test_a_killed_build_leaves_a_usable_index(photos: Path, tmp_path: Path) -> None:
+    """SIGKILL at many moments; the next build completes what is missing."""
+    for number in range(30, 60):
+        draw(photos / f"k{number}.png", number)
+    code = f"""
+import vecsearch.building.stage as stage
+stage.COMMIT_IMAGES = 8
+import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
+from conftest import CHEAP
+import vecsearch
+print("begin", flush=True)
+vecsearch.build({str(photos)!r}, index={str(tmp_path / "ix")!r}, encoder=CHEAP)
+"""
+    for delay in (0.05, 0.2, 0.35, 0.5, 0.7):
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+    vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP)
+    assert len(paths_in(tmp_path / "ix")) == 42
+
+
+def _hold(folder: str, ready: object, leave: object) -> None:
+    with open_writer(Path(folder)):
+        ready.set()  # type: ignore[attr-defined]
+        leave.wait(30)  # type: ignore[attr-defined]
+
+
+def test_a_second_writer_is_told_who_holds_the_index(index: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    ready, leave = context.Event(), context.Event()
+    holder = context.Process(target=_hold, args=(str(index), ready, leave))
+    holder.start()
+    assert ready.wait(30)
+    with pytest.raises(IndexLockedError, match=f"is being written by process {holder.pid}"):
+        vecsearch.build(index=index)
+    assert len(paths_in(index)) == 12
+    leave.set()
+    holder.join()
+    vecsearch.build(index=index)
+
+
+@pytest.mark.parametrize(
+    "kind", ["catalog.sqlite", "vectors/*.f16", "ann/*.faiss", "encoder/*.bin"]
+)
+@pytest.mark.parametrize("damage", ["flip", "truncate", "gone"])
+def test_damage_is_noticed_before_an_answer(
+    kind: str, damage: str, index: Path, tmp_path: Path
+) -> None:
+    new = draw(tmp_path / "new.png", 90)
+    (path,) = index.glob(kind)
+    data = bytearray(path.read_bytes())
+    if damage == "flip":
+        data[0 if kind == "catalog.sqlite" else len(data) // 2] ^= 0x10
+        path.write_bytes(data)
+    elif damage == "truncate":
+        path.write_bytes(data[: len(data) // 2])
+    else:
+        path.unlink()
+    with pytest.raises(IndexFolderError) as caught, vecsearch.open_index(index) as opened:
+        opened.query([new], k=12)
+    assert path.name in str(caught.value) or str(index) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    if kind != "catalog.sqlite":
+        assert isinstance(caught.value, IndexDamagedError)
+
+
+def test_a_newer_format_is_refused_untouched(index: Path) -> None:
+    connection = sqlite3.connect(index / "catalog.sqlite")
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    before = (index / "catalog.sqlite").read_bytes()
+    for attempt in (lambda: vecsearch.open_index(index), lambda: vecsearch.build(index=index)):
+        with pytest.raises(IndexFormatError, match="has format 99"):
+            attempt()
+    assert (index / "catalog.sqlite").read_bytes() == before
+
+
+def test_what_is_not_an_index_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(IndexFolderError, match=r"no index .*nope; make it with"):
+        vecsearch.open_index(tmp_path / "nope")
+    with pytest.raises(IndexFolderError, match="is not an index"):
+        vecsearch.open_index(tmp_path)
+    sqlite3.connect(tmp_path / "catalog.sqlite").execute("CREATE TABLE t (x)").connection.close()
+    with pytest.raises(IndexFolderError, match="is not an index"):
+        vecsearch.open_index(tmp_path)
+
+
+def test_an_index_on_a_read_only_disk_answers(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = sqlite3.connect
+
+    def read_only(path: str, **options: object) -> sqlite3.Connection:
+        if "mode=rw" in path:
+            raise sqlite3.OperationalError("unable to open database file")
+        return real(path, **options)  # type: ignore[call-overload,no-any-return]
+
+    monkeypatch.setattr(sqlite3, "connect", read_only)
+    assert len(paths_in(index)) == 12
+
+
+def test_adding_to_a_large_base_does_not_rewrite_it(photos: Path, tmp_path: Path) -> None:
+    for number in range(100, 130):
+        draw(photos / f"p{number}.png", number)
+    index = vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP).index
+    (base,) = (index / "ann").iterdir()
+    draw(photos / "q1.png", 500)
+    vecsearch.build(index=index)
+    assert [path.name for path in (index / "ann").iterdir()] == [base.name]
+    with vecsearch.open_index(index) as opened:
+        shutil.copy(photos / "q1.png", tmp_path / "q.png")
+        assert opened.query([tmp_path / "q.png"], k=1)[0].hits[0].path.name == "q1.png"
+    for number in range(200, 206):
+        draw(photos / f"p{number}.png", number)
+    vecsearch.build(index=index)
+    assert [path.name for path in (index / "ann").iterdir()] != [base.name]
+
+
+def test_vectors_on_disk_are_the_segments_with_their_checksums(index: Path) -> None:
+    import zlib
+
+    (segment,) = (index / "vectors").iterdir()
+    data = segment.read_bytes()
+    dim = 64
+    assert len(data) == 12 * (2 * dim + 4)
+    halves = np.frombuffer(data[: 12 * 2 * dim], "<f2").reshape(12, dim)
+    checksums = np.frombuffer(data[12 * 2 * dim :], "<u4")
+    assert [zlib.crc32(row.tobytes()) for row in halves] == checksums.tolist()
+    with vecsearch.open_index(index) as opened:
+        np.testing.assert_array_equal(opened.vectors()[1], halves.astype(np.float32))

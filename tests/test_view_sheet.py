@@ -1,0 +1,325 @@
+"""Contact sheets: what is drawn where, and what is left on disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from vecsearch.errors import UsageError, VecsearchError
+from vecsearch.types import Hit, Result
+from vecsearch.view import fonts, sheet
+from vecsearch.view.thumbnails import MOST_ENLARGED, PLATE, Thumbnails
+
+Colour = tuple[int, int, int]
+
+COLOURS: list[Colour] = [
+    (200, 30, 30), (30, 160, 40), (40, 60, 220), (230, 200, 20), (150, 30, 170), (20, 180, 190),
+    (240, 130, 20), (90, 60, 30), (120, 200, 90), (250, 120, 180), (70, 70, 70), (10, 30, 90),
+]  # fmt: skip
+
+
+def paint(path: Path, colour: Colour, size: tuple[int, int] = (100, 100)) -> Path:
+    with path.open("wb") as file:
+        Image.new("RGB", size, colour).save(file, "BMP")
+    return path
+
+
+def result_of(query: Path | None, *hits: Path, label: str = "") -> Result:
+    found = (Hit(i, 100 + i, path, 1 - i / 64, 0.1 * i) for i, path in enumerate(hits, start=1))
+    return Result(label or str(query), query, tuple(found))
+
+
+def draw(result: Result, folder: Path) -> Image.Image:
+    out = folder / "sheet.png"
+    sheet.draw_sheet(result, out)
+    with Image.open(out) as image:
+        return image.convert("RGB")
+
+
+def middle(column: int, row: int = 0) -> tuple[int, int]:
+    """Give the middle of a hit's tile, or with column -1 of the query's."""
+    x = sheet.MARGIN if column < 0 else sheet.MARGIN + sheet.TILE + 2 * sheet.GUTTER
+    x += max(0, column) * (sheet.TILE + sheet.GAP)
+    y = sheet.MARGIN + sheet.HEADING + row * (sheet.TILE + sheet.CAPTION + sheet.ROW_GAP)
+    return x + sheet.TILE // 2, y + sheet.TILE // 2
+
+
+def at(image: Image.Image, place: tuple[int, int], dx: int = 0, dy: int = 0) -> Colour:
+    pixel = image.getpixel((place[0] + dx, place[1] + dy))
+    assert isinstance(pixel, tuple)
+    return (int(pixel[0]), int(pixel[1]), int(pixel[2]))
+
+
+def inked(image: Image.Image, box: tuple[int, int, int, int]) -> int:
+    """Count the pixels in *box* that are not paper."""
+    part = image.crop(box).convert("L")
+    return sum(count for value, count in enumerate(part.histogram()) if value < 200)
+
+
+@pytest.mark.parametrize("hits", [1, 2, 3, 5, 6])
+def test_up_to_six_hits_stand_in_one_row_beside_the_query(tmp_path: Path, hits: int) -> None:
+    query = paint(tmp_path / "query.bmp", (255, 0, 255))
+    paths = [paint(tmp_path / f"{i}.bmp", COLOURS[i]) for i in range(hits)]
+    image = draw(result_of(query, *paths), tmp_path)
+    assert at(image, middle(-1)) == (255, 0, 255)
+    assert [at(image, middle(i)) for i in range(hits)] == COLOURS[:hits]
+    one_row = sheet.MARGIN * 2 + sheet.HEADING + sheet.TILE + sheet.CAPTION
+    assert image.height == one_row
+    assert image.width == middle(hits - 1)[0] + sheet.TILE // 2 + sheet.MARGIN
+
+
+def test_more_hits_wrap_in_rank_order(tmp_path: Path) -> None:
+    query = paint(tmp_path / "query.bmp", (255, 0, 255))
+    paths = [paint(tmp_path / f"{i}.bmp", colour) for i, colour in enumerate(COLOURS)]
+    image = draw(result_of(query, *paths), tmp_path)
+    columns = sheet.columns_for(len(COLOURS))
+    assert columns < len(COLOURS)
+    places = [middle(i % columns, i // columns) for i in range(len(COLOURS))]
+    assert [at(image, place) for place in places] == COLOURS
+
+
+def test_every_number_of_hits_has_rows_that_come_out_nearly_even() -> None:
+    for hits in range(1, 51):
+        columns = sheet.columns_for(hits)
+        rows = -(-hits // columns)
+        assert 0 <= rows * columns - hits < columns
+        assert rows * columns - hits <= max(2, columns // 2)
+        assert hits <= 6 or rows > 1
+    assert sheet.columns_for(0) == 1
+    assert sheet.columns_for(50) == 10
+
+
+@pytest.mark.parametrize("size", [(600, 100), (100, 600), (200, 200), (2000, 30)])
+def test_pictures_keep_their_shape_and_are_centred(tmp_path: Path, size: tuple[int, int]) -> None:
+    query = paint(tmp_path / "query.bmp", COLOURS[0], size)
+    image = draw(result_of(query), tmp_path)
+    scale = sheet.TILE / max(size)
+    for axis in (0, 1):
+        half = max(1, round(size[axis] * scale)) / 2
+        step = [0, 0]
+        for sign in (-1, 1):
+            step[axis] = sign * (int(half) - 2 if half > 3 else 0)
+            assert at(image, middle(-1), *step) == COLOURS[0]
+            step[axis] = sign * (int(half) + 3)
+            outside = at(image, middle(-1), *step)
+            assert outside in (PLATE, sheet.PAPER)
+
+
+def test_small_pictures_are_enlarged_but_tiny_ones_not_without_end(tmp_path: Path) -> None:
+    small = paint(tmp_path / "small.bmp", COLOURS[0], (100, 50))
+    tiny = paint(tmp_path / "tiny.bmp", COLOURS[1], (10, 10))
+    thumbnails = Thumbnails(220)
+    assert thumbnails.get(small).size == (220, 110)
+    assert thumbnails.get(tiny).size == (10 * MOST_ENLARGED, 10 * MOST_ENLARGED)
+
+
+def test_files_that_are_gone_or_broken_get_different_stand_ins(tmp_path: Path) -> None:
+    query = paint(tmp_path / "query.bmp", COLOURS[0])
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"not a picture")
+    good = paint(tmp_path / "good.bmp", COLOURS[1])
+    image = draw(result_of(query, tmp_path / "gone.jpg", broken, good), tmp_path)
+
+    def tile(column: int) -> Image.Image:
+        (x, y), half = middle(column), sheet.TILE // 2
+        return image.crop((x - half, y - half, x + half, y + half))
+
+    assert tile(0).tobytes() != tile(1).tobytes()
+    assert at(image, middle(2)) == COLOURS[1]  # no shift of the others
+    for column in (0, 1):
+        words = (0, int(sheet.TILE * 0.68), sheet.TILE, int(sheet.TILE * 0.8))
+        assert inked(tile(column), words) > 50
+
+
+def test_query_that_is_gone_and_query_without_picture(tmp_path: Path) -> None:
+    hit = paint(tmp_path / "hit.bmp", COLOURS[1])
+    for query in (tmp_path / "gone.bmp", None):
+        image = draw(result_of(query, hit, label="id:17"), tmp_path)
+        assert at(image, middle(0)) == COLOURS[1]
+        assert at(image, middle(-1), 100, 0) == PLATE
+        x, y = middle(-1)
+        label = (x - 110, y + 115, x + 110, y + 175)
+        assert inked(image, label) > 20
+
+
+def test_no_hits_is_said(tmp_path: Path) -> None:
+    query = paint(tmp_path / "query.bmp", COLOURS[0])
+    image = draw(result_of(query), tmp_path)
+    assert at(image, middle(-1)) == COLOURS[0]
+    x, y = middle(0)
+    assert inked(image, (x - 110, y - 20, x + 110, y + 20)) > 20
+
+
+def test_file_names_that_are_no_text_are_drawn(tmp_path: Path) -> None:
+    names = [b"caf\xe9.bmp", b"two\nlines\t.bmp", "башня.bmp".encode(), "猫.bmp".encode()]
+    try:
+        paths = [paint(tmp_path / os.fsdecode(name), COLOURS[0]) for name in names]
+    except OSError:
+        pytest.skip("this file system has no such names")
+    label = os.fsdecode(b"\xff\xfe")
+    image = draw(result_of(None, *paths, label=label), tmp_path)
+    assert [at(image, middle(i)) for i in range(4)] == [COLOURS[0]] * 4
+
+
+def test_long_names_lose_their_middle_and_keep_their_extension() -> None:
+    font = fonts.load(17)
+    for name in ("W" * 80 + ".jpeg", "i" * 200 + ".png", "no extension at all " * 9, "." * 99):
+        short = fonts.shorten(name, font, 220)
+        assert font.getlength(short) <= 220
+        assert font.getlength(short) > 180  # nothing is given away
+        assert "…" in short
+        assert short[0] == name[0]
+        assert short.endswith(name[-4:])
+    assert fonts.shorten("short.jpg", font, 220) == "short.jpg"
+    assert fonts.shorten("W" * 30 + ".jpeg", font, 220).endswith(".jpeg")
+
+
+def test_printable_replaces_what_cannot_be_drawn() -> None:
+    assert fonts.printable(os.fsdecode(b"caf\xe9")) == "caf\ufffd"
+    assert fonts.printable("a\nb\u202ec") == "a\ufffdb\ufffdc"
+    assert fonts.printable("cafe\u0301.jpg") == "café.jpg"  # as macOS stores it
+    assert fonts.printable("北京 башня.jpg") == "北京 башня.jpg"
+
+
+def test_fallback_font_is_taken_when_the_first_lacks_a_character(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = fonts.load(17)
+    assert fonts.load_for("burger.jpg", 17) is plain
+    assert fonts.load_for("башня.jpg", 17) is plain
+    monkeypatch.setattr(fonts, "FALLBACKS", ("no such font.ttf",))
+    assert fonts.load_for("猫.jpg", 17) is plain
+    other = fonts.load(17, bold=True)
+    monkeypatch.setattr(fonts, "FALLBACKS", ("other.ttf",))
+    monkeypatch.setattr(fonts, "_find", lambda name, size: other)
+    monkeypatch.setattr(fonts, "_covers", lambda font, text: font is other)
+    assert fonts.load_for("猫.jpg", 17) is other
+
+
+def test_without_matplotlib_pillows_own_font_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    fonts.load.cache_clear()
+    try:
+        assert fonts.load(17).getlength("burger.jpg") > 0
+        assert fonts.load(17).getname()[0] != "DejaVu Sans"
+    finally:
+        fonts.load.cache_clear()
+
+
+def test_drawing_a_sheet_imports_nothing_heavy(tmp_path: Path) -> None:
+    query = paint(tmp_path / "query.bmp", COLOURS[0])
+    code = (
+        "import sys; from pathlib import Path; from vecsearch.types import Hit, Result;"
+        "from vecsearch.view.sheet import draw_sheet;"
+        "path = Path(sys.argv[1]); hits = (Hit(1, 1, path, 0.5, 1.0),);"
+        "draw_sheet(Result('q', path, hits), path.with_suffix('.png'));"
+        "heavy = {'torch', 'torchvision', 'sklearn', 'scipy', 'matplotlib', 'faiss', 'openvino'};"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(query)], check=True)
+
+
+def test_the_same_result_gives_the_same_file(tmp_path: Path) -> None:
+    query = paint(tmp_path / "query.bmp", COLOURS[0])
+    result = result_of(query, query, tmp_path / "gone.png")
+    thumbnails = sheet.new_thumbnails()
+    sheet.draw_sheet(result, tmp_path / "a.png")
+    for name in ("b.png", "c.png"):
+        sheet.draw_sheet(result, tmp_path / name, thumbnails=thumbnails)
+        assert (tmp_path / name).read_bytes() == (tmp_path / "a.png").read_bytes()
+
+
+def test_thumbnails_are_kept_within_their_budget(tmp_path: Path) -> None:
+    paths = [paint(tmp_path / f"{i}.bmp", COLOURS[i]) for i in range(4)]
+    thumbnails = Thumbnails(50, budget_bytes=3 * 50 * 50 * 2)  # room for two
+    first = thumbnails.get(paths[0])
+    thumbnails.get(paths[1])
+    assert thumbnails.get(paths[0]) is first
+    thumbnails.get(paths[2])  # drops the second, used longest ago
+    assert thumbnails.get(paths[0]) is first
+    for path in paths[:3]:
+        path.unlink()
+    assert thumbnails.get(paths[2]).getpixel((25, 25)) == COLOURS[2]
+    assert thumbnails.get(paths[1]).getpixel((1, 25)) == PLATE
+
+
+def test_a_very_long_result_is_drawn_up_to_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sheet, "MOST_HITS", 4)
+    path = paint(tmp_path / "a.bmp", COLOURS[0])
+    image = draw(result_of(path, *[path] * 9), tmp_path)
+    assert image.width == middle(3)[0] + sheet.TILE // 2 + sheet.MARGIN
+
+
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [(".png", "PNG"), (".JPG", "JPEG"), (".jpeg", "JPEG"), (".webp", "WEBP"), (".tif", "TIFF")],
+)
+def test_the_ending_names_the_format(tmp_path: Path, ending: str, kind: str) -> None:
+    out = tmp_path / "new" / "folder" / f"sheet{ending}"
+    sheet.write_image(Image.new("RGB", (30, 20), COLOURS[0]), out)
+    with Image.open(out) as image:
+        assert (image.format, image.size) == (kind, (30, 20))
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
+
+
+def test_pdf(tmp_path: Path) -> None:
+    out = tmp_path / "sheet.pdf"
+    sheet.write_image(Image.new("RGB", (30, 20)), out)
+    assert out.read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("name", ["sheet.docx", "sheet", "sheet.mpg", ".png"])
+def test_unknown_endings_are_refused_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delattr(sheet, "render_sheet")
+    with pytest.raises(UsageError, match=r"\.png, \.jpg, \.webp") as caught:
+        sheet.draw_sheet(result_of(tmp_path / "gone.png"), tmp_path / "new" / name)
+    assert name in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["too_wide.webp", "only_black_and_white.xbm"])
+def test_what_a_format_cannot_hold_is_a_usage_error(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=r"try \.png") as caught:
+        sheet.write_image(Image.new("RGB", (17000, 1)), tmp_path / name)
+    assert name in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_failing_to_write_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "sheet.png"
+    out.write_bytes(b"old")
+
+    def save(image: Image.Image, file: object, *_: object, **__: object) -> None:
+        assert hasattr(file, "write")
+        file.write(b"half of it")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Image.Image, "save", save)
+    with pytest.raises(VecsearchError, match="No space left") as caught:
+        sheet.write_image(Image.new("RGB", (30, 20)), out)
+    assert str(out) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["sheet.png"]
+    assert out.read_bytes() == b"old"
+
+
+def test_a_file_where_the_folder_should_be_and_a_folder_where_the_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "folder.png").mkdir()
+    image = Image.new("RGB", (30, 20))
+    for out in (tmp_path / "file" / "sheet.png", tmp_path / "folder.png"):
+        with pytest.raises(VecsearchError, match="cannot write"):
+            sheet.write_image(image, out)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.png"]
