@@ -17,7 +17,6 @@ from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.embed.layers import FIVE_POOLS
 from vecsearch.errors import WeightsError
 from vecsearch.search.index import Index, open_index
-from vecsearch.store.locate import INDEXES
 from vecsearch.types import Image
 from vecsearch.view.sheet import draw_sheet
 from vecsearch.view.text import format_results, shown
@@ -34,7 +33,12 @@ Examples:
 )
 @click.argument("source", type=PATH, default=Path("db"))
 @click.option(
-    "-o", "--output", type=PATH, default=Path("output"), show_default=True, help="For the pictures."
+    "-o",
+    "--output",
+    type=PATH,
+    default=Path("output"),
+    show_default=True,
+    help="Where everything goes.",
 )
 def demo(source: Path, output: Path) -> None:
     """Build an index of SOURCE, ask it three questions, recommend, and draw the map.
@@ -42,7 +46,7 @@ def demo(source: Path, output: Path) -> None:
     Uses the pretrained weights if they are there or can be downloaded, else untrained ones, and
     says so. SOURCE defaults to db.
     """
-    folder = INDEXES / f"demo-{source.absolute().name}"
+    folder = output / "index"
     with progress() as report:
         try:
             built = build(source, index=folder, progress=report)
@@ -63,7 +67,7 @@ def demo(source: Path, output: Path) -> None:
         written.append(output / "tsne.png")
         draw(index, written[-1], 0, report)
     click.echo("\nwritten:")
-    for path in (*written, output / "rec"):
+    for path in (*written, output / "rec", folder):
         click.echo(f"  {shown(path.absolute())}")
 
 
