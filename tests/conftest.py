@@ -1,27 +1,17 @@
-"""What the tests share: sample pictures, a cheap encoder, a small index, the command line."""
+"""Fixtures: a cache of their own, a folder of pictures, indexes, the command line."""
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from samples import CHEAP, SAMPLES, Run, draw
 
 import vecsearch
 from vecsearch import EncoderConfig
-
-SAMPLES = Path(__file__).parent.parent / "db"
-CHEAP = EncoderConfig(layer="block1_pool", weights="random:0", precision="fp32", engine="openvino")
-"""An encoder whose network is two convolutions: what is not about the network is tested with it."""
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(autouse=True)
@@ -29,16 +19,6 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep every test away from the user's cache and from the network."""
     monkeypatch.setenv("VECSEARCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("no_proxy", "*")
-
-
-def draw(path: Path, seed: int, size: tuple[int, int] = (64, 48)) -> Path:
-    """Save a seeded picture of coloured noise on a gradient."""
-    generator = np.random.RandomState(seed)
-    base = generator.randint(0, 255, (1, 1, 3)) * np.linspace(0.3, 1, size[0])[None, :, None]
-    noise = generator.normal(0, generator.randint(2, 60), (size[1], size[0], 3))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.clip(base + noise, 0, 255).astype(np.uint8)).save(path)
-    return path
 
 
 @pytest.fixture
@@ -82,13 +62,3 @@ def run(tmp_path: Path) -> Run:
         return done
 
     return run
-
-
-def hits_of(done: subprocess.CompletedProcess[str]) -> list[list[str]]:
-    """Read the file names of the hits of each query out of the command's JSON."""
-    return [[Path(hit["path"]).name for hit in one["hits"]] for one in json.loads(done.stdout)]
-
-
-def copy_of(folder: Path, to: Path) -> Path:
-    """Copy a folder."""
-    return Path(shutil.copytree(folder, to))

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import SAMPLES, Run
+from samples import SAMPLES, Run
 
 import vecsearch
 

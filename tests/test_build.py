@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
-from conftest import CHEAP, draw
+from samples import CHEAP, draw
 
 import vecsearch
 from vecsearch import (

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import SAMPLES, Run, draw, hits_of
 from PIL import Image
+from samples import SAMPLES, Run, draw, hits_of
 
 CHEAP_OPTIONS = ("--layer", "block1_pool", "--weights", "random:0", "--precision", "fp32")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SAMPLES
 from PIL import Image
+from samples import SAMPLES
 
 from vecsearch.errors import ImageError
 from vecsearch.images.decode import decode, preprocess

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from conftest import SAMPLES
+from samples import SAMPLES
 from sklearn.datasets import load_sample_images
 from sklearn.decomposition import PCA
 from torchvision.models import vgg

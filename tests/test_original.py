@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import SAMPLES
 from PIL import Image
+from samples import SAMPLES
 from torchvision.models import vgg
 from torchvision.transforms import v2
 

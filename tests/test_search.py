@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CHEAP, draw
+from samples import CHEAP, draw
 
 import vecsearch
 from vecsearch import ImageError, NotFoundError, UsageError

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CHEAP, draw
+from samples import CHEAP, draw
 
 import vecsearch
 from vecsearch import IndexDamagedError, IndexFolderError, IndexFormatError, IndexLockedError
@@ -92,7 +92,7 @@ def test_a_killed_build_leaves_a_usable_index(photos: Path, tmp_path: Path) -> N
 import vecsearch.building.stage as stage
 stage.COMMIT_IMAGES = 8
 import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
-from conftest import CHEAP
+from samples import CHEAP
 import vecsearch
 print("begin", flush=True)
 vecsearch.build({str(photos)!r}, index={str(tmp_path / "ix")!r}, encoder=CHEAP)

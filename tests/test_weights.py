@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import Run, draw
+from samples import Run, draw
 
 import vecsearch
 from vecsearch import EncoderConfig, UsageError, WeightsError

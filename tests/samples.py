@@ -1,0 +1,34 @@
+"""What the tests share that is no fixture: pictures, a cheap encoder, the command's JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from vecsearch import EncoderConfig
+
+SAMPLES = Path(__file__).parent.parent / "db"
+CHEAP = EncoderConfig(layer="block1_pool", weights="random:0", precision="fp32", engine="openvino")
+"""An encoder whose network is two convolutions: what is not about the network is tested with it."""
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def draw(path: Path, seed: int, size: tuple[int, int] = (64, 48)) -> Path:
+    """Save a seeded picture of coloured noise on a gradient."""
+    generator = np.random.RandomState(seed)
+    base = generator.randint(0, 255, (1, 1, 3)) * np.linspace(0.3, 1, size[0])[None, :, None]
+    noise = generator.normal(0, generator.randint(2, 60), (size[1], size[0], 3))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.clip(base + noise, 0, 255).astype(np.uint8)).save(path)
+    return path
+
+
+def hits_of(done: subprocess.CompletedProcess[str]) -> list[list[str]]:
+    """Read the file names of the hits of each query out of the command's JSON."""
+    return [[Path(hit["path"]).name for hit in one["hits"]] for one in json.loads(done.stdout)]
