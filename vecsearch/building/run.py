@@ -129,8 +129,9 @@ def _new_encoder(
 
 
 def _carried_encoder(snapshot: Snapshot, spec: EncoderSpec, config: EncoderConfig) -> Encoder:
-    xml, constants = snapshot.encoder_files()
-    return open_encoder(spec, xml.read_bytes(), constants.read_bytes(), engine=config.engine)
+    xml, constants, _ = snapshot.encoder_files()
+    snapshot.check_constants()
+    return open_encoder(spec, xml, constants, engine=config.engine)
 
 
 def _bring_up_to_date(

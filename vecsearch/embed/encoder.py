@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -43,33 +43,28 @@ class EncoderConfig:
 
 
 class Encoder:
-    """A truncated network ready to turn pictures into unit vectors."""
+    """A truncated network ready to turn pictures into unit vectors.
 
-    def __init__(
-        self,
-        spec: EncoderSpec,
-        arrays: Mapping[str, npt.NDArray[np.float32]],
-        projection: Projection | None,
-        engine: str,
-    ) -> None:
+    The OpenVINO graph is the encoder: it is what an index keeps, and what every engine starts from.
+    """
+
+    def __init__(self, spec: EncoderSpec, graph: Any, engine: str) -> None:
         """Keep the parts; the engine is started by the first use."""
         self.spec = spec
-        self._arrays = arrays
-        self._projection = projection
+        self.graph = graph
         self._engine_name = engine
 
     @cached_property
     def engine(self) -> Engine:
         """The running engine."""
         if self._engine_name == "torch":
+            from vecsearch.embed.graph import read_parameters
             from vecsearch.embed.torch_engine import TorchEngine
 
-            return TorchEngine(self.spec, self._arrays, self._projection)
-        from vecsearch.embed.graph import build_graph
-        from vecsearch.embed.openvino_engine import OpenVINOEngine
+            return TorchEngine(self.spec, *read_parameters(self.graph))
+        from vecsearch.embed.openvino_engine import OpenVINOEngine, compile_graph
 
-        graph = build_graph(self.spec, self._arrays, self._projection)
-        return OpenVINOEngine(graph, self.spec.precision)
+        return OpenVINOEngine(compile_graph(self.graph, self.spec.precision))
 
     def embed(self, pixels: Pixels) -> Vectors:
         """(n, 224, 224, 3) uint8 RGB -> (n, d) float32 of unit length."""
@@ -81,22 +76,22 @@ class Encoder:
 
     def with_projection(self, projection: Projection) -> Encoder:
         """Give this encoder with a PCA behind it."""
+        from vecsearch.embed.graph import build_graph, read_parameters
+
         spec = replace(self.spec, dim=len(projection.bias), projection_hash=projection.sha256())
-        return Encoder(spec, self._arrays, projection, self._engine_name)
+        arrays, _ = read_parameters(self.graph)
+        return Encoder(spec, build_graph(spec, arrays, projection), self._engine_name)
 
     def serialize(self) -> tuple[bytes, bytes]:
         """Write the network as OpenVINO IR: the XML and its constants.
 
         A bf16 encoder's constants are kept as float16, which bf16 arithmetic cannot tell apart.
         """
-        import openvino as ov
+        from vecsearch.embed.runtime import ov
 
-        from vecsearch.embed.graph import build_graph
-
-        graph = build_graph(self.spec, self._arrays, self._projection)
         with tempfile.TemporaryDirectory() as folder:
             xml = Path(folder, "encoder.xml")
-            ov.save_model(graph, xml, compress_to_fp16=self.spec.precision == "bf16")
+            ov.save_model(self.graph, xml, compress_to_fp16=self.spec.precision == "bf16")
             return xml.read_bytes(), xml.with_suffix(".bin").read_bytes()
 
 
@@ -105,6 +100,8 @@ def make_encoder(config: EncoderConfig, progress: Progress | None = None) -> Enc
 
     Raises UsageError for an impossible choice, WeightsError for missing or damaged weights.
     """
+    from vecsearch.embed.graph import build_graph
+
     layers = parse_layers(config.layer or DEFAULT_LAYER)
     pool = parse_pooling(config.pool or DEFAULT_POOL)
     engine = choose_engine(config.engine)
@@ -127,29 +124,28 @@ def make_encoder(config: EncoderConfig, progress: Progress | None = None) -> Enc
     if precision == "bf16":
         # As `Encoder.serialize` keeps them, so that the index's network is this very one.
         arrays = {name: _through_float16(array) for name, array in arrays.items()}
-    return Encoder(spec, arrays, None, engine)
+    return Encoder(spec, build_graph(spec, arrays, None), engine)
 
 
 def _through_float16(array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return array.astype(np.float16).astype(np.float32)
 
 
-def open_encoder(
-    spec: EncoderSpec, xml: bytes, constants: bytes, *, engine: str = "auto"
-) -> Encoder:
+def open_encoder(spec: EncoderSpec, xml: Path, constants: Path, *, engine: str = "auto") -> Encoder:
     """Open the encoder that an index carries, to embed many more pictures with it."""
-    from vecsearch.embed.graph import read_parameters
-    from vecsearch.embed.openvino_engine import read_model
+    from vecsearch.embed.openvino_engine import read_graph
 
-    arrays, projection = read_parameters(read_model(xml, constants))
-    return Encoder(spec, arrays, projection, choose_engine(engine))
+    return Encoder(spec, read_graph(xml, constants), choose_engine(engine))
 
 
-def open_query_engine(spec: EncoderSpec, xml: bytes, constants: bytes) -> Engine:
-    """Open the encoder that an index carries, for a few pictures with little delay."""
-    from vecsearch.embed.openvino_engine import OpenVINOEngine, read_model
+def open_query_engine(spec: EncoderSpec, xml: Path, constants: Path, content: bytes) -> Engine:
+    """Open the encoder that an index carries, for a few pictures with little delay.
 
-    return OpenVINOEngine(read_model(xml, constants), spec.precision, latency=True)
+    *content* identifies the two files to the cache of compiled networks.
+    """
+    from vecsearch.embed.openvino_engine import OpenVINOEngine, compile_for_queries
+
+    return OpenVINOEngine(compile_for_queries(xml, constants, content, spec.precision))
 
 
 def check_same(config: EncoderConfig, spec: EncoderSpec) -> list[str]:

@@ -8,15 +8,17 @@ how `read_parameters` gets them back for another engine.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import openvino as ov
-from openvino import opset13 as ops
 
 from vecsearch.embed.layers import Layer, truncated
 from vecsearch.embed.projection import Projection
+from vecsearch.embed.runtime import ov
 from vecsearch.embed.spec import EncoderSpec
+
+ops = ov.opset13
 
 GEM_P = 3.0
 """The exponent of generalised-mean pooling; Radenović et al. (TPAMI 2019) learn about 3."""
@@ -27,7 +29,7 @@ Array = npt.NDArray[np.float32]
 
 def build_graph(
     spec: EncoderSpec, arrays: Mapping[str, Array], projection: Projection | None
-) -> ov.Model:
+) -> Any:
     """Build the model: ``rgb`` (n, 224, 224, 3) uint8 -> (n, d) float32."""
     rgb = ops.parameter([-1, spec.image_size, spec.image_size, 3], np.uint8, name="rgb")
     mean, std = (_channels(np.array(values, np.float32) * 255) for values in (spec.mean, spec.std))
@@ -46,7 +48,7 @@ def build_graph(
     return ov.Model([y], [rgb], f"vgg19-{spec.layer}-{spec.pool}")
 
 
-def read_parameters(model: ov.Model) -> tuple[dict[str, Array], Projection | None]:
+def read_parameters(model: Any) -> tuple[dict[str, Array], Projection | None]:
     """Read back what `build_graph` put in, as float32."""
     found = {}
     for node in model.get_ordered_ops():
@@ -65,7 +67,7 @@ def read_parameters(model: ov.Model) -> tuple[dict[str, Array], Projection | Non
     return arrays, Projection(found["projection.matrix"], bias)
 
 
-def _apply(x: ov.Node, layer: Layer, arrays: Mapping[str, Array]) -> ov.Node:
+def _apply(x: Any, layer: Layer, arrays: Mapping[str, Array]) -> Any:
     if layer.kind == "pool":
         return ops.max_pool(x, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2]).output(0)
     weight = _constant(arrays[f"{layer.key}.weight"], f"{layer.key}.weight")
@@ -80,7 +82,7 @@ def _apply(x: ov.Node, layer: Layer, arrays: Mapping[str, Array]) -> ov.Node:
     return ops.relu(ops.add(x, _constant(bias, f"{layer.key}.bias")))
 
 
-def _pool(x: ov.Node, layer: Layer, pool: str) -> ov.Node:
+def _pool(x: Any, layer: Layer, pool: str) -> Any:
     if layer.kind == "fc":
         return x
     if pool == "flatten":
@@ -94,7 +96,7 @@ def _pool(x: ov.Node, layer: Layer, pool: str) -> ov.Node:
     return ops.power(ops.reduce_mean(cubes, window), _scalar(1 / GEM_P))
 
 
-def _unit(x: ov.Node) -> ov.Node:
+def _unit(x: Any) -> Any:
     return ops.normalize_l2(x, ops.constant(np.array([1])), 1e-12, "add")
 
 
@@ -102,11 +104,11 @@ def _channels(values: Array) -> Array:
     return values.reshape(1, -1, 1, 1)
 
 
-def _scalar(value: float) -> ov.Node:
+def _scalar(value: float) -> Any:
     return ops.constant(np.float32(value))
 
 
-def _constant(array: Array, name: str = "") -> ov.Node:
+def _constant(array: Array, name: str = "") -> Any:
     node = ops.constant(np.ascontiguousarray(array, dtype=np.float32))
     if name:
         node.set_friendly_name(name)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import numpy as np
-import openvino as ov
 
+from vecsearch.embed.compiled import compile_cached
+from vecsearch.embed.runtime import ov
 from vecsearch.errors import IndexDamagedError
 from vecsearch.types import Pixels, Vectors
 
@@ -22,22 +24,38 @@ def has_bf16() -> bool:
     return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-class OpenVINOEngine:
-    """Runs a model of `vecsearch.embed.graph` on the CPU.
+def compile_graph(graph: Any, precision: str) -> Any:
+    """Compile a graph for many pictures: several batches in flight."""
+    return ov.Core().compile_model(graph, "CPU", _config(precision, "THROUGHPUT"))
 
-    ``latency=True`` suits single queries: all cores work on one picture. Otherwise several
-    batches are in flight.
+
+def compile_for_queries(xml: Path, constants: Path, content: bytes, precision: str) -> Any:
+    """Compile a kept network, or take it from the cache, so that all cores work on one picture.
+
+    Raises IndexDamagedError.
     """
+    try:
+        return compile_cached(xml, constants, content, _config(precision, "LATENCY"))
+    except RuntimeError as error:
+        raise _unreadable(xml, error) from None
+
+
+def read_graph(xml: Path, constants: Path) -> Any:
+    """Read a kept network; raises IndexDamagedError."""
+    try:
+        return ov.Core().read_model(xml, constants)
+    except RuntimeError as error:
+        raise _unreadable(xml, error) from None
+
+
+class OpenVINOEngine:
+    """Runs a compiled graph of `vecsearch.embed.graph` on the CPU."""
 
     name = "openvino"
 
-    def __init__(self, model: ov.Model, precision: str, *, latency: bool = False) -> None:
-        """Compile *model* for *precision* (``fp32`` or ``bf16``)."""
-        config: dict[str, Any] = {
-            "INFERENCE_PRECISION_HINT": _HINTS[precision],
-            "PERFORMANCE_HINT": "LATENCY" if latency else "THROUGHPUT",
-        }
-        self._compiled = ov.Core().compile_model(model, "CPU", config)
+    def __init__(self, compiled: Any) -> None:
+        """Take what `compile_graph` or `compile_for_queries` made."""
+        self._compiled = compiled
 
     def embed(self, pixels: Pixels) -> Vectors:
         """(n, 224, 224, 3) uint8 RGB -> (n, d) float32 of unit length."""
@@ -47,7 +65,7 @@ class OpenVINOEngine:
         """Embed tagged batches, as many at once as the device has streams; in order."""
         count = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
         idle = [self._compiled.create_infer_request() for _ in range(count)]
-        busy: deque[tuple[T, ov.InferRequest]] = deque()
+        busy: deque[tuple[T, Any]] = deque()
 
         def finish() -> tuple[T, Vectors]:
             tag, request = busy.popleft()
@@ -65,10 +83,10 @@ class OpenVINOEngine:
             yield finish()
 
 
-def read_model(xml: bytes, weights: bytes) -> ov.Model:
-    """Read a serialised model; raises IndexDamagedError."""
-    try:
-        return ov.Core().read_model(xml, ov.Tensor(np.frombuffer(weights, np.uint8)))
-    except RuntimeError as error:
-        reason = str(error).strip().rpartition("\n")[2]
-        raise IndexDamagedError(f"the encoder of the index cannot be read ({reason})") from None
+def _config(precision: str, hint: str) -> dict[str, Any]:
+    return {"INFERENCE_PRECISION_HINT": _HINTS[precision], "PERFORMANCE_HINT": hint}
+
+
+def _unreadable(xml: Path, error: RuntimeError) -> IndexDamagedError:
+    reason = str(error).strip().rpartition("\n")[2]
+    return IndexDamagedError(f"the encoder {xml} cannot be read ({reason})", path=xml)

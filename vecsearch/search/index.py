@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -19,7 +20,7 @@ from vecsearch.index.base import open_base
 from vecsearch.index.search import Searcher
 from vecsearch.store.locate import only_index
 from vecsearch.store.snapshot import Snapshot, gather
-from vecsearch.types import Hit, Image, Result, Rows, Skipped, Vectors
+from vecsearch.types import Hit, Image, Pixels, Result, Rows, Skipped, Vectors
 
 _EMBED_BATCH: Final = 8
 _SEARCH_BATCH: Final = 256
@@ -56,6 +57,7 @@ class Index:
         try:
             self.encoder = EncoderSpec.from_json(self._snapshot.encoder_json)
             self._blocks = self._snapshot.blocks()
+            self._engine: Engine | None = None
         except BaseException:
             self._snapshot.close()
             raise
@@ -173,13 +175,6 @@ class Index:
         ]
         return Searcher(open_base(path) if path else None, tail, self._snapshot.dead_rows)
 
-    @cached_property
-    def _engine(self) -> Engine:
-        from vecsearch.embed.encoder import open_query_engine
-
-        xml, constants = self._snapshot.encoder_files()
-        return open_query_engine(self.encoder, xml.read_bytes(), constants.read_bytes())
-
     def _find(self, query: str | Path) -> Image | None:
         """Find the image that a query means; None for a picture that the index does not have."""
         text = os.fspath(query)
@@ -199,11 +194,31 @@ class Index:
     def _embed(self, paths: Sequence[Path]) -> Vectors:
         if not paths:
             return np.empty((0, self.encoder.dim), np.float32)
+        from concurrent.futures import ThreadPoolExecutor
+
+        # Starting the engine (OpenVINO mostly, which does not hold Python up) takes as long as all
+        # the rest: checking its constants, reading the pictures, loading FAISS.
+        with ThreadPoolExecutor(1) as pool:
+            engine = pool.submit(self._start_engine)
+            if self._engine is None:
+                self._snapshot.check_constants()
+            batches = self._read_batches(paths)
+            first = next(batches)
+            _ = self._searcher
+            self._engine = engine.result()
+        parts = [self._engine.embed(batch) for batch in chain([first], batches)]
+        return np.concatenate(parts)
+
+    def _start_engine(self) -> Engine:
+        from vecsearch.embed.encoder import open_query_engine
+
+        return self._engine or open_query_engine(self.encoder, *self._snapshot.encoder_files())
+
+    def _read_batches(self, paths: Sequence[Path]) -> Iterator[Pixels]:
         from vecsearch.images.read import read_image
 
-        parts = []
         for start in range(0, len(paths), _EMBED_BATCH):
-            pixels = []
+            batch = []
             for path in paths[start : start + _EMBED_BATCH]:
                 try:
                     image = read_image(path, self.encoder.image_size)
@@ -214,9 +229,8 @@ class Index:
                         path=path,
                     ) from None
                 assert image.pixels is not None
-                pixels.append(image.pixels)
-            parts.append(self._engine.embed(np.stack(pixels)))
-        return np.concatenate(parts)
+                batch.append(image.pixels)
+            yield np.stack(batch)
 
     def _recommend(self, images: Sequence[Image], k: int, threshold: float) -> Iterator[Result]:
         rows = np.array([image.row for image in images], dtype=np.int64)

@@ -77,22 +77,32 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def check_length(folder: Path, record: FileRecord) -> Path:
+    """Return the path of a file that has the length written; raises IndexDamagedError."""
+    path = folder / record.name
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise _damaged(path, f"cannot be read ({error.strerror})") from None
+    if size != record.size_bytes:
+        raise _damaged(path, f"has {size} bytes instead of {record.size_bytes}")
+    return path
+
+
 def check_file(folder: Path, record: FileRecord, *, whole: bool = False) -> Path:
     """Return the path of a file that is what was written; raises IndexDamagedError.
 
     Above `CHECKED_AT_OPENING_BYTES` only the length is compared, unless *whole*.
     """
-    path = folder / record.name
-    try:
-        size = path.stat().st_size
-        if size != record.size_bytes:
-            raise _damaged(path, f"has {size} bytes instead of {record.size_bytes}")
-        if whole or size <= CHECKED_AT_OPENING_BYTES:
+    path = check_length(folder, record)
+    if whole or record.size_bytes <= CHECKED_AT_OPENING_BYTES:
+        try:
             with path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").digest() != record.sha256:
-                    raise _damaged(path, "is not what was written (its SHA-256 differs)")
-    except OSError as error:
-        raise _damaged(path, f"cannot be read ({error.strerror})") from None
+                found = hashlib.file_digest(file, "sha256").digest()
+        except OSError as error:
+            raise _damaged(path, f"cannot be read ({error.strerror})") from None
+        if found != record.sha256:
+            raise _damaged(path, "is not what was written (its SHA-256 differs)")
     return path
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from vecsearch.errors import IndexFolderError
 from vecsearch.store import schema
-from vecsearch.store.files import FileRecord, check_file
+from vecsearch.store.files import FileRecord, check_file, check_length
 from vecsearch.store.segments import Halves, map_segment
 from vecsearch.types import Image, Rows, Skipped, Vectors
 
@@ -59,6 +59,9 @@ class Snapshot:
         try:
             self._connection.execute("BEGIN")
             self.encoder_json = self._config("encoder")
+            self._encoder = tuple(
+                self._file(self._config(key)) for key in ("encoder_xml", "encoder_bin")
+            )
             self.generation = read_generation(self._connection)
             self.segments = tuple(self._read_segments())
             self.dead_rows: Rows = self._read_rows(
@@ -91,13 +94,19 @@ class Snapshot:
         ann = self.generation.ann
         return check_file(self.folder, ann) if ann else None
 
-    def encoder_files(self) -> tuple[Path, Path]:
-        """Give the checked files of the encoder: the OpenVINO XML and its constants."""
-        xml, constants = (
-            check_file(self.folder, self._file(self._config(key)), whole=True)
-            for key in ("encoder_xml", "encoder_bin")
-        )
-        return xml, constants
+    def encoder_files(self) -> tuple[Path, Path, bytes]:
+        """Give the files of the encoder, the OpenVINO XML and its constants, and their digest.
+
+        The XML is checked; of the constants, which are numbers and nothing else, the length is.
+        Whoever uses them calls `check_constants` before believing a result.
+        """
+        xml, constants = self._encoder
+        paths = check_file(self.folder, xml), check_length(self.folder, constants)
+        return *paths, xml.sha256 + constants.sha256
+
+    def check_constants(self) -> None:
+        """Compare the checksum of the encoder's constants; raises IndexDamagedError."""
+        check_file(self.folder, self._encoder[1], whole=True)
 
     def images(self) -> Iterator[Image]:
         """Iterate over all images, in the order of their ids."""

@@ -1,0 +1,38 @@
+"""OpenVINO without what it brings along: the model converter and its usage reporting.
+
+``import openvino`` also imports the converter for other frameworks' models, which vecsearch does
+not use, and with it a client that reports usage over the network. Left out, the import takes about
+60% of the time, and there is nothing that could send anything. NNCF, which quantises, reports
+through the same client and goes without it likewise.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_LEFT_OUT = ("openvino.tools.ovc", "openvino_telemetry")
+
+
+@contextmanager
+def without_reporting() -> Iterator[None]:
+    """Let imports of the converter and of the reporting client fail, as if not installed."""
+    hidden = [name for name in _LEFT_OUT if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            sys.modules.pop(name, None)
+
+
+def _import() -> Any:
+    with without_reporting():
+        import openvino
+    return openvino
+
+
+ov = _import()
