@@ -66,6 +66,19 @@ class Result:
     hits: tuple[Hit, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How int8 compares with fp32 over ``pictures`` that it was not calibrated on.
+
+    ``overlap`` is the mean share of the fp32 network's ``k`` nearest that int8 finds too.
+    """
+
+    pictures: int
+    k: int
+    overlap: float
+    mean_cosine: float
+
+
 class Progress(Protocol):
     """What long work reports to: a phase, how much of it is done, and how much there is."""
 

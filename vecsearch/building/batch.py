@@ -10,7 +10,8 @@ import numpy as np
 from vecsearch.images.read import ReadImage
 from vecsearch.types import Pixels
 
-BATCH: Final = 8
+BATCH: Final = 4
+"""Measured on two cores: as fast as 8 and 16, and less memory."""
 
 T = TypeVar("T")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -12,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from vecsearch.building.batch import batched
+from vecsearch.building.fit import fit_int8, fit_projection
 from vecsearch.building.plan import Plan, Source, make_plan
-from vecsearch.building.sample import with_trained_projection
 from vecsearch.building.stage import Counts, Stage
 from vecsearch.embed.encoder import Encoder, EncoderConfig, check_same, make_encoder, open_encoder
 from vecsearch.embed.layers import IMAGE_SIZE
@@ -25,7 +27,7 @@ from vecsearch.index.base import FLAT, make_base, write_base
 from vecsearch.store.locate import has_index, index_of
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import NewIndex, Writer, check_free, open_writer
-from vecsearch.types import Progress
+from vecsearch.types import Agreement, Progress
 
 REBASE_SHARE: Final = 0.1
 """The FAISS base is made anew when more than this share of its rows came after it or died."""
@@ -35,7 +37,8 @@ REBASE_SHARE: Final = 0.1
 class BuildReport:
     """What a build did, in numbers of images, and what the index holds now.
 
-    ``variance_kept`` is the share of the variance that a PCA trained by this build keeps.
+    ``variance_kept`` is the share of the variance that a PCA trained by this build keeps,
+    ``agreement`` how an int8 network calibrated by this build compares with fp32.
     """
 
     index: Path
@@ -44,6 +47,7 @@ class BuildReport:
     seconds: float
     encoder: EncoderSpec
     variance_kept: float | None
+    agreement: Agreement | None
 
 
 def build(
@@ -51,6 +55,7 @@ def build(
     index: str | Path | None = None,
     encoder: EncoderConfig | None = None,
     fresh: bool = False,
+    force: bool = False,
     progress: Progress | None = None,
 ) -> BuildReport:
     """Create an index of the pictures in *sources*, or bring it up to date.
@@ -58,6 +63,7 @@ def build(
     Without *sources*: those of the index, or ``db``. Without *index*: ``indexes/`` and the name of
     the first source. What is committed stays if the build is interrupted, and the next one goes on
     from there. ``fresh`` starts over; the old index answers until the new one is complete.
+    ``force`` takes an int8 network that agrees little with fp32.
 
     Raises SourceError, WeightsError, UsageError, EncoderMismatchError, IndexFolderError.
     """
@@ -65,7 +71,7 @@ def build(
     config = encoder or EncoderConfig()
     roots = [Path(source).absolute() for source in sources]
     folder = Path(index) if index is not None else index_of(roots[0] if roots else Path("db"))
-    kept = None
+    kept, agreement = None, None
     if has_index(folder) and not fresh:
         with open_writer(folder) as writer, closing(Snapshot(folder)) as snapshot:
             spec = _checked_spec(snapshot, config)
@@ -76,9 +82,9 @@ def build(
     else:
         check_free(folder, fresh=fresh)
         scans = _scan(roots or [Path("db")])
-        made, kept = _new_encoder(config, scans, progress)
+        made, kept, agreement = _new_encoder(config, scans, force, progress)
         spec = made.spec
-        new = NewIndex(spec.to_json(), spec.dim, *made.serialize())
+        new = NewIndex(spec.to_json(), spec.dim, *made.serialize(), _note(agreement))
         with open_writer(folder, new, fresh=fresh) as writer:
             counts = _bring_up_to_date(writer, None, scans, lambda: made, progress)
             writer.publish()
@@ -90,6 +96,7 @@ def build(
         seconds=time.monotonic() - start,
         encoder=spec,
         variance_kept=kept,
+        agreement=agreement,
     )
 
 
@@ -119,13 +126,20 @@ def _checked_spec(snapshot: Snapshot, config: EncoderConfig) -> EncoderSpec:
 
 
 def _new_encoder(
-    config: EncoderConfig, scans: Sequence[Scan], progress: Progress | None
-) -> tuple[Encoder, float | None]:
+    config: EncoderConfig, scans: Sequence[Scan], force: bool, progress: Progress | None
+) -> tuple[Encoder, float | None, Agreement | None]:
     encoder = make_encoder(config, progress)
-    if config.dim is None:
-        return encoder, None
     files = [file for one in scans for file in one.files]
-    return with_trained_projection(encoder, files, config.dim, progress)
+    kept, agreement = None, None
+    if config.dim is not None:
+        encoder, kept = fit_projection(encoder, files, config.dim, progress)
+    if config.precision == "int8":
+        encoder, agreement = fit_int8(encoder, files, force, progress)
+    return encoder, kept, agreement
+
+
+def _note(agreement: Agreement | None) -> str:
+    return json.dumps(dataclasses.asdict(agreement)) if agreement else ""
 
 
 def _carried_encoder(snapshot: Snapshot, spec: EncoderSpec, config: EncoderConfig) -> Encoder:

@@ -13,7 +13,7 @@ from vecsearch.cli.progress import progress
 from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.embed.engine import ENGINES, PRECISIONS
 from vecsearch.embed.layers import POOLINGS
-from vecsearch.view.text import shown, to_json
+from vecsearch.view.text import format_agreement, shown, to_json
 
 
 @click.command(
@@ -55,7 +55,8 @@ Examples:
 @click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
-    help="Arithmetic of the network; auto is bf16 where the processor has it.  [default: auto]",
+    help="Arithmetic of the network; auto is bf16 where the processor has it, int8 is calibrated "
+    "on the pictures.  [default: auto]",
 )
 @click.option(
     "--engine",
@@ -64,6 +65,7 @@ Examples:
     show_default=True,
     help="What runs the network; auto is torch on a GPU, else OpenVINO.",
 )
+@click.option("--force", is_flag=True, help="Take int8 even if it agrees little with fp32.")
 @click.option("--fresh", is_flag=True, help="Start over instead of bringing up to date.")
 @json_option
 def build(
@@ -75,6 +77,7 @@ def build(
     weights: str | None,
     precision: str | None,
     engine: str,
+    force: bool,
     fresh: bool,
     as_json: bool,
 ) -> None:
@@ -89,7 +92,9 @@ def build(
         layer=layer, pool=pool, dim=dim, weights=weights, precision=precision, engine=engine
     )
     with progress() as report_to:
-        report = build_index(*sources, index=index, encoder=config, fresh=fresh, progress=report_to)
+        report = build_index(
+            *sources, index=index, encoder=config, fresh=fresh, force=force, progress=report_to
+        )
     click.echo(to_json(report) if as_json else summary(report))
 
 
@@ -117,6 +122,8 @@ def summary(report: BuildReport) -> str:
     ]
     if report.variance_kept is not None:
         lines.append(f"PCA keeps {report.variance_kept:.1%} of the variance")
+    if report.agreement is not None:
+        lines.append(format_agreement(report.agreement))
     if counts.skipped:
         lines.append("skipped files and their reasons: vecsearch info -i " + shown(report.index))
     return "\n".join(lines)

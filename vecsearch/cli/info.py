@@ -8,7 +8,7 @@ import click
 
 from vecsearch.cli.options import index_option, json_option
 from vecsearch.search.index import IndexInfo, open_index
-from vecsearch.view.text import format_fields, shown, to_json
+from vecsearch.view.text import format_agreement, format_fields, shown, to_json
 
 
 @click.command(
@@ -36,6 +36,7 @@ def _describe(facts: IndexInfo) -> str:
         "sources": ", ".join(shown(path) for path in facts.sources),
         "encoder": f"VGG19 {encoder.layer}, {encoder.pool}, d = {encoder.dim}{pca}",
         "weights": f"{encoder.weights} ({encoder.weights_hash[:16]}), {encoder.precision}",
+        **({"int8": format_agreement(facts.agreement)} if facts.agreement else {}),
         "fingerprint": encoder.fingerprint,
         "FAISS": f"{facts.recipe}, inner product",
         "generation": facts.generation,

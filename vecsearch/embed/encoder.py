@@ -96,7 +96,7 @@ class Encoder:
 
 
 def make_encoder(config: EncoderConfig, progress: Progress | None = None) -> Encoder:
-    """Make the encoder that *config* describes, as yet without its PCA.
+    """Make the encoder that *config* describes, as yet without its PCA and before int8.
 
     Raises UsageError for an impossible choice, WeightsError for missing or damaged weights.
     """
@@ -104,8 +104,10 @@ def make_encoder(config: EncoderConfig, progress: Progress | None = None) -> Enc
 
     layers = parse_layers(config.layer or DEFAULT_LAYER)
     pool = parse_pooling(config.pool or DEFAULT_POOL)
-    engine = choose_engine(config.engine)
+    engine = choose_engine(config.engine, config.precision)
     precision = choose_precision(config.precision or "auto", engine)
+    if precision == "int8":
+        precision = "fp32"  # until `quantized` has seen pictures
     weights = load_weights(config.weights or DEFAULT_WEIGHTS, truncated(layers), progress)
     spec = EncoderSpec(
         layers=layers,
@@ -135,7 +137,7 @@ def open_encoder(spec: EncoderSpec, xml: Path, constants: Path, *, engine: str =
     """Open the encoder that an index carries, to embed many more pictures with it."""
     from vecsearch.embed.openvino_engine import read_graph
 
-    return Encoder(spec, read_graph(xml, constants), choose_engine(engine))
+    return Encoder(spec, read_graph(xml, constants), choose_engine(engine, spec.precision))
 
 
 def open_query_engine(spec: EncoderSpec, xml: Path, constants: Path, content: bytes) -> Engine:

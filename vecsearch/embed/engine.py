@@ -12,7 +12,7 @@ from vecsearch.errors import UsageError
 from vecsearch.types import Pixels, Vectors
 
 ENGINES: Final = ("auto", "openvino", "torch")
-PRECISIONS: Final = ("auto", "fp32", "bf16")
+PRECISIONS: Final = ("auto", "fp32", "bf16", "int8")
 
 T = TypeVar("T")
 
@@ -31,14 +31,18 @@ class Engine(Protocol):
         ...
 
 
-def choose_engine(name: str) -> str:
-    """Resolve ``auto``: torch where there is an accelerator, else OpenVINO.
+def choose_engine(name: str, precision: str | None) -> str:
+    """Resolve ``auto``: torch where there is an accelerator, else OpenVINO; int8 is OpenVINO's.
 
     Whether there is one is guessed from the system first, because importing torch to ask it costs
     seconds, which most machines would spend for a no.
     """
     if name not in ENGINES:
         raise UsageError(f"unknown engine {name!r}", hint=f"known are {', '.join(ENGINES)}")
+    if precision == "int8":
+        if name == "torch":
+            raise UsageError("--precision int8 runs on --engine openvino only")
+        return "openvino"
     if name != "auto":
         return name
     if _may_have_accelerator():

@@ -16,7 +16,8 @@ from vecsearch.types import Pixels, Vectors
 
 T = TypeVar("T")
 
-_HINTS: Final = {"fp32": "f32", "bf16": "bf16"}
+_HINTS: Final = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
+"""What OpenVINO computes in; the quantised layers of an int8 network are so by themselves."""
 
 
 def has_bf16() -> bool:

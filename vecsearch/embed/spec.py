@@ -17,7 +17,8 @@ class EncoderSpec:
     """Everything that two encoders must share for their vectors to be comparable.
 
     ``weights`` is a name for people; what counts is ``weights_hash``, the SHA-256 of the truncated
-    network's parameters. ``projection_hash`` is that of the PCA, empty without one.
+    network's parameters. ``projection_hash`` is that of the PCA and ``quantization_hash`` that of
+    the calibrated int8 network, empty without one.
     """
 
     layers: tuple[str, ...]
@@ -29,6 +30,7 @@ class EncoderSpec:
     std: tuple[float, float, float]
     dim: int
     projection_hash: str = ""
+    quantization_hash: str = ""
     image_size: int = IMAGE_SIZE
     preprocessing: int = PREPROCESSING_VERSION
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from vecsearch.index.base import open_base
 from vecsearch.index.search import Searcher
 from vecsearch.store.locate import only_index
 from vecsearch.store.snapshot import Snapshot, gather
-from vecsearch.types import Hit, Image, Pixels, Result, Rows, Skipped, Vectors
+from vecsearch.types import Agreement, Hit, Image, Pixels, Result, Rows, Skipped, Vectors
 
 _EMBED_BATCH: Final = 8
 _SEARCH_BATCH: Final = 256
@@ -28,7 +29,10 @@ _SEARCH_BATCH: Final = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexInfo:
-    """What an index is: its encoder, its size, where its pictures are, what was skipped."""
+    """What an index is: its encoder, its size, where its pictures are, what was skipped.
+
+    ``agreement`` is what the build measured of an int8 encoder against fp32, None for others.
+    """
 
     path: Path
     images: int
@@ -36,6 +40,7 @@ class IndexInfo:
     recipe: str
     size_bytes: int
     encoder: EncoderSpec
+    agreement: Agreement | None
     sources: tuple[Path, ...]
     skipped: tuple[Skipped, ...]
 
@@ -160,6 +165,7 @@ class Index:
             recipe=snapshot.generation.recipe,
             size_bytes=sum(file.size_bytes for file in snapshot.files()),
             encoder=self.encoder,
+            agreement=Agreement(**json.loads(snapshot.agreement)) if snapshot.agreement else None,
             sources=tuple(snapshot.sources()),
             skipped=tuple(snapshot.skipped()),
         )

@@ -81,6 +81,11 @@ class Snapshot:
         """The length of a vector."""
         return int(self._config("dim"))
 
+    @property
+    def agreement(self) -> str:
+        """What was measured of an int8 encoder, as JSON; empty for others."""
+        return self._config("agreement")
+
     def blocks(self) -> list[tuple[int, Halves]]:
         """Map all segments, checked: (first row, (n, d) float16), in row order."""
         dim = self.dim

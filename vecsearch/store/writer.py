@@ -70,12 +70,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class NewIndex:
-    """What a new index begins with: its encoder, as a description and as files' contents."""
+    """What a new index begins with: its encoder, as a description and as files' contents.
+
+    ``agreement`` is what was measured of an int8 encoder, as JSON.
+    """
 
     encoder_json: str
     dim: int
     encoder_xml: bytes
     encoder_bin: bytes
+    agreement: str = ""
 
 
 class Writer:
@@ -169,6 +173,7 @@ class Writer:
         config = {
             "encoder": new.encoder_json,
             "dim": str(new.dim),
+            "agreement": new.agreement,
             "created_ns": str(time.time_ns()),
         }
         with self._transaction() as db:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from vecsearch.types import Hit, Result
+from vecsearch.types import Agreement, Hit, Result
 
 
 def shown(path: Path) -> str:
@@ -61,6 +61,14 @@ def format_fields(fields: Mapping[str, object]) -> str:
     """Write names and values in two columns."""
     width = max(len(name) for name in fields)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in fields.items())
+
+
+def format_agreement(agreement: Agreement) -> str:
+    """Say how int8 compares with fp32."""
+    return (
+        f"int8 finds {agreement.overlap:.1%} of fp32's {agreement.k} nearest "
+        f"(mean cosine {agreement.mean_cosine:.4f}, over {agreement.pictures} held-out pictures)"
+    )
 
 
 def _table(results: Sequence[Result]) -> str:

@@ -1,0 +1,95 @@
+"""What a new encoder learns from a seeded sample of the pictures: its PCA, its int8 ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from vecsearch.building.batch import batched
+from vecsearch.embed.encoder import Encoder
+from vecsearch.embed.projection import check_dim, sample_size, train_projection
+from vecsearch.embed.quantize import (
+    CALIBRATION_PICTURES,
+    HELD_OUT_PICTURES,
+    LEAST_OVERLAP,
+    measure_agreement,
+    quantized,
+)
+from vecsearch.errors import EncoderMismatchError, UsageError
+from vecsearch.images.read import ReadImage, read_images
+from vecsearch.images.scan import FoundFile
+from vecsearch.types import Agreement, Pixels, Progress, Vectors
+
+
+def fit_projection(
+    encoder: Encoder, files: Sequence[FoundFile], dim: int, progress: Progress | None
+) -> tuple[Encoder, float]:
+    """Give *encoder* with a PCA to *dim* trained on a sample of *files*, and the variance kept.
+
+    Raises UsageError if too few of them can be read.
+    """
+    feature_dim = encoder.spec.feature_dim
+    count = min(len(files), sample_size(dim, feature_dim))
+    check_dim(dim, feature_dim, count)
+    parts: list[Vectors] = []
+    done = 0
+    for batch, vectors in encoder.stream(batched(_sample(files, count, encoder.spec.image_size))):
+        parts.append(vectors)
+        done += len(batch)
+        if progress:
+            progress("sampling for PCA", done, count)
+    check_dim(dim, feature_dim, done)
+    projection, kept = train_projection(np.concatenate(parts), dim)
+    return encoder.with_projection(projection), kept
+
+
+def fit_int8(
+    encoder: Encoder, files: Sequence[FoundFile], force: bool, progress: Progress | None
+) -> tuple[Encoder, Agreement]:
+    """Give *encoder* in int8, calibrated on a sample of *files*, and its agreement with fp32.
+
+    Raises UsageError with fewer than four readable pictures, EncoderMismatchError if the agreement
+    is low and not *force*.
+    """
+    wanted = CALIBRATION_PICTURES + HELD_OUT_PICTURES
+    # Pictures come as they are ready; in the order of the sample, every build calibrates alike.
+    sample = dict(_sample(files, wanted, encoder.spec.image_size))
+    images = [
+        one.pixels
+        for _, one in sorted(sample.items(), key=lambda pair: pair[0])
+        if one.pixels is not None
+    ]
+    if len(images) < 4:
+        raise UsageError(
+            f"--precision int8 needs at least 4 pictures to calibrate on, {len(images)} can be read"
+        )
+    pixels: Pixels = np.stack(images)
+    calibration = min(CALIBRATION_PICTURES, len(pixels) // 2)
+    if progress:
+        progress("calibrating int8", 0, len(pixels))
+    int8 = quantized(encoder, pixels[:calibration])
+    exact, approximate = _embed(encoder, pixels), _embed(int8, pixels)
+    if progress:
+        progress("calibrating int8", len(pixels), len(pixels))
+    agreement = measure_agreement(exact, approximate, len(pixels) - calibration)
+    if agreement.overlap < LEAST_OVERLAP and not force:
+        raise EncoderMismatchError(
+            f"int8 finds only {agreement.overlap:.0%} of fp32's {agreement.k} nearest over "
+            f"{agreement.pictures} of your pictures (mean cosine {agreement.mean_cosine:.4f})",
+            hint="use --precision auto, or --force to build with int8 all the same",
+        )
+    return int8, agreement
+
+
+def _sample(files: Sequence[FoundFile], count: int, size: int) -> Iterator[tuple[int, ReadImage]]:
+    chosen = np.random.RandomState(0).permutation(len(files))[:count]
+    for one in read_images(((n, files[i].as_path()) for n, i in enumerate(chosen)), size):
+        if one.image is not None:
+            yield one.tag, one.image
+
+
+def _embed(encoder: Encoder, pixels: Pixels) -> Vectors:
+    batches = ((start, pixels[start : start + 4]) for start in range(0, len(pixels), 4))
+    found = dict(encoder.stream(batches))
+    return np.concatenate([found[start] for start in sorted(found)])

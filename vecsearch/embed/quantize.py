@@ -1,0 +1,54 @@
+"""int8: a quantised network, calibrated on the user's own pictures, and how far it agrees.
+
+Quantisation after training by NNCF: per-channel weights, ranges of the activations from a sample,
+biases corrected for what rounding shifts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from vecsearch.embed.encoder import Encoder
+from vecsearch.embed.runtime import without_reporting
+from vecsearch.errors import UsageError
+from vecsearch.types import Agreement, Pixels, Vectors
+
+CALIBRATION_PICTURES: Final = 16
+HELD_OUT_PICTURES: Final = 32
+LEAST_OVERLAP: Final = 0.9
+
+
+def quantized(encoder: Encoder, pixels: Pixels) -> Encoder:
+    """Give *encoder* in int8, calibrated on *pixels* (n, 224, 224, 3); raises UsageError."""
+    try:
+        with without_reporting():
+            import nncf
+    except ImportError:
+        raise UsageError(
+            "--precision int8 needs NNCF", hint="install it with: pip install 'vecsearch[int8]'"
+        ) from None
+    nncf.set_log_level(logging.ERROR)
+    dataset = nncf.Dataset([pixels[i : i + 1] for i in range(len(pixels))])
+    graph = nncf.quantize(encoder.graph.clone(), dataset, subset_size=len(pixels))
+    made = Encoder(replace(encoder.spec, precision="int8"), graph, "openvino")
+    digest = hashlib.sha256(made.serialize()[1]).hexdigest()
+    return Encoder(replace(made.spec, quantization_hash=digest), graph, "openvino")
+
+
+def measure_agreement(exact: Vectors, approximate: Vectors, held_out: int) -> Agreement:
+    """Compare two networks' vectors (n, d) of the same pictures, the last *held_out* as queries."""
+    k = min(10, max(1, (len(exact) - 1) // 3))
+    queries = slice(len(exact) - held_out, None)
+    tops = []
+    for vectors in (exact, approximate):
+        scores = vectors[queries] @ vectors.T
+        scores[np.arange(held_out), np.arange(len(exact) - held_out, len(exact))] = -np.inf
+        tops.append(np.argsort(-scores, axis=1)[:, :k])
+    shared = [len(np.intersect1d(a, b)) / k for a, b in zip(*tops, strict=True)]
+    cosines = (exact[queries] * approximate[queries]).sum(axis=1)
+    return Agreement(held_out, k, float(np.mean(shared)), float(cosines.mean()))
