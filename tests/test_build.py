@@ -21,7 +21,10 @@ from vecsearch import (
     SourceError,
     UsageError,
 )
+from vecsearch.building import stage
+from vecsearch.building.batch import BATCH
 from vecsearch.embed.encoder import Encoder
+from vecsearch.store.writer import Change, Writer
 from vecsearch.types import Pixels, Vectors
 
 T = TypeVar("T")
@@ -189,8 +192,15 @@ def test_an_unreadable_folder_deletes_nothing(
         return real(path)
 
     monkeypatch.setattr(os, "scandir", refusing)
-    assert counts(update(index)) == {"unchanged": 10}
-    assert len(ids(index)) == 12
+    assert counts(update(index)) == {"unchanged": 10, "skipped": 1}
+    with vecsearch.open_index(index) as opened:
+        (skipped,) = opened.info().skipped
+        assert (skipped.path, skipped.reason) == (photos / "more", "Permission denied")
+        assert len(opened) == 12
+    monkeypatch.setattr(os, "scandir", real)
+    assert counts(update(index)) == {"unchanged": 12}
+    with vecsearch.open_index(index) as opened:
+        assert opened.info().skipped == ()
 
 
 def test_a_broken_picture_is_skipped_listed_and_shifts_no_other(
@@ -338,8 +348,120 @@ def test_an_interrupted_build_keeps_what_it_embedded(
     with pytest.raises(KeyboardInterrupt):
         vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP)
     monkeypatch.setattr(Stage, "embed", embed)
-    assert len(ids(tmp_path / "ix")) == 8
+    assert len(ids(tmp_path / "ix")) == BATCH
     embedded.clear()
-    assert counts(update(tmp_path / "ix", photos)) == {"added": 4, "unchanged": 8}
-    assert sum(embedded) == 4
+    assert counts(update(tmp_path / "ix", photos)) == {"added": 12 - BATCH, "unchanged": BATCH}
+    assert sum(embedded) == 12 - BATCH
     assert_as_built_anew(tmp_path / "ix", photos)
+
+
+@pytest.mark.parametrize("moment", ["before the commit", "after the commit"])
+def test_ctrl_c_in_a_commit_mixes_nothing_up(
+    moment: str, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = Writer.commit
+
+    def interrupted(self: Writer, change: Change) -> None:
+        monkeypatch.setattr(Writer, "commit", commit)
+        if moment == "after the commit":
+            commit(self, change)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stage, "COMMIT_IMAGES", 8)
+    monkeypatch.setattr(Writer, "commit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP)
+    vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP)
+    assert_as_built_anew(tmp_path / "ix", photos)
+
+
+def test_the_users_own_files_are_never_deleted(photos: Path, tmp_path: Path) -> None:
+    own = tmp_path / "project" / "encoder" / "model.py"
+    own.parent.mkdir(parents=True)
+    own.write_text("mine")
+    for folder in (tmp_path / "project", tmp_path / "nope" / ".." / "project"):
+        for fresh in (False, True):
+            with pytest.raises(IndexFolderError, match="is not an index and not empty"):
+                vecsearch.build(photos, index=folder, encoder=CHEAP, fresh=fresh)
+    other = tmp_path / "other" / "catalog.sqlite"
+    other.parent.mkdir()
+    other.write_bytes(b"SQLite format 3\0" + bytes(200))
+    with pytest.raises(IndexFolderError):
+        vecsearch.build(photos, index=other.parent, encoder=CHEAP, fresh=True)
+    assert own.read_text() == "mine"
+    index = vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP).index
+    (index / "vectors" / "notes.txt").write_text("mine")
+    (index / "vectors" / "sub").mkdir()
+    draw(photos / "new.png", 50)
+    assert counts(update(index)) == {"added": 1, "unchanged": 12}
+    assert (index / "vectors" / "notes.txt").read_text() == "mine"
+
+
+def test_a_pipe_called_like_a_picture_holds_up_nothing(photos: Path, tmp_path: Path) -> None:
+    os.mkfifo(photos / "pipe.jpg")
+    (photos / "broken.jpg").symlink_to(photos / "nowhere.jpg")
+    report = vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP)
+    assert counts(report) == {"added": 12, "skipped": 2}
+    with vecsearch.open_index(report.index) as opened:
+        reasons = {skip.path.name: skip.reason for skip in opened.info().skipped}
+    assert reasons == {"pipe.jpg": "not a regular file", "broken.jpg": "No such file or directory"}
+
+
+def test_a_file_that_could_not_be_read_is_tried_again(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.open
+
+    def refusing(path: Path, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if isinstance(path, Path) and path.name == "p3.png":
+            raise PermissionError(13, "Permission denied")
+        return real(path, flags, mode, dir_fd=dir_fd)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", refusing)
+        report = vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP)
+    assert counts(report) == {"added": 11, "skipped": 1}
+    assert counts(update(report.index)) == {"added": 1, "unchanged": 11}
+
+
+def test_the_base_is_made_anew_once_and_not_at_every_build(index: Path, photos: Path) -> None:
+    for number in range(4):
+        (photos / f"p{number}.png").unlink()
+    update(index)
+    (base,) = (index / "ann").iterdir()
+    for _ in range(3):
+        update(index)
+    assert [path.name for path in (index / "ann").iterdir()] == [base.name]
+
+
+def test_an_index_that_was_not_named_is_not_mixed_with_another_folder(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    vecsearch.build(photos, encoder=CHEAP)
+    draw(tmp_path / "other" / "photos" / "o.png", 1)
+    with pytest.raises(SourceError, match=r"is the index of .*name another index"):
+        vecsearch.build("other/photos", encoder=CHEAP)
+    vecsearch.build("other/../photos")
+    assert {path.name for path in (tmp_path / "indexes").iterdir()} == {"photos"}
+
+
+def test_int8_is_calibrated_measured_and_refused_when_it_agrees_little(
+    photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    config = EncoderConfig(layer="block2_pool", weights="random:0", precision="int8")
+    with pytest.raises(EncoderMismatchError, match=r"int8 finds only .*--force"):
+        vecsearch.build(photos, index=tmp_path / "low", encoder=config)
+    assert not (tmp_path / "low").exists()
+    report = vecsearch.build(photos, index=tmp_path / "ix", encoder=config, force=True)
+    assert capfd.readouterr().out == ""
+    assert report.agreement is not None
+    assert (report.agreement.pictures, report.agreement.k) == (6, 3)
+    assert report.agreement.mean_cosine > 0.9
+    with vecsearch.open_index(report.index) as opened:
+        assert opened.info().agreement == report.agreement
+        assert opened.encoder.precision == "int8"
+        copy = shutil.copy(photos / "p1.png", tmp_path / "copy.png")
+        assert opened.query(copy)[0].hits[0].path == photos / "p1.png"
+    draw(photos / "later.png", 80)
+    assert counts(update(report.index)) == {"added": 1, "unchanged": 12}

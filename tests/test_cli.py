@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -60,7 +62,10 @@ def test_all_formats_say_the_same(built: Path, run: Run) -> None:
 def test_options_come_from_the_environment_too(built: Path, run: Run) -> None:
     done = run("query", "id:1", "--json", VECSEARCH_QUERY_K="2", VECSEARCH_INDEX=str(built))
     assert len(hits_of(done)[0]) == 2
-    assert len(hits_of(run("query", "id:1", "--json", VECSEARCH_QUERY_THRESHOLD="1.5"))[0]) == 0
+    assert len(hits_of(run("query", "id:1", "--json", VECSEARCH_QUERY_THRESHOLD="1"))[0]) == 0
+    csv_form = run("query", "id:1", VECSEARCH_QUERY_FORMAT="csv").stdout
+    assert csv_form.startswith("query,rank,id,path")
+    assert hits_of(run("query", "id:1", VECSEARCH_JSON="1"))
 
 
 def test_sheets_one_or_several(built: Path, run: Run, tmp_path: Path) -> None:
@@ -146,6 +151,8 @@ def test_demo_without_weights_says_so_and_draws_everything(run: Run, tmp_path: P
         (("query", "id:1", "-i", "photos"), 1, ("photos is not an index",)),
         (("query", "id:1", "-i", "nope"), 1, ("no index nope",)),
         (("query", "id:1", "--sheet", "sheet.xyz"), 2, ("sheet.xyz", ".png")),
+        (("query", "id:1", "--threshold", "nan"), 2, ("threshold is nan",)),
+        (("build", "photos", "--weights", ""), 1, ("no weights file",)),
         (("recommend", "-k", "-1"), 2, ("k is -1",)),
         (("viz", "-o", "text.jpg/map.png"), 1, ("text.jpg",)),
     ],
@@ -190,6 +197,57 @@ def test_a_reader_that_leaves_early_is_no_error(built: Path, tmp_path: Path) -> 
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_picture_of_the_index_is_written_over(built: Path, run: Run, photos: Path) -> None:
+    before = (photos / "p1.png").read_bytes()
+    for arguments in (
+        ("query", "id:2", "--sheet", "photos/p1.png"),
+        ("viz", "-o", "photos/p1.png"),
+        ("recommend", "-o", "photos"),
+    ):
+        assert "is a picture of the index" in run(*arguments, code=2).stderr
+    assert (photos / "p1.png").read_bytes() == before
+
+
+def test_odd_names_in_lines(photos: Path, run: Run) -> None:
+    draw(photos / "two\nlines \x1b[31m.png", 3)
+    run("build", "photos", *CHEAP_OPTIONS)
+    assert run("query", "two\nlines.png", code=1).stderr.count("\n") == 1
+    names = hits_of(run("query", "id:1", "-k", "50", "--json"))[0]
+    assert "two\nlines \x1b[31m.png" in names
+    table = run("query", "id:1", "-k", "50").stdout
+    assert "two\\nlines \\x1b[31m.png" in table
+    assert len(table.splitlines()) == 14
+    assert "\x1b[31m" in run("query", "id:1", "-k", "50", "--format", "paths").stdout
+
+
+def test_sheets_of_equal_names_never_meet(tmp_path: Path, run: Run) -> None:
+    for number, name in enumerate(("x/a-3.jpg", "x/a.jpg", "y/a.jpg", f"y/{'n' * 250}.jpg")):
+        draw(tmp_path / "photos" / name, number)
+    run("build", "photos", *CHEAP_OPTIONS)
+    run("recommend")
+    assert len(list((tmp_path / "output" / "rec").glob("*.png"))) == 4
+
+
+def test_sigterm_keeps_what_was_embedded(photos: Path, tmp_path: Path, run: Run) -> None:
+    for number in range(20, 60):
+        draw(photos / f"p{number}.png", number, (900, 900))
+    command = [sys.executable, "-m", "vecsearch.cli.main", "build", "photos", *CHEAP_OPTIONS]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    catalog = tmp_path / "indexes" / "photos" / "catalog.sqlite"
+    while not catalog.exists() and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(0.15)
+    process.send_signal(signal.SIGTERM)
+    _, message = process.communicate(timeout=30)
+    if process.returncode:  # else it was done before the signal came
+        assert process.returncode == 130
+        assert message == (
+            "vecsearch: interrupted; what was embedded is kept; give the same command again\n"
+        )
+    report = json.loads(run("build", "photos", *CHEAP_OPTIONS, "--json").stdout)
+    assert report["total"] == 52
 
 
 def test_version_and_completion(run: Run) -> None:

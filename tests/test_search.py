@@ -119,7 +119,9 @@ def test_threshold_and_large_k(index: Path) -> None:
         assert len(everything) == 11
         limit = everything[4].score
         assert len(opened.query(["id:1"], k=1000, threshold=limit)[0].hits) == 5
-        assert opened.query(["id:1"], threshold=1.1)[0].hits == ()
+        assert opened.query(["id:1"], threshold=1.0)[0].hits == ()
+        with pytest.raises(UsageError, match="a cosine lies between"):
+            opened.query(["id:1"], threshold=1.1)
 
 
 def test_several_questions_at_once_keep_their_order(index: Path, photos: Path) -> None:

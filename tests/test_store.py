@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import shutil
@@ -17,7 +18,14 @@ import pytest
 from samples import CHEAP, draw
 
 import vecsearch
-from vecsearch import IndexDamagedError, IndexFolderError, IndexFormatError, IndexLockedError
+from vecsearch import (
+    IndexDamagedError,
+    IndexFolderError,
+    IndexFormatError,
+    IndexLockedError,
+    NotFoundError,
+)
+from vecsearch.store import schema
 from vecsearch.store import writer as writer_module
 from vecsearch.store.files import FileRecord
 from vecsearch.store.snapshot import Snapshot
@@ -39,7 +47,11 @@ def test_a_reader_keeps_its_snapshot_while_a_writer_works(index: Path, photos: P
             draw(photos / f"p{number}.png", number)
         vecsearch.build(index=index)
         assert reader.query(["id:2"], k=50) == before
-        assert len(reader) == 12
+        assert len(reader) == len(list(reader)) == len(reader.vectors()[0]) == 12
+        assert len(list(reader.recommend(k=3))) == 12
+        for added in ("id:13", photos / "p20.png"):
+            with pytest.raises(NotFoundError) if added == "id:13" else contextlib.nullcontext():
+                assert photos / "p20.png" not in {h.path for h in reader.query(added)[0].hits}
     with vecsearch.open_index(index) as reader:
         assert len(reader) == 31
         assert len(reader.query(["id:2"], k=50)[0].hits) == 30
@@ -216,3 +228,62 @@ def test_vectors_on_disk_are_the_segments_with_their_checksums(index: Path) -> N
     assert [zlib.crc32(row.tobytes()) for row in halves] == checksums.tolist()
     with vecsearch.open_index(index) as opened:
         np.testing.assert_array_equal(opened.vectors()[1], halves.astype(np.float32))
+
+
+def test_a_reader_is_told_when_the_index_was_built_anew(index: Path, photos: Path) -> None:
+    with vecsearch.open_index(index) as reader:
+        (photos / "p1.png").unlink()
+        vecsearch.build(photos, index=index, encoder=CHEAP, fresh=True)
+        with pytest.raises(IndexFolderError, match="was built anew meanwhile; open it again"):
+            reader.query("id:2")
+    assert len(paths_in(index)) == 11
+
+
+def test_a_fresh_build_survives_what_a_killed_writer_left(index: Path, photos: Path) -> None:
+    """A hot journal of the old catalog is not replayed into the new one."""
+    code = f"""
+import os, sqlite3
+db = sqlite3.connect({str(index / "catalog.sqlite")!r}, isolation_level=None)
+db.execute("PRAGMA cache_size = 1")
+db.execute("BEGIN IMMEDIATE")
+db.execute("UPDATE images SET path = path || zeroblob(3000)")
+os._exit(9)
+"""
+    subprocess.run([sys.executable, "-c", code], check=False)
+    assert (index / "catalog.sqlite-journal").stat().st_size > 0
+    (photos / "p1.png").unlink()
+    vecsearch.build(photos, index=index, encoder=CHEAP, fresh=True)
+    assert len(paths_in(index)) == 11
+    check = sqlite3.connect(index / "catalog.sqlite")
+    assert check.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    check.close()
+
+
+def test_a_slow_reader_keeps_no_writer_from_committing(
+    index: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "_BUSY_S", 0.2)
+    with vecsearch.open_index(index) as reader:
+        iterator = iter(reader)
+        next(iterator)
+        draw(photos / "new.png", 50)
+        vecsearch.build(index=index)
+        assert len(list(iterator)) == 11
+
+
+def test_a_damaged_catalog_can_be_built_fresh(index: Path, photos: Path) -> None:
+    path = index / "catalog.sqlite"
+    data = bytearray(path.read_bytes())
+    data[4096:] = bytes(len(data) - 4096)
+    path.write_bytes(data)
+    with pytest.raises(IndexFolderError):
+        vecsearch.open_index(index)
+    vecsearch.build(photos, index=index, encoder=CHEAP, fresh=True)
+    assert len(paths_in(index)) == 12
+
+
+def test_a_closed_index_says_so(index: Path) -> None:
+    opened = vecsearch.open_index(index)
+    opened.close()
+    with pytest.raises(IndexFolderError, match="was closed"):
+        opened.query("id:1")

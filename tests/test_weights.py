@@ -246,3 +246,15 @@ def test_random_weights_are_the_same_everywhere(tmp_path: Path) -> None:
     draw(tmp_path / "one.png", 1)
     config = EncoderConfig(layer="block1_pool", weights="random:0", precision="fp32")
     vecsearch.build(tmp_path, index=tmp_path / "ix", encoder=config)
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    state = {name: torch.from_numpy(a) for name, a in random_arrays(3, LAYERS).items()}
+    state["features.2.weight"][0, 0, 0, 0] = float("nan")
+    torch.save(state, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=r"features.2.weight has values that are no numbers"):
+        read_arrays(tmp_path / "w.pth", LAYERS)
+    state["features.2.weight"] = torch.ones(64, 64, 3, 3, dtype=torch.complex64)
+    torch.save(state, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=r"it has no features.2.weight"):
+        read_arrays(tmp_path / "w.pth", LAYERS)

@@ -4,12 +4,13 @@ VecsearchError
 ├── UsageError            an option or argument that cannot be meant: an unknown layer, k < 1
 ├── SourceError           a folder of pictures that is missing, unreadable or empty
 ├── ImageError            a file that cannot be decoded as a picture
+│   └── UnreadableError       a file that cannot be read, whatever it holds
 ├── WeightsError          pretrained weights that cannot be had or cannot be believed
-├── EncoderMismatchError  an index that was built with another encoder
+├── EncoderMismatchError  an index that was built with another encoder, or int8 far from fp32
 ├── NotFoundError         an image (by id or path) that is not in the index
 └── IndexFolderError      a folder that is not an index, or an index that cannot be used
     ├── IndexDamagedError     a file of the index is not what was written
-    ├── IndexFormatError      the index was written by a newer vecsearch
+    ├── IndexFormatError      the index was written by another version of vecsearch
     └── IndexLockedError      another process is writing
 """
 
@@ -43,6 +44,10 @@ class ImageError(VecsearchError):
     """A file that cannot be decoded as a picture."""
 
 
+class UnreadableError(ImageError):
+    """A file that cannot be read now, whatever it holds."""
+
+
 class WeightsError(VecsearchError):
     """Pretrained weights that cannot be had or cannot be believed."""
 
@@ -64,7 +69,7 @@ class IndexDamagedError(IndexFolderError):
 
 
 class IndexFormatError(IndexFolderError):
-    """The index was written by a newer vecsearch."""
+    """The index was written by another version of vecsearch, and cannot be read by this one."""
 
 
 class IndexLockedError(IndexFolderError):

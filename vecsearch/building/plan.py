@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from vecsearch.images.scan import FoundFile, Scan
 from vecsearch.types import Image, Skipped
@@ -14,13 +15,17 @@ Source = tuple[Image | None, FoundFile]
 """A file to read, and the image that the index has under its path, None for a new one."""
 
 
+UNSETTLED: Final = -1
+"""The time of a skipped file that is tried again by every build."""
+
+
 @dataclass(slots=True)
 class Plan:
     """Files to read, and images whose file is gone.
 
     ``gone`` ones whose content turns up among the files to read have moved; the rest are removed.
     ``skipped`` files could not be used last time and have not changed since; ``forgotten`` ones
-    are no longer there.
+    are no longer there; ``unreadable`` is what the scan could not look at.
     """
 
     to_read: list[Source] = field(default_factory=list)
@@ -28,6 +33,7 @@ class Plan:
     unchanged: int = 0
     skipped: int = 0
     forgotten: list[Path] = field(default_factory=list)
+    unreadable: list[Skipped] = field(default_factory=list)
 
 
 def make_plan(images: Iterable[Image], skipped: Iterable[Skipped], scans: Iterable[Scan]) -> Plan:
@@ -41,7 +47,13 @@ def make_plan(images: Iterable[Image], skipped: Iterable[Skipped], scans: Iterab
     roots = tuple(_below(os.fsencode(one.root)) for one in scans)
     unreadable = {path for one in scans for path, _ in one.unreadable}
     hidden = tuple(_below(path) for path in unreadable)
-    plan = Plan()
+    plan = Plan(
+        unreadable=[
+            Skipped(Path(os.fsdecode(path)), 0, UNSETTLED, reason)
+            for one in scans
+            for path, reason in one.unreadable
+        ]
+    )
 
     def is_gone(path: bytes) -> bool:
         return path.startswith(roots) and not (path in unreadable or path.startswith(hidden))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -69,12 +70,14 @@ def build(
     """
     start = time.monotonic()
     config = encoder or EncoderConfig()
-    roots = [Path(source).absolute() for source in sources]
-    folder = Path(index) if index is not None else index_of(roots[0] if roots else Path("db"))
+    roots = [Path(os.path.normpath(Path(source).absolute())) for source in sources]
+    folder = Path(os.path.normpath(index or index_of(roots[0] if roots else Path("db"))))
     kept, agreement = None, None
     if has_index(folder) and not fresh:
         with open_writer(folder) as writer, closing(Snapshot(folder)) as snapshot:
             spec = _checked_spec(snapshot, config)
+            if index is None:
+                _check_same_sources(snapshot, roots)
             scans = _scan(roots or snapshot.sources())
             opened = cache(lambda: _carried_encoder(snapshot, spec, config))
             counts = _bring_up_to_date(writer, snapshot, scans, opened, progress)
@@ -83,8 +86,10 @@ def build(
         check_free(folder, fresh=fresh)
         scans = _scan(roots or [Path("db")])
         made, kept, agreement = _new_encoder(config, scans, force, progress)
+        files = made.serialize()
+        made = made.reread(*files)  # the very network that will be asked, rounding and all
         spec = made.spec
-        new = NewIndex(spec.to_json(), spec.dim, *made.serialize(), _note(agreement))
+        new = NewIndex(spec.to_json(), spec.dim, *files, _note(agreement))
         with open_writer(folder, new, fresh=fresh) as writer:
             counts = _bring_up_to_date(writer, None, scans, lambda: made, progress)
             writer.publish()
@@ -98,6 +103,17 @@ def build(
         variance_kept=kept,
         agreement=agreement,
     )
+
+
+def _check_same_sources(snapshot: Snapshot, roots: Sequence[Path]) -> None:
+    """Raise SourceError if an index that was not named belongs to other folders altogether."""
+    known = snapshot.sources()
+    if roots and not set(roots) & set(known):
+        raise SourceError(
+            f"{snapshot.folder} is the index of {', '.join(map(str, known))}",
+            hint=f"name another index, or -i {snapshot.folder} to add to this one",
+            path=snapshot.folder,
+        )
 
 
 def _scan(roots: Sequence[Path]) -> list[Scan]:
@@ -160,10 +176,10 @@ def _bring_up_to_date(
     stage = Stage(writer, snapshot, plan)
     try:
         _read_and_embed(plan, stage, encoder, progress)
+        stage.finish([one.root for one in scans])
     except KeyboardInterrupt:
         stage.commit()
         raise
-    stage.finish([one.root for one in scans])
     if not writer.generation().row_count:
         raise SourceError(
             f"none of the {stage.counts.skipped} pictures can be used; "
@@ -191,9 +207,10 @@ def _read_and_embed(
                 yield outcome.tag, outcome.image
                 continue
             if outcome.image is None:
-                stage.skip(outcome.tag, outcome.reason)
+                stage.skip(outcome.tag, outcome.reason, outcome.settled)
             else:
                 stage.reuse(outcome.tag, outcome.image)
+            stage.commit_if_due()
             report(1)
 
     report(0)
@@ -210,10 +227,10 @@ def _renew_base(writer: Writer, progress: Progress | None) -> int:
     with closing(Snapshot(writer.folder)) as snapshot:
         generation = snapshot.generation
         late = generation.row_count - generation.ann_rows
-        dead = int((snapshot.dead_rows < generation.ann_rows).sum())
+        dead = snapshot.died_since_base()
         if generation.ann is None or late + dead > REBASE_SHARE * generation.ann_rows:
             if progress:
                 progress("indexing", 0, generation.row_count)
-            base = make_base((block for _, block in snapshot.blocks()), snapshot.dim)
+            base = make_base((block for _, block in snapshot.blocks), snapshot.dim)
             writer.commit_ann(lambda write: write_base(base, write), FLAT)
         return snapshot.image_count()

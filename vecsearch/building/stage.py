@@ -17,6 +17,7 @@ from vecsearch.store.writer import Change, FileFacts, Writer
 from vecsearch.types import Image, Skipped, Vectors
 
 COMMIT_IMAGES: Final = 2000
+COMMIT_BYTES: Final = 256 << 20
 COMMIT_SECONDS: Final = 60.0
 
 
@@ -44,7 +45,8 @@ class Stage:
         self.first_reason = ""
         self._writer = writer
         self._snapshot = snapshot
-        self._change = Change(forgotten=list(plan.forgotten))
+        self._change = Change(forgotten=list(plan.forgotten), skipped=list(plan.unreadable))
+        self.counts.skipped += len(plan.unreadable)
         self._parts: list[Vectors] = []
         self._committed_at = time.monotonic()
         self._gone: defaultdict[bytes, list[Image]] = defaultdict(list)
@@ -57,8 +59,11 @@ class Stage:
         """Tell whether the index has a vector for this content; asked from reading threads."""
         return content_hash in self._known
 
-    def skip(self, source: Source, reason: str) -> None:
-        """Note that a file cannot be used. An image that it was before stays as it was."""
+    def skip(self, source: Source, reason: str, settled: bool) -> None:
+        """Note that a file cannot be used, if *settled* until it changes.
+
+        An image that it was before stays as it was.
+        """
         _, file = source
         self.counts.skipped += 1
         self.first_reason = self.first_reason or f"{file.as_path()} {reason}"
@@ -80,7 +85,7 @@ class Stage:
             self.counts.moved += 1
         else:
             assert self._snapshot is not None
-            vector = gather(self._snapshot.blocks(), np.array([known.row]), self._snapshot.dim)
+            vector = gather(self._snapshot.blocks, np.array([known.row]), self._snapshot.dim)
             self._add(before, facts, vector)
 
     def embed(self, batch: list[tuple[Source, ReadImage]], vectors: Vectors) -> None:
@@ -89,22 +94,28 @@ class Stage:
             self._add(before, _facts(image), vectors[number : number + 1])
 
     def commit_if_due(self) -> None:
-        """Commit when enough images or seconds have gathered."""
+        """Commit when enough images, bytes or seconds have gathered."""
+        gathered_bytes = sum(part.nbytes for part in self._parts)
         waited = time.monotonic() - self._committed_at
-        if len(self._change.embedded) >= COMMIT_IMAGES or waited >= COMMIT_SECONDS:
+        if (
+            len(self._change.embedded) >= COMMIT_IMAGES
+            or gathered_bytes >= COMMIT_BYTES
+            or waited >= COMMIT_SECONDS
+        ):
             self.commit()
 
     def commit(self) -> None:
         """Commit what has gathered."""
-        if self._parts:
-            # Files come as they are ready; by path, ids and rows are the same in every build.
-            embedded = self._change.embedded
-            order = sorted(range(len(embedded)), key=lambda i: embedded[i][1].path)
-            self._change.embedded = [embedded[i] for i in order]
-            self._change.vectors = np.concatenate(self._parts)[order]
-        if self._change:
-            self._writer.commit(self._change)
+        # Taken away first: whatever interrupts the commit, nothing is committed twice.
+        change, parts = self._change, self._parts
         self._change, self._parts = Change(), []
+        if parts:
+            # Files come as they are ready; by path, ids and rows do not depend on that.
+            order = sorted(range(len(parts)), key=lambda i: change.embedded[i][1].path)
+            change.embedded = [change.embedded[i] for i in order]
+            change.vectors = np.concatenate([parts[i] for i in order])
+        if change:
+            self._writer.commit(change)
         self._committed_at = time.monotonic()
 
     def finish(self, sources: list[Path]) -> None:

@@ -86,15 +86,20 @@ def build(
     New and changed pictures are embedded, moved ones recognised, deleted ones dropped. An
     interrupted build goes on where it was when the command is given again.
 
-    SOURCE defaults to the folders that the index already has, or to db.
+    SOURCE defaults to the folders that the index named by -i already has, or to db.
     """
     config = EncoderConfig(
         layer=layer, pool=pool, dim=dim, weights=weights, precision=precision, engine=engine
     )
-    with progress() as report_to:
-        report = build_index(
-            *sources, index=index, encoder=config, fresh=fresh, force=force, progress=report_to
-        )
+    try:
+        with progress() as report_to:
+            report = build_index(
+                *sources, index=index, encoder=config, fresh=fresh, force=force, progress=report_to
+            )
+    except KeyboardInterrupt:
+        kept = "the index is as it was" if fresh else "what was embedded is kept"
+        click.echo(f"vecsearch: interrupted; {kept}; give the same command again", err=True)
+        raise SystemExit(130) from None
     click.echo(to_json(report) if as_json else summary(report))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.embed.layers import FIVE_POOLS
 from vecsearch.errors import WeightsError
 from vecsearch.search.index import Index, open_index
+from vecsearch.store.locate import has_index
 from vecsearch.types import Image
 from vecsearch.view.sheet import draw_sheet
 from vecsearch.view.text import format_results, shown
@@ -49,12 +51,14 @@ def demo(source: Path, output: Path) -> None:
     folder = output / "index"
     with progress() as report:
         try:
-            built = build(source, index=folder, progress=report)
+            built = build(
+                source, index=folder, fresh=_is_of_another(folder, source), progress=report
+            )
         except WeightsError as error:
             click.echo(f"vecsearch: {error}", err=True)
             click.echo("the demo goes on with untrained weights (random:0, all five pools)\n")
             config = EncoderConfig(weights="random:0", layer=FIVE_POOLS)
-            built = build(source, index=folder, encoder=config, progress=report)
+            built = build(source, index=folder, encoder=config, fresh=True, progress=report)
     click.echo(summary(built))
     written = []
     with open_index(folder) as index, progress() as report:
@@ -69,6 +73,14 @@ def demo(source: Path, output: Path) -> None:
     click.echo("\nwritten:")
     for path in (*written, output / "rec", folder):
         click.echo(f"  {shown(path.absolute())}")
+
+
+def _is_of_another(folder: Path, source: Path) -> bool:
+    """Tell whether an earlier demo left the index of other pictures."""
+    if not has_index(folder):
+        return False
+    with open_index(folder) as index:
+        return index.info().sources != (Path(os.path.normpath(source.absolute())),)
 
 
 def _choose(index: Index) -> list[Image]:

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from vecsearch.cli.options import index_option, json_option
+from vecsearch.cli.output import print_result
 from vecsearch.search.index import IndexInfo, open_index
-from vecsearch.view.text import format_agreement, format_fields, shown, to_json
+from vecsearch.view.text import format_agreement, format_fields, printable, shown, to_json
 
 
 @click.command(
@@ -24,7 +25,7 @@ def info(index: Path | None, as_json: bool) -> None:
     """Show what an index is: pictures, encoder, size, and the files that were skipped."""
     with open_index(index) as opened:
         facts = opened.info()
-    click.echo(to_json(facts) if as_json else _describe(facts))
+    print_result(to_json(facts) if as_json else _describe(facts))
 
 
 def _describe(facts: IndexInfo) -> str:
@@ -44,5 +45,5 @@ def _describe(facts: IndexInfo) -> str:
         "skipped": len(facts.skipped),
     }
     lines = [format_fields(fields)]
-    lines.extend(f"  {shown(skip.path)}: {skip.reason}" for skip in facts.skipped)
+    lines.extend(f"  {printable(shown(skip.path))}: {skip.reason}" for skip in facts.skipped)
     return "\n".join(lines)

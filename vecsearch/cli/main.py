@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import signal
 import sys
 import warnings
 from importlib import import_module
@@ -20,7 +22,7 @@ _COMMANDS: Final = {
     "recommend": "find the most similar pictures for every picture",
     "info": "show what an index is and what was skipped",
     "demo": "run the main job on sample pictures",
-    "completion": "print the line that turns on shell completion",
+    "completion": "print the script for shell completion",
 }
 
 
@@ -69,9 +71,9 @@ def cli() -> None:
       vecsearch query some.jpg -k 10    # the ten most similar pictures
       vecsearch viz -o map.png          # a t-SNE map of the collection
 
-    Every option can also be set in the environment: VECSEARCH_INDEX for -i of any command, else
-    VECSEARCH_<COMMAND>_<OPTION>, e.g. VECSEARCH_BUILD_WEIGHTS. VECSEARCH_CACHE is the folder for
-    downloaded weights.
+    Every option can also be set in the environment: VECSEARCH_INDEX and VECSEARCH_JSON for -i and
+    --json of any command, else VECSEARCH_<COMMAND>_<OPTION>, e.g. VECSEARCH_BUILD_WEIGHTS.
+    VECSEARCH_CACHE is the folder for downloaded weights.
     """
 
 
@@ -80,21 +82,24 @@ def main() -> None:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # libraries' notes to developers
     for stream in (sys.stdout, sys.stderr):
-        # A file name that is not text comes out as the bytes that it is.
-        stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+        if isinstance(stream, io.TextIOWrapper):
+            # A file name that is not text comes out as the bytes that it is.
+            utf8 = stream.encoding.lower().replace("-", "") == "utf8"
+            stream.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         result = cli.main(prog_name="vecsearch", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo(
-            "vecsearch: interrupted; what was committed is kept, the same command goes on", err=True
-        )
+        click.echo("vecsearch: interrupted", err=True)
         code = 130
     except VecsearchError as error:
-        click.echo(f"vecsearch: {error}", err=True)
+        message = str(error).replace("\n", "\\n")  # of a file name
+        click.echo(f"vecsearch: {message}", err=True)
         code = 2 if isinstance(error, UsageError) else 1
     except BrokenPipeError:
         # The reader, head say, has seen enough; Python must not complain when it flushes.

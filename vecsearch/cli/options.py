@@ -24,4 +24,6 @@ threshold_option = click.option(
     metavar="COSINE",
     help="Leave out hits with a lower score.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, envvar="VECSEARCH_JSON", help="Print the result as JSON."
+)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from vecsearch.cli.options import PATH, index_option, json_option, k_option, threshold_option
+from vecsearch.cli.output import print_result, refuse_pictures
 from vecsearch.errors import UsageError
 from vecsearch.search.index import open_index
 from vecsearch.view.text import FORMATS, format_results
@@ -18,7 +19,7 @@ Examples:
   vecsearch query photo.jpg
   vecsearch query id:17 id:18 -k 10 --json
   vecsearch query photo.jpg --sheet sheet.png
-  vecsearch query photo.jpg --threshold 0.9 --format paths | xargs open
+  vecsearch query photo.jpg --threshold 0.9 --format paths
 """
 )
 @click.argument("queries", nargs=-1, required=True, metavar="[IMAGE | id:N]...")
@@ -33,7 +34,13 @@ Examples:
     help="Draw the query and its hits side by side. Several queries: FILE-1, FILE-2 ...",
 )
 @click.option(
-    "--format", "form", type=click.Choice(list(FORMATS)), default="table", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(list(FORMATS)),
+    default="table",
+    show_default=True,
+    envvar="VECSEARCH_QUERY_FORMAT",
+    help="How to print the hits.",
 )
 @json_option
 def query(
@@ -51,14 +58,23 @@ def query(
     An IMAGE is a picture file or id:N, the picture with that id in the index. A picture that the
     index has is answered at once, from its stored vector.
     """
-    if k < 1:
-        raise UsageError(f"k is {k}", hint="ask for at least 1 neighbour")
+    sheets = _sheet_names(sheet, queries) if sheet is not None else []
     with open_index(index) as opened:
+        refuse_pictures(opened, *sheets)
         results = opened.query(queries, k=k, threshold=threshold, include_self=include_self)
-    if sheet is not None:
+    if sheets:
         from vecsearch.view.sheet import draw_sheet
 
-        for number, result in enumerate(results, start=1):
-            name = sheet if len(results) == 1 else sheet.with_stem(f"{sheet.stem}-{number}")
-            draw_sheet(result, name)
-    click.echo(format_results(results, "json" if as_json else form))
+        for result, path in zip(results, sheets, strict=True):
+            draw_sheet(result, path)
+    print_result(format_results(results, "json" if as_json else form))
+
+
+def _sheet_names(sheet: Path, queries: tuple[str, ...]) -> list[Path]:
+    names = [sheet]
+    if len(queries) > 1:
+        names = [sheet.with_stem(f"{sheet.stem}-{n}") for n in range(1, len(queries) + 1)]
+    for query in queries:
+        if Path(query).absolute() in [name.absolute() for name in names]:
+            raise UsageError(f"the sheet would overwrite the query {query}")
+    return names

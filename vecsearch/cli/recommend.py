@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Final
 
 import click
 
 from vecsearch.cli.options import PATH, index_option, json_option, k_option, threshold_option
+from vecsearch.cli.output import print_result, refuse_pictures
 from vecsearch.cli.progress import progress
 from vecsearch.search.index import Index, open_index
 from vecsearch.types import Progress, Result
 from vecsearch.view.text import result_fields, shown, to_json
+
+_STEM_BYTES: Final = 180
+"""File systems allow 255 bytes a name; an id and the ending come behind."""
 
 
 @click.command(
@@ -47,7 +53,7 @@ def recommend(
         else:
             results = list(opened.recommend(k=k, threshold=threshold))
     if as_json:
-        click.echo(to_json([_fields(result) for result in results]))
+        print_result(to_json([_fields(result) for result in results]))
     elif sheets:
         click.echo(f"{len(results)} sheets and recommendations.json in {shown(output)}")
     else:
@@ -65,17 +71,28 @@ def write_recommendations(
     names: set[str] = set()
     for number, result in enumerate(index.recommend(k=k, threshold=threshold), start=1):
         assert result.path is not None
-        name = result.path.stem
-        if name.casefold() in names:  # the same name in another folder
-            name = f"{name}-{result.query.removeprefix('id:')}"
-        names.add(name.casefold())
-        draw_sheet(result, output / f"{name}.png", thumbnails=thumbnails)
+        path = output / _sheet_name(result, names)
+        refuse_pictures(index, path)
+        draw_sheet(result, path, thumbnails=thumbnails)
         results.append(result)
         if report:
             report("drawing sheets", number, len(index))
     text = to_json([_fields(result) for result in results]) + "\n"
+    output.mkdir(parents=True, exist_ok=True)
     (output / "recommendations.json").write_text(text, encoding="utf-8")
     return results
+
+
+def _sheet_name(result: Result, taken: set[str]) -> str:
+    """Name a sheet after its picture; one of the same name in another folder gets its id behind."""
+    assert result.path is not None
+    stem = os.fsdecode(os.fsencode(result.path.stem)[:_STEM_BYTES])
+    name = f"{stem}.png"
+    while name.casefold() in taken:
+        stem = f"{stem}-{result.query.removeprefix('id:')}"
+        name = f"{stem}.png"
+    taken.add(name.casefold())
+    return name
 
 
 def _fields(result: Result) -> dict[str, object]:

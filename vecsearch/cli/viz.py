@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from vecsearch.cli.options import PATH, index_option
+from vecsearch.cli.output import refuse_pictures
 from vecsearch.cli.progress import progress
 from vecsearch.search.index import Index, open_index
 from vecsearch.types import Progress
@@ -29,7 +30,13 @@ Examples:
     show_default=True,
     help="The picture to write.",
 )
-@click.option("--seed", default=0, show_default=True, help="Another seed, another arrangement.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Another seed, another arrangement.",
+)
 def viz(index: Path | None, output: Path, seed: int) -> None:
     """Draw a t-SNE map of the collection: similar pictures lie close together."""
     with open_index(index) as opened, progress() as report:
@@ -41,6 +48,7 @@ def draw(index: Index, output: Path, seed: int, report: Progress | None) -> int:
     """Draw the map of *index* and return how many pictures it shows."""
     from vecsearch.view.map import draw_map
 
+    refuse_pictures(index, output)
     images, vectors = index.vectors()
     draw_map(vectors, [image.path for image in images], output, seed=seed, progress=report)
     return len(images)

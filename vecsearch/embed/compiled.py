@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from vecsearch.embed.download import cache_folder
 from vecsearch.embed.runtime import ov
+from vecsearch.errors import WeightsError
 
 _DIGEST_BYTES: Final = 32
 _KEPT: Final = 64
@@ -32,14 +33,17 @@ def compile_cached(xml: Path, constants: Path, content: bytes, config: dict[str,
     key = hashlib.sha256(content)
     for part in (ov.get_version(), _processor(), repr(sorted(config.items()))):
         key.update(f"\0{part}".encode())
-    path = cache_folder() / "networks" / f"{key.hexdigest()[:32]}.blob"
-    blob = _read(path)
+    path = None
+    with contextlib.suppress(WeightsError):  # no home, no cache
+        path = cache_folder() / "networks" / f"{key.hexdigest()[:32]}.blob"
+    blob = _read(path) if path else None
     if blob is not None:
         # Version, processor or a damaged file: whatever it refuses, compiling anew is the answer.
         with contextlib.suppress(RuntimeError):
             return core.import_model(blob, "CPU", {**config, "WEIGHTS_PATH": str(constants)})
     compiled = core.compile_model(core.read_model(xml, constants), "CPU", config)
-    _write(path, compiled.export_model().getvalue())
+    if path:
+        _write(path, compiled.export_model().getvalue())
     return compiled
 
 
@@ -57,9 +61,12 @@ def _write(path: Path, blob: bytes) -> None:
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".partial-")
-        with os.fdopen(handle, "wb") as file:
-            file.write(hashlib.sha256(blob).digest() + blob)
-        Path(temporary).replace(path)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(blob).digest() + blob)
+            Path(temporary).replace(path)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
         kept = sorted(path.parent.glob("*.blob"), key=lambda one: one.stat().st_mtime)
         for old in kept[:-_KEPT]:
             old.unlink(missing_ok=True)

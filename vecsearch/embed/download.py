@@ -34,7 +34,12 @@ def cache_folder() -> Path:
         return Path(chosen)
     import platformdirs
 
-    return platformdirs.user_cache_path("vecsearch", appauthor=False)
+    try:
+        return platformdirs.user_cache_path("vecsearch", appauthor=False)
+    except RuntimeError as error:  # no home
+        raise WeightsError(
+            f"there is no cache folder ({error})", hint="set VECSEARCH_CACHE to a folder"
+        ) from None
 
 
 def cached(url: str, part: str) -> Path | None:
@@ -77,7 +82,7 @@ def fetched(url: str, progress: Progress | None) -> Iterator[Path]:
     with _temporary(_folder()) as path:
         try:
             found = _download(url, path, progress)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
             raise WeightsError(
                 f"no pretrained weights: none are cached in {_folder()} and {url} "

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from vecsearch.embed.engine import Engine, choose_engine, choose_precision
 from vecsearch.embed.layers import parse_layers, parse_pooling, truncated
@@ -94,6 +93,13 @@ class Encoder:
             ov.save_model(self.graph, xml, compress_to_fp16=self.spec.precision == "bf16")
             return xml.read_bytes(), xml.with_suffix(".bin").read_bytes()
 
+    def reread(self, xml: bytes, constants: bytes) -> Encoder:
+        """Give the encoder that `serialize` wrote, with its rounded constants."""
+        from vecsearch.embed.runtime import ov
+
+        tensor = ov.Tensor(np.frombuffer(constants, np.uint8))
+        return Encoder(self.spec, ov.Core().read_model(xml, tensor), self._engine_name)
+
 
 def make_encoder(config: EncoderConfig, progress: Progress | None = None) -> Encoder:
     """Make the encoder that *config* describes, as yet without its PCA and before int8.
@@ -102,13 +108,15 @@ def make_encoder(config: EncoderConfig, progress: Progress | None = None) -> Enc
     """
     from vecsearch.embed.graph import build_graph
 
-    layers = parse_layers(config.layer or DEFAULT_LAYER)
-    pool = parse_pooling(config.pool or DEFAULT_POOL)
+    layers = parse_layers(DEFAULT_LAYER if config.layer is None else config.layer)
+    pool = parse_pooling(DEFAULT_POOL if config.pool is None else config.pool)
     engine = choose_engine(config.engine, config.precision)
     precision = choose_precision(config.precision or "auto", engine)
     if precision == "int8":
         precision = "fp32"  # until `quantized` has seen pictures
-    weights = load_weights(config.weights or DEFAULT_WEIGHTS, truncated(layers), progress)
+    weights = load_weights(
+        DEFAULT_WEIGHTS if config.weights is None else config.weights, truncated(layers), progress
+    )
     spec = EncoderSpec(
         layers=layers,
         pool=pool,
@@ -121,16 +129,8 @@ def make_encoder(config: EncoderConfig, progress: Progress | None = None) -> Enc
     )
     spec = replace(spec, dim=spec.feature_dim)
     if config.dim is not None:
-        check_dim(config.dim, spec.feature_dim, samples=config.dim)
-    arrays = weights.arrays
-    if precision == "bf16":
-        # As `Encoder.serialize` keeps them, so that the index's network is this very one.
-        arrays = {name: _through_float16(array) for name, array in arrays.items()}
-    return Encoder(spec, build_graph(spec, arrays, None), engine)
-
-
-def _through_float16(array: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    return array.astype(np.float16).astype(np.float32)
+        check_dim(config.dim, spec.feature_dim, samples=config.dim + 1)
+    return Encoder(spec, build_graph(spec, weights.arrays, None), engine)
 
 
 def open_encoder(spec: EncoderSpec, xml: Path, constants: Path, *, engine: str = "auto") -> Encoder:

@@ -33,8 +33,8 @@ class Projection:
 
 
 def sample_size(dim: int, feature_dim: int) -> int:
-    """Tell how many vectors to train on: enough for *dim* axes, and at most 1 GiB of them."""
-    return min(max(8 * dim, 1024), max(_SAMPLE_BYTES // (4 * feature_dim), 1))
+    """Tell how many vectors to train on: 8 an axis, within 1 GiB unless *dim* needs more."""
+    return min(max(8 * dim, 1024), max(_SAMPLE_BYTES // (4 * feature_dim), dim + 1))
 
 
 def check_dim(dim: int, feature_dim: int, samples: int) -> None:
@@ -43,9 +43,9 @@ def check_dim(dim: int, feature_dim: int, samples: int) -> None:
         raise UsageError(
             f"--dim {dim} is impossible", hint=f"this layer and pooling give {feature_dim}"
         )
-    if samples < dim:
+    if samples <= dim:
         raise UsageError(
-            f"--dim {dim} needs at least {dim} readable pictures to train on, there are {samples}",
+            f"--dim {dim} needs at least {dim + 1} readable pictures, there are {samples}",
             hint="give a smaller --dim",
         )
 
@@ -61,5 +61,5 @@ def train_projection(vectors: Vectors, dim: int) -> tuple[Projection, float]:
     bias = faiss.vector_to_array(pca.b)[:dim].copy()
     projected = vectors @ matrix.T + bias
     total = float(vectors.var(axis=0).sum())
-    kept = float(projected.var(axis=0).sum()) / total if total > 0 else 1.0
+    kept = min(1.0, float(projected.var(axis=0).sum()) / total) if total > 0 else 1.0
     return Projection(matrix, bias), kept

@@ -6,7 +6,9 @@ biases corrected for what rounding shifts.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import logging
 from dataclasses import replace
 from typing import Final
@@ -25,6 +27,8 @@ LEAST_OVERLAP: Final = 0.9
 
 def quantized(encoder: Encoder, pixels: Pixels) -> Encoder:
     """Give *encoder* in int8, calibrated on *pixels* (n, 224, 224, 3); raises UsageError."""
+    # It is imported through torch, which finds the absence of a GPU worth a line.
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     try:
         with without_reporting():
             import nncf
@@ -34,7 +38,8 @@ def quantized(encoder: Encoder, pixels: Pixels) -> Encoder:
         ) from None
     nncf.set_log_level(logging.ERROR)
     dataset = nncf.Dataset([pixels[i : i + 1] for i in range(len(pixels))])
-    graph = nncf.quantize(encoder.graph.clone(), dataset, subset_size=len(pixels))
+    with contextlib.redirect_stdout(io.StringIO()):  # its bars; results alone go there
+        graph = nncf.quantize(encoder.graph.clone(), dataset, subset_size=len(pixels))
     made = Encoder(replace(encoder.spec, precision="int8"), graph, "openvino")
     digest = hashlib.sha256(made.serialize()[1]).hexdigest()
     return Encoder(replace(made.spec, quantization_hash=digest), graph, "openvino")

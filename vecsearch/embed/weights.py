@@ -112,6 +112,10 @@ def read_arrays(path: Path, layers: tuple[Layer, ...]) -> dict[str, Array]:
                 hint="vecsearch reads torchvision's state dict of vgg19",
                 path=path,
             )
+        if not np.isfinite(arrays[name]).all():
+            raise WeightsError(
+                f"{path} is damaged: {name} has values that are no numbers", path=path
+            )
     return arrays
 
 
@@ -137,6 +141,12 @@ def _read_safetensors(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
                 for name in names
                 if name in present
             }
+    except TypeError as error:  # a type that numpy does not have
+        raise WeightsError(
+            f"{path} has a number format that is not supported ({error})",
+            hint="save it as float32 or float16",
+            path=path,
+        ) from None
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path} is not a safetensors file ({error})", path=path) from None
 
@@ -162,14 +172,15 @@ def _read_checkpoint(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
     if not isinstance(state, Mapping):
         raise WeightsError(f"{path} is not a state dict but a {type(state).__name__}", path=path)
     return {
-        name: state[name].to(torch.float32).numpy()
+        name: value.detach().to(torch.float32).numpy()
         for name in names
-        if isinstance(state.get(name), torch.Tensor)
+        if isinstance(value := state.get(name), torch.Tensor)
+        and (value.is_floating_point() and value.layout == torch.strided and not value.is_meta)
     }
 
 
 def _seed(source: str) -> int:
     digits = source.partition(":")[2]
-    if not (digits.isascii() and digits.isdigit() and int(digits) < 2**32):
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 11 and int(digits) < 2**32):
         raise UsageError(f"{source!r} needs a seed from 0 to {2**32 - 1}", hint="e.g. random:0")
     return int(digits)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from vecsearch.errors import ImageError
+from vecsearch.errors import ImageError, UnreadableError
 from vecsearch.types import Pixels
 
 FORMATS = (
@@ -17,6 +16,9 @@ FORMATS = (
     *("AVIF", "ICO", "JPEG2000", "PCX", "QOI", "SGI", "TGA"),
 )
 """Pillow's decoders that may see a file: those of raster pictures that people keep."""
+
+MAX_PIXELS = 100_000_000
+"""Of the picture as it is decoded. Large JPEGs are decoded small: their limit is Pillow's."""
 
 OVERSAMPLING = 2
 """A JPEG is decoded at the smallest scale (1/8 to 1) that leaves this many times the target."""
@@ -36,11 +38,16 @@ def decode(data: bytes, *, target: int | None = None) -> tuple[Image.Image, tupl
         width, height = image.size
         if target is not None:
             image.draft(None, (OVERSAMPLING * target, OVERSAMPLING * target))
+        if image.width * image.height > MAX_PIXELS:
+            pixels = image.width * image.height / 1e6
+            raise ImageError(f"has {pixels:.0f} megapixels, {MAX_PIXELS / 1e6:.0f} are the limit")
         image.load()
         oriented = ImageOps.exif_transpose(image)
         if image.getexif().get(0x0112, 1) >= 5:  # orientations 5 to 8 turn by 90 degrees
             width, height = height, width
         return _to_rgb(oriented), (width, height)
+    except (ImageError, MemoryError):
+        raise
     except UnidentifiedImageError:
         what = "the file is empty" if not data else "not a picture in a format known here"
         raise ImageError(what) from None
@@ -59,9 +66,12 @@ def preprocess(image: Image.Image, size: int) -> Pixels:
 def read_bytes(path: Path) -> bytes:
     """Read a whole file; raises ImageError if it is gone, a folder, or not readable."""
     try:
+        if not path.is_file():
+            reason = "not a regular file" if path.exists() else "no such file"
+            raise UnreadableError(f"cannot be read: {reason}", path=path)
         return path.read_bytes()
     except OSError as error:
-        raise ImageError(f"cannot be read: {os.strerror(error.errno or 0)}", path=path) from None
+        raise UnreadableError(f"cannot be read: {error.strerror}", path=path) from None
 
 
 def read_thumbnail(path: Path, side: int) -> Image.Image:

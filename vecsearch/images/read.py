@@ -8,14 +8,18 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final, Generic, TypeVar
 
-from vecsearch.errors import ImageError
+from vecsearch.errors import ImageError, UnreadableError
 from vecsearch.images.decode import decode, preprocess
 from vecsearch.types import Pixels
 
 WINDOW: Final = 64
 """How many pictures are being read or wait to be taken; each waiting one holds 150 kB."""
+
+LARGEST_BYTES: Final = 1 << 30
+"""No picture file is larger; what is would only fill the memory."""
 
 T = TypeVar("T")
 
@@ -35,11 +39,15 @@ class ReadImage:
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[T]):
-    """What became of one file: an image, or the reason why there is none."""
+    """What became of one file: an image, or the reason why there is none.
+
+    ``settled`` tells that the reason lies in the content, and not in having been unable to read it.
+    """
 
     tag: T
     image: ReadImage | None
-    reason: str
+    reason: str = ""
+    settled: bool = True
 
 
 def read_image(path: Path, size: int, known: Callable[[bytes], bool] | None = None) -> ReadImage:
@@ -48,15 +56,25 @@ def read_image(path: Path, size: int, known: Callable[[bytes], bool] | None = No
     A picture whose content hash (SHA-256, 16 bytes) is *known* is not decoded.
     """
     try:
-        with path.open("rb") as file:
-            facts = os.fstat(file.fileno())
+        # A pipe that is called like a picture must not hold up anything.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with open(handle, "rb") as file:  # noqa: PTH123 - a descriptor
+            facts = os.fstat(handle)
+            if not S_ISREG(facts.st_mode):
+                raise UnreadableError("cannot be read: not a regular file", path=path)
+            if facts.st_size > LARGEST_BYTES:
+                raise ImageError(f"larger than {LARGEST_BYTES >> 20} MiB", path=path)
             data = file.read()
-    except OSError as error:
-        raise ImageError(f"cannot be read: {error.strerror}", path=path) from None
+    except (OSError, ValueError, MemoryError) as error:  # ValueError: a path with a null byte
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise UnreadableError(f"cannot be read: {reason}", path=path) from None
     digest = hashlib.sha256(data).digest()[:16]
     if known is not None and known(digest):
         return ReadImage(path, facts.st_size, facts.st_mtime_ns, digest, 0, 0, None)
-    image, (width, height) = decode(data, target=size)
+    try:
+        image, (width, height) = decode(data, target=size)
+    except MemoryError:
+        raise UnreadableError("cannot be decoded: not enough memory", path=path) from None
     pixels = preprocess(image, size)
     return ReadImage(path, facts.st_size, facts.st_mtime_ns, digest, width, height, pixels)
 
@@ -75,9 +93,9 @@ def read_images(
 
     def work(tag: T, path: Path) -> Outcome[T]:
         try:
-            return Outcome(tag, read_image(path, size, known), "")
+            return Outcome(tag, read_image(path, size, known))
         except ImageError as error:
-            return Outcome(tag, None, str(error))
+            return Outcome(tag, None, str(error), not isinstance(error, UnreadableError))
 
     count = threads or min(16, os.cpu_count() or 1)
     with ThreadPoolExecutor(count, thread_name_prefix="read") as pool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final
 
 from vecsearch.errors import SourceError
@@ -45,7 +47,7 @@ def scan(root: Path) -> Scan:
     Hidden files and folders are left out, links are followed, a loop of links ends at its second
     round.
     """
-    root = root.absolute()
+    root = Path(os.path.normpath(root.absolute()))
     if not root.exists():
         raise SourceError(f"no such folder: {root}", hint="give a folder of pictures", path=root)
     if not root.is_dir():
@@ -58,26 +60,32 @@ def scan(root: Path) -> Scan:
     return found
 
 
-def _walk(folder: bytes, entered: set[tuple[int, int]], found: Scan) -> Iterator[FoundFile]:
-    pending = [folder]
-    while pending:
-        folder = pending.pop()
+def _walk(root: bytes, entered: set[tuple[int, int]], found: Scan) -> Iterator[FoundFile]:
+    # Linked folders come last, so that a file is found under its own path and not the link's.
+    pending, linked = deque([root]), deque[bytes]()
+    while pending or linked:
+        folder = pending.popleft() if pending else linked.popleft()
         try:
             stat = os.stat(folder)  # noqa: PTH116 - bytes
             if (stat.st_dev, stat.st_ino) in entered:
                 continue
             entered.add((stat.st_dev, stat.st_ino))
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.name.startswith(b"."):
-                        continue
-                    try:
-                        if entry.is_dir():
-                            pending.append(entry.path)
-                        elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122
-                            facts = entry.stat()
-                            yield FoundFile(entry.path, facts.st_size, facts.st_mtime_ns)
-                    except OSError as error:
-                        found.unreadable.append((entry.path, error.strerror or str(error)))
+            with os.scandir(folder) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:
             found.unreadable.append((folder, error.strerror or str(error)))
+            continue
+        for entry in entries:
+            if entry.name.startswith(b"."):
+                continue
+            try:
+                if entry.is_dir():
+                    (linked if entry.is_symlink() else pending).append(entry.path)
+                elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122
+                    facts = entry.stat()
+                    if S_ISREG(facts.st_mode):
+                        yield FoundFile(entry.path, facts.st_size, facts.st_mtime_ns)
+                    else:
+                        found.unreadable.append((entry.path, "not a regular file"))
+            except OSError as error:
+                found.unreadable.append((entry.path, error.strerror or str(error)))

@@ -16,7 +16,7 @@ import numpy as np
 
 from vecsearch.embed.engine import Engine
 from vecsearch.embed.spec import EncoderSpec
-from vecsearch.errors import ImageError, NotFoundError, UsageError
+from vecsearch.errors import ImageError, IndexFolderError, NotFoundError, UsageError
 from vecsearch.index.base import open_base
 from vecsearch.index.search import Searcher
 from vecsearch.store.locate import only_index
@@ -61,7 +61,13 @@ class Index:
         self._snapshot = Snapshot(path)
         try:
             self.encoder = EncoderSpec.from_json(self._snapshot.encoder_json)
-            self._blocks = self._snapshot.blocks()
+            self._blocks = self._snapshot.blocks
+            if not len(self):
+                raise IndexFolderError(
+                    f"{path} has no images: its first build was interrupted, or all are gone",
+                    hint="vecsearch build goes on",
+                    path=path,
+                )
             self._engine: Engine | None = None
         except BaseException:
             self._snapshot.close()
@@ -94,7 +100,7 @@ class Index:
 
     def query(
         self,
-        queries: Sequence[str | Path],
+        queries: str | Path | Sequence[str | Path],
         *,
         k: int = 5,
         threshold: float = -1.0,
@@ -108,6 +114,9 @@ class Index:
         Raises ImageError for a file that is no picture, NotFoundError for an id that is not there,
         UsageError for k < 1.
         """
+        _check_k(k, threshold)
+        if isinstance(queries, str | Path):
+            queries = [queries]
         known = [self._find(query) for query in queries]
         vectors = np.empty((len(queries), self.encoder.dim), np.float32)
         rows = np.array([image.row for image in known if image], dtype=np.int64)
@@ -149,6 +158,10 @@ class Index:
                 batch = []
         if batch:
             yield from self._recommend(batch, k, threshold)
+
+    def has_path(self, path: Path) -> bool:
+        """Tell whether *path* is a picture of the index."""
+        return self._snapshot.image_by_path(_normal(path)) is not None
 
     def vectors(self) -> tuple[list[Image], Vectors]:
         """Give all images by id and their vectors, (n, d) float32, in the same order."""
@@ -194,7 +207,7 @@ class Index:
                     hint="the hits of any query, and vecsearch recommend --json, tell the ids",
                 )
             return image
-        image = self._snapshot.image_by_path(Path(os.path.normpath(Path(text).absolute())))
+        image = self._snapshot.image_by_path(_normal(Path(text)))
         return image if image and _unchanged(image) else None
 
     def _embed(self, paths: Sequence[Path]) -> Vectors:
@@ -248,13 +261,13 @@ class Index:
         self, xq: Vectors, k: int, excluded: Sequence[int], threshold: float
     ) -> Iterator[tuple[Hit, ...]]:
         """Search *xq*; leave out, for each, the row in *excluded* (-1: none)."""
-        if k < 1:
-            raise UsageError(f"k is {k}", hint="ask for at least 1 neighbour")
+        _check_k(k, threshold)
         D, I = self._searcher.search(xq, min(k + 1, len(self)))  # noqa: N806, E741
+        D = np.clip(D, -1.0, 1.0)  # noqa: N806 - float16 is a little off the unit sphere
         images = self._snapshot.images_by_row(np.unique(I[I >= 0]).tolist())
         for scores, rows, out in zip(D.tolist(), I.tolist(), excluded, strict=True):
             nearest = [
-                (min(score, 1.0), images[row])
+                (score, images[row])
                 for score, row in zip(scores, rows, strict=True)
                 if row not in (-1, out) and score >= threshold
             ]
@@ -273,6 +286,17 @@ def open_index(path: str | Path | None = None) -> Index:
     Raises IndexFolderError and its kin.
     """
     return Index(Path(path) if path is not None else only_index())
+
+
+def _normal(path: Path) -> Path:
+    return Path(os.path.normpath(path.absolute()))
+
+
+def _check_k(k: int, threshold: float) -> None:
+    if k < 1:
+        raise UsageError(f"k is {k}", hint="ask for at least 1 neighbour")
+    if not -1.0 <= threshold <= 1.0:
+        raise UsageError(f"the threshold is {threshold}", hint="a cosine lies between -1 and 1")
 
 
 def _unchanged(image: Image) -> bool:

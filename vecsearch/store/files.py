@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -62,7 +63,8 @@ def write_once(folder: Path, name: str, fill: Callable[[Write], object]) -> File
             path=path,
         ) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
     return FileRecord(name, size, digest.digest())
 
 
@@ -83,7 +85,7 @@ def check_length(folder: Path, record: FileRecord) -> Path:
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise _damaged(path, f"cannot be read ({error.strerror})") from None
+        raise _unreadable(path, error) from None
     if size != record.size_bytes:
         raise _damaged(path, f"has {size} bytes instead of {record.size_bytes}")
     return path
@@ -100,10 +102,16 @@ def check_file(folder: Path, record: FileRecord, *, whole: bool = False) -> Path
             with path.open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").digest()
         except OSError as error:
-            raise _damaged(path, f"cannot be read ({error.strerror})") from None
+            raise _unreadable(path, error) from None
         if found != record.sha256:
             raise _damaged(path, "is not what was written (its SHA-256 differs)")
     return path
+
+
+def _unreadable(path: Path, error: OSError) -> IndexFolderError:
+    if isinstance(error, FileNotFoundError):
+        return _damaged(path, "is gone")
+    return IndexFolderError(f"{path} cannot be read: {error.strerror}", path=path)
 
 
 def _damaged(path: Path, problem: str) -> IndexDamagedError:

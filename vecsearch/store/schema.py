@@ -2,7 +2,7 @@
 
 Format 1:
 
-- ``config``: the encoder's description, when the index was created.
+- ``config``: the encoder's description, and an ``instance`` that differs after every fresh build.
 - ``files``: every write-once file that counts, with length and SHA-256; any other is an orphan.
 - ``sources``: the folders that were scanned.
 - ``images``: a path (bytes) with what was known of it; ``id`` is never reused; ``removed`` is the
@@ -10,7 +10,7 @@ Format 1:
 - ``rows``: row number -> image; a row that ``died`` belongs to an image removed or changed since.
 - ``segments``: which file holds which rows.
 - ``generations``: one line a commit: how many rows there are, and the FAISS file over the first
-  ``ann_rows`` of them. The last line is the present.
+  ``ann_rows`` of them, made at ``ann_generation``. The last line is the present.
 - ``skipped``: files that could not be used, and why.
 """
 
@@ -24,6 +24,9 @@ from vecsearch.errors import IndexDamagedError, IndexFolderError, IndexFormatErr
 
 CATALOG: Final = "catalog.sqlite"
 FORMAT: Final = 1
+TABLES: Final = (
+    *("config", "files", "sources", "images", "rows", "segments", "generations", "skipped"),
+)
 APPLICATION_ID: Final = 0x76656373  # "vecs"
 
 _TABLES: Final = """
@@ -50,7 +53,8 @@ CREATE TABLE segments (
 );
 CREATE TABLE generations (
     id INTEGER PRIMARY KEY, created_ns INTEGER NOT NULL, row_count INTEGER NOT NULL,
-    ann_file TEXT REFERENCES files (name), ann_rows INTEGER NOT NULL, recipe TEXT NOT NULL
+    ann_file TEXT REFERENCES files (name), ann_rows INTEGER NOT NULL,
+    ann_generation INTEGER NOT NULL, recipe TEXT NOT NULL
 );
 CREATE TABLE skipped (
     path BLOB PRIMARY KEY, size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
@@ -63,12 +67,24 @@ _BUSY_S = 10.0
 
 def create_catalog(path: Path) -> sqlite3.Connection:
     """Create the tables in a new file at *path* and return the writing connection."""
-    connection = _connect(path, "rwc")
-    connection.executescript(
-        f"BEGIN IMMEDIATE; {_TABLES}"
-        f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}; COMMIT;"
-    )
+    try:
+        connection = _connect(path, "rwc")
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {_TABLES}"
+            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}; COMMIT;"
+        )
+    except sqlite3.DatabaseError as error:
+        raise catalog_error(path, error) from None
     return connection
+
+
+def is_catalog(path: Path) -> bool:
+    """Tell whether the file at *path* is a catalog, by the mark that SQLite keeps at byte 68."""
+    try:
+        with path.open("rb") as file:
+            return file.read(72)[68:] == APPLICATION_ID.to_bytes(4, "big")
+    except OSError:
+        return False
 
 
 def open_catalog(folder: Path, *, writing: bool) -> sqlite3.Connection:
@@ -83,10 +99,13 @@ def open_catalog(folder: Path, *, writing: bool) -> sqlite3.Connection:
     try:
         try:
             connection = _connect(path, "rw")
-            _check(connection, folder)
         except sqlite3.OperationalError:
             connection = _connect(path, "ro")
+        try:
             _check(connection, folder)
+        except BaseException:
+            connection.close()
+            raise
     except sqlite3.DatabaseError as error:
         raise catalog_error(path, error) from None
     connection.execute(f"PRAGMA query_only = {'OFF' if writing else 'ON'}")
@@ -95,6 +114,12 @@ def open_catalog(folder: Path, *, writing: bool) -> sqlite3.Connection:
 
 def catalog_error(path: Path, error: sqlite3.DatabaseError) -> IndexFolderError:
     """Say what a failure of SQLite means for the user."""
+    if "readonly" in str(error):
+        return IndexFolderError(
+            f"{path.parent} cannot be written, and a write to it was interrupted",
+            hint="open it once where it can be written, so that the write is undone",
+            path=path,
+        )
     if isinstance(error, sqlite3.OperationalError):
         return IndexFolderError(f"the catalog {path} cannot be used: {error}", path=path)
     return IndexDamagedError(

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
+import re
+import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from vecsearch.errors import IndexFolderError
+from vecsearch.errors import IndexFolderError, IndexLockedError
 from vecsearch.store import schema
 from vecsearch.store.files import TEMPORARY_PREFIX, FileRecord, Write, sync_folder, write_once
+from vecsearch.store.locate import has_index
 from vecsearch.store.lock import HOLDER_FILE, LOCK_FILE, writer_lock
 from vecsearch.store.segments import write_segment
 from vecsearch.store.snapshot import Generation, read_generation
@@ -22,6 +25,9 @@ from vecsearch.types import Skipped, Vectors
 
 _NEXT: Final = "next.sqlite"
 _FOLDERS: Final = ("vectors", "ann", "encoder")
+_OURS: Final = re.compile(
+    rf"[0-9]{{6,}}\.(f16|faiss|xml|bin)|{re.escape(TEMPORARY_PREFIX)}[0-9a-f]+"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,7 @@ class Writer:
         assert added == (0 if change.vectors is None else len(change.vectors))
         segment = None
         if change.vectors is not None and added:
-            segment = write_segment(self.folder, self._free_number("vectors"), change.vectors)
+            segment = write_segment(self.folder, before.id + 1, change.vectors)
         with self._transaction() as db:
             number = self._next_generation(before, before.row_count + added)
             if segment:
@@ -136,12 +142,13 @@ class Writer:
         """Write a FAISS file over all present rows, by *fill*, and commit it as the base."""
         assert self._published
         before = self.generation()
-        record = write_once(self.folder, f"ann/{self._free_number('ann'):06d}.faiss", fill)
+        record = write_once(self.folder, f"ann/{before.id + 1:06d}.faiss", fill)
         with self._transaction() as db:
             number = self._next_generation(before, before.row_count)
             self._name(record)
             db.execute(
-                "UPDATE generations SET ann_file = ?, ann_rows = ?, recipe = ? WHERE id = ?",
+                "UPDATE generations SET ann_file = ?, ann_rows = ?, ann_generation = id, "
+                "recipe = ? WHERE id = ?",
                 (record.name, before.row_count, recipe, number),
             )
             # Readers keep what they opened; the catalog needs the present only.
@@ -150,49 +157,78 @@ class Writer:
         self._collect_orphans()
 
     def publish(self) -> None:
-        """Make a catalog that was begun beside another the index's own; else do nothing."""
+        """Make a catalog that was begun beside another the index's own; else do nothing.
+
+        The other one's file is not replaced, for readers have it open: one transaction exchanges
+        all that is in it.
+        """
         if self._published:
             return
         self._connection.close()
-        (self.folder / _NEXT).replace(self.folder / schema.CATALOG)
-        sync_folder(self.folder)
-        self._connection = schema.open_catalog(self.folder, writing=True)
+        if _last_generation(self.folder) is None:
+            # The journal of a catalog that is gone or beyond use would be replayed into ours.
+            (self.folder / f"{schema.CATALOG}-journal").unlink(missing_ok=True)
+            (self.folder / _NEXT).replace(self.folder / schema.CATALOG)
+            sync_folder(self.folder)
+            self._connection = schema.open_catalog(self.folder, writing=True)
+        else:
+            self._connection = schema.open_catalog(self.folder, writing=True)
+            self._connection.execute("ATTACH ? AS next", (_uri(self.folder / _NEXT),))
+            with self._transaction() as db:
+                db.execute("PRAGMA defer_foreign_keys = ON")
+                for table in (*schema.TABLES, "sqlite_sequence"):
+                    db.execute(f"DELETE FROM main.{table}")  # noqa: S608
+                for table in (*schema.TABLES, "sqlite_sequence"):
+                    db.execute(f"INSERT INTO main.{table} SELECT * FROM next.{table}")  # noqa: S608
+            self._connection.execute("DETACH next")
         self._published = True
         self._collect_orphans()
+
+    def has_rows(self) -> bool:
+        """Tell whether anything was committed; a connection in trouble counts as yes."""
+        try:
+            return self.generation().row_count > 0
+        except sqlite3.Error:
+            return True
 
     def close(self) -> None:
         """Close the catalog."""
         self._connection.close()
 
-    def _begin(self, new: NewIndex) -> None:
-        stem = f"encoder/{self._free_number('encoder'):06d}"
+    def begin(self, new: NewIndex, generation: int) -> None:
+        """Fill an empty catalog with its encoder; *generation* is its first, empty one."""
+        stem = f"encoder/{generation:06d}"
         files = {
             "encoder_xml": write_bytes_once(self.folder, f"{stem}.xml", new.encoder_xml),
             "encoder_bin": write_bytes_once(self.folder, f"{stem}.bin", new.encoder_bin),
         }
         config = {
+            "instance": secrets.token_hex(16),
             "encoder": new.encoder_json,
             "dim": str(new.dim),
             "agreement": new.agreement,
-            "created_ns": str(time.time_ns()),
         }
         with self._transaction() as db:
             for key, record in files.items():
                 self._name(record)
                 config[key] = record.name
             db.executemany("INSERT INTO config VALUES (?, ?)", config.items())
-            db.execute("INSERT INTO generations VALUES (0, ?, 0, NULL, 0, '')", (time.time_ns(),))
+            db.execute(
+                "INSERT INTO generations VALUES (?, ?, 0, NULL, 0, 0, '')",
+                (generation, time.time_ns()),
+            )
 
     def _next_generation(self, before: Generation, row_count: int) -> int:
         number = before.id + 1
         self._connection.execute(
-            "INSERT INTO generations VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO generations VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 number,
                 time.time_ns(),
                 row_count,
                 before.ann.name if before.ann else None,
                 before.ann_rows,
+                before.ann_generation,
                 before.recipe,
             ),
         )
@@ -234,11 +270,6 @@ class Writer:
             (record.name, record.size_bytes, record.sha256),
         )
 
-    def _free_number(self, folder: str) -> int:
-        """Number a new file past all that are there, whichever catalog names them or none."""
-        stems = (path.stem for path in (self.folder / folder).glob("*"))
-        return max((int(stem) for stem in stems if stem.isdigit()), default=0) + 1
-
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         try:
@@ -254,24 +285,12 @@ class Writer:
             raise schema.catalog_error(self.folder / schema.CATALOG, error) from None
 
     def _collect_orphans(self) -> None:
-        """Delete files that no catalog names: left by a crash, or by a base that was replaced."""
+        """Delete files of ours that no catalog names: left by a crash, or by what was replaced."""
         named = {name for (name,) in self._connection.execute("SELECT name FROM files")}
         for folder in _FOLDERS:
             for path in (self.folder / folder).glob("*"):
-                if f"{folder}/{path.name}" not in named:
+                if f"{folder}/{path.name}" not in named and _OURS.fullmatch(path.name):
                     path.unlink(missing_ok=True)
-
-
-def _discard(folder: Path) -> None:
-    """Take away a new index to which nothing was ever committed."""
-    (folder / schema.CATALOG).unlink(missing_ok=True)
-    for name in _FOLDERS:
-        shutil.rmtree(folder / name, ignore_errors=True)
-
-
-def write_bytes_once(folder: Path, name: str, data: bytes) -> FileRecord:
-    """Write *data* as a write-once file."""
-    return write_once(folder, name, lambda write: write(data))
 
 
 @contextmanager
@@ -281,9 +300,10 @@ def open_writer(
     """Lock *folder* for writing and open its catalog.
 
     With *new*, a catalog is begun: in a folder that has none at once, in one that has an index
-    (*fresh*) beside it, to take its place by `Writer.publish`. Raises IndexFolderError and
-    its kin.
+    (*fresh*) beside it, to take its place by `Writer.publish`. A new index to which nothing was
+    committed is taken away again. Raises IndexFolderError and its kin.
     """
+    made = not folder.exists()
     if new is not None:
         check_free(folder, fresh=fresh)
         try:
@@ -292,25 +312,25 @@ def open_writer(
             raise IndexFolderError(
                 f"the folder {folder} cannot be made: {error.strerror}", path=folder
             ) from None
-    with writer_lock(folder):
-        if new is None:
-            connection = schema.open_catalog(folder, writing=True)
-            writer = Writer(folder, connection, published=True)
-        else:
+    replacing = has_index(folder)
+    try:
+        with writer_lock(folder):
+            if new is not None and not fresh and has_index(folder):
+                raise IndexLockedError(
+                    f"{folder} was just built by another process",
+                    hint="the same command again will bring it up to date",
+                    path=folder,
+                )
+            with closing(_writer(folder, new, fresh=fresh)) as writer:
+                try:
+                    yield writer
+                finally:
+                    replacing = replacing or writer.has_rows()
+    finally:
+        with contextlib.suppress(OSError):
             (folder / _NEXT).unlink(missing_ok=True)
-            connection = schema.create_catalog(folder / _NEXT)
-            writer = Writer(folder, connection, published=False)
-            writer._begin(new)
-            if not fresh:
-                writer.publish()
-        try:
-            yield writer
-        finally:
-            empty = not writer.generation().row_count
-            writer.close()
-            (folder / _NEXT).unlink(missing_ok=True)
-            if empty and not fresh:
-                _discard(folder)
+            if new is not None and not replacing:
+                _discard(folder, made)
 
 
 def check_free(folder: Path, *, fresh: bool = False) -> None:
@@ -319,16 +339,70 @@ def check_free(folder: Path, *, fresh: bool = False) -> None:
         return
     if not folder.is_dir():
         raise IndexFolderError(f"{folder} is a file", hint="give a folder", path=folder)
-    ours = {*_FOLDERS, _NEXT, f"{_NEXT}-journal", LOCK_FILE, HOLDER_FILE}
-    if fresh:
-        ours |= {schema.CATALOG, f"{schema.CATALOG}-journal"}
-    for path in folder.iterdir():
-        if path.name not in ours and not path.name.startswith(TEMPORARY_PREFIX):
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if name in (schema.CATALOG, f"{schema.CATALOG}-journal"):
+            ours = fresh and schema.is_catalog(folder / schema.CATALOG)
+        elif path.parent != folder:
+            ours = path.parent.name in _FOLDERS and bool(_OURS.fullmatch(path.name))
+        else:
+            ours = name in {*_FOLDERS, _NEXT, f"{_NEXT}-journal", LOCK_FILE, HOLDER_FILE}
+        if not ours:
             raise IndexFolderError(
-                f"{folder} is not an index and not empty (it has {path.name})",
+                f"{folder} is not an index and not empty (it has {name})",
                 hint="give another folder with -i",
                 path=folder,
             )
+
+
+def write_bytes_once(folder: Path, name: str, data: bytes) -> FileRecord:
+    """Write *data* as a write-once file."""
+    return write_once(folder, name, lambda write: write(data))
+
+
+def _writer(folder: Path, new: NewIndex | None, *, fresh: bool) -> Writer:
+    if new is None:
+        return Writer(folder, schema.open_catalog(folder, writing=True), published=True)
+    # File names are generation numbers: going on from the old one's, none is used again.
+    generation = (_last_generation(folder) or 0) + 1
+    (folder / _NEXT).unlink(missing_ok=True)
+    writer = Writer(folder, schema.create_catalog(folder / _NEXT), published=False)
+    try:
+        writer.begin(new, generation)
+        if not fresh:
+            writer.publish()
+    except BaseException:
+        writer.close()
+        raise
+    return writer
+
+
+def _last_generation(folder: Path) -> int | None:
+    """Read the newest generation of *folder*; None if it has no catalog that can be read."""
+    try:
+        with closing(schema.open_catalog(folder, writing=True)) as catalog:
+            (sound,) = catalog.execute("PRAGMA quick_check(1)").fetchone()
+            return read_generation(catalog).id if sound == "ok" else None
+    except (IndexFolderError, sqlite3.DatabaseError, TypeError):
+        return None
+
+
+def _uri(path: Path) -> str:
+    return path.absolute().as_uri()
+
+
+def _discard(folder: Path, made: bool) -> None:
+    """Take away what a new index consists of, and the folder if it was made for it."""
+    for name in (schema.CATALOG, LOCK_FILE, HOLDER_FILE):
+        (folder / name).unlink(missing_ok=True)
+    for name in _FOLDERS:
+        for path in (folder / name).glob("*"):
+            if _OURS.fullmatch(path.name):
+                path.unlink()
+        if (folder / name).is_dir():
+            (folder / name).rmdir()
+    if made:
+        folder.rmdir()
 
 
 def _columns(facts: FileFacts) -> tuple[object, ...]:

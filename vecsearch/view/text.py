@@ -14,6 +14,13 @@ from typing import Final
 from vecsearch.types import Agreement, Hit, Result
 
 
+def printable(text: str) -> str:
+    """Write line ends and other control characters as escapes, for output that has lines."""
+    return "".join(
+        c if c.isprintable() or "\udc80" <= c <= "\udcff" else repr(c)[1:-1] for c in text
+    )
+
+
 def shown(path: Path) -> str:
     """Write a path as a user would: relative where it lies below the current folder."""
     try:
@@ -74,16 +81,16 @@ def format_agreement(agreement: Agreement) -> str:
 def _table(results: Sequence[Result]) -> str:
     blocks = []
     for result in results:
-        label = result.query
+        label = printable(result.query)
         if result.path is not None and label.startswith("id:"):
-            label = f"{label}  {shown(result.path)}"
+            label = f"{label}  {printable(shown(result.path))}"
         lines = [label]
         if result.hits:
             width = max(2, *(len(str(hit.id)) for hit in result.hits))
             lines.append(f"  rank   score  distance  {'id':>{width}}  path")
             lines.extend(
                 f"  {hit.rank:>4}  {hit.score:6.4f}    {hit.distance:6.4f}  "
-                f"{hit.id:>{width}}  {shown(hit.path)}"
+                f"{hit.id:>{width}}  {printable(shown(hit.path))}"
                 for hit in result.hits
             )
         else:
