@@ -67,7 +67,11 @@ class Stage:
         _, file = source
         self.counts.skipped += 1
         self.first_reason = self.first_reason or f"{file.as_path()} {reason}"
-        self._change.skipped.append(Skipped(file.as_path(), file.size_bytes, file.mtime_ns, reason))
+        self._change.skipped.append(
+            Skipped(
+                file.as_path(), file.size_bytes, file.mtime_ns if settled else UNSETTLED, reason
+            )
+        )
 
     def reuse(self, source: Source, image: ReadImage) -> None:
         """Take a file whose content the index knows: only touched, moved, or a copy."""
