@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from vecsearch.building.plan import Plan, Source
+from vecsearch.building.plan import UNSETTLED, Plan, Source
 from vecsearch.images.read import ReadImage
 from vecsearch.store.snapshot import Snapshot, gather
 from vecsearch.store.writer import Change, FileFacts, Writer
