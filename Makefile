@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint types pictures clean
+.PHONY: demo test bench lint types pictures clean
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -18,6 +18,9 @@ demo: $(INSTALLED)
 
 test: lint types
 	$(BIN)/pytest
+
+bench: $(INSTALLED)  # about 20 minutes on two cores, which should have nothing else to do
+	$(BIN)/python benchmarks/bench.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

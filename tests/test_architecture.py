@@ -120,3 +120,32 @@ def test_every_command_has_help_with_examples(run: Run) -> None:
         text = run(command, "--help").stdout
         assert f"vecsearch {command}" in text.partition("Examples:")[2], command
         assert f"vecsearch {command}" in readme, command
+
+
+def test_nothing_is_sent_anywhere(sample_index: Path, tmp_path: Path) -> None:
+    """Build, quantise, query and draw; Python reports every connection to the hook first."""
+    code = f"""
+import sys
+seen = []
+def hook(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto", "urllib.Request"):
+        seen.append((event, arguments))
+sys.addaudithook(hook)
+import vecsearch
+from vecsearch.cli.main import cli
+config = vecsearch.EncoderConfig(layer="block1_pool", weights="random:0", precision="int8")
+vecsearch.build("{SAMPLES}", index="{tmp_path}/ix", encoder=config, force=True)
+cli(["query", "id:1", "-i", "{tmp_path}/ix", "--sheet", "{tmp_path}/s.png"], standalone_mode=False)
+cli(["query", "{SAMPLES}/pizza1.jpg", "-i", "{sample_index}"], standalone_mode=False)
+cli(["viz", "-i", "{tmp_path}/ix", "-o", "{tmp_path}/t.png"], standalone_mode=False)
+assert "nncf" in sys.modules and "openvino" in sys.modules
+assert "openvino_telemetry" not in sys.modules
+assert not seen, seen
+import urllib.request
+try:
+    urllib.request.urlopen("http://127.0.0.1:9/")
+except OSError:
+    pass
+assert seen  # the hook does see what there is
+"""
+    modules_after(code)

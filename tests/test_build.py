@@ -22,12 +22,13 @@ from vecsearch import (
     UsageError,
 )
 from vecsearch.building import stage
-from vecsearch.building.batch import BATCH
 from vecsearch.embed.encoder import Encoder
+from vecsearch.embed.openvino_engine import OpenVINOEngine
 from vecsearch.store.writer import Change, Writer
 from vecsearch.types import Pixels, Vectors
 
 T = TypeVar("T")
+BATCH = OpenVINOEngine.batch_size
 
 
 def update(index: Path, *sources: Path) -> BuildReport:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Final, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import numpy as np
 
 from vecsearch.images.read import ReadImage
 from vecsearch.types import Pixels
 
-BATCH: Final = 4
-"""Measured on two cores: as fast as 8 and 16, and less memory."""
-
 T = TypeVar("T")
 
 
 def batched(
-    images: Iterable[tuple[T, ReadImage]],
+    images: Iterable[tuple[T, ReadImage]], size: Callable[[], int]
 ) -> Iterator[tuple[list[tuple[T, ReadImage]], Pixels]]:
-    """Group images that were decoded: (the group, (n, size, size, 3) uint8)."""
+    """Group images that were decoded: (the group, (n, side, side, 3) uint8).
+
+    *size* is asked when there is a first image, and may start an engine to know.
+    """
     group: list[tuple[T, ReadImage]] = []
     for tag, image in images:
         group.append((tag, image))
-        if len(group) == BATCH:
+        if len(group) == size():
             yield group, _stack(group)
             group = []
     if group:

@@ -34,7 +34,9 @@ def fit_projection(
     check_dim(dim, feature_dim, count)
     parts: list[Vectors] = []
     done = 0
-    for batch, vectors in encoder.stream(batched(_sample(files, count, encoder.spec.image_size))):
+    sample = _sample(files, count, encoder.spec.image_size)
+    batches = batched(sample, lambda: encoder.engine.batch_size)
+    for batch, vectors in encoder.stream(batches):
         parts.append(vectors)
         done += len(batch)
         if progress:
@@ -90,6 +92,7 @@ def _sample(files: Sequence[FoundFile], count: int, size: int) -> Iterator[tuple
 
 
 def _embed(encoder: Encoder, pixels: Pixels) -> Vectors:
-    batches = ((start, pixels[start : start + 4]) for start in range(0, len(pixels), 4))
+    size = encoder.engine.batch_size
+    batches = ((start, pixels[start : start + size]) for start in range(0, len(pixels), size))
     found = dict(encoder.stream(batches))
     return np.concatenate([found[start] for start in sorted(found)])

@@ -214,7 +214,7 @@ def _read_and_embed(
             report(1)
 
     report(0)
-    batches = batched(to_embed())
+    batches = batched(to_embed(), lambda: encoder().engine.batch_size)
     for first in batches:  # the encoder is not even opened when all content is known
         for batch, vectors in encoder().stream(chain([first], batches)):
             stage.embed(batch, vectors)

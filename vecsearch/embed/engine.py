@@ -22,6 +22,11 @@ class Engine(Protocol):
 
     name: str
 
+    @property
+    def batch_size(self) -> int:
+        """How many pictures to give at once."""
+        ...
+
     def embed(self, pixels: Pixels) -> Vectors:
         """(n, 224, 224, 3) uint8 RGB -> (n, d) float32 of unit length."""
         ...

@@ -53,6 +53,8 @@ class OpenVINOEngine:
     """Runs a compiled graph of `vecsearch.embed.graph` on the CPU."""
 
     name = "openvino"
+    batch_size = 4
+    """Measured on two cores: as fast as 8 and 16, in less memory."""
 
     def __init__(self, compiled: Any) -> None:
         """Take what `compile_graph` or `compile_for_queries` made."""

@@ -57,20 +57,42 @@ class TorchEngine:
         network.load_state_dict(state, assign=True)
         self._network = network.eval().to(self._device).to(memory_format=torch.channels_last)
 
+    @property
+    def batch_size(self) -> int:
+        """How many pictures keep the device busy."""
+        return 128 if self._device.type == "cuda" else 8
+
     def embed(self, pixels: Pixels) -> Vectors:
         """(n, 224, 224, 3) uint8 RGB -> (n, d) float32 of unit length."""
-        images = torch.from_numpy(np.array(pixels)).to(self._device)
+        return self._start(pixels).cpu().numpy()
+
+    def stream(self, batches: Iterable[tuple[T, Pixels]]) -> Iterator[tuple[T, Vectors]]:
+        """Embed tagged batches in order; a batch is on its way while the one before is fetched.
+
+        On CUDA copying in and computing are only queued by `_start`, so that reading the next
+        pictures overlaps with both.
+        """
+        ahead: tuple[T, torch.Tensor] | None = None
+        for tag, pixels in batches:
+            started = tag, self._start(pixels)
+            if ahead is not None:
+                yield ahead[0], ahead[1].cpu().numpy()
+            ahead = started
+        if ahead is not None:
+            yield ahead[0], ahead[1].cpu().numpy()
+
+    def _start(self, pixels: Pixels) -> torch.Tensor:
+        images = torch.from_numpy(np.array(pixels))
+        if self._device.type == "cuda":
+            images = images.pin_memory().to(self._device, non_blocking=True)
+        else:
+            images = images.to(self._device)
         with (
             torch.inference_mode(),
             torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16),
         ):
             vectors: torch.Tensor = self._network(images)
-        return vectors.cpu().numpy()
-
-    def stream(self, batches: Iterable[tuple[T, Pixels]]) -> Iterator[tuple[T, Vectors]]:
-        """Embed tagged batches one after the other."""
-        for tag, pixels in batches:
-            yield tag, self.embed(pixels)
+        return vectors
 
 
 class _Network(nn.Module):

@@ -1,0 +1,310 @@
+"""``make bench``: vecsearch against the straightforward program, as ratios of alternating runs.
+
+    python benchmarks/bench.py [--quick] [--only WORD] [--json FILE]
+
+Prints a table and writes the figures as JSON. What depends on the machine is a ratio; both programs
+get the same weights (seeded, in torchvision's format and size) and the same pictures. ``--quick``
+takes fewer pictures and runs, for trying the benchmark itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import hashlib
+import http.server
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from measure import Comparison, Run, alternate, run, spread
+from photographs import make_photographs
+
+HERE = Path(__file__).parent
+VECSEARCH = [sys.executable, "-m", "vecsearch.cli.main"]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the table: a ratio with its spread, the target, and the medians behind it."""
+
+    name: str
+    ratios: list[float]
+    target: float
+    at_most: bool
+    a: str
+    b: str
+
+    @property
+    def reached(self) -> bool:
+        """Tell whether the median reaches the target."""
+        middle = spread(self.ratios)[0]
+        return middle <= self.target if self.at_most else middle >= self.target
+
+
+class Bench:
+    """The pictures, weights and indexes, and one method a figure."""
+
+    def __init__(self, folder: Path, quick: bool) -> None:
+        """Make what all figures share in *folder*."""
+        self.folder = folder
+        self.times = 2 if quick else 5
+        self.long_times = 1 if quick else 2
+        self.count = 40 if quick else 300
+        os.environ["VECSEARCH_CACHE"] = str(folder / "cache")
+        self.checkpoint = make_checkpoint(folder)
+        self.photographs = make_photographs(folder / "photographs", self.count, (500, 375))
+        self.few = folder / "few"
+        shutil.copytree(
+            HERE.parent / "db", self.few, ignore=shutil.ignore_patterns("d*.py", "drawing")
+        )
+        self.new = make_photographs(folder / "new", 1, (500, 375)) / "photo00000.jpg"
+        self.weights = keep_truncated(self.checkpoint, folder)
+        self.build_ours(self.few, "few-auto")
+        self.build_baseline(self.few, "few")
+
+    def build_ours(self, pictures: Path, name: str, precision: str = "auto") -> Run:
+        """Build an index from nothing."""
+        target = self.folder / name
+        shutil.rmtree(target, ignore_errors=True)
+        options = ["--weights", self.weights, "--precision", precision, "--force"]
+        return run([*VECSEARCH, "build", pictures, "-i", target, *options])
+
+    def build_baseline(self, pictures: Path, name: str) -> Run:
+        """Build the straightforward program's index."""
+        target = self.folder / f"{name}.faiss"
+        return run([*self.baseline("build"), pictures, target, "--weights", self.checkpoint])
+
+    def baseline(self, command: str) -> list[str | Path]:
+        """Begin a command of the straightforward program."""
+        return [sys.executable, HERE / "baseline.py", command]
+
+    def query_baseline(self) -> Run:
+        """Ask the straightforward program about a new picture."""
+        index = self.folder / "few.faiss"
+        return run([*self.baseline("query"), self.new, index, "--weights", self.checkpoint])
+
+    def query_ours(self, query: str | Path, index: str) -> Run:
+        """Ask an index."""
+        return run([*VECSEARCH, "query", query, "-i", self.folder / index])
+
+    def queries(self) -> list[Figure]:
+        """Cold queries: a process each."""
+        self.build_ours(self.few, "few-int8", "int8")
+        new = alternate(
+            self.query_baseline, lambda: self.query_ours(self.new, "few-auto"), self.times
+        )
+        int8 = alternate(
+            self.query_baseline, lambda: self.query_ours(self.new, "few-int8"), self.times
+        )
+        known = alternate(
+            self.query_baseline, lambda: self.query_ours("id:7", "few-auto"), self.times
+        )
+        return [
+            seconds("cold query of a new picture, auto", new, 12),
+            seconds("the same, int8 index", int8, 16),
+            seconds("cold query id:N", known, 30),
+            figure("peak memory of a query", new, 7, lambda one: one.peak_bytes, megabytes),
+        ]
+
+    def builds(self) -> list[Figure]:
+        """Builds from nothing, against the straightforward program and against the engine alone."""
+        figures = []
+        for precision, target in (("auto", 2.0), ("int8", 4.0)):
+            name = f"photographs-{precision}"
+            pair = alternate(
+                lambda: self.build_baseline(self.photographs, "photographs"),
+                lambda name=name, precision=precision: self.build_ours(  # type: ignore[misc]
+                    self.photographs, name, precision
+                ),
+                self.long_times,
+                warm_up=0,
+            )
+            figures.append(seconds(f"build of {self.count} photographs, {precision}", pair, target))
+            engine = alternate(
+                lambda name=name, precision=precision: self.build_ours(  # type: ignore[misc]
+                    self.photographs, name, precision
+                ),
+                lambda name=name: run(  # type: ignore[misc]
+                    [sys.executable, HERE / "engine.py", self.folder / name, str(self.count)]
+                ),
+                self.long_times + 1,
+                warm_up=0,
+            )
+            ratios = [
+                self.count / ours.seconds / float(alone.output)
+                for ours, alone in zip(engine.a, engine.b, strict=True)
+            ]
+            rate = [self.count / one.seconds for one in engine.a]
+            alone = [float(one.output) for one in engine.b]
+            figures.append(
+                Figure(
+                    f"build / the engine alone, {precision}",
+                    ratios,
+                    0.93,
+                    False,
+                    f"{spread(rate)[0]:.2f} img/s",
+                    f"{spread(alone)[0]:.2f} img/s",
+                )
+            )
+        return figures
+
+    def large_pictures(self) -> list[Figure]:
+        """JPEGs of 12 megapixels."""
+        count = self.count // 5
+        large = make_photographs(self.folder / "large", count, (4000, 3000))
+        pair = alternate(
+            lambda: self.build_baseline(large, "large"),
+            lambda: self.build_ours(large, "large-auto"),
+            self.long_times,
+            warm_up=0,
+        )
+        return [seconds(f"build of {count} JPEGs of 12 megapixels", pair, 2.5)]
+
+    def memory(self) -> list[Figure]:
+        """Peak memory of a build as the collection grows tenfold."""
+        many = make_photographs(self.folder / "many", 10 * self.count, (500, 375))
+        pair = alternate(
+            lambda: self.build_ours(many, "many"),
+            lambda: self.build_ours(self.photographs, "photographs-auto"),
+            1,
+            warm_up=0,
+        )
+        name = f"peak memory of a build, {10 * self.count} / {self.count} pictures"
+        return [figure(name, pair, 1.1, lambda one: one.peak_bytes, megabytes, at_most=True)]
+
+    def start_up(self) -> list[Figure]:
+        """The command line's own start."""
+        pair = alternate(
+            lambda: run([*VECSEARCH, "--help"]),
+            lambda: run([sys.executable, "-c", "pass"]),
+            4 * self.times,
+        )
+        return [
+            figure(
+                "vecsearch --help / python -c pass",
+                pair, 6, lambda one: one.seconds, lambda s: f"{s * 1000:.0f} ms", at_most=True,
+            )
+        ]  # fmt: skip
+
+
+def figure(
+    name: str,
+    pair: Comparison,
+    target: float,
+    value: Callable[[Run], float],
+    unit: Callable[[float], str],
+    at_most: bool = False,
+) -> Figure:
+    """Make a line of a comparison."""
+    a, b = (unit(spread([value(one) for one in side])[0]) for side in (pair.a, pair.b))
+    return Figure(name, pair.ratio(value), target, at_most, a, b)
+
+
+def seconds(name: str, pair: Comparison, target: float) -> Figure:
+    """Make a line of how many times as long A takes as B."""
+    return figure(name, pair, target, lambda one: one.seconds, lambda s: f"{s:.2f} s")
+
+
+def megabytes(size_bytes: float) -> str:
+    """Write a size."""
+    return f"{size_bytes / 1e6:.0f} MB"
+
+
+def make_checkpoint(folder: Path) -> Path:
+    """Save untrained parameters of all of VGG19 as torchvision's checkpoint holds them."""
+    import torch
+
+    from vecsearch.embed.layers import VGG19
+    from vecsearch.embed.weights import random_arrays
+
+    state = {name: torch.from_numpy(array) for name, array in random_arrays(0, VGG19).items()}
+    state |= {
+        "classifier.6.weight": torch.zeros(1000, 4096),
+        "classifier.6.bias": torch.zeros(1000),
+    }
+    path = folder / "vgg19.pth"
+    torch.save(state, path)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()[:8]
+    return path.rename(folder / f"vgg19-{digest}.pth")
+
+
+def keep_truncated(checkpoint: Path, folder: Path) -> str:
+    """Let vecsearch download the checkpoint from loopback once, as it does the pretrained one."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    handler = functools.partial(Quiet, directory=str(checkpoint.parent))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/{checkpoint.name}"
+        one = make_photographs(folder / "one", 1, (300, 200))
+        run([*VECSEARCH, "build", one, "-i", folder / "one-index", "--weights", url])
+        server.shutdown()
+    return url
+
+
+def machine() -> str:
+    """Describe the machine."""
+    model = platform.processor()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next(
+            (x.partition(":")[2].strip() for x in lines if x.startswith("model name")), model
+        )
+    return f"{os.cpu_count()} x {model}, {platform.system()}, Python {platform.python_version()}"
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument(
+        "--only", default="", help="start_up, queries, builds, large_pictures, memory"
+    )
+    parser.add_argument("--json", type=Path, default=Path("output/bench.json"))
+    given = parser.parse_args()
+    names = ("start_up", "queries", "builds", "large_pictures", "memory")
+    figures: list[Figure] = []
+    print(machine(), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), given.quick)
+        for name in names:
+            if given.only in name:
+                for one in getattr(bench, name)():
+                    figures.append(one)
+                    middle, low, high = spread(one.ratios)
+                    print(
+                        f"{one.name:<52} {middle:7.2f}  ({low:.2f} to {high:.2f}, "
+                        f"{len(one.ratios)} pairs)  target {'<=' if one.at_most else '>='} "
+                        f"{one.target:g}  {'reached' if one.reached else 'MISSED'}  "
+                        f"[{one.a} / {one.b}]",
+                        flush=True,
+                    )
+    given.json.parent.mkdir(parents=True, exist_ok=True)
+    record = {
+        "machine": machine(),
+        "figures": [
+            {
+                "name": one.name, "median": spread(one.ratios)[0], "ratios": one.ratios,
+                "target": one.target, "at_most": one.at_most, "reached": one.reached,
+                "a": one.a, "b": one.b,
+            }
+            for one in figures
+        ],
+    }  # fmt: skip
+    given.json.write_text(json.dumps(record, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
