@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from PIL import Image
 from samples import SAMPLES
 from sklearn.datasets import load_sample_images
 from sklearn.decomposition import PCA
@@ -21,7 +23,7 @@ from vecsearch.embed.layers import VGG19, feature_dim, parse_layers
 from vecsearch.embed.projection import train_projection
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import UsageError
-from vecsearch.images.decode import preprocess
+from vecsearch.images.decode import OVERSAMPLING, decode, preprocess
 from vecsearch.images.read import read_image
 from vecsearch.types import Pixels, Vectors
 
@@ -29,8 +31,6 @@ from vecsearch.types import Pixels, Vectors
 @cache
 def pictures() -> Pixels:
     """Crops of scikit-learn's two photographs, and four sample pictures: (12, 224, 224, 3)."""
-    from PIL import Image
-
     crops = [
         preprocess(Image.fromarray(photo[top : top + 300, left : left + 400]), 224)
         for photo in load_sample_images().images
@@ -120,12 +120,13 @@ def test_the_network_in_the_index_is_the_one_that_built_it(precision: str, tmp_p
     vectors = encoder.embed(pictures())
     projection, _ = train_projection(vectors, 6)
     encoder = encoder.with_projection(projection)
-    expected = encoder.embed(pictures())
+    files = encoder.serialize()
+    expected = encoder.reread(*files).embed(pictures())
     assert expected.shape == (12, 6)
     spec = EncoderSpec.from_json(encoder.spec.to_json())
     assert spec == encoder.spec
     kept = (tmp_path / "e.xml", tmp_path / "e.bin")
-    for path, data in zip(kept, encoder.serialize(), strict=True):
+    for path, data in zip(kept, files, strict=True):
         path.write_bytes(data)
     for _ in ("compiled", "from the cache"):
         query = open_query_engine(spec, *kept, b"content").embed(pictures())
@@ -195,3 +196,29 @@ def test_golden_vectors() -> None:
     np.testing.assert_allclose(
         vector[[0, 1, 100, 255]], [0.06051, 0.05330, 0.05977, 0.04844], atol=2e-4
     )
+
+
+def test_reduced_decoding_of_large_jpegs_keeps_the_vectors() -> None:
+    """Over the two photographs enlarged, and mosaics of their pieces at full detail."""
+    generator = np.random.RandomState(0)
+    photographs = [Image.fromarray(photo) for photo in load_sample_images().images]
+    pictures = [photo.resize((4000, 3000), Image.Resampling.LANCZOS) for photo in photographs]
+    for _ in range(2):
+        mosaic = Image.new("RGB", (2800, 2100))
+        for left in range(0, 2800, 280):
+            for top in range(0, 2100, 210):
+                x, y = generator.randint(0, 640 - 280), generator.randint(0, 427 - 210)
+                piece = photographs[generator.randint(2)].crop((x, y, x + 280, y + 210))
+                mosaic.paste(piece, (left, top))
+        pictures.append(mosaic)
+    both = []
+    for least in (OVERSAMPLING * 224, None):
+        prepared = []
+        for picture in pictures:
+            out = io.BytesIO()
+            picture.save(out, "JPEG", quality=92)
+            prepared.append(preprocess(decode(out.getvalue(), at_least=least)[0], 224))
+        both.append(np.stack(prepared))
+    assert (both[0] != both[1]).any()
+    encoder = make_encoder(EncoderConfig(weights="random:0", precision="fp32"))
+    assert cosines(encoder.embed(both[0]), encoder.embed(both[1])).mean() >= 0.9995

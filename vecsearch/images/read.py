@@ -12,7 +12,7 @@ from stat import S_ISREG
 from typing import Final, Generic, TypeVar
 
 from vecsearch.errors import ImageError, UnreadableError
-from vecsearch.images.decode import decode, preprocess
+from vecsearch.images.decode import OVERSAMPLING, decode, preprocess
 from vecsearch.types import Pixels
 
 WINDOW: Final = 64
@@ -72,7 +72,7 @@ def read_image(path: Path, size: int, known: Callable[[bytes], bool] | None = No
     if known is not None and known(digest):
         return ReadImage(path, facts.st_size, facts.st_mtime_ns, digest, 0, 0, None)
     try:
-        image, (width, height) = decode(data, target=size)
+        image, (width, height) = decode(data, at_least=OVERSAMPLING * size)
     except MemoryError:
         raise UnreadableError("cannot be decoded: not enough memory", path=path) from None
     pixels = preprocess(image, size)
