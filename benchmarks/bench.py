@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import hashlib
 import http.server
 import json
 import os
@@ -25,7 +24,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from measure import Comparison, Run, alternate, run, spread
-from photographs import make_photographs
 
 HERE = Path(__file__).parent
 VECSEARCH = [sys.executable, "-m", "vecsearch.cli.main"]
@@ -59,13 +57,15 @@ class Bench:
         self.long_times = 1 if quick else 2
         self.count = 40 if quick else 300
         os.environ["VECSEARCH_CACHE"] = str(folder / "cache")
-        self.checkpoint = make_checkpoint(folder)
-        self.photographs = make_photographs(folder / "photographs", self.count, (500, 375))
+        # In a process of its own: a child's peak memory begins with that of its parent.
+        made = run([sys.executable, HERE / "checkpoint.py", folder])
+        self.checkpoint = Path(made.output.strip())
+        self.photographs = photographs(folder / "photographs", self.count, (500, 375))
         self.few = folder / "few"
         shutil.copytree(
             HERE.parent / "db", self.few, ignore=shutil.ignore_patterns("d*.py", "drawing")
         )
-        self.new = make_photographs(folder / "new", 1, (500, 375)) / "photo00000.jpg"
+        self.new = photographs(folder / "new", 1, (500, 375)) / "photo00000.jpg"
         self.weights = keep_truncated(self.checkpoint, folder)
         self.build_ours(self.few, "few-auto")
         self.build_baseline(self.few, "few")
@@ -115,51 +115,47 @@ class Bench:
         ]
 
     def builds(self) -> list[Figure]:
-        """Builds from nothing, against the straightforward program and against the engine alone."""
+        """Builds, against the straightforward program and against the engine alone, in turn.
+
+        int8 also into an index that has been calibrated before, as every build after the first.
+        """
+        self.build_ours(self.few, "calibrated", "int8")
         figures = []
-        for precision, target in (("auto", 2.0), ("int8", 4.0)):
-            name = f"photographs-{precision}"
-            pair = alternate(
-                lambda: self.build_baseline(self.photographs, "photographs"),
-                lambda name=name, precision=precision: self.build_ours(  # type: ignore[misc]
-                    self.photographs, name, precision
-                ),
-                self.long_times,
-                warm_up=0,
-            )
-            figures.append(seconds(f"build of {self.count} photographs, {precision}", pair, target))
-            engine = alternate(
-                lambda name=name, precision=precision: self.build_ours(  # type: ignore[misc]
-                    self.photographs, name, precision
-                ),
-                lambda name=name: run(  # type: ignore[misc]
-                    [sys.executable, HERE / "engine.py", self.folder / name, str(self.count)]
-                ),
-                self.long_times + 1,
-                warm_up=0,
-            )
-            ratios = [
-                self.count / ours.seconds / float(alone.output)
-                for ours, alone in zip(engine.a, engine.b, strict=True)
-            ]
-            rate = [self.count / one.seconds for one in engine.a]
+        for name, precision, target in (
+            ("auto", "auto", 2.0),
+            ("int8", "int8", 4.0),
+            ("int8, calibrated before", "", 4.0),
+        ):
+            build, engine = Comparison(), Comparison()
+            for _ in range(self.long_times):
+                build.a.append(self.build_baseline(self.photographs, "photographs"))
+                if precision:
+                    ours = self.build_ours(self.photographs, "photographs", precision)
+                else:
+                    ours = self.add_to_calibrated()
+                build.b.append(ours)
+                engine.a.append(ours)
+                index = self.folder / "photographs"
+                engine.b.append(run([sys.executable, HERE / "engine.py", index, str(self.count)]))
+            figures.append(seconds(f"build of {self.count} photographs, {name}", build, target))
+            built = [self.count / one.seconds for one in engine.a]
             alone = [float(one.output) for one in engine.b]
-            figures.append(
-                Figure(
-                    f"build / the engine alone, {precision}",
-                    ratios,
-                    0.93,
-                    False,
-                    f"{spread(rate)[0]:.2f} img/s",
-                    f"{spread(alone)[0]:.2f} img/s",
-                )
-            )
+            ratios = [a / b for a, b in zip(built, alone, strict=True)]
+            rates = (f"{spread(rate)[0]:.2f} img/s" for rate in (built, alone))
+            figures.append(Figure(f"build / the engine alone, {name}", ratios, 0.93, False, *rates))
         return figures
+
+    def add_to_calibrated(self) -> Run:
+        """Add the photographs to an int8 index of other pictures."""
+        target = self.folder / "photographs"
+        shutil.rmtree(target)
+        shutil.copytree(self.folder / "calibrated", target)
+        return run([*VECSEARCH, "build", self.photographs, "-i", target])
 
     def large_pictures(self) -> list[Figure]:
         """JPEGs of 12 megapixels."""
         count = self.count // 5
-        large = make_photographs(self.folder / "large", count, (4000, 3000))
+        large = photographs(self.folder / "large", count, (4000, 3000))
         pair = alternate(
             lambda: self.build_baseline(large, "large"),
             lambda: self.build_ours(large, "large-auto"),
@@ -170,10 +166,10 @@ class Bench:
 
     def memory(self) -> list[Figure]:
         """Peak memory of a build as the collection grows tenfold."""
-        many = make_photographs(self.folder / "many", 10 * self.count, (500, 375))
+        many = photographs(self.folder / "many", 10 * self.count, (500, 375))
         pair = alternate(
             lambda: self.build_ours(many, "many"),
-            lambda: self.build_ours(self.photographs, "photographs-auto"),
+            lambda: self.build_ours(self.photographs, "photographs"),
             1,
             warm_up=0,
         )
@@ -218,23 +214,10 @@ def megabytes(size_bytes: float) -> str:
     return f"{size_bytes / 1e6:.0f} MB"
 
 
-def make_checkpoint(folder: Path) -> Path:
-    """Save untrained parameters of all of VGG19 as torchvision's checkpoint holds them."""
-    import torch
-
-    from vecsearch.embed.layers import VGG19
-    from vecsearch.embed.weights import random_arrays
-
-    state = {name: torch.from_numpy(array) for name, array in random_arrays(0, VGG19).items()}
-    state |= {
-        "classifier.6.weight": torch.zeros(1000, 4096),
-        "classifier.6.bias": torch.zeros(1000),
-    }
-    path = folder / "vgg19.pth"
-    torch.save(state, path)
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()[:8]
-    return path.rename(folder / f"vgg19-{digest}.pth")
+def photographs(folder: Path, count: int, size: tuple[int, int]) -> Path:
+    """Make photographs in a process of its own, for the same reason as the checkpoint."""
+    run([sys.executable, HERE / "photographs.py", folder, str(count), *map(str, size)])
+    return folder
 
 
 def keep_truncated(checkpoint: Path, folder: Path) -> str:
@@ -248,7 +231,7 @@ def keep_truncated(checkpoint: Path, folder: Path) -> str:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_address[1]}/{checkpoint.name}"
-        one = make_photographs(folder / "one", 1, (300, 200))
+        one = photographs(folder / "one", 1, (300, 200))
         run([*VECSEARCH, "build", one, "-i", folder / "one-index", "--weights", url])
         server.shutdown()
     return url

@@ -1,7 +1,11 @@
-"""Photographs to measure on: seeded crops of the two that scikit-learn ships."""
+"""Photographs to measure on: seeded crops of the two that scikit-learn ships.
+
+python benchmarks/photographs.py FOLDER COUNT WIDTH HEIGHT
+"""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -29,3 +33,7 @@ def make_photographs(folder: Path, count: int, size: tuple[int, int], quality: i
         picture = crop.resize(size, Image.Resampling.BICUBIC)
         picture.save(folder / f"photo{number:05d}.jpg", quality=quality)
     return folder
+
+
+if __name__ == "__main__":
+    make_photographs(Path(sys.argv[1]), int(sys.argv[2]), (int(sys.argv[3]), int(sys.argv[4])))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
 import sys
 import warnings
 from importlib import import_module
-from importlib.metadata import version
-from typing import Final
+from typing import Final, NoReturn
 
 import click
 
@@ -46,6 +46,8 @@ class _Commands(click.Group):
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
+        from importlib.metadata import version  # takes as long as all of click
+
         click.echo(f"vecsearch {version('vecsearch')}")
         ctx.exit()
 
@@ -77,7 +79,7 @@ def cli() -> None:
     """
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line: exit code 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # libraries' notes to developers
@@ -114,5 +116,22 @@ def main() -> None:
     sys.exit(code)
 
 
+def run() -> NoReturn:
+    """Run the command line as a program of its own, and end without Python's teardown.
+
+    Taking apart OpenVINO and FAISS object by object is an eighth of a query's time; the system
+    frees all at once. Nothing is left to do by then: files are closed, locks released.
+    """
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    main()
+    run()

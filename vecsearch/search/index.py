@@ -215,18 +215,20 @@ class Index:
             return np.empty((0, self.encoder.dim), np.float32)
         from concurrent.futures import ThreadPoolExecutor
 
-        # Starting the engine (OpenVINO mostly, which does not hold Python up) takes as long as all
-        # the rest: checking its constants, reading the pictures, loading FAISS.
+        # OpenVINO holds Python up neither as it starts nor as it computes. Meanwhile this thread
+        # reads the first pictures, checks the network's constants, and loads FAISS.
         with ThreadPoolExecutor(1) as pool:
             engine = pool.submit(self._start_engine)
-            if self._engine is None:
-                self._snapshot.check_constants()
             batches = self._read_batches(paths)
             first = next(batches)
+            vectors = pool.submit(
+                lambda: [engine.result().embed(batch) for batch in chain([first], batches)]
+            )
+            if self._engine is None:
+                self._snapshot.check_constants()
             _ = self._searcher
             self._engine = engine.result()
-        parts = [self._engine.embed(batch) for batch in chain([first], batches)]
-        return np.concatenate(parts)
+            return np.concatenate(vectors.result())
 
     def _start_engine(self) -> Engine:
         from vecsearch.embed.encoder import open_query_engine
