@@ -130,12 +130,12 @@ class Bench:
             for _ in range(self.long_times):
                 build.a.append(self.build_baseline(self.photographs, "photographs"))
                 if precision:
-                    ours = self.build_ours(self.photographs, "photographs", precision)
+                    ours = self.build_ours(self.photographs, "photographs-index", precision)
                 else:
                     ours = self.add_to_calibrated()
                 build.b.append(ours)
                 engine.a.append(ours)
-                index = self.folder / "photographs"
+                index = self.folder / "photographs-index"
                 engine.b.append(run([sys.executable, HERE / "engine.py", index, str(self.count)]))
             figures.append(seconds(f"build of {self.count} photographs, {name}", build, target))
             built = [self.count / one.seconds for one in engine.a]
@@ -147,7 +147,7 @@ class Bench:
 
     def add_to_calibrated(self) -> Run:
         """Add the photographs to an int8 index of other pictures."""
-        target = self.folder / "photographs"
+        target = self.folder / "photographs-index"
         shutil.rmtree(target)
         shutil.copytree(self.folder / "calibrated", target)
         return run([*VECSEARCH, "build", self.photographs, "-i", target])
@@ -168,8 +168,8 @@ class Bench:
         """Peak memory of a build as the collection grows tenfold."""
         many = photographs(self.folder / "many", 10 * self.count, (500, 375))
         pair = alternate(
-            lambda: self.build_ours(many, "many"),
-            lambda: self.build_ours(self.photographs, "photographs"),
+            lambda: self.build_ours(many, "many-index"),
+            lambda: self.build_ours(self.photographs, "photographs-index"),
             1,
             warm_up=0,
         )

@@ -29,7 +29,7 @@ from vecsearch.store import schema
 from vecsearch.store import writer as writer_module
 from vecsearch.store.files import FileRecord
 from vecsearch.store.snapshot import Snapshot
-from vecsearch.store.writer import open_writer
+from vecsearch.store.writer import NewIndex, open_writer
 
 
 def paths_in(index: Path) -> list[str]:
@@ -287,3 +287,36 @@ def test_a_closed_index_says_so(index: Path) -> None:
     opened.close()
     with pytest.raises(IndexFolderError, match="was closed"):
         opened.query("id:1")
+
+
+def _build_first(photos: str, index: str, ready: object, leave: object) -> None:
+    """Begin the first build of an index and wait in the middle of it."""
+    with open_writer(Path(index), NewIndex("{}", 4, b"xml", b"bin")):
+        ready.set()  # type: ignore[attr-defined]
+        leave.wait(30)  # type: ignore[attr-defined]
+
+
+def test_a_first_build_takes_nothing_from_another_that_is_at_work(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "ix"
+    folder.mkdir()
+    context = multiprocessing.get_context("spawn")
+    ready, leave = context.Event(), context.Event()
+    arguments = (str(photos), str(folder), ready, leave)
+    holder = context.Process(target=_build_first, args=arguments)
+    holder.start()
+    assert ready.wait(30)
+    before = sorted(path.name for path in folder.rglob("*"))
+    assert {"catalog.sqlite", "000001.xml", "000001.bin"} <= set(before)
+    # As if the folder had been free when this one looked.
+    monkeypatch.setattr(writer_module, "check_free", lambda *_, **__: None)
+    with (
+        pytest.raises(IndexLockedError),
+        open_writer(folder, NewIndex("{}", 4, b"other", b"other")),
+    ):
+        pass
+    assert sorted(path.name for path in folder.rglob("*")) == before
+    leave.set()
+    holder.join()
+    assert not (folder / "catalog.sqlite").exists()  # nothing was ever committed to it

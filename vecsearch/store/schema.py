@@ -41,7 +41,7 @@ CREATE TABLE images (
     height INTEGER NOT NULL, removed INTEGER
 );
 CREATE UNIQUE INDEX images_path ON images (path) WHERE removed IS NULL;
-CREATE INDEX images_content ON images (content_hash) WHERE removed IS NULL;
+CREATE INDEX images_size ON images (size_bytes);
 CREATE TABLE rows (
     row INTEGER PRIMARY KEY, image INTEGER NOT NULL REFERENCES images (id), died INTEGER
 );

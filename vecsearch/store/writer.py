@@ -312,25 +312,27 @@ def open_writer(
             raise IndexFolderError(
                 f"the folder {folder} cannot be made: {error.strerror}", path=folder
             ) from None
-    replacing = has_index(folder)
-    try:
-        with writer_lock(folder):
-            if new is not None and not fresh and has_index(folder):
-                raise IndexLockedError(
-                    f"{folder} was just built by another process",
-                    hint="the same command again will bring it up to date",
-                    path=folder,
-                )
-            with closing(_writer(folder, new, fresh=fresh)) as writer:
+    with writer_lock(folder):
+        existing = has_index(folder)
+        if new is not None and existing and not fresh:
+            raise IndexLockedError(
+                f"{folder} was just built by another process",
+                hint="the same command again will bring it up to date",
+                path=folder,
+            )
+        worth_keeping = existing
+        try:
+            # Without an index to replace, a fresh build is a first one.
+            with closing(_writer(folder, new, fresh=fresh and existing)) as writer:
                 try:
                     yield writer
                 finally:
-                    replacing = replacing or writer.has_rows()
-    finally:
-        with contextlib.suppress(OSError):
-            (folder / _NEXT).unlink(missing_ok=True)
-            if new is not None and not replacing:
-                _discard(folder, made)
+                    worth_keeping = worth_keeping or writer.has_rows()
+        finally:
+            with contextlib.suppress(OSError):
+                (folder / _NEXT).unlink(missing_ok=True)
+                if not worth_keeping:
+                    _discard(folder, made)
 
 
 def check_free(folder: Path, *, fresh: bool = False) -> None:
@@ -393,8 +395,7 @@ def _uri(path: Path) -> str:
 
 def _discard(folder: Path, made: bool) -> None:
     """Take away what a new index consists of, and the folder if it was made for it."""
-    for name in (schema.CATALOG, LOCK_FILE, HOLDER_FILE):
-        (folder / name).unlink(missing_ok=True)
+    (folder / schema.CATALOG).unlink(missing_ok=True)
     for name in _FOLDERS:
         for path in (folder / name).glob("*"):
             if _OURS.fullmatch(path.name):
@@ -402,6 +403,8 @@ def _discard(folder: Path, made: bool) -> None:
         if (folder / name).is_dir():
             (folder / name).rmdir()
     if made:
+        for name in (LOCK_FILE, HOLDER_FILE):
+            (folder / name).unlink(missing_ok=True)
         folder.rmdir()
 
 
