@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
 import sqlite3
 import time
@@ -16,18 +15,13 @@ from typing import Final
 
 from vecsearch.errors import IndexFolderError, IndexLockedError
 from vecsearch.store import schema
-from vecsearch.store.files import TEMPORARY_PREFIX, FileRecord, Write, sync_folder, write_once
+from vecsearch.store.files import FileRecord, Write, sync_folder, write_once
+from vecsearch.store.folder import NEXT, check_free, delete_unnamed, discard
 from vecsearch.store.locate import has_index
-from vecsearch.store.lock import HOLDER_FILE, LOCK_FILE, writer_lock
+from vecsearch.store.lock import writer_lock
 from vecsearch.store.segments import write_segment
 from vecsearch.store.snapshot import Generation, read_generation
 from vecsearch.types import Skipped, Vectors
-
-_NEXT: Final = "next.sqlite"
-_FOLDERS: Final = ("vectors", "ann", "encoder")
-_OURS: Final = re.compile(
-    rf"[0-9]{{6,}}\.(f16|faiss|xml|bin)|{re.escape(TEMPORARY_PREFIX)}[0-9a-f]+"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +34,9 @@ class FileFacts:
     content_hash: bytes
     width: int
     height: int
+
+
+_NAMES: Final = "SELECT name FROM files"
 
 
 @dataclass(slots=True)
@@ -168,12 +165,12 @@ class Writer:
         if _last_generation(self.folder) is None:
             # The journal of a catalog that is gone or beyond use would be replayed into ours.
             (self.folder / f"{schema.CATALOG}-journal").unlink(missing_ok=True)
-            (self.folder / _NEXT).replace(self.folder / schema.CATALOG)
+            (self.folder / NEXT).replace(self.folder / schema.CATALOG)
             sync_folder(self.folder)
             self._connection = schema.open_catalog(self.folder, writing=True)
         else:
             self._connection = schema.open_catalog(self.folder, writing=True)
-            self._connection.execute("ATTACH ? AS next", (_uri(self.folder / _NEXT),))
+            self._connection.execute("ATTACH ? AS next", (_uri(self.folder / NEXT),))
             with self._transaction() as db:
                 db.execute("PRAGMA defer_foreign_keys = ON")
                 for table in (*schema.TABLES, "sqlite_sequence"):
@@ -285,12 +282,8 @@ class Writer:
             raise schema.catalog_error(self.folder / schema.CATALOG, error) from None
 
     def _collect_orphans(self) -> None:
-        """Delete files of ours that no catalog names: left by a crash, or by what was replaced."""
-        named = {name for (name,) in self._connection.execute("SELECT name FROM files")}
-        for folder in _FOLDERS:
-            for path in (self.folder / folder).glob("*"):
-                if f"{folder}/{path.name}" not in named and _OURS.fullmatch(path.name):
-                    path.unlink(missing_ok=True)
+        """Delete files of ours that the catalog does not name."""
+        delete_unnamed(self.folder, {name for (name,) in self._connection.execute(_NAMES)})
 
 
 @contextmanager
@@ -330,31 +323,9 @@ def open_writer(
                     worth_keeping = worth_keeping or writer.has_rows()
         finally:
             with contextlib.suppress(OSError):
-                (folder / _NEXT).unlink(missing_ok=True)
+                (folder / NEXT).unlink(missing_ok=True)
                 if not worth_keeping:
-                    _discard(folder, made)
-
-
-def check_free(folder: Path, *, fresh: bool = False) -> None:
-    """Raise IndexFolderError if *folder* holds anything that vecsearch did not put there."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise IndexFolderError(f"{folder} is a file", hint="give a folder", path=folder)
-    for path in folder.rglob("*"):
-        name = path.relative_to(folder).as_posix()
-        if name in (schema.CATALOG, f"{schema.CATALOG}-journal"):
-            ours = fresh and schema.is_catalog(folder / schema.CATALOG)
-        elif path.parent != folder:
-            ours = path.parent.name in _FOLDERS and bool(_OURS.fullmatch(path.name))
-        else:
-            ours = name in {*_FOLDERS, _NEXT, f"{_NEXT}-journal", LOCK_FILE, HOLDER_FILE}
-        if not ours:
-            raise IndexFolderError(
-                f"{folder} is not an index and not empty (it has {name})",
-                hint="give another folder with -i",
-                path=folder,
-            )
+                    discard(folder, made)
 
 
 def write_bytes_once(folder: Path, name: str, data: bytes) -> FileRecord:
@@ -367,8 +338,8 @@ def _writer(folder: Path, new: NewIndex | None, *, fresh: bool) -> Writer:
         return Writer(folder, schema.open_catalog(folder, writing=True), published=True)
     # File names are generation numbers: going on from the old one's, none is used again.
     generation = (_last_generation(folder) or 0) + 1
-    (folder / _NEXT).unlink(missing_ok=True)
-    writer = Writer(folder, schema.create_catalog(folder / _NEXT), published=False)
+    (folder / NEXT).unlink(missing_ok=True)
+    writer = Writer(folder, schema.create_catalog(folder / NEXT), published=False)
     try:
         writer.begin(new, generation)
         if not fresh:
@@ -391,21 +362,6 @@ def _last_generation(folder: Path) -> int | None:
 
 def _uri(path: Path) -> str:
     return path.absolute().as_uri()
-
-
-def _discard(folder: Path, made: bool) -> None:
-    """Take away what a new index consists of, and the folder if it was made for it."""
-    (folder / schema.CATALOG).unlink(missing_ok=True)
-    for name in _FOLDERS:
-        for path in (folder / name).glob("*"):
-            if _OURS.fullmatch(path.name):
-                path.unlink()
-        if (folder / name).is_dir():
-            (folder / name).rmdir()
-    if made:
-        for name in (LOCK_FILE, HOLDER_FILE):
-            (folder / name).unlink(missing_ok=True)
-        folder.rmdir()
 
 
 def _columns(facts: FileFacts) -> tuple[object, ...]:

@@ -1,0 +1,63 @@
+"""What lies in an index folder: which names are vecsearch's own, and deleting only these."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from vecsearch.errors import IndexFolderError
+from vecsearch.store import schema
+from vecsearch.store.files import TEMPORARY_PREFIX
+from vecsearch.store.lock import HOLDER_FILE, LOCK_FILE
+
+NEXT: Final = "next.sqlite"
+"""A catalog that is being made beside the one in force."""
+
+_FOLDERS: Final = ("vectors", "ann", "encoder")
+_OURS: Final = re.compile(
+    rf"[0-9]{{6,}}\.(f16|faiss|xml|bin)|{re.escape(TEMPORARY_PREFIX)}[0-9a-f]+"
+)
+
+
+def check_free(folder: Path, *, fresh: bool = False) -> None:
+    """Raise IndexFolderError if *folder* holds anything that vecsearch did not put there."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise IndexFolderError(f"{folder} is a file", hint="give a folder", path=folder)
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if name in (schema.CATALOG, f"{schema.CATALOG}-journal"):
+            ours = fresh and schema.is_catalog(folder / schema.CATALOG)
+        elif path.parent != folder:
+            ours = path.parent.name in _FOLDERS and bool(_OURS.fullmatch(path.name))
+        else:
+            ours = name in {*_FOLDERS, NEXT, f"{NEXT}-journal", LOCK_FILE, HOLDER_FILE}
+        if not ours:
+            raise IndexFolderError(
+                f"{folder} is not an index and not empty (it has {name})",
+                hint="give another folder with -i",
+                path=folder,
+            )
+
+
+def delete_unnamed(folder: Path, named: set[str]) -> None:
+    """Delete files of ours that are not *named*: left by a crash, or by what was replaced."""
+    for name in _FOLDERS:
+        for path in (folder / name).glob("*"):
+            if f"{name}/{path.name}" not in named and _OURS.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+
+
+def discard(folder: Path, made: bool) -> None:
+    """Take away what a new index consists of, and the folder if it was made for it."""
+    (folder / schema.CATALOG).unlink(missing_ok=True)
+    delete_unnamed(folder, set())
+    for name in _FOLDERS:
+        if (folder / name).is_dir():
+            (folder / name).rmdir()
+    if made:
+        for name in (LOCK_FILE, HOLDER_FILE):
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()
