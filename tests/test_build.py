@@ -24,7 +24,8 @@ from vecsearch import (
 from vecsearch.building import stage
 from vecsearch.embed.encoder import Encoder
 from vecsearch.embed.openvino_engine import OpenVINOEngine
-from vecsearch.store.writer import Change, Writer
+from vecsearch.store.change import Change
+from vecsearch.store.writer import Writer
 from vecsearch.types import Pixels, Vectors
 
 T = TypeVar("T")

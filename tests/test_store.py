@@ -27,9 +27,10 @@ from vecsearch import (
 )
 from vecsearch.store import schema
 from vecsearch.store import writer as writer_module
+from vecsearch.store.change import NewIndex
 from vecsearch.store.files import FileRecord
 from vecsearch.store.snapshot import Snapshot
-from vecsearch.store.writer import NewIndex, open_writer
+from vecsearch.store.writer import open_writer
 
 
 def paths_in(index: Path) -> list[str]:

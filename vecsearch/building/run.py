@@ -25,10 +25,11 @@ from vecsearch.errors import EncoderMismatchError, SourceError
 from vecsearch.images.read import ReadImage, read_images
 from vecsearch.images.scan import Scan, scan
 from vecsearch.index.base import FLAT, make_base, write_base
+from vecsearch.store.change import NewIndex
 from vecsearch.store.folder import check_free
 from vecsearch.store.locate import has_index, index_of
 from vecsearch.store.snapshot import Snapshot
-from vecsearch.store.writer import NewIndex, Writer, open_writer
+from vecsearch.store.writer import Writer, open_writer
 from vecsearch.types import Agreement, Progress
 
 REBASE_SHARE: Final = 0.1

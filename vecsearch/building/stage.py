@@ -12,8 +12,9 @@ import numpy as np
 
 from vecsearch.building.plan import UNSETTLED, Plan, Source
 from vecsearch.images.read import ReadImage
+from vecsearch.store.change import Change, FileFacts
 from vecsearch.store.snapshot import Snapshot, gather
-from vecsearch.store.writer import Change, FileFacts, Writer
+from vecsearch.store.writer import Writer
 from vecsearch.types import Image, Skipped, Vectors
 
 COMMIT_IMAGES: Final = 2000

@@ -9,80 +9,17 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from vecsearch.errors import IndexFolderError, IndexLockedError
 from vecsearch.store import schema
+from vecsearch.store.change import Change, FileFacts, NewIndex
 from vecsearch.store.files import FileRecord, Write, sync_folder, write_once
 from vecsearch.store.folder import NEXT, check_free, delete_unnamed, discard
 from vecsearch.store.locate import has_index
 from vecsearch.store.lock import writer_lock
 from vecsearch.store.segments import write_segment
 from vecsearch.store.snapshot import Generation, read_generation
-from vecsearch.types import Skipped, Vectors
-
-
-@dataclass(frozen=True, slots=True)
-class FileFacts:
-    """What the catalog keeps of an image's file."""
-
-    path: Path
-    size_bytes: int
-    mtime_ns: int
-    content_hash: bytes
-    width: int
-    height: int
-
-
-_NAMES: Final = "SELECT name FROM files"
-
-
-@dataclass(slots=True)
-class Change:
-    """What one commit does to the catalog.
-
-    ``vectors`` (n, d) belong, in order, to ``embedded``: (id of the image whose content changed,
-    or None for a new one, and its file). ``refiled`` images keep their vector and get another path
-    or time; ``removed`` ones go. ``skipped`` files replace what was known of these paths, and
-    ``forgotten`` ones are no longer skipped. ``sources`` are folders scanned for the first time.
-    """
-
-    embedded: list[tuple[int | None, FileFacts]] = field(default_factory=list)
-    vectors: Vectors | None = None
-    refiled: list[tuple[int, FileFacts]] = field(default_factory=list)
-    removed: list[int] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
-    forgotten: list[Path] = field(default_factory=list)
-    sources: list[Path] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        """Tell whether there is anything to commit."""
-        return any(
-            (
-                self.embedded,
-                self.refiled,
-                self.removed,
-                self.skipped,
-                self.forgotten,
-                self.sources,
-            )
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class NewIndex:
-    """What a new index begins with: its encoder, as a description and as files' contents.
-
-    ``agreement`` is what was measured of an int8 encoder, as JSON.
-    """
-
-    encoder_json: str
-    dim: int
-    encoder_xml: bytes
-    encoder_bin: bytes
-    agreement: str = ""
 
 
 class Writer:
@@ -283,7 +220,8 @@ class Writer:
 
     def _collect_orphans(self) -> None:
         """Delete files of ours that the catalog does not name."""
-        delete_unnamed(self.folder, {name for (name,) in self._connection.execute(_NAMES)})
+        names = self._connection.execute("SELECT name FROM files")
+        delete_unnamed(self.folder, {name for (name,) in names})
 
 
 @contextmanager
