@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vecsearch import EncoderConfig
+from vecsearch import BuildOptions, EncoderConfig
 
 SAMPLES = Path(__file__).parent.parent / "db"
 CHEAP = EncoderConfig(layer="block1_pool", weights="random:0", precision="fp32", engine="openvino")
 """An encoder whose network is two convolutions: what is not about the network is tested with it."""
+
+FRESH = BuildOptions(fresh=True)
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

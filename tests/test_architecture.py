@@ -134,7 +134,8 @@ sys.addaudithook(hook)
 import vecsearch
 from vecsearch.cli.main import cli
 config = vecsearch.EncoderConfig(layer="block1_pool", weights="random:0", precision="int8")
-vecsearch.build("{SAMPLES}", index="{tmp_path}/ix", encoder=config, force=True)
+options = vecsearch.BuildOptions(force=True)
+vecsearch.build("{SAMPLES}", index="{tmp_path}/ix", encoder=config, options=options)
 cli(["query", "id:1", "-i", "{tmp_path}/ix", "--sheet", "{tmp_path}/s.png"], standalone_mode=False)
 cli(["query", "{SAMPLES}/pizza1.jpg", "-i", "{sample_index}"], standalone_mode=False)
 cli(["viz", "-i", "{tmp_path}/ix", "-o", "{tmp_path}/t.png"], standalone_mode=False)

@@ -10,10 +10,11 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
-from samples import CHEAP, draw
+from samples import CHEAP, FRESH, draw
 
 import vecsearch
 from vecsearch import (
+    BuildOptions,
     BuildReport,
     EncoderConfig,
     EncoderMismatchError,
@@ -21,7 +22,6 @@ from vecsearch import (
     SourceError,
     UsageError,
 )
-from vecsearch.building import stage
 from vecsearch.embed.encoder import Encoder
 from vecsearch.embed.openvino_engine import OpenVINOEngine
 from vecsearch.store.change import Change
@@ -60,7 +60,7 @@ def ids(index: Path) -> dict[str, int]:
 
 def assert_as_built_anew(index: Path, *sources: Path) -> None:
     """Compare every path and vector with an index built from nothing."""
-    anew = vecsearch.build(*sources, index=index.parent / "anew", encoder=CHEAP, fresh=True)
+    anew = vecsearch.build(*sources, index=index.parent / "anew", encoder=CHEAP, options=FRESH)
     expected, found = content(anew.index), content(index)
     assert expected.keys() == found.keys()
     for path, vector in expected.items():
@@ -175,12 +175,69 @@ def test_several_sources_are_kept_apart(index: Path, photos: Path, tmp_path: Pat
 def test_a_source_that_vanished_or_is_empty_deletes_nothing(index: Path, photos: Path) -> None:
     before = content(index)
     photos.rename(photos.with_name("away"))
-    with pytest.raises(SourceError, match="no such folder"):
+    question = r"photos is gone, and the index has 12 images of it; nothing .* --allow-empty"
+    with pytest.raises(SourceError, match=question):
         update(index)
     photos.mkdir()
-    with pytest.raises(SourceError, match=r"no images in .* nothing was changed"):
+    with pytest.raises(SourceError, match=r"has no pictures any more, .* --allow-empty"):
         update(index)
     assert content(index).keys() == before.keys()
+
+
+@pytest.mark.parametrize("how", ["gone", "empty"])
+def test_a_source_that_is_meant_to_be_empty_is_dropped(
+    how: str, index: Path, photos: Path, tmp_path: Path
+) -> None:
+    draw(tmp_path / "other" / "o.png", 40)
+    update(index, tmp_path / "other")
+    shutil.rmtree(photos)
+    if how == "empty":
+        photos.mkdir()
+    report = vecsearch.build(index=index, options=BuildOptions(allow_empty=True))
+    assert counts(report) == {"removed": 12, "unchanged": 1}
+    assert [Path(path).name for path in content(index)] == ["o.png"]
+    with vecsearch.open_index(index) as opened:
+        assert (photos in opened.info().sources) == (how == "empty")
+    if how == "gone":
+        assert counts(update(index)) == {"unchanged": 1}
+
+
+def test_what_was_skipped_is_tried_again_on_request(photos: Path, tmp_path: Path) -> None:
+    draw(photos / "large.png", 1, (1200, 900))
+    small = BuildOptions(max_megapixels=1)
+    index = vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP, options=small).index
+    with vecsearch.open_index(index) as opened:
+        (skip,) = opened.info().skipped
+    assert skip.reason == "has 1.08 megapixels, 1 are the limit; see --max-megapixels"
+    assert counts(update(index)) == {"unchanged": 12, "skipped": 1}
+    retry = BuildOptions(retry_skipped=True)
+    assert counts(vecsearch.build(index=index, options=retry)) == {"added": 1, "unchanged": 12}
+    assert counts(update(index)) == {"unchanged": 13}
+
+
+def test_a_file_that_changes_while_it_is_read_is_read_again(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.fstat
+    disturbed: list[str] = []
+
+    def disturbing(handle: int) -> os.stat_result:
+        facts = real(handle)
+        name = Path(f"/proc/self/fd/{handle}").readlink().name
+        if (name == "p2.png" and not disturbed) or name == "p3.png":
+            disturbed.append(name)
+            draw(photos / name, 60 + len(disturbed), (64 + len(disturbed), 48))
+        return facts
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fstat", disturbing)
+        report = vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP)
+    assert disturbed.count("p3.png") == 3
+    assert counts(report) == {"added": 11, "skipped": 1}
+    with vecsearch.open_index(report.index) as opened:
+        assert opened.info().skipped[0].reason == "cannot be read: it changes all the time"
+    assert counts(update(report.index)) == {"added": 1, "unchanged": 11}
+    assert_as_built_anew(report.index, photos)
 
 
 def test_an_unreadable_folder_deletes_nothing(
@@ -261,7 +318,7 @@ def test_fresh_starts_over_with_another_encoder(index: Path, photos: Path) -> No
     with pytest.raises(EncoderMismatchError, match=r"--layer block1_conv1 .*--fresh"):
         vecsearch.build(photos, index=index, encoder=other)
     (photos / "p1.png").unlink()
-    report = vecsearch.build(photos, index=index, encoder=other, fresh=True)
+    report = vecsearch.build(photos, index=index, encoder=other, options=FRESH)
     assert counts(report) == {"added": 11}
     assert ids(index)["p0.png"] == 3  # by path, after the two of more/, and from 1 again
     files = {path.name for path in index.rglob("*.*")}
@@ -276,7 +333,7 @@ def test_a_fresh_build_that_fails_leaves_the_old_index(index: Path, photos: Path
     for path in photos.rglob("p*"):
         path.write_bytes(b"broken")
     with pytest.raises(SourceError, match="none of the 12 pictures can be used; the first"):
-        vecsearch.build(photos, index=index, encoder=CHEAP, fresh=True)
+        vecsearch.build(photos, index=index, encoder=CHEAP, options=FRESH)
     assert content(index).keys() == before.keys()
 
 
@@ -369,10 +426,10 @@ def test_ctrl_c_in_a_commit_mixes_nothing_up(
             commit(self, change)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stage, "COMMIT_IMAGES", 8)
     monkeypatch.setattr(Writer, "commit", interrupted)
+    options = BuildOptions(commit_images=8)
     with pytest.raises(KeyboardInterrupt):
-        vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP)
+        vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP, options=options)
     vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP)
     assert_as_built_anew(tmp_path / "ix", photos)
 
@@ -382,14 +439,14 @@ def test_the_users_own_files_are_never_deleted(photos: Path, tmp_path: Path) -> 
     own.parent.mkdir(parents=True)
     own.write_text("mine")
     for folder in (tmp_path / "project", tmp_path / "nope" / ".." / "project"):
-        for fresh in (False, True):
+        for options in (None, FRESH):
             with pytest.raises(IndexFolderError, match="is not an index and not empty"):
-                vecsearch.build(photos, index=folder, encoder=CHEAP, fresh=fresh)
+                vecsearch.build(photos, index=folder, encoder=CHEAP, options=options)
     other = tmp_path / "other" / "catalog.sqlite"
     other.parent.mkdir()
     other.write_bytes(b"SQLite format 3\0" + bytes(200))
     with pytest.raises(IndexFolderError):
-        vecsearch.build(photos, index=other.parent, encoder=CHEAP, fresh=True)
+        vecsearch.build(photos, index=other.parent, encoder=CHEAP, options=FRESH)
     assert own.read_text() == "mine"
     index = vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP).index
     (index / "vectors" / "notes.txt").write_text("mine")
@@ -455,7 +512,9 @@ def test_int8_is_calibrated_measured_and_refused_when_it_agrees_little(
     with pytest.raises(EncoderMismatchError, match=r"int8 finds only .*--force"):
         vecsearch.build(photos, index=tmp_path / "low", encoder=config)
     assert not (tmp_path / "low").exists()
-    report = vecsearch.build(photos, index=tmp_path / "ix", encoder=config, force=True)
+    report = vecsearch.build(
+        photos, index=tmp_path / "ix", encoder=config, options=BuildOptions(force=True)
+    )
     assert capfd.readouterr().out == ""
     assert report.agreement is not None
     assert (report.agreement.pictures, report.agreement.k) == (6, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from samples import CHEAP, draw
 
 import vecsearch
 from vecsearch import ImageError, NotFoundError, UsageError
-from vecsearch.index.base import make_base, open_base, write_base
+from vecsearch.index.base import add_rows, new_base, open_base, write_base
 from vecsearch.index.search import Searcher
 
 
@@ -19,23 +20,33 @@ def unit(n: int, d: int, seed: int) -> np.ndarray[tuple[int, int], np.dtype[np.f
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
+def base_of(*blocks: np.ndarray[tuple[int, int], np.dtype[np.float16]]) -> Any:
+    base = new_base(blocks[0].shape[1])
+    for block in blocks:
+        add_rows(base, block)
+    return base
+
+
+@pytest.mark.parametrize("first_row", [0, 1000])
 @pytest.mark.parametrize("base_rows", [0, 1, 150, 300])
 @pytest.mark.parametrize("dead", [[], [0, 7, 149, 151, 299], list(range(298))])
 def test_base_and_tail_answer_as_brute_force_does(
-    base_rows: int, dead: list[int], tmp_path: Path
+    base_rows: int, first_row: int, dead: list[int], tmp_path: Path
 ) -> None:
     halves = unit(300, 32, 0).astype(np.float16)
     base = None
     if base_rows:
-        made = make_base([halves[: base_rows // 2], halves[base_rows // 2 : base_rows]], 32)
+        made = base_of(halves[: base_rows // 2], halves[base_rows // 2 : base_rows])
         with (tmp_path / "base").open("wb") as file:
             write_base(made, file.write)
         base = open_base(tmp_path / "base")
     cut = (base_rows + 300) // 2
     tail = [(base_rows, halves[base_rows:cut]), (cut, halves[cut:])]
-    tail = [(first, block) for first, block in tail if len(block)]
+    tail = [(first + first_row, block) for first, block in tail if len(block)]
     xq = unit(9, 32, 1)
-    D, I = Searcher(base, tail, np.array(dead, np.int64)).search(xq, 12)  # noqa: N806, E741
+    searcher = Searcher(base, first_row, tail, np.array(dead, np.int64) + first_row)
+    D, I = searcher.search(xq, 12)  # noqa: N806, E741
+    I = np.where(I < 0, -1, I - first_row)  # noqa: N806, E741
     scores = xq @ halves.astype(np.float32).T
     scores[:, dead] = -np.inf
     order = np.argsort(-scores, axis=1, kind="stable")[:, :12]
@@ -49,7 +60,7 @@ def test_base_and_tail_answer_as_brute_force_does(
 
 def test_equal_scores_come_in_the_order_of_their_rows() -> None:
     halves = np.repeat(unit(1, 8, 0), 6, axis=0).astype(np.float16)
-    searcher = Searcher(make_base([halves[:3]], 8), [(3, halves[3:])], np.array([1]))
+    searcher = Searcher(base_of(halves[:3]), 0, [(3, halves[3:])], np.array([1]))
     _, I = searcher.search(halves[:1].astype(np.float32), 5)  # noqa: N806, E741
     assert I.tolist() == [[0, 2, 3, 4, 5]]
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import apsw
 import numpy as np
 import pytest
-from samples import CHEAP, draw
+from samples import CHEAP, FRESH, draw
 
 import vecsearch
 from vecsearch import (
+    EncoderConfig,
     IndexDamagedError,
     IndexFolderError,
     IndexFormatError,
@@ -42,20 +42,33 @@ def paths_in(index: Path) -> list[str]:
 
 def test_a_reader_keeps_its_snapshot_while_a_writer_works(index: Path, photos: Path) -> None:
     with vecsearch.open_index(index) as reader:
-        before = reader.query(["id:2"], k=50)
+        before = list(reader.recommend(k=50))
+        slow = reader.recommend(k=50)
+        begun = [next(slow)]
+        iterator = iter(reader)
         (photos / "p9.png").unlink()
         for number in range(20, 40):
             draw(photos / f"p{number}.png", number)
-        vecsearch.build(index=index)
-        assert reader.query(["id:2"], k=50) == before
-        assert len(reader) == len(list(reader)) == len(reader.vectors()[0]) == 12
-        assert len(list(reader.recommend(k=3))) == 12
-        for added in ("id:13", photos / "p20.png"):
-            with pytest.raises(NotFoundError) if added == "id:13" else contextlib.nullcontext():
-                assert photos / "p20.png" not in {h.path for h in reader.query(added)[0].hits}
-    with vecsearch.open_index(index) as reader:
-        assert len(reader) == 31
+        vecsearch.build(index=index)  # makes a new base and copies every row
+        assert begun + list(slow) == before
+        assert len(list(iterator)) == 12
+        assert len(reader) == len(list(reader)) == len(reader.vectors()[0]) == 31
         assert len(reader.query(["id:2"], k=50)[0].hits) == 30
+        with pytest.raises(NotFoundError):
+            reader.query("id:12")
+        assert reader.query(photos / "p20.png")[0].query.endswith("p20.png")
+
+
+def test_a_reader_that_fell_too_far_behind_is_told(index: Path, photos: Path) -> None:
+    with vecsearch.open_index(index) as reader:
+        iterator = iter(reader)
+        for number in range(20, 23):
+            draw(photos / f"p{number}.png", number)
+            (photos / f"p{number - 20}.png").unlink()
+            vecsearch.build(index=index)
+        with pytest.raises(IndexFolderError, match="has changed much since it was opened; open"):
+            list(iterator)
+        assert len(list(reader)) == 12
 
 
 @pytest.mark.parametrize("name", ["COMMIT", "segment", "ann"])
@@ -73,7 +86,7 @@ def test_a_failure_before_the_commit_changes_nothing(
     elif name == "segment":
         monkeypatch.setattr(os, "fsync", fail)
     else:
-        monkeypatch.setattr(writer_module.Writer, "commit_ann", fail)
+        monkeypatch.setattr(writer_module.Writer, "compact", fail)
         for number in range(50, 60):
             draw(photos / f"n{number}.png", number)
     with pytest.raises((IndexFolderError, OSError)):
@@ -102,13 +115,12 @@ def test_a_killed_build_leaves_a_usable_index(photos: Path, tmp_path: Path) -> N
     for number in range(30, 60):
         draw(photos / f"k{number}.png", number)
     code = f"""
-import vecsearch.building.stage as stage
-stage.COMMIT_IMAGES = 8
 import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
 from samples import CHEAP
 import vecsearch
+options = vecsearch.BuildOptions(commit_images=8)
 print("begin", flush=True)
-vecsearch.build({str(photos)!r}, index={str(tmp_path / "ix")!r}, encoder=CHEAP)
+vecsearch.build({str(photos)!r}, index={str(tmp_path / "ix")!r}, encoder=CHEAP, options=options)
 """
     for delay in (0.05, 0.2, 0.35, 0.5, 0.7):
         process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
@@ -168,7 +180,7 @@ def test_damage_is_noticed_before_an_answer(
 
 
 def test_a_newer_format_is_refused_untouched(index: Path) -> None:
-    connection = sqlite3.connect(index / "catalog.sqlite")
+    connection = schema.connect(index / "catalog.sqlite", apsw.SQLITE_OPEN_READWRITE)
     connection.execute("PRAGMA user_version = 99")
     connection.close()
     before = (index / "catalog.sqlite").read_bytes()
@@ -183,20 +195,20 @@ def test_what_is_not_an_index_is_said_so(tmp_path: Path) -> None:
         vecsearch.open_index(tmp_path / "nope")
     with pytest.raises(IndexFolderError, match="is not an index"):
         vecsearch.open_index(tmp_path)
-    sqlite3.connect(tmp_path / "catalog.sqlite").execute("CREATE TABLE t (x)").connection.close()
+    apsw.Connection(str(tmp_path / "catalog.sqlite")).execute("CREATE TABLE t (x)")
     with pytest.raises(IndexFolderError, match="is not an index"):
         vecsearch.open_index(tmp_path)
 
 
 def test_an_index_on_a_read_only_disk_answers(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = sqlite3.connect
+    real = schema.connect
 
-    def read_only(path: str, **options: object) -> sqlite3.Connection:
-        if "mode=rw" in path:
-            raise sqlite3.OperationalError("unable to open database file")
-        return real(path, **options)  # type: ignore[call-overload,no-any-return]
+    def read_only(path: Path, flags: int) -> apsw.Connection:
+        if flags & apsw.SQLITE_OPEN_READWRITE:
+            raise apsw.CantOpenError("unable to open database file")
+        return real(path, flags)
 
-    monkeypatch.setattr(sqlite3, "connect", read_only)
+    monkeypatch.setattr(schema, "connect", read_only)
     assert len(paths_in(index)) == 12
 
 
@@ -231,11 +243,17 @@ def test_vectors_on_disk_are_the_segments_with_their_checksums(index: Path) -> N
         np.testing.assert_array_equal(opened.vectors()[1], halves.astype(np.float32))
 
 
-def test_a_reader_is_told_when_the_index_was_built_anew(index: Path, photos: Path) -> None:
+def test_a_reader_notices_that_the_index_was_built_anew(index: Path, photos: Path) -> None:
     with vecsearch.open_index(index) as reader:
+        iterator = iter(reader)
         (photos / "p1.png").unlink()
-        vecsearch.build(photos, index=index, encoder=CHEAP, fresh=True)
+        vecsearch.build(photos, index=index, encoder=CHEAP, options=FRESH)
         with pytest.raises(IndexFolderError, match="was built anew meanwhile; open it again"):
+            list(iterator)
+        assert len(reader.query("id:2", k=50)[0].hits) == 10
+        other = EncoderConfig(layer="block1_conv1", weights="random:0")
+        vecsearch.build(photos, index=index, encoder=other, options=FRESH)
+        with pytest.raises(IndexFolderError, match="with another encoder; open it again"):
             reader.query("id:2")
     assert len(paths_in(index)) == 11
 
@@ -243,8 +261,9 @@ def test_a_reader_is_told_when_the_index_was_built_anew(index: Path, photos: Pat
 def test_a_fresh_build_survives_what_a_killed_writer_left(index: Path, photos: Path) -> None:
     """A hot journal of the old catalog is not replayed into the new one."""
     code = f"""
-import os, sqlite3
-db = sqlite3.connect({str(index / "catalog.sqlite")!r}, isolation_level=None)
+import os, apsw, pathlib
+from vecsearch.store.schema import connect
+db = connect(pathlib.Path({str(index / "catalog.sqlite")!r}), apsw.SQLITE_OPEN_READWRITE)
 db.execute("PRAGMA cache_size = 1")
 db.execute("BEGIN IMMEDIATE")
 db.execute("UPDATE images SET path = path || zeroblob(3000)")
@@ -253,10 +272,10 @@ os._exit(9)
     subprocess.run([sys.executable, "-c", code], check=False)
     assert (index / "catalog.sqlite-journal").stat().st_size > 0
     (photos / "p1.png").unlink()
-    vecsearch.build(photos, index=index, encoder=CHEAP, fresh=True)
+    vecsearch.build(photos, index=index, encoder=CHEAP, options=FRESH)
     assert len(paths_in(index)) == 11
-    check = sqlite3.connect(index / "catalog.sqlite")
-    assert check.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    check = schema.connect(index / "catalog.sqlite", apsw.SQLITE_OPEN_READONLY)
+    assert check.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     check.close()
 
 
@@ -279,7 +298,7 @@ def test_a_damaged_catalog_can_be_built_fresh(index: Path, photos: Path) -> None
     path.write_bytes(data)
     with pytest.raises(IndexFolderError):
         vecsearch.open_index(index)
-    vecsearch.build(photos, index=index, encoder=CHEAP, fresh=True)
+    vecsearch.build(photos, index=index, encoder=CHEAP, options=FRESH)
     assert len(paths_in(index)) == 12
 
 

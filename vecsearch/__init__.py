@@ -9,6 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from vecsearch.building.compact import CompactReport, compact
+    from vecsearch.building.options import BuildOptions
+    from vecsearch.building.remove import RemoveReport, remove
     from vecsearch.building.run import BuildReport, build
     from vecsearch.embed.encoder import EncoderConfig
     from vecsearch.errors import (
@@ -28,7 +31,9 @@ if TYPE_CHECKING:
     from vecsearch.types import Hit, Image, Result, Skipped
 
 __all__ = [
+    "BuildOptions",
     "BuildReport",
+    "CompactReport",
     "EncoderConfig",
     "EncoderMismatchError",
     "Hit",
@@ -41,6 +46,7 @@ __all__ = [
     "IndexInfo",
     "IndexLockedError",
     "NotFoundError",
+    "RemoveReport",
     "Result",
     "Skipped",
     "SourceError",
@@ -48,20 +54,27 @@ __all__ = [
     "VecsearchError",
     "WeightsError",
     "build",
+    "compact",
     "open_index",
+    "remove",
 ]
 
 _HOMES: Final = {
+    "BuildOptions": "building.options",
     "BuildReport": "building.run",
+    "CompactReport": "building.compact",
     "EncoderConfig": "embed.encoder",
     "Hit": "types",
     "Image": "types",
     "Index": "search.index",
     "IndexInfo": "search.index",
+    "RemoveReport": "building.remove",
     "Result": "types",
     "Skipped": "types",
     "build": "building.run",
+    "compact": "building.compact",
     "open_index": "search.index",
+    "remove": "building.remove",
 }
 
 

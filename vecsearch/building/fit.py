@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,20 +23,36 @@ from vecsearch.images.scan import FoundFile
 from vecsearch.types import Agreement, Pixels, Progress, Vectors
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The files to sample from, and the size of picture that is too large."""
+
+    files: Sequence[FoundFile]
+    max_pixels: int
+
+    def read(self, count: int, size: int) -> Iterator[tuple[int, ReadImage]]:
+        """Read *count* of them, the same every time, with their places in the sample."""
+        chosen = np.random.RandomState(0).permutation(len(self.files))[:count]
+        numbered = ((n, self.files[i].as_path()) for n, i in enumerate(chosen))
+        for one in read_images(numbered, size, max_pixels=self.max_pixels):
+            if one.image is not None:
+                yield one.tag, one.image
+
+
 def fit_projection(
-    encoder: Encoder, files: Sequence[FoundFile], dim: int, progress: Progress | None
+    encoder: Encoder, sample: Sample, dim: int, progress: Progress | None
 ) -> tuple[Encoder, float]:
-    """Give *encoder* with a PCA to *dim* trained on a sample of *files*, and the variance kept.
+    """Give *encoder* with a PCA to *dim* trained on pictures of *sample*, and the variance kept.
 
     Raises UsageError if too few of them can be read.
     """
     feature_dim = encoder.spec.feature_dim
-    count = min(len(files), sample_size(dim, feature_dim))
+    count = min(len(sample.files), sample_size(dim, feature_dim))
     check_dim(dim, feature_dim, count)
     parts: list[Vectors] = []
     done = 0
-    sample = _sample(files, count, encoder.spec.image_size)
-    batches = batched(sample, lambda: encoder.engine.batch_size)
+    pictures = sample.read(count, encoder.spec.image_size)
+    batches = batched(pictures, lambda: encoder.engine.batch_size)
     for batch, vectors in encoder.stream(batches):
         parts.append(vectors)
         done += len(batch)
@@ -47,19 +64,19 @@ def fit_projection(
 
 
 def fit_int8(
-    encoder: Encoder, files: Sequence[FoundFile], force: bool, progress: Progress | None
+    encoder: Encoder, sample: Sample, force: bool, progress: Progress | None
 ) -> tuple[Encoder, Agreement]:
-    """Give *encoder* in int8, calibrated on a sample of *files*, and its agreement with fp32.
+    """Give *encoder* in int8, calibrated on pictures of *sample*, and its agreement with fp32.
 
     Raises UsageError with fewer than four readable pictures, EncoderMismatchError if the agreement
     is low and not *force*.
     """
     wanted = CALIBRATION_PICTURES + HELD_OUT_PICTURES
     # Pictures come as they are ready; in the order of the sample, every build calibrates alike.
-    sample = dict(_sample(files, wanted, encoder.spec.image_size))
+    read = dict(sample.read(wanted, encoder.spec.image_size))
     images = [
         one.pixels
-        for _, one in sorted(sample.items(), key=lambda pair: pair[0])
+        for _, one in sorted(read.items(), key=lambda pair: pair[0])
         if one.pixels is not None
     ]
     if len(images) < 4:
@@ -82,13 +99,6 @@ def fit_int8(
             hint="use --precision auto, or --force to build with int8 all the same",
         )
     return int8, agreement
-
-
-def _sample(files: Sequence[FoundFile], count: int, size: int) -> Iterator[tuple[int, ReadImage]]:
-    chosen = np.random.RandomState(0).permutation(len(files))[:count]
-    for one in read_images(((n, files[i].as_path()) for n, i in enumerate(chosen)), size):
-        if one.image is not None:
-            yield one.tag, one.image
 
 
 def _embed(encoder: Encoder, pixels: Pixels) -> Vectors:

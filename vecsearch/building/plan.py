@@ -36,7 +36,13 @@ class Plan:
     unreadable: list[Skipped] = field(default_factory=list)
 
 
-def make_plan(images: Iterable[Image], skipped: Iterable[Skipped], scans: Iterable[Scan]) -> Plan:
+def make_plan(
+    images: Iterable[Image],
+    skipped: Iterable[Skipped],
+    scans: Iterable[Scan],
+    *,
+    retry_skipped: bool = False,
+) -> Plan:
     """Compare what the catalog knows with what the scans found.
 
     A file counts as unchanged while its size and modification time are. Only what lies below a
@@ -64,6 +70,8 @@ def make_plan(images: Iterable[Image], skipped: Iterable[Skipped], scans: Iterab
         if file is None:
             if is_gone(path):
                 plan.forgotten.append(skip.path)
+        elif retry_skipped:
+            continue
         elif (file.size_bytes, file.mtime_ns) == (skip.size_bytes, skip.mtime_ns):
             plan.skipped += 1
             del found[path]

@@ -1,4 +1,4 @@
-"""The command ``build``: scan, plan, read, embed, commit at intervals, renew the FAISS base."""
+"""The command ``build``: scan, plan, read, embed, commit at intervals, compact what is due."""
 
 from __future__ import annotations
 
@@ -12,28 +12,26 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Final
 
 from vecsearch.building.batch import batched
-from vecsearch.building.fit import fit_int8, fit_projection
+from vecsearch.building.compact import compact_if_due
+from vecsearch.building.fit import Sample, fit_int8, fit_projection
+from vecsearch.building.options import BuildOptions
 from vecsearch.building.plan import Plan, Source, make_plan
+from vecsearch.building.sources import scan_sources
 from vecsearch.building.stage import Counts, Stage
 from vecsearch.embed.encoder import Encoder, EncoderConfig, check_same, make_encoder, open_encoder
 from vecsearch.embed.layers import IMAGE_SIZE
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import EncoderMismatchError, SourceError
 from vecsearch.images.read import ReadImage, read_images
-from vecsearch.images.scan import Scan, scan
-from vecsearch.index.base import FLAT, make_base, write_base
+from vecsearch.images.scan import Scan
 from vecsearch.store.change import NewIndex
 from vecsearch.store.folder import check_free
 from vecsearch.store.locate import has_index, index_of
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
 from vecsearch.types import Agreement, Progress
-
-REBASE_SHARE: Final = 0.1
-"""The FAISS base is made anew when more than this share of its rows came after it or died."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,45 +55,45 @@ def build(
     *sources: str | Path,
     index: str | Path | None = None,
     encoder: EncoderConfig | None = None,
-    fresh: bool = False,
-    force: bool = False,
+    options: BuildOptions | None = None,
     progress: Progress | None = None,
 ) -> BuildReport:
     """Create an index of the pictures in *sources*, or bring it up to date.
 
     Without *sources*: those of the index, or ``db``. Without *index*: ``indexes/`` and the name of
     the first source. What is committed stays if the build is interrupted, and the next one goes on
-    from there. ``fresh`` starts over; the old index answers until the new one is complete.
-    ``force`` takes an int8 network that agrees little with fp32.
+    from there.
 
     Raises SourceError, WeightsError, UsageError, EncoderMismatchError, IndexFolderError.
     """
     start = time.monotonic()
-    config = encoder or EncoderConfig()
+    config, options = encoder or EncoderConfig(), options or BuildOptions()
     roots = [Path(os.path.normpath(Path(source).absolute())) for source in sources]
     folder = Path(os.path.normpath(index or index_of(roots[0] if roots else Path("db"))))
     kept, agreement = None, None
-    if has_index(folder) and not fresh:
+    if has_index(folder) and not options.fresh:
         with open_writer(folder) as writer, closing(Snapshot(folder)) as snapshot:
             spec = _checked_spec(snapshot, config)
             if index is None:
                 _check_same_sources(snapshot, roots)
-            scans = _scan(roots or snapshot.sources())
+            scans = scan_sources(roots, snapshot, options)
             opened = cache(lambda: _carried_encoder(snapshot, spec, config))
-            counts = _bring_up_to_date(writer, snapshot, scans, opened, progress)
-            total = _renew_base(writer, progress)
+            counts = _bring_up_to_date(writer, snapshot, scans, opened, options, progress)
+            compact_if_due(writer, progress)
+            total = writer.generation().image_count
     else:
-        check_free(folder, fresh=fresh)
-        scans = _scan(roots or [Path("db")])
-        made, kept, agreement = _new_encoder(config, scans, force, progress)
+        check_free(folder, fresh=options.fresh)
+        scans = scan_sources(roots or [Path("db")], None, options)
+        made, kept, agreement = _new_encoder(config, scans, options, progress)
         files = made.serialize()
         made = made.reread(*files)  # the very network that will be asked, rounding and all
         spec = made.spec
         new = NewIndex(spec.to_json(), spec.dim, *files, _note(agreement))
-        with open_writer(folder, new, fresh=fresh) as writer:
-            counts = _bring_up_to_date(writer, None, scans, lambda: made, progress)
+        with open_writer(folder, new, fresh=options.fresh) as writer:
+            counts = _bring_up_to_date(writer, None, scans, lambda: made, options, progress)
             writer.publish()
-            total = _renew_base(writer, progress)
+            compact_if_due(writer, progress)
+            total = writer.generation().image_count
     return BuildReport(
         index=folder,
         counts=counts,
@@ -118,18 +116,6 @@ def _check_same_sources(snapshot: Snapshot, roots: Sequence[Path]) -> None:
         )
 
 
-def _scan(roots: Sequence[Path]) -> list[Scan]:
-    scans = [scan(root) for root in roots]
-    for one in scans:
-        if not one.files:
-            raise SourceError(
-                f"no images in {one.root}",
-                hint="nothing was changed; give a folder with .jpg, .png or other picture files",
-                path=one.root,
-            )
-    return scans
-
-
 def _checked_spec(snapshot: Snapshot, config: EncoderConfig) -> EncoderSpec:
     spec = EncoderSpec.from_json(snapshot.encoder_json)
     differing = check_same(config, spec)
@@ -144,15 +130,18 @@ def _checked_spec(snapshot: Snapshot, config: EncoderConfig) -> EncoderSpec:
 
 
 def _new_encoder(
-    config: EncoderConfig, scans: Sequence[Scan], force: bool, progress: Progress | None
+    config: EncoderConfig,
+    scans: Sequence[Scan],
+    options: BuildOptions,
+    progress: Progress | None,
 ) -> tuple[Encoder, float | None, Agreement | None]:
     encoder = make_encoder(config, progress)
-    files = [file for one in scans for file in one.files]
+    sample = Sample([file for one in scans for file in one.files], options.max_pixels)
     kept, agreement = None, None
     if config.dim is not None:
-        encoder, kept = fit_projection(encoder, files, config.dim, progress)
+        encoder, kept = fit_projection(encoder, sample, config.dim, progress)
     if config.precision == "int8":
-        encoder, agreement = fit_int8(encoder, files, force, progress)
+        encoder, agreement = fit_int8(encoder, sample, options.force, progress)
     return encoder, kept, agreement
 
 
@@ -171,18 +160,20 @@ def _bring_up_to_date(
     snapshot: Snapshot | None,
     scans: Sequence[Scan],
     encoder: Callable[[], Encoder],
+    options: BuildOptions,
     progress: Progress | None,
 ) -> Counts:
     images = snapshot.images() if snapshot else ()
-    plan = make_plan(images, snapshot.skipped() if snapshot else (), scans)
-    stage = Stage(writer, snapshot, plan)
+    skipped = snapshot.skipped() if snapshot else ()
+    plan = make_plan(images, skipped, scans, retry_skipped=options.retry_skipped)
+    stage = Stage(writer, snapshot, plan, options)
     try:
-        _read_and_embed(plan, stage, encoder, progress)
-        stage.finish([one.root for one in scans])
+        _read_and_embed(plan, stage, encoder, options, progress)
+        stage.finish(scans)
     except KeyboardInterrupt:
         stage.commit()
         raise
-    if not writer.generation().row_count:
+    if snapshot is None and not writer.generation().image_count:
         raise SourceError(
             f"none of the {stage.counts.skipped} pictures can be used; "
             f"the first: {stage.first_reason}"
@@ -191,7 +182,11 @@ def _bring_up_to_date(
 
 
 def _read_and_embed(
-    plan: Plan, stage: Stage, encoder: Callable[[], Encoder], progress: Progress | None
+    plan: Plan,
+    stage: Stage,
+    encoder: Callable[[], Encoder],
+    options: BuildOptions,
+    progress: Progress | None,
 ) -> None:
     total = len(plan.to_read)
     done = 0
@@ -204,7 +199,9 @@ def _read_and_embed(
 
     def to_embed() -> Iterator[tuple[Source, ReadImage]]:
         files = ((source, source[1].as_path()) for source in plan.to_read)
-        for outcome in read_images(files, IMAGE_SIZE, known=stage.knows):
+        for outcome in read_images(
+            files, IMAGE_SIZE, known=stage.knows, max_pixels=options.max_pixels
+        ):
             if outcome.image is not None and outcome.image.pixels is not None:
                 yield outcome.tag, outcome.image
                 continue
@@ -222,17 +219,3 @@ def _read_and_embed(
             stage.embed(batch, vectors)
             stage.commit_if_due()
             report(len(batch))
-
-
-def _renew_base(writer: Writer, progress: Progress | None) -> int:
-    """Make the FAISS base anew if too much has changed since; return the number of images."""
-    with closing(Snapshot(writer.folder)) as snapshot:
-        generation = snapshot.generation
-        late = generation.row_count - generation.ann_rows
-        dead = snapshot.died_since_base()
-        if generation.ann is None or late + dead > REBASE_SHARE * generation.ann_rows:
-            if progress:
-                progress("indexing", 0, generation.row_count)
-            base = make_base((block for _, block in snapshot.blocks), snapshot.dim)
-            writer.commit_ann(lambda write: write_base(base, write), FLAT)
-        return snapshot.image_count()

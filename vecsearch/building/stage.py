@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from vecsearch.building.options import BuildOptions
 from vecsearch.building.plan import UNSETTLED, Plan, Source
 from vecsearch.images.read import ReadImage
+from vecsearch.images.scan import Scan
 from vecsearch.store.change import Change, FileFacts
-from vecsearch.store.snapshot import Snapshot, gather
+from vecsearch.store.segments import gather
+from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer
 from vecsearch.types import Image, Skipped, Vectors
 
-COMMIT_IMAGES: Final = 2000
 COMMIT_BYTES: Final = 256 << 20
-COMMIT_SECONDS: Final = 60.0
 
 
 @dataclass(slots=True)
@@ -40,8 +41,11 @@ class Stage:
     *snapshot* is what the index held before, None for a new index.
     """
 
-    def __init__(self, writer: Writer, snapshot: Snapshot | None, plan: Plan) -> None:
+    def __init__(
+        self, writer: Writer, snapshot: Snapshot | None, plan: Plan, options: BuildOptions
+    ) -> None:
         """Begin with what the plan knows without reading a file."""
+        self._options = options
         self.counts = Counts(unchanged=plan.unchanged, skipped=plan.skipped)
         self.first_reason = ""
         self._writer = writer
@@ -90,7 +94,7 @@ class Stage:
             self.counts.moved += 1
         else:
             assert self._snapshot is not None
-            vector = gather(self._snapshot.blocks, np.array([known.row]), self._snapshot.dim)
+            vector = gather(self._snapshot.segments, np.array([known.row]), self._snapshot.dim)
             self._add(before, facts, vector)
 
     def embed(self, batch: list[tuple[Source, ReadImage]], vectors: Vectors) -> None:
@@ -103,9 +107,9 @@ class Stage:
         gathered_bytes = sum(part.nbytes for part in self._parts)
         waited = time.monotonic() - self._committed_at
         if (
-            len(self._change.embedded) >= COMMIT_IMAGES
+            len(self._change.embedded) >= self._options.commit_images
             or gathered_bytes >= COMMIT_BYTES
-            or waited >= COMMIT_SECONDS
+            or waited >= self._options.commit_seconds
         ):
             self.commit()
 
@@ -123,13 +127,17 @@ class Stage:
             self._writer.commit(change)
         self._committed_at = time.monotonic()
 
-    def finish(self, sources: list[Path]) -> None:
+    def finish(self, scans: Sequence[Scan]) -> None:
         """Commit the rest, with the removal of what is gone and has not moved."""
         gone = [image.id for images in self._gone.values() for image in images]
         self._change.removed.extend(gone)
         self.counts.removed += len(gone)
         known = set(self._snapshot.sources()) if self._snapshot else set()
-        self._change.sources = [source for source in sources if source not in known]
+        for one in scans:
+            if not one.root.exists():
+                self._change.gone_sources.append(one.root)
+            elif one.root not in known:
+                self._change.sources.append(one.root)
         self.commit()
 
     def _add(self, before: Image | None, facts: FileFacts, vector: Vectors) -> None:

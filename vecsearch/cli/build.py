@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from PIL import Image
 
+from vecsearch.building.options import BuildOptions
 from vecsearch.building.run import BuildReport
 from vecsearch.building.run import build as build_index
 from vecsearch.cli.options import PATH, json_option
@@ -13,6 +15,7 @@ from vecsearch.cli.progress import progress
 from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.embed.engine import ENGINES, PRECISIONS
 from vecsearch.embed.layers import POOLINGS
+from vecsearch.images.decode import MAX_MEGAPIXELS
 from vecsearch.view.text import format_agreement, shown, to_json
 
 
@@ -67,6 +70,24 @@ Examples:
 )
 @click.option("--force", is_flag=True, help="Take int8 even if it agrees little with fp32.")
 @click.option("--fresh", is_flag=True, help="Start over instead of bringing up to date.")
+@click.option(
+    "--allow-empty", is_flag=True, help="Drop the pictures of a SOURCE that is gone or empty."
+)
+@click.option(
+    "--retry-skipped", is_flag=True, help="Try again what was skipped, removed pictures among it."
+)
+@click.option(
+    "--commit-images", default=2000, show_default=True, help="Commit after so many pictures ..."
+)
+@click.option(
+    "--commit-seconds", default=60.0, show_default=True, help="... or after so much time."
+)
+@click.option(
+    "--max-megapixels",
+    default=MAX_MEGAPIXELS,
+    show_default=True,
+    help="Skip larger pictures before they are decoded.",
+)
 @json_option
 def build(
     sources: tuple[Path, ...],
@@ -79,6 +100,11 @@ def build(
     engine: str,
     force: bool,
     fresh: bool,
+    allow_empty: bool,
+    retry_skipped: bool,
+    commit_images: int,
+    commit_seconds: float,
+    max_megapixels: float,
     as_json: bool,
 ) -> None:
     """Create an index of the pictures below SOURCE, or bring it up to date.
@@ -91,10 +117,20 @@ def build(
     config = EncoderConfig(
         layer=layer, pool=pool, dim=dim, weights=weights, precision=precision, engine=engine
     )
+    options = BuildOptions(
+        fresh=fresh,
+        force=force,
+        allow_empty=allow_empty,
+        retry_skipped=retry_skipped,
+        commit_images=commit_images,
+        commit_seconds=commit_seconds,
+        max_megapixels=max_megapixels,
+    )
+    Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit is in the way of a greater one
     try:
         with progress() as report_to:
             report = build_index(
-                *sources, index=index, encoder=config, fresh=fresh, force=force, progress=report_to
+                *sources, index=index, encoder=config, options=options, progress=report_to
             )
     except KeyboardInterrupt:
         kept = "the index is as it was" if fresh else "what was embedded is kept"

@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from vecsearch.building.options import BuildOptions
 from vecsearch.building.run import build
 from vecsearch.cli.build import summary
 from vecsearch.cli.options import PATH
@@ -51,14 +52,14 @@ def demo(source: Path, output: Path) -> None:
     folder = output / "index"
     with progress() as report:
         try:
-            built = build(
-                source, index=folder, fresh=_is_of_another(folder, source), progress=report
-            )
+            options = BuildOptions(fresh=_is_of_another(folder, source))
+            built = build(source, index=folder, options=options, progress=report)
         except WeightsError as error:
             click.echo(f"vecsearch: {error}", err=True)
             click.echo("the demo goes on with untrained weights (random:0, all five pools)\n")
             config = EncoderConfig(weights="random:0", layer=FIVE_POOLS)
-            built = build(source, index=folder, encoder=config, fresh=True, progress=report)
+            options = BuildOptions(fresh=True)
+            built = build(source, index=folder, encoder=config, options=options, progress=report)
     click.echo(summary(built))
     written = []
     with open_index(folder) as index, progress() as report:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import threading
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +19,13 @@ FORMATS = (
 )
 """Pillow's decoders that may see a file: those of raster pictures that people keep."""
 
-MAX_PIXELS = 100_000_000
-"""Of the picture as it is decoded. Large JPEGs are decoded small: their limit is Pillow's."""
+MAX_MEGAPIXELS = 64.0
+"""Of the picture as it is decoded; a large JPEG is decoded small."""
+
+_LARGE_PIXELS = 8_000_000
+"""Only one picture of more is decoded at a time, for the memory's sake."""
+
+_one_large = threading.Lock()
 
 OVERSAMPLING = 4
 """A large JPEG is decoded at the smallest scale, 1/8 to 1, that leaves this many times the side
@@ -26,12 +33,15 @@ that the network wants. Measured over pictures of 6 to 12 megapixels, vectors ke
 0.9997 with those of full decoding; with 2 it was 0.9987 to 0.9995."""
 
 
-def decode(data: bytes, *, at_least: int | None = None) -> tuple[Image.Image, tuple[int, int]]:
+def decode(
+    data: bytes, *, at_least: int | None = None, max_pixels: int = round(1e6 * MAX_MEGAPIXELS)
+) -> tuple[Image.Image, tuple[int, int]]:
     """Decode *data* into an upright RGB picture; return it with its true (width, height).
 
     The first frame of an animation; EXIF orientation applied; alpha laid over white; 16-bit and
     float pixels scaled, not clipped. With *at_least*, a large JPEG is decoded at a reduced
-    scale that leaves as many pixels on its shorter side.
+    scale that leaves as many pixels on its shorter side. A picture of more than *max_pixels*, as it
+    would be decoded, is refused before it is.
 
     Raises ImageError with a one-line reason.
     """
@@ -40,14 +50,18 @@ def decode(data: bytes, *, at_least: int | None = None) -> tuple[Image.Image, tu
         width, height = image.size
         if at_least is not None:
             image.draft(None, (at_least, at_least))
-        if image.width * image.height > MAX_PIXELS:
-            pixels = image.width * image.height / 1e6
-            raise ImageError(f"has {pixels:.0f} megapixels, {MAX_PIXELS / 1e6:.0f} are the limit")
-        image.load()
-        oriented = ImageOps.exif_transpose(image)
+        pixels = image.width * image.height
+        if pixels > max_pixels:
+            raise ImageError(
+                f"has {pixels / 1e6:.3g} megapixels, {max_pixels / 1e6:g} are the limit",
+                hint="see --max-megapixels",
+            )
+        with _one_large if pixels > _LARGE_PIXELS else nullcontext():
+            image.load()
+            oriented = _to_rgb(ImageOps.exif_transpose(image))
         if image.getexif().get(0x0112, 1) >= 5:  # orientations 5 to 8 turn by 90 degrees
             width, height = height, width
-        return _to_rgb(oriented), (width, height)
+        return oriented, (width, height)
     except (ImageError, MemoryError):
         raise
     except UnidentifiedImageError:

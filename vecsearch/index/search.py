@@ -15,16 +15,21 @@ _CHUNK_BYTES: Final = 64 << 20
 
 
 class Searcher:
-    """Searches a base over rows 0 to m and *tail* blocks over the rows after, without dead rows.
+    """Searches a base over rows from *first_row* on and *tail* blocks, without dead rows.
 
     ``base`` is a FAISS index or None; each tail block is (first row, (n, d) float16).
     """
 
     def __init__(
-        self, base: Any, tail: list[tuple[int, npt.NDArray[np.float16]]], dead_rows: Rows
+        self,
+        base: Any,
+        first_row: int,
+        tail: list[tuple[int, npt.NDArray[np.float16]]],
+        dead_rows: Rows,
     ) -> None:
         """Keep the parts; nothing is copied."""
         self._base = base
+        self._first_row = first_row
         self._tail = tail
         self._dead = dead_rows
 
@@ -47,11 +52,12 @@ class Searcher:
         if len(self._dead):
             import faiss
 
-            dead = faiss.IDSelectorBatch(self._dead)
+            dead = faiss.IDSelectorBatch(self._dead - self._first_row)
             parameters = faiss.SearchParameters(sel=faiss.IDSelectorNot(dead))  # type: ignore[call-arg]
         k = min(k, self._base.ntotal)
         D, I = self._base.search(np.ascontiguousarray(xq), k, params=parameters)  # noqa: N806, E741
-        return np.where(I < 0, -np.inf, D).astype(np.float32), I
+        rows = np.where(I < 0, -1, I + self._first_row)
+        return np.where(I < 0, -np.inf, D).astype(np.float32), rows
 
     def _search_tail(
         self, xq: Vectors, k: int, first: int, block: npt.NDArray[np.float16]

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -17,11 +16,9 @@ import numpy as np
 from vecsearch.embed.engine import Engine
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import ImageError, IndexFolderError, NotFoundError, UsageError
-from vecsearch.index.base import open_base
-from vecsearch.index.search import Searcher
+from vecsearch.search.opened import Opened
 from vecsearch.store.locate import only_index
-from vecsearch.store.snapshot import Snapshot, gather
-from vecsearch.types import Agreement, Hit, Image, Pixels, Result, Rows, Skipped, Vectors
+from vecsearch.types import Agreement, Hit, Image, Pixels, Result, Skipped, Vectors
 
 _EMBED_BATCH: Final = 8
 _SEARCH_BATCH: Final = 256
@@ -46,9 +43,10 @@ class IndexInfo:
 
 
 class Index:
-    """One committed generation of an index, open for questions.
+    """An index, open for questions; each is answered from the newest committed generation.
 
-    A context manager and, after `open_index`, all there is to searching::
+    An iteration keeps to the generation that it began with. A context manager and, after
+    `open_index`, all there is to searching::
 
         with open_index("indexes/db") as index:
             for hit in index.query(["photo.jpg"], k=5)[0].hits:
@@ -58,20 +56,9 @@ class Index:
     def __init__(self, path: Path) -> None:
         """Open the index folder *path*; raises IndexFolderError and its kin."""
         self.path = path
-        self._snapshot = Snapshot(path)
-        try:
-            self.encoder = EncoderSpec.from_json(self._snapshot.encoder_json)
-            self._blocks = self._snapshot.blocks
-            if not len(self):
-                raise IndexFolderError(
-                    f"{path} has no images: its first build was interrupted, or all are gone",
-                    hint="vecsearch build goes on",
-                    path=path,
-                )
-            self._engine: Engine | None = None
-        except BaseException:
-            self._snapshot.close()
-            raise
+        self._opened = Opened(path)
+        self.encoder = EncoderSpec.from_json(self._opened.snapshot.encoder_json)
+        self._engine: Engine | None = None
 
     def __enter__(self) -> Index:
         """Return itself."""
@@ -88,15 +75,15 @@ class Index:
 
     def __len__(self) -> int:
         """Count the images."""
-        return self._snapshot.image_count()
+        return len(self._newest())
 
     def __iter__(self) -> Iterator[Image]:
         """Iterate over the images by id."""
-        return self._snapshot.images()
+        return self._newest().snapshot.images()
 
     def close(self) -> None:
         """Close the catalog."""
-        self._snapshot.close()
+        self._opened.snapshot.close()
 
     def query(
         self,
@@ -117,14 +104,15 @@ class Index:
         _check_k(k, threshold)
         if isinstance(queries, str | Path):
             queries = [queries]
-        known = [self._find(query) for query in queries]
+        opened = self._newest()
+        known = [_find(opened, query) for query in queries]
         vectors = np.empty((len(queries), self.encoder.dim), np.float32)
         rows = np.array([image.row for image in known if image], dtype=np.int64)
-        vectors[[image is not None for image in known]] = self._gather(rows)
+        vectors[[image is not None for image in known]] = opened.gather(rows)
         new = [number for number, image in enumerate(known) if image is None]
-        vectors[new] = self._embed([Path(queries[number]) for number in new])
+        vectors[new] = self._embed(opened, [Path(queries[number]) for number in new])
         excluded = [image.row if image and not include_self else -1 for image in known]
-        hits = self._hits(vectors, k, excluded, threshold)
+        hits = _hits(opened, vectors, k, excluded, threshold)
         paths = [
             image.path if image else Path(query)
             for query, image in zip(queries, known, strict=True)
@@ -145,35 +133,40 @@ class Index:
             raise UsageError(f"vectors of shape (q, {self.encoder.dim}) are needed, not {xq.shape}")
         if not (np.isfinite(lengths).all() and lengths.all()):
             raise UsageError("a query vector is zero or not finite")
-        hits = self._hits(xq / lengths, k, [-1] * len(xq), threshold)
+        _check_k(k, threshold)
+        hits = _hits(self._newest(), xq / lengths, k, [-1] * len(xq), threshold)
         return [Result(f"vector:{number}", None, found) for number, found in enumerate(hits)]
 
     def recommend(self, *, k: int = 5, threshold: float = -1.0) -> Iterator[Result]:
         """Give, for every image by id, its *k* most similar others; raises UsageError for k < 1."""
+        _check_k(k, threshold)
+        opened = self._newest()
         batch: list[Image] = []
-        for image in self:
+        for image in opened.snapshot.images():
             batch.append(image)
             if len(batch) == _SEARCH_BATCH:
-                yield from self._recommend(batch, k, threshold)
+                yield from _recommend(opened, batch, k, threshold)
                 batch = []
         if batch:
-            yield from self._recommend(batch, k, threshold)
+            yield from _recommend(opened, batch, k, threshold)
 
     def has_path(self, path: Path) -> bool:
         """Tell whether *path* is a picture of the index."""
-        return self._snapshot.image_by_path(_normal(path)) is not None
+        return self._newest().snapshot.image_by_path(_normal(path)) is not None
 
     def vectors(self) -> tuple[list[Image], Vectors]:
         """Give all images by id and their vectors, (n, d) float32, in the same order."""
-        images = list(self)
-        return images, self._gather(np.array([image.row for image in images], dtype=np.int64))
+        opened = self._newest()
+        images = list(opened.snapshot.images())
+        return images, opened.gather(np.array([image.row for image in images], dtype=np.int64))
 
     def info(self) -> IndexInfo:
         """Describe the index."""
-        snapshot = self._snapshot
+        opened = self._newest()
+        snapshot = opened.snapshot
         return IndexInfo(
             path=self.path,
-            images=len(self),
+            images=len(opened),
             generation=snapshot.generation.id,
             recipe=snapshot.generation.recipe,
             size_bytes=sum(file.size_bytes for file in snapshot.files()),
@@ -183,34 +176,21 @@ class Index:
             skipped=tuple(snapshot.skipped()),
         )
 
-    @cached_property
-    def _searcher(self) -> Searcher:
-        generation = self._snapshot.generation
-        path = self._snapshot.ann_path()
-        tail = [
-            (max(first, generation.ann_rows), block[max(0, generation.ann_rows - first) :])
-            for first, block in self._blocks
-            if first + len(block) > generation.ann_rows
-        ]
-        return Searcher(open_base(path) if path else None, tail, self._snapshot.dead_rows)
-
-    def _find(self, query: str | Path) -> Image | None:
-        """Find the image that a query means; None for a picture that the index does not have."""
-        text = os.fspath(query)
-        if text.startswith("id:"):
-            digits = text[3:]
-            plausible = digits.isdecimal() and len(digits) < 19  # SQLite's integers end there
-            image = self._snapshot.image_by_id(int(digits)) if plausible else None
-            if image is None:
-                raise NotFoundError(
-                    f"{self.path} has no image {text}",
-                    hint="the hits of any query, and vecsearch recommend --json, tell the ids",
+    def _newest(self) -> Opened:
+        """Take up the newest generation if it is another; raises IndexFolderError and its kin."""
+        if not self._opened.snapshot.is_newest():
+            opened = Opened(self.path, self._opened)
+            if EncoderSpec.from_json(opened.snapshot.encoder_json) != self.encoder:
+                opened.snapshot.close()
+                raise IndexFolderError(
+                    f"{self.path} was built anew with another encoder",
+                    hint="open it again",
+                    path=self.path,
                 )
-            return image
-        image = self._snapshot.image_by_path(_normal(Path(text)))
-        return image if image and _unchanged(image) else None
+            self._opened = opened
+        return self._opened
 
-    def _embed(self, paths: Sequence[Path]) -> Vectors:
+    def _embed(self, opened: Opened, paths: Sequence[Path]) -> Vectors:
         if not paths:
             return np.empty((0, self.encoder.dim), np.float32)
         from concurrent.futures import ThreadPoolExecutor
@@ -218,22 +198,22 @@ class Index:
         # OpenVINO holds Python up neither as it starts nor as it computes. Meanwhile this thread
         # reads the first pictures, checks the network's constants, and loads FAISS.
         with ThreadPoolExecutor(1) as pool:
-            engine = pool.submit(self._start_engine)
+            engine = pool.submit(self._start_engine, opened)
             batches = self._read_batches(paths)
             first = next(batches)
             vectors = pool.submit(
                 lambda: [engine.result().embed(batch) for batch in chain([first], batches)]
             )
             if self._engine is None:
-                self._snapshot.check_constants()
-            _ = self._searcher
+                opened.snapshot.check_constants()
+            _ = opened.searcher
             self._engine = engine.result()
             return np.concatenate(vectors.result())
 
-    def _start_engine(self) -> Engine:
+    def _start_engine(self, opened: Opened) -> Engine:
         from vecsearch.embed.encoder import open_query_engine
 
-        return self._engine or open_query_engine(self.encoder, *self._snapshot.encoder_files())
+        return self._engine or open_query_engine(self.encoder, *opened.snapshot.encoder_files())
 
     def _read_batches(self, paths: Sequence[Path]) -> Iterator[Pixels]:
         from vecsearch.images.read import read_image
@@ -253,34 +233,6 @@ class Index:
                 batch.append(image.pixels)
             yield np.stack(batch)
 
-    def _recommend(self, images: Sequence[Image], k: int, threshold: float) -> Iterator[Result]:
-        rows = np.array([image.row for image in images], dtype=np.int64)
-        hits = self._hits(self._gather(rows), k, rows.tolist(), threshold)
-        for image, found in zip(images, hits, strict=True):
-            yield Result(f"id:{image.id}", image.path, found)
-
-    def _hits(
-        self, xq: Vectors, k: int, excluded: Sequence[int], threshold: float
-    ) -> Iterator[tuple[Hit, ...]]:
-        """Search *xq*; leave out, for each, the row in *excluded* (-1: none)."""
-        _check_k(k, threshold)
-        D, I = self._searcher.search(xq, min(k + 1, len(self)))  # noqa: N806, E741
-        D = np.clip(D, -1.0, 1.0)  # noqa: N806 - float16 is a little off the unit sphere
-        images = self._snapshot.images_by_row(np.unique(I[I >= 0]).tolist())
-        for scores, rows, out in zip(D.tolist(), I.tolist(), excluded, strict=True):
-            nearest = [
-                (score, images[row])
-                for score, row in zip(scores, rows, strict=True)
-                if row not in (-1, out) and score >= threshold
-            ]
-            yield tuple(
-                Hit(rank, image.id, image.path, score, float(np.sqrt(2.0 - 2.0 * score)))
-                for rank, (score, image) in enumerate(nearest[:k], start=1)
-            )
-
-    def _gather(self, rows: Rows) -> Vectors:
-        return gather(self._blocks, rows, self.encoder.dim)
-
 
 def open_index(path: str | Path | None = None) -> Index:
     """Open the index in the folder *path*; without one, the only index in ``indexes/``.
@@ -288,6 +240,51 @@ def open_index(path: str | Path | None = None) -> Index:
     Raises IndexFolderError and its kin.
     """
     return Index(Path(path) if path is not None else only_index())
+
+
+def _find(opened: Opened, query: str | Path) -> Image | None:
+    """Find the image that a query means; None for a picture that the index does not have."""
+    text = os.fspath(query)
+    if text.startswith("id:"):
+        digits = text[3:]
+        plausible = digits.isdecimal() and len(digits) < 19  # SQLite's integers end there
+        image = opened.snapshot.image_by_id(int(digits)) if plausible else None
+        if image is None:
+            raise NotFoundError(
+                f"{opened.snapshot.folder} has no image {text}",
+                hint="the hits of any query, and vecsearch recommend --json, tell the ids",
+            )
+        return image
+    image = opened.snapshot.image_by_path(_normal(Path(text)))
+    return image if image and _unchanged(image) else None
+
+
+def _recommend(
+    opened: Opened, images: Sequence[Image], k: int, threshold: float
+) -> Iterator[Result]:
+    rows = np.array([image.row for image in images], dtype=np.int64)
+    hits = _hits(opened, opened.gather(rows), k, rows.tolist(), threshold)
+    for image, found in zip(images, hits, strict=True):
+        yield Result(f"id:{image.id}", image.path, found)
+
+
+def _hits(
+    opened: Opened, xq: Vectors, k: int, excluded: Sequence[int], threshold: float
+) -> Iterator[tuple[Hit, ...]]:
+    """Search *xq*; leave out, for each, the row in *excluded* (-1: none)."""
+    D, I = opened.searcher.search(xq, min(k + 1, len(opened)))  # noqa: N806, E741
+    D = np.clip(D, -1.0, 1.0)  # noqa: N806 - float16 is a little off the unit sphere
+    images = opened.snapshot.images_by_row(np.unique(I[I >= 0]).tolist())
+    for scores, rows, out in zip(D.tolist(), I.tolist(), excluded, strict=True):
+        nearest = [
+            (score, images[row])
+            for score, row in zip(scores, rows, strict=True)
+            if row not in (-1, out) and score >= threshold
+        ]
+        yield tuple(
+            Hit(rank, image.id, image.path, score, float(np.sqrt(2.0 - 2.0 * score)))
+            for rank, (score, image) in enumerate(nearest[:k], start=1)
+        )
 
 
 def _normal(path: Path) -> Path:

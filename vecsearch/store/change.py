@@ -27,7 +27,8 @@ class Change:
     ``vectors`` (n, d) belong, in order, to ``embedded``: (id of the image whose content changed,
     or None for a new one, and its file). ``refiled`` images keep their vector and get another path
     or time; ``removed`` ones go. ``skipped`` files replace what was known of these paths, and
-    ``forgotten`` ones are no longer skipped. ``sources`` are folders scanned for the first time.
+    ``forgotten`` ones are no longer skipped. ``sources`` are folders scanned for the first time,
+    ``gone_sources`` those that are no longer to be scanned.
     """
 
     embedded: list[tuple[int | None, FileFacts]] = field(default_factory=list)
@@ -37,6 +38,7 @@ class Change:
     skipped: list[Skipped] = field(default_factory=list)
     forgotten: list[Path] = field(default_factory=list)
     sources: list[Path] = field(default_factory=list)
+    gone_sources: list[Path] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         """Tell whether there is anything to commit."""
@@ -48,6 +50,7 @@ class Change:
                 self.skipped,
                 self.forgotten,
                 self.sources,
+                self.gone_sources,
             )
         )
 

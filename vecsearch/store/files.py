@@ -116,5 +116,5 @@ def _unreadable(path: Path, error: OSError) -> IndexFolderError:
 
 def _damaged(path: Path, problem: str) -> IndexDamagedError:
     return IndexDamagedError(
-        f"{path} {problem}", hint="restore it from a copy, or build with --fresh", path=path
+        f"{path} {problem}", hint="vecsearch repair mends what can be mended", path=path
     )

@@ -10,11 +10,18 @@ from vecsearch.errors import IndexFolderError
 from vecsearch.store import schema
 from vecsearch.store.files import TEMPORARY_PREFIX
 from vecsearch.store.lock import HOLDER_FILE, LOCK_FILE
+from vecsearch.store.migrate import COPY
 
 NEXT: Final = "next.sqlite"
 """A catalog that is being made beside the one in force."""
 
 _FOLDERS: Final = ("vectors", "ann", "encoder")
+_FILES: Final = {
+    *_FOLDERS,
+    *(f"{name}{end}" for name in (NEXT, COPY) for end in ("", "-journal")),
+    LOCK_FILE,
+    HOLDER_FILE,
+}
 _OURS: Final = re.compile(
     rf"[0-9]{{6,}}\.(f16|faiss|xml|bin)|{re.escape(TEMPORARY_PREFIX)}[0-9a-f]+"
 )
@@ -33,7 +40,7 @@ def check_free(folder: Path, *, fresh: bool = False) -> None:
         elif path.parent != folder:
             ours = path.parent.name in _FOLDERS and bool(_OURS.fullmatch(path.name))
         else:
-            ours = name in {*_FOLDERS, NEXT, f"{NEXT}-journal", LOCK_FILE, HOLDER_FILE}
+            ours = name in _FILES
         if not ours:
             raise IndexFolderError(
                 f"{folder} is not an index and not empty (it has {name})",

@@ -1,33 +1,40 @@
 """The tables of catalog.sqlite, and how a catalog is opened.
 
-Format 1:
+Every page carries a checksum (SQLite's own checksum VFS), so that damage is an error and never an
+answer. Format 2:
 
-- ``config``: the encoder's description, and an ``instance`` that differs after every fresh build.
+- ``config``: the encoder's description; an ``instance`` that differs after every fresh build;
+  ``oldest``, the first generation whose rows are still all known.
 - ``files``: every write-once file that counts, with length and SHA-256; any other is an orphan.
 - ``sources``: the folders that were scanned.
 - ``images``: a path (bytes) with what was known of it; ``id`` is never reused; ``removed`` is the
   generation that took it out.
-- ``rows``: row number -> image; a row that ``died`` belongs to an image removed or changed since.
+- ``rows``: row number -> image; a row that ``died`` belongs to an image that was removed or changed
+  since, or to one whose vector was copied to a later row. Row numbers are never reused.
 - ``segments``: which file holds which rows.
-- ``generations``: one line a commit: how many rows there are, and the FAISS file over the first
-  ``ann_rows`` of them, made at ``ann_generation``. The last line is the present.
-- ``skipped``: files that could not be used, and why.
+- ``generations``: one line a commit: the next free row, how many images there are, and the FAISS
+  file over the rows from ``ann_first`` to before ``ann_end``, made at ``ann_generation``. The last
+  line is the present.
+- ``skipped``: files that are not used, and why.
 """
 
 from __future__ import annotations
 
-import sqlite3
+from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import apsw
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError, IndexFormatError
 
 CATALOG: Final = "catalog.sqlite"
-FORMAT: Final = 1
+FORMAT: Final = 2
 TABLES: Final = (
     *("config", "files", "sources", "images", "rows", "segments", "generations", "skipped"),
 )
 APPLICATION_ID: Final = 0x76656373  # "vecs"
+PAGE_BYTES: Final = 4096
 
 _TABLES: Final = """
 CREATE TABLE config (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -42,19 +49,22 @@ CREATE TABLE images (
 );
 CREATE UNIQUE INDEX images_path ON images (path) WHERE removed IS NULL;
 CREATE INDEX images_size ON images (size_bytes);
+CREATE INDEX images_removed ON images (removed) WHERE removed IS NOT NULL;
 CREATE TABLE rows (
     row INTEGER PRIMARY KEY, image INTEGER NOT NULL REFERENCES images (id), died INTEGER
 );
-CREATE UNIQUE INDEX rows_image ON rows (image) WHERE died IS NULL;
+CREATE INDEX rows_image ON rows (image);
+CREATE UNIQUE INDEX rows_live ON rows (image) WHERE died IS NULL;
 CREATE INDEX rows_died ON rows (row) WHERE died IS NOT NULL;
 CREATE TABLE segments (
     first_row INTEGER PRIMARY KEY, row_count INTEGER NOT NULL,
     file TEXT NOT NULL REFERENCES files (name)
 );
 CREATE TABLE generations (
-    id INTEGER PRIMARY KEY, created_ns INTEGER NOT NULL, row_count INTEGER NOT NULL,
-    ann_file TEXT REFERENCES files (name), ann_rows INTEGER NOT NULL,
-    ann_generation INTEGER NOT NULL, recipe TEXT NOT NULL
+    id INTEGER PRIMARY KEY, created_ns INTEGER NOT NULL, next_row INTEGER NOT NULL,
+    image_count INTEGER NOT NULL, ann_file TEXT REFERENCES files (name),
+    ann_first INTEGER NOT NULL, ann_end INTEGER NOT NULL, ann_generation INTEGER NOT NULL,
+    recipe TEXT NOT NULL
 );
 CREATE TABLE skipped (
     path BLOB PRIMARY KEY, size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
@@ -63,31 +73,36 @@ CREATE TABLE skipped (
 """
 
 _BUSY_S = 10.0
+_CHECKSUM_BYTES: Final = 8
+_DAMAGE: Final = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError)
 
 
-def create_catalog(path: Path) -> sqlite3.Connection:
+def create_catalog(path: Path) -> apsw.Connection:
     """Create the tables in a new file at *path* and return the writing connection."""
     try:
-        connection = _connect(path, "rwc")
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {_TABLES}"
+        connection = connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
+        connection.reserve_bytes(None, _CHECKSUM_BYTES)
+        connection.execute(
+            f"PRAGMA page_size = {PAGE_BYTES}; BEGIN IMMEDIATE; {_TABLES}"
             f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}; COMMIT;"
         )
-    except sqlite3.DatabaseError as error:
+    except apsw.Error as error:
         raise catalog_error(path, error) from None
     return connection
 
 
 def is_catalog(path: Path) -> bool:
     """Tell whether the file at *path* is a catalog, by the mark that SQLite keeps at byte 68."""
-    try:
-        with path.open("rb") as file:
-            return file.read(72)[68:] == APPLICATION_ID.to_bytes(4, "big")
-    except OSError:
-        return False
+    return _header_number(path, 68) == APPLICATION_ID
 
 
-def open_catalog(folder: Path, *, writing: bool) -> sqlite3.Connection:
+def format_of(folder: Path) -> int:
+    """Read the format of the index in *folder*, 0 if it has no catalog."""
+    path = folder / CATALOG
+    return _header_number(path, 60) if is_catalog(path) else 0
+
+
+def open_catalog(folder: Path, *, writing: bool) -> apsw.Connection:
     """Open the catalog of an index; raises IndexFolderError and its kin.
 
     A reader too may have to roll back what a killed writer left, so it opens the file for writing
@@ -98,52 +113,111 @@ def open_catalog(folder: Path, *, writing: bool) -> sqlite3.Connection:
         raise _not_an_index(folder)
     try:
         try:
-            connection = _connect(path, "rw")
-        except sqlite3.OperationalError:
-            connection = _connect(path, "ro")
+            connection = connect(path, apsw.SQLITE_OPEN_READWRITE)
+        except apsw.CantOpenError:
+            connection = connect(path, apsw.SQLITE_OPEN_READONLY)
         try:
             _check(connection, folder)
         except BaseException:
             connection.close()
             raise
-    except sqlite3.DatabaseError as error:
+    except apsw.Error as error:
         raise catalog_error(path, error) from None
     connection.execute(f"PRAGMA query_only = {'OFF' if writing else 'ON'}")
     return connection
 
 
-def catalog_error(path: Path, error: sqlite3.DatabaseError) -> IndexFolderError:
+def connect(path: Path, flags: int) -> apsw.Connection:
+    """Open an SQLite file under the checksum VFS; raises apsw.Error."""
+    _load_checksum_vfs()
+    uri = path.absolute().as_uri()  # any bytes may be in a path
+    connection = apsw.Connection(uri, flags=flags | apsw.SQLITE_OPEN_URI, vfs="cksmvfs")
+    connection.set_busy_timeout(round(1000 * _BUSY_S))
+    # EXTRA is FULL plus an fsync of the folder after the journal is gone: files that a commit
+    # made superfluous are deleted next, so the commit must not be undone by a power loss.
+    connection.execute(
+        "PRAGMA foreign_keys = ON; PRAGMA synchronous = EXTRA; PRAGMA temp_store = MEMORY"
+    )
+    return connection
+
+
+def fetch(connection: apsw.Connection, query: str, values: Any = ()) -> list[Any]:
+    """Run *query* and give all its rows, as tuples."""
+    return connection.execute(query, values).fetchall()
+
+
+def catalog_error(path: Path, error: apsw.Error) -> IndexFolderError:
     """Say what a failure of SQLite means for the user."""
-    if "readonly" in str(error):
+    reason = " ".join(str(error).split())
+    if isinstance(error, apsw.ReadOnlyError):
         return IndexFolderError(
             f"{path.parent} cannot be written, and a write to it was interrupted",
             hint="open it once where it can be written, so that the write is undone",
             path=path,
         )
-    if isinstance(error, sqlite3.OperationalError):
-        return IndexFolderError(f"the catalog {path} cannot be used: {error}", path=path)
+    code = getattr(error, "extendedresult", None)
+    if isinstance(error, _DAMAGE) or code == apsw.SQLITE_IOERR_DATA:
+        return damaged_catalog(path, reason)
+    return IndexFolderError(
+        f"the catalog {path} cannot be used: {reason}",
+        hint="nothing that was committed is lost",
+        path=path,
+    )
+
+
+def damaged_catalog(path: Path, reason: str) -> IndexDamagedError:
+    """Say that the catalog is damaged, and what is left to do."""
     return IndexDamagedError(
-        f"the catalog {path} is damaged ({error})",
+        f"the catalog {path} is damaged ({reason})",
         hint="restore it from a copy, or build with --fresh",
         path=path,
     )
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    # Autocommit: every transaction of ours is explicit.
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=_BUSY_S, isolation_level=None
+def damaged_pages(connection: apsw.Connection, path: Path) -> list[int]:
+    """Read the whole file of *connection* and list the pages (from 1) whose checksum is wrong."""
+    with path.open("rb") as file:
+        pages = iter(lambda: file.read(PAGE_BYTES), b"")
+        return [number for number, page in enumerate(pages, 1) if not _is_sound(connection, page)]
+
+
+def reserve_checksums(connection: apsw.Connection) -> None:
+    """Rewrite a database without checksums as one that has them."""
+    connection.reserve_bytes(None, _CHECKSUM_BYTES)
+    connection.execute("VACUUM")
+
+
+def _is_sound(connection: apsw.Connection, page: bytes) -> bool:
+    ((sound,),) = fetch(connection, "SELECT verify_checksum(?)", (page,))
+    return bool(sound)
+
+
+@cache
+def _load_checksum_vfs() -> None:
+    # apsw.sqlite_extra finds the same file, but what it imports takes 30 ms of every query.
+    folder = Path(apsw.__file__).with_name("sqlite_extra_binaries")
+    (library,) = (path for path in folder.glob("cksumvfs.*") if path.suffix != ".json")
+    connection = apsw.Connection(":memory:")
+    try:
+        connection.enable_load_extension(True)
+        connection.load_extension(str(library))
+    finally:
+        connection.close()
+
+
+def _header_number(path: Path, offset: int) -> int:
+    """Read a big-endian number from SQLite's file header, 0 if the file is too short."""
+    try:
+        with path.open("rb") as file:
+            return int.from_bytes(file.read(100)[offset : offset + 4], "big")
+    except OSError:
+        return 0
+
+
+def _check(connection: apsw.Connection, folder: Path) -> None:
+    application, version = (
+        _pragma(connection, name) for name in ("application_id", "user_version")
     )
-    connection.execute("PRAGMA foreign_keys = ON")
-    # EXTRA is FULL plus an fsync of the folder after the journal is gone: files that a commit
-    # made superfluous are deleted next, so the commit must not be undone by a power loss.
-    connection.execute("PRAGMA synchronous = EXTRA")
-    return connection
-
-
-def _check(connection: sqlite3.Connection, folder: Path) -> None:
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
     if application != APPLICATION_ID:
         raise _not_an_index(folder)
     if version > FORMAT:
@@ -152,6 +226,13 @@ def _check(connection: sqlite3.Connection, folder: Path) -> None:
             hint="update vecsearch",
             path=folder,
         )
+    if connection.reserve_bytes(None) != _CHECKSUM_BYTES:
+        raise damaged_catalog(folder / CATALOG, "its pages have no checksums")
+
+
+def _pragma(connection: apsw.Connection, name: str) -> Any:
+    ((value,),) = connection.execute(f"PRAGMA {name}")
+    return value
 
 
 def _not_an_index(folder: Path) -> IndexFolderError:

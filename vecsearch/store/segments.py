@@ -7,29 +7,125 @@ CRC-32 of each row's bytes.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.store.files import FileRecord, Write, write_once
-from vecsearch.types import Vectors
+from vecsearch.errors import IndexDamagedError
+from vecsearch.store.files import CHECKED_AT_OPENING_BYTES, FileRecord, Write, write_once
+from vecsearch.types import Rows, Vectors
 
 Halves = npt.NDArray[np.float16]
+"""(n, d) float16, rows as they lie on the disk."""
+
+_CHECKSUM_BYTES: Final = 4
+_BLOCK_BYTES: Final = 32 << 20
 
 
-def write_segment(folder: Path, number: int, vectors: Vectors) -> FileRecord:
-    """Write (n, d) *vectors* as segment *number*."""
-    halves = np.ascontiguousarray(vectors, dtype="<f2")
-    checksums = np.array([zlib.crc32(row) for row in halves], dtype="<u4")
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A mapped file of rows: ``halves`` (n, d) from ``first_row`` on, ``checksums`` (n,) uint32.
+
+    ``believed`` tells that the whole file was found to be what was written; the rows of others are
+    checked as they are used.
+    """
+
+    path: Path
+    first_row: int
+    halves: Halves
+    checksums: npt.NDArray[np.uint32]
+    believed: bool
+
+    @property
+    def end_row(self) -> int:
+        """The first row after it."""
+        return self.first_row + len(self.halves)
+
+    def damaged_rows(self, start: int = 0, stop: int | None = None) -> list[int]:
+        """List the row numbers whose bytes do not fit their checksum, of a part of the rows."""
+        rows = range(*slice(start, stop).indices(len(self.halves)))
+        return [
+            self.first_row + row
+            for row in rows
+            if zlib.crc32(self.halves[row]) != self.checksums[row]
+        ]
+
+    def rows(self, start: int = 0, stop: int | None = None) -> Halves:
+        """Give a part of the rows, checked; raises IndexDamagedError."""
+        if not self.believed and (damaged := self.damaged_rows(start, stop)):
+            raise IndexDamagedError(
+                f"{self.path} is damaged at row {damaged[0]} (its checksum differs)",
+                hint="vecsearch repair mends what can be mended",
+                path=self.path,
+            )
+        return self.halves[start:stop]
+
+
+def write_segment(folder: Path, number: int, blocks: Iterable[Halves]) -> FileRecord:
+    """Write *blocks* of rows, one after another, as segment *number*."""
+    checksums: list[int] = []
 
     def fill(write: Write) -> None:
-        write(halves.data)
-        write(checksums.data)
+        for block in blocks:
+            halves = np.ascontiguousarray(block, dtype="<f2")
+            checksums.extend(zlib.crc32(row) for row in halves)
+            write(halves.data)
+        write(np.array(checksums, dtype="<u4").data)
 
     return write_once(folder, f"vectors/{number:06d}.f16", fill)
 
 
-def map_segment(path: Path, row_count: int, dim: int) -> Halves:
-    """Map the rows of a segment, (n, d) float16, without reading them."""
-    return np.memmap(path, dtype="<f2", mode="r", shape=(row_count, dim))
+def map_segment(path: Path, first_row: int, row_count: int, dim: int, size_bytes: int) -> Segment:
+    """Map a segment's rows without reading them; *path* was checked as far as its size allows."""
+    return Segment(
+        path,
+        first_row,
+        np.memmap(path, dtype="<f2", mode="r", shape=(row_count, dim)),
+        np.memmap(path, dtype="<u4", mode="r", offset=2 * row_count * dim, shape=(row_count,)),
+        believed=size_bytes <= CHECKED_AT_OPENING_BYTES,
+    )
+
+
+def segment_bytes(row_count: int, dim: int) -> int:
+    """Tell how long the file of a segment is."""
+    return row_count * (2 * dim + _CHECKSUM_BYTES)
+
+
+def living_blocks(
+    segments: Sequence[Segment], dead_rows: Rows, start_row: int = 0
+) -> Iterator[Halves]:
+    """Read the rows from *start_row* on that are not dead, in order, a block at a time.
+
+    Raises IndexDamagedError.
+    """
+    for segment in segments:
+        if segment.first_row < start_row:
+            continue
+        step = max(1, _BLOCK_BYTES // (2 * segment.halves.shape[1]))
+        for start in range(0, len(segment.halves), step):
+            block = segment.rows(start, start + step)
+            rows = np.arange(len(block)) + (segment.first_row + start)
+            yield block[~np.isin(rows, dead_rows, assume_unique=True)]
+
+
+def gather(segments: Sequence[Segment], rows: Rows, dim: int) -> Vectors:
+    """Copy the vectors of *rows* out of *segments*: (len(rows), d) float32.
+
+    Raises IndexDamagedError.
+    """
+    vectors = np.empty((len(rows), dim), np.float32)
+    starts = np.array([segment.first_row for segment in segments], dtype=np.int64)
+    which = np.searchsorted(starts, rows, side="right") - 1
+    for number in np.unique(which):
+        segment = segments[int(number)]
+        mask = which == number
+        places = rows[mask] - segment.first_row
+        if not segment.believed:
+            for place in np.unique(places).tolist():
+                segment.rows(place, place + 1)
+        vectors[mask] = segment.halves[places]
+    return vectors

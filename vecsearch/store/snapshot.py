@@ -3,37 +3,44 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import apsw
 import numpy as np
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError
 from vecsearch.store import schema
 from vecsearch.store.files import FileRecord, check_file, check_length
-from vecsearch.store.segments import Halves, map_segment
-from vecsearch.types import Image, Rows, Skipped, Vectors
+from vecsearch.store.migrate import migrate_if_older
+from vecsearch.store.segments import Segment, map_segment, segment_bytes
+from vecsearch.types import Image, Rows, Skipped
 
 _IMAGES: Final = (
     "SELECT images.id, path, size_bytes, mtime_ns, content_hash, width, height, row "
     "FROM images JOIN rows ON rows.image = images.id "
 )
-_LIVE: Final = "row < :rows AND (died IS NULL OR died > :generation)"
+_LIVE: Final = "row < :next_row AND (died IS NULL OR died > :generation)"
 _MANY: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One commit: ``row_count`` rows in the segments, the first ``ann_rows`` in the FAISS file."""
+    """One commit: the next free row, and how many images there are.
+
+    The FAISS file ``ann`` has the rows from ``ann_first`` to before ``ann_end``; what died by
+    ``ann_generation`` is not in it.
+    """
 
     id: int
     created_ns: int
-    row_count: int
+    next_row: int
+    image_count: int
     ann: FileRecord | None
-    ann_rows: int
+    ann_first: int
+    ann_end: int
     ann_generation: int
     recipe: str
 
@@ -42,18 +49,23 @@ class Snapshot:
     """A committed generation of an index folder, open for reading.
 
     Generation, segments and dead rows are read once, so a writer that commits meanwhile changes
-    nothing. Rows are never renumbered, so images are looked up when asked for, as they were at
-    this generation. After a fresh build every look-up says that the index must be opened again.
+    nothing. Row numbers are never reused, so images are looked up when asked for, as they were at
+    this generation. After a fresh build, or a second compaction, every look-up says that the index
+    must be opened again.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Open the newest generation of *folder*; raises IndexFolderError and its kin."""
+    def __init__(self, folder: Path, before: Snapshot | None = None) -> None:
+        """Open the newest generation of *folder*; raises IndexFolderError and its kin.
+
+        What is mapped and checked in *before*, an older snapshot, is taken over.
+        """
         self.folder = folder
+        migrate_if_older(folder)
         self._connection = schema.open_catalog(folder, writing=False)
         try:
             self._instance = ""
             self._connection.execute("BEGIN")
-            config = dict(self._connection.execute("SELECT key, value FROM config"))
+            config = dict(schema.fetch(self._connection, "SELECT key, value FROM config"))
             self._instance = config["instance"]
             self.encoder_json = str(config["encoder"])
             self.agreement = str(config["agreement"])
@@ -62,29 +74,30 @@ class Snapshot:
                 read_file(self._connection, config[key]) for key in ("encoder_xml", "encoder_bin")
             )
             self.generation = read_generation(self._connection)
-            segments = self._connection.execute(
-                "SELECT first_row, row_count, file FROM segments ORDER BY first_row"
-            ).fetchall()
+            mapped = {one.path.name: one for one in before.segments} if before else {}
+            segments = schema.fetch(
+                self._connection,
+                "SELECT first_row, row_count, file FROM segments ORDER BY first_row",
+            )
             # Under the transaction no writer can commit, so none can collect these files.
-            self.blocks = [
-                (first, self._map(read_file(self._connection, name), count))
+            self.segments: list[Segment] = [
+                mapped.get(Path(name).name)
+                or self._map(read_file(self._connection, name), first, count)
                 for first, count, name in segments
             ]
-            dead = self._connection.execute(
-                "SELECT row FROM rows WHERE died IS NOT NULL ORDER BY row"
+            dead = schema.fetch(
+                self._connection,
+                "SELECT row FROM rows WHERE died IS NOT NULL AND row >= ? ORDER BY row",
+                (self.generation.ann_first,),
             )
             self.dead_rows: Rows = np.fromiter((row for (row,) in dead), dtype=np.int64)
             self._connection.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
+        except apsw.Error as error:
             self.close()
             raise schema.catalog_error(folder / schema.CATALOG, error) from None
         except (KeyError, TypeError, ValueError) as error:
             self.close()
-            raise IndexDamagedError(
-                f"the catalog of {folder} is damaged ({error!r})",
-                hint="restore it from a copy, or build with --fresh",
-                path=folder,
-            ) from None
+            raise schema.damaged_catalog(folder / schema.CATALOG, repr(error)) from None
         except BaseException:
             self.close()
             raise
@@ -92,6 +105,11 @@ class Snapshot:
     def close(self) -> None:
         """Close the catalog; mapped vectors stay valid as long as they are referenced."""
         self._connection.close()
+
+    def is_newest(self) -> bool:
+        """Tell whether nothing was committed since."""
+        config, newest = self._look_up("SELECT max(id) FROM generations", {})
+        return config["instance"] == self._instance and newest == [(self.generation.id,)]
 
     def ann_path(self) -> Path | None:
         """Give the checked FAISS file of this generation.
@@ -150,15 +168,24 @@ class Snapshot:
         """Find an image by the absolute path of its file."""
         return self._one("path", os.fsencode(path))
 
-    def image_count(self) -> int:
-        """Count the images."""
-        return self.generation.row_count - len(self.dead_rows)
+    def living_count(self, start_row: int = 0) -> int:
+        """Count the rows of the segments from *start_row* on that are not dead."""
+        segments = [one for one in self.segments if one.first_row >= start_row]
+        rows = sum(len(one.halves) for one in segments)
+        return rows - sum(
+            int(np.diff(np.searchsorted(self.dead_rows, (one.first_row, one.end_row)))[0])
+            for one in segments
+        )
 
     def died_since_base(self) -> int:
         """Count the rows of the FAISS file that died after it was made."""
         ((count,),) = self._rows(
-            "SELECT count(*) FROM rows WHERE row < :ann_rows AND died > :since",
-            {"ann_rows": self.generation.ann_rows, "since": self.generation.ann_generation},
+            "SELECT count(*) FROM rows WHERE row >= :first AND row < :end AND died > :since",
+            {
+                "first": self.generation.ann_first,
+                "end": self.generation.ann_end,
+                "since": self.generation.ann_generation,
+            },
         )
         return int(count)
 
@@ -176,8 +203,11 @@ class Snapshot:
         rows = self._rows("SELECT name, size_bytes, sha256 FROM files ORDER BY name")
         return [FileRecord(*row) for row in rows]
 
-    def _map(self, record: FileRecord, row_count: int) -> Halves:
-        return map_segment(check_file(self.folder, record), row_count, self.dim)
+    def _map(self, record: FileRecord, first_row: int, row_count: int) -> Segment:
+        path = check_file(self.folder, record)
+        if record.size_bytes != segment_bytes(row_count, self.dim):
+            raise ValueError(f"{record.name} cannot hold {row_count} rows")
+        return map_segment(path, first_row, row_count, self.dim, record.size_bytes)
 
     def _one(self, column: str, value: object) -> Image | None:
         page = self._rows(f"{_IMAGES} WHERE {column} = :value AND {_LIVE}", {"value": value})
@@ -191,59 +221,61 @@ class Snapshot:
             for fields in self._rows(f"{_IMAGES} WHERE {column} IN ({part}) AND {_LIVE}"):
                 yield _image(fields)
 
-    def _rows(self, query: str, values: dict[str, object] | None = None) -> list[Any]:
-        """Run one look-up; raises IndexFolderError if the index was built anew meanwhile."""
-        present = {"rows": self.generation.row_count, "generation": self.generation.id}
+    def _rows(self, query: str, values: dict[str, Any] | None = None) -> list[Any]:
+        """Run one look-up; raises IndexFolderError if this generation is no longer all there."""
+        config, page = self._look_up(query, values or {})
+        if config["instance"] != self._instance:
+            raise IndexFolderError(
+                f"{self.folder} was built anew meanwhile", hint="open it again", path=self.folder
+            )
+        if int(config["oldest"]) > self.generation.id:
+            raise IndexFolderError(
+                f"{self.folder} has changed much since it was opened",
+                hint="open it again",
+                path=self.folder,
+            )
+        return page
+
+    def _look_up(self, query: str, values: dict[str, Any]) -> tuple[dict[str, str], list[Any]]:
+        present = {"next_row": self.generation.next_row, "generation": self.generation.id}
         try:
             self._connection.execute("BEGIN")
             try:
-                (instance,) = self._connection.execute(
-                    "SELECT value FROM config WHERE key = 'instance'"
-                ).fetchone()
-                page = self._connection.execute(query, {**present, **(values or {})}).fetchall()
+                config = schema.fetch(
+                    self._connection,
+                    "SELECT key, value FROM config WHERE key IN ('instance', 'oldest')",
+                )
+                page = schema.fetch(self._connection, query, {**present, **values})
             finally:
                 self._connection.execute("COMMIT")
-        except sqlite3.ProgrammingError as error:
+        except (apsw.ConnectionClosedError, apsw.ThreadingViolationError) as error:
             raise IndexFolderError(
                 f"{self.folder} was closed, or is used by another thread ({error})",
                 hint="open an index for each thread",
                 path=self.folder,
             ) from None
-        except sqlite3.DatabaseError as error:
+        except apsw.Error as error:
             raise schema.catalog_error(self.folder / schema.CATALOG, error) from None
-        if instance != self._instance:
-            raise IndexFolderError(
-                f"{self.folder} was built anew meanwhile", hint="open it again", path=self.folder
-            )
-        return page
+        return dict(config), page
 
 
-def read_generation(connection: sqlite3.Connection) -> Generation:
+def read_generation(connection: apsw.Connection) -> Generation:
     """Read the newest generation."""
-    number, created_ns, row_count, ann_file, *rest = connection.execute(
-        "SELECT id, created_ns, row_count, ann_file, ann_rows, ann_generation, recipe "
-        "FROM generations ORDER BY id DESC LIMIT 1"
-    ).fetchone()
+    (row,) = schema.fetch(
+        connection,
+        "SELECT id, created_ns, next_row, image_count, ann_file, ann_first, ann_end, "
+        "ann_generation, recipe FROM generations ORDER BY id DESC LIMIT 1",
+    )
+    number, created_ns, next_row, image_count, ann_file, *rest = row
     ann = read_file(connection, ann_file) if ann_file else None
-    return Generation(number, created_ns, row_count, ann, *rest)
+    return Generation(number, created_ns, next_row, image_count, ann, *rest)
 
 
-def read_file(connection: sqlite3.Connection, name: str) -> FileRecord:
+def read_file(connection: apsw.Connection, name: str) -> FileRecord:
     """Read what the catalog knows of one of its files."""
     query = "SELECT name, size_bytes, sha256 FROM files WHERE name = ?"
-    return FileRecord(*connection.execute(query, (name,)).fetchone())
-
-
-def gather(blocks: list[tuple[int, Halves]], rows: Rows, dim: int) -> Vectors:
-    """Copy the vectors of *rows* out of mapped *blocks*: (len(rows), d) float32."""
-    vectors = np.empty((len(rows), dim), np.float32)
-    starts = np.array([first for first, _ in blocks], dtype=np.int64)
-    which = np.searchsorted(starts, rows, side="right") - 1
-    for number in np.unique(which):
-        mask = which == number
-        first, block = blocks[int(number)]
-        vectors[mask] = block[rows[mask] - first]
-    return vectors
+    (record,) = schema.fetch(connection, query, (name,))
+    return FileRecord(*record)
 
 
 def _image(fields: tuple[Any, ...]) -> Image:

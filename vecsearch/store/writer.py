@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+
+import apsw
 
 from vecsearch.errors import IndexFolderError, IndexLockedError
 from vecsearch.store import schema
@@ -18,14 +19,15 @@ from vecsearch.store.files import FileRecord, Write, sync_folder, write_once
 from vecsearch.store.folder import NEXT, check_free, delete_unnamed, discard
 from vecsearch.store.locate import has_index
 from vecsearch.store.lock import writer_lock
-from vecsearch.store.segments import write_segment
+from vecsearch.store.migrate import migrate
+from vecsearch.store.segments import Halves, write_segment
 from vecsearch.store.snapshot import Generation, read_generation
 
 
 class Writer:
     """The one writer of an index folder; made by `open_writer`."""
 
-    def __init__(self, folder: Path, connection: sqlite3.Connection, *, published: bool) -> None:
+    def __init__(self, folder: Path, connection: apsw.Connection, *, published: bool) -> None:
         """Take over *connection*, under the lock of *folder*."""
         self.folder = folder
         self._connection = connection
@@ -44,21 +46,21 @@ class Writer:
         assert added == (0 if change.vectors is None else len(change.vectors))
         segment = None
         if change.vectors is not None and added:
-            segment = write_segment(self.folder, before.id + 1, change.vectors)
+            halves = change.vectors.astype("<f2")
+            segment = write_segment(self.folder, before.id + 1, [halves])
+        new = sum(known_id is None for known_id, _ in change.embedded)
         with self._transaction() as db:
-            number = self._next_generation(before, before.row_count + added)
+            number = self._next_generation(
+                before, before.next_row + added, before.image_count + new - len(change.removed)
+            )
             if segment:
-                self._name(segment)
-                db.execute(
-                    "INSERT INTO segments VALUES (?, ?, ?)",
-                    (before.row_count, added, segment.name),
-                )
+                self._add_segment(segment, before.next_row, added)
             for image_id in change.removed:
                 self._remove(image_id, number)
             for image_id, facts in change.refiled:
                 self._update(image_id, facts)
             for offset, (known_id, facts) in enumerate(change.embedded):
-                self._embed(known_id, facts, before.row_count + offset, number)
+                self._embed(known_id, facts, before.next_row + offset, number)
             db.executemany(
                 "DELETE FROM skipped WHERE path = ?",
                 ((os.fsencode(path),) for path in change.forgotten),
@@ -71,23 +73,52 @@ class Writer:
                 "INSERT OR IGNORE INTO sources VALUES (?)",
                 ((os.fsencode(path),) for path in change.sources),
             )
+            db.executemany(
+                "DELETE FROM sources WHERE path = ?",
+                ((os.fsencode(path),) for path in change.gone_sources),
+            )
 
-    def commit_ann(self, fill: Callable[[Write], object], recipe: str) -> None:
-        """Write a FAISS file over all present rows, by *fill*, and commit it as the base."""
+    def compact(
+        self,
+        start_row: int,
+        blocks: Iterable[Halves],
+        row_count: int,
+        base: Callable[[Write], object] | None,
+        recipe: str = "",
+    ) -> None:
+        """Put copies of all living rows from *start_row* on into one segment, and commit that.
+
+        *blocks* are these rows, *row_count* of them, in order. With *base*, which writes a FAISS
+        file of them and is called last, it becomes the base; without, the present one stays.
+        """
         assert self._published
         before = self.generation()
-        record = write_once(self.folder, f"ann/{before.id + 1:06d}.faiss", fill)
+        number = before.id + 1
+        segment, ann = None, None
+        if row_count:
+            segment = write_segment(self.folder, number, blocks)
+            ann = write_once(self.folder, f"ann/{number:06d}.faiss", base) if base else None
         with self._transaction() as db:
-            number = self._next_generation(before, before.row_count)
-            self._name(record)
-            db.execute(
-                "UPDATE generations SET ann_file = ?, ann_rows = ?, ann_generation = id, "
-                "recipe = ? WHERE id = ?",
-                (record.name, before.row_count, recipe, number),
-            )
+            self._next_generation(before, before.next_row + row_count, before.image_count)
+            stale = schema.fetch(db, "SELECT file FROM segments WHERE first_row >= ?", (start_row,))
+            db.execute("DELETE FROM segments WHERE first_row >= ?", (start_row,))
+            db.executemany("DELETE FROM files WHERE name = ?", stale)
+            if segment:
+                self._add_segment(segment, before.next_row, row_count)
+            self._copy_rows(start_row, before.next_row, row_count, number)
+            if base is not None:
+                db.execute("UPDATE generations SET ann_file = NULL")
+                db.execute("DELETE FROM files WHERE name LIKE 'ann/%'")
+                if ann:
+                    self._name(ann)
+                db.execute(
+                    "UPDATE generations SET ann_file = ?, ann_first = ?, ann_end = next_row, "
+                    "ann_generation = id, recipe = ? WHERE id = ?",
+                    (ann.name if ann else None, before.next_row, recipe, number),
+                )
+                self._forget_before(before.ann_generation)
             # Readers keep what they opened; the catalog needs the present only.
             db.execute("DELETE FROM generations WHERE id < ?", (number,))
-            db.execute("DELETE FROM files WHERE name LIKE 'ann/%' AND name != ?", (record.name,))
         self._collect_orphans()
 
     def publish(self) -> None:
@@ -121,8 +152,8 @@ class Writer:
     def has_rows(self) -> bool:
         """Tell whether anything was committed; a connection in trouble counts as yes."""
         try:
-            return self.generation().row_count > 0
-        except sqlite3.Error:
+            return self.generation().next_row > 0
+        except apsw.Error:
             return True
 
     def close(self) -> None:
@@ -141,6 +172,7 @@ class Writer:
             "encoder": new.encoder_json,
             "dim": str(new.dim),
             "agreement": new.agreement,
+            "oldest": str(generation),
         }
         with self._transaction() as db:
             for key, record in files.items():
@@ -148,34 +180,58 @@ class Writer:
                 config[key] = record.name
             db.executemany("INSERT INTO config VALUES (?, ?)", config.items())
             db.execute(
-                "INSERT INTO generations VALUES (?, ?, 0, NULL, 0, 0, '')",
-                (generation, time.time_ns()),
+                "INSERT INTO generations VALUES (?, ?, 0, 0, NULL, 0, 0, ?, '')",
+                (generation, time.time_ns(), generation),
             )
 
-    def _next_generation(self, before: Generation, row_count: int) -> int:
+    def _next_generation(self, before: Generation, next_row: int, image_count: int) -> int:
         number = before.id + 1
         self._connection.execute(
-            "INSERT INTO generations VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                number,
-                time.time_ns(),
-                row_count,
-                before.ann.name if before.ann else None,
-                before.ann_rows,
-                before.ann_generation,
-                before.recipe,
-            ),
+            "INSERT INTO generations SELECT ?, ?, ?, ?, ann_file, ann_first, ann_end, "
+            "ann_generation, recipe FROM generations WHERE id = ?",
+            (number, time.time_ns(), next_row, image_count, before.id),
         )
         return number
 
+    def _add_segment(self, record: FileRecord, first_row: int, row_count: int) -> None:
+        self._name(record)
+        self._connection.execute(
+            "INSERT INTO segments VALUES (?, ?, ?)", (first_row, row_count, record.name)
+        )
+
+    def _copy_rows(self, start_row: int, next_row: int, row_count: int, generation: int) -> None:
+        """Give the image of every living row from *start_row* on a row from *next_row* on."""
+        db = self._connection
+        db.execute(
+            "CREATE TEMP TABLE moving AS "
+            "SELECT image FROM rows WHERE died IS NULL AND row >= ? ORDER BY row",
+            (start_row,),
+        )
+        ((count,),) = db.execute("SELECT count(*) FROM moving")
+        assert count == row_count
+        db.execute(
+            "UPDATE rows SET died = ? WHERE died IS NULL AND row >= ?", (generation, start_row)
+        )
+        db.execute(
+            "INSERT INTO rows (row, image) SELECT ? + rowid - 1, image FROM moving", (next_row,)
+        )
+        db.execute("DROP TABLE moving")
+
+    def _forget_before(self, generation: int) -> None:
+        """Delete what only readers of generations before *generation* could ask for."""
+        db = self._connection
+        db.execute("DELETE FROM rows WHERE died <= ?", (generation,))
+        db.execute("DELETE FROM images WHERE removed <= ?", (generation,))
+        db.execute("UPDATE config SET value = ? WHERE key = 'oldest'", (str(generation),))
+
     def _embed(self, image_id: int | None, facts: FileFacts, row: int, generation: int) -> None:
         if image_id is None:
-            cursor = self._connection.execute(
+            self._connection.execute(
                 "INSERT INTO images (path, size_bytes, mtime_ns, content_hash, width, height) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
                 _columns(facts),
             )
-            image_id = cursor.lastrowid
+            image_id = self._connection.last_insert_rowid()
         else:
             self._update(image_id, facts)
             self._connection.execute(
@@ -205,7 +261,7 @@ class Writer:
         )
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self) -> Iterator[apsw.Connection]:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -215,7 +271,7 @@ class Writer:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-        except sqlite3.DatabaseError as error:
+        except apsw.Error as error:
             raise schema.catalog_error(self.folder / schema.CATALOG, error) from None
 
     def _collect_orphans(self) -> None:
@@ -273,6 +329,7 @@ def write_bytes_once(folder: Path, name: str, data: bytes) -> FileRecord:
 
 def _writer(folder: Path, new: NewIndex | None, *, fresh: bool) -> Writer:
     if new is None:
+        migrate(folder)
         return Writer(folder, schema.open_catalog(folder, writing=True), published=True)
     # File names are generation numbers: going on from the old one's, none is used again.
     generation = (_last_generation(folder) or 0) + 1
@@ -291,10 +348,11 @@ def _writer(folder: Path, new: NewIndex | None, *, fresh: bool) -> Writer:
 def _last_generation(folder: Path) -> int | None:
     """Read the newest generation of *folder*; None if it has no catalog that can be read."""
     try:
+        migrate(folder)
         with closing(schema.open_catalog(folder, writing=True)) as catalog:
-            (sound,) = catalog.execute("PRAGMA quick_check(1)").fetchone()
+            ((sound,),) = catalog.execute("PRAGMA quick_check(1)")
             return read_generation(catalog).id if sound == "ok" else None
-    except (IndexFolderError, sqlite3.DatabaseError, TypeError):
+    except (IndexFolderError, apsw.Error, ValueError):
         return None
 
 

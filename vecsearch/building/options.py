@@ -1,0 +1,40 @@
+"""How a build is to go about its work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vecsearch.errors import UsageError
+from vecsearch.images.decode import MAX_MEGAPIXELS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions:
+    """Choices of one build that leave no trace in the index.
+
+    ``fresh`` starts over; the old index answers until the new one is complete. ``force`` takes an
+    int8 network that agrees little with fp32. ``allow_empty`` believes that a source that is gone
+    or empty is meant to be, and drops its images. ``retry_skipped`` tries again what was skipped,
+    removed images among it. What was embedded is committed after ``commit_images`` of them or
+    ``commit_seconds``. A picture of more than ``max_megapixels`` is skipped before it is decoded.
+    """
+
+    fresh: bool = False
+    force: bool = False
+    allow_empty: bool = False
+    retry_skipped: bool = False
+    commit_images: int = 2000
+    commit_seconds: float = 60.0
+    max_megapixels: float = MAX_MEGAPIXELS
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for a limit that is not positive."""
+        for name in ("commit_images", "commit_seconds", "max_megapixels"):
+            value = getattr(self, name)
+            if not value > 0:
+                raise UsageError(f"--{name.replace('_', '-')} is {value}", hint="it must be > 0")
+
+    @property
+    def max_pixels(self) -> int:
+        """The limit in pixels."""
+        return round(1e6 * self.max_megapixels)

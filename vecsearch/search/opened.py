@@ -1,0 +1,65 @@
+"""One generation of an index with all that a question needs of it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from vecsearch.errors import IndexFolderError
+from vecsearch.index.base import open_base
+from vecsearch.index.search import Searcher
+from vecsearch.store.segments import gather
+from vecsearch.store.snapshot import Snapshot
+from vecsearch.types import Rows, Vectors
+
+_FEW_VALUES: Final = 1 << 22
+"""So many float16 values are searched sooner than FAISS is loaded (0.07 s): 8,192 x 512."""
+
+
+class Opened:
+    """A snapshot, and the search over it; what an older one has opened already is taken over."""
+
+    def __init__(self, folder: Path, before: Opened | None = None) -> None:
+        """Open the newest generation of *folder*; raises IndexFolderError and its kin."""
+        self.snapshot: Snapshot = Snapshot(folder, before.snapshot if before else None)
+        self._known_base = before.known_base() if before else None
+        if not len(self):
+            self.snapshot.close()
+            raise IndexFolderError(
+                f"{folder} has no images: its first build was interrupted, or all are gone",
+                hint="vecsearch build goes on",
+                path=folder,
+            )
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return self.snapshot.generation.image_count
+
+    def known_base(self) -> tuple[Path, Any] | None:
+        """Give the FAISS index that was opened, and its file."""
+        return self._known_base
+
+    @cached_property
+    def searcher(self) -> Searcher:
+        """The exact search over all rows."""
+        generation, segments = self.snapshot.generation, self.snapshot.segments
+        path = self.snapshot.ann_path()
+        few = sum(one.halves.size for one in segments) <= _FEW_VALUES
+        base = self._base(path) if path and not few else None
+        tail = [one for one in segments if base is None or one.first_row >= generation.ann_end]
+        blocks = [(one.first_row, one.rows()) for one in tail]
+        return Searcher(base, generation.ann_first, blocks, self.snapshot.dead_rows)
+
+    def gather(self, rows: Rows) -> Vectors:
+        """Copy the vectors of *rows*: (len(rows), d) float32; raises IndexDamagedError."""
+        if not len(rows):
+            return np.empty((0, self.snapshot.dim), np.float32)
+        return gather(self.snapshot.segments, rows, self.snapshot.dim)
+
+    def _base(self, path: Path) -> Any:
+        if self._known_base is None or self._known_base[0] != path:
+            self._known_base = (path, open_base(path))
+        return self._known_base[1]

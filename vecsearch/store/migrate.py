@@ -1,0 +1,111 @@
+"""Bringing the catalog of an older format up to the present one, on a copy of it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from vecsearch.errors import IndexFolderError
+from vecsearch.store import schema
+from vecsearch.store.lock import writer_lock
+
+COPY: Final = "migrating.sqlite"
+"""The copy that the steps are tried on; what a crash leaves of it is written over."""
+
+
+def migrate_if_older(folder: Path) -> None:
+    """Lock *folder* and migrate it if its format is an older one; raises IndexFolderError."""
+    if not 0 < schema.format_of(folder) < schema.FORMAT:
+        return
+    with writer_lock(folder):
+        migrate(folder)
+
+
+def migrate(folder: Path) -> None:
+    """Migrate *folder*, under its lock, step by step, if its format is an older one.
+
+    The steps run on a copy. When it is whole and sound, one transaction puts its content in the
+    catalog's place: interrupted anywhere, the catalog is the old one or the new one.
+    """
+    if not 0 < schema.format_of(folder) < schema.FORMAT:
+        return
+    path, copy = folder / schema.CATALOG, folder / COPY
+    try:
+        _discard(copy)
+        with closing(schema.connect(path, apsw.SQLITE_OPEN_READWRITE)) as catalog:
+            flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+            with closing(schema.connect(copy, flags)) as trial:
+                _replace(trial, catalog)
+                _run_steps(trial)
+                _check(trial, path)
+            with closing(schema.connect(copy, apsw.SQLITE_OPEN_READONLY)) as trial:
+                _replace(catalog, trial)
+    except apsw.Error as error:
+        raise schema.catalog_error(path, error) from None
+    except OSError as error:
+        raise IndexFolderError(
+            f"{folder} has an older format and cannot be migrated: {error.strerror}", path=folder
+        ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            _discard(copy)
+
+
+def _discard(copy: Path) -> None:
+    for path in (copy, copy.with_name(f"{copy.name}-journal")):
+        path.unlink(missing_ok=True)
+
+
+def _replace(target: apsw.Connection, source: apsw.Connection) -> None:
+    """Make the content of *target* that of *source*, in one transaction."""
+    with target.backup("main", source, "main") as backup:
+        backup.step()
+
+
+def _run_steps(catalog: apsw.Connection) -> None:
+    ((version,),) = catalog.execute("PRAGMA user_version")
+    for number in range(version, schema.FORMAT):
+        catalog.execute("PRAGMA foreign_keys = OFF; BEGIN")
+        catalog.execute(_STEPS[number])
+        catalog.execute(f"PRAGMA user_version = {number + 1}; COMMIT; PRAGMA foreign_keys = ON")
+        if after := _AFTERWARDS.get(number):
+            after(catalog)
+
+
+def _check(catalog: apsw.Connection, path: Path) -> None:
+    ((sound,),) = catalog.execute("PRAGMA integrity_check(1)")
+    if sound != "ok" or catalog.execute("PRAGMA foreign_key_check").fetchall():
+        raise schema.damaged_catalog(path, f"it cannot be migrated: {sound}")
+
+
+_STEPS: Final = {
+    1: """
+CREATE TABLE new_generations (
+    id INTEGER PRIMARY KEY, created_ns INTEGER NOT NULL, next_row INTEGER NOT NULL,
+    image_count INTEGER NOT NULL, ann_file TEXT REFERENCES files (name),
+    ann_first INTEGER NOT NULL, ann_end INTEGER NOT NULL, ann_generation INTEGER NOT NULL,
+    recipe TEXT NOT NULL
+);
+INSERT INTO new_generations
+    SELECT id, created_ns, row_count,
+        (SELECT count(*) FROM rows WHERE row < row_count AND (died IS NULL OR died > g.id)),
+        ann_file, 0, ann_rows, ann_generation, recipe
+    FROM generations AS g WHERE id = (SELECT max(id) FROM generations);
+DROP TABLE generations;
+ALTER TABLE new_generations RENAME TO generations;
+DROP INDEX rows_image;
+CREATE INDEX rows_image ON rows (image);
+CREATE UNIQUE INDEX rows_live ON rows (image) WHERE died IS NULL;
+CREATE INDEX images_removed ON images (removed) WHERE removed IS NOT NULL;
+INSERT INTO config SELECT 'oldest', max(id) FROM generations;
+"""
+}
+"""What leads from a format to the next; kept for as long as anyone may have an index of it."""
+
+_AFTERWARDS: Final[dict[int, Callable[[apsw.Connection], None]]] = {1: schema.reserve_checksums}
+"""What cannot be done within a transaction."""
