@@ -60,7 +60,7 @@ def stubbed() -> Iterator[EncoderConfig]:
     with ExitStack() as stack:
         for name in ("make_encoder", "open_encoder"):
             stack.enter_context(
-                mock.patch(f"vecsearch.building.run.{name}", lambda *_, **__: StubEncoder())
+                mock.patch(f"vecsearch.building.run.{name}", return_value=StubEncoder())
             )
         yield EncoderConfig(engine="openvino")
 
@@ -81,7 +81,7 @@ def expected_vector(path: Path) -> Vectors:
 
 
 def content_of(index: Path) -> dict[Path, bytes]:
-    """Map every path of an index to the bytes of its vector, read twice: as a list and by search."""
+    """Map every path of an index to the bytes of its vector, which a search must find too."""
     with vecsearch.open_index(index) as opened:
         images, vectors = opened.vectors()
         assert len(opened) == len(images)
