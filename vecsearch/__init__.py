@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from vecsearch.building.compact import CompactReport, compact
     from vecsearch.building.options import BuildOptions
     from vecsearch.building.remove import RemoveReport, remove
+    from vecsearch.building.repair import RepairReport, repair
     from vecsearch.building.run import BuildReport, build
+    from vecsearch.building.verify import VerifyReport, verify
     from vecsearch.embed.encoder import EncoderConfig
     from vecsearch.errors import (
         EncoderMismatchError,
@@ -47,16 +49,20 @@ __all__ = [
     "IndexLockedError",
     "NotFoundError",
     "RemoveReport",
+    "RepairReport",
     "Result",
     "Skipped",
     "SourceError",
     "UsageError",
     "VecsearchError",
+    "VerifyReport",
     "WeightsError",
     "build",
     "compact",
     "open_index",
     "remove",
+    "repair",
+    "verify",
 ]
 
 _HOMES: Final = {
@@ -69,12 +75,16 @@ _HOMES: Final = {
     "Index": "search.index",
     "IndexInfo": "search.index",
     "RemoveReport": "building.remove",
+    "RepairReport": "building.repair",
     "Result": "types",
     "Skipped": "types",
+    "VerifyReport": "building.verify",
     "build": "building.run",
     "compact": "building.compact",
     "open_index": "search.index",
     "remove": "building.remove",
+    "repair": "building.repair",
+    "verify": "building.verify",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +77,19 @@ class Agreement:
     k: int
     overlap: float
     mean_cosine: float
+
+
+DamageKind = Literal["catalog", "vectors", "ann", "encoder"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Damage to an index: the file, what is wrong with it, and which rows it concerns."""
+
+    kind: DamageKind
+    path: Path
+    what: str
+    rows: tuple[int, ...] = ()
 
 
 class Progress(Protocol):

@@ -82,7 +82,7 @@ class Stage:
         """Take a file whose content the index knows: only touched, moved, or a copy."""
         before, _ = source
         known = self._known[image.content_hash]
-        facts = replace(_facts(image), width=known.width, height=known.height)
+        facts = replace(facts_of(image), width=known.width, height=known.height)
         if before is not None and before.content_hash == image.content_hash:
             self._change.refiled.append((before.id, facts))
             self._change.forgotten.append(facts.path)
@@ -100,7 +100,7 @@ class Stage:
     def embed(self, batch: list[tuple[Source, ReadImage]], vectors: Vectors) -> None:
         """Take the (n, d) *vectors* of a batch."""
         for number, ((before, _), image) in enumerate(batch):
-            self._add(before, _facts(image), vectors[number : number + 1])
+            self._add(before, facts_of(image), vectors[number : number + 1])
 
     def commit_if_due(self) -> None:
         """Commit when enough images, bytes or seconds have gathered."""
@@ -150,7 +150,8 @@ class Stage:
             self.counts.changed += 1
 
 
-def _facts(image: ReadImage) -> FileFacts:
+def facts_of(image: ReadImage) -> FileFacts:
+    """Give what the catalog keeps of a file that was read."""
     return FileFacts(
         image.path, image.size_bytes, image.mtime_ns, image.content_hash, image.width, image.height
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import signal
 import sys
 import warnings
 from importlib import import_module
@@ -13,6 +12,7 @@ from typing import Final, NoReturn
 
 import click
 
+from vecsearch.cli.interrupt import end_within_a_second
 from vecsearch.errors import UsageError, VecsearchError
 
 _COMMANDS: Final = {
@@ -20,7 +20,11 @@ _COMMANDS: Final = {
     "query": "find the pictures most similar to some",
     "viz": "draw a t-SNE map of the collection",
     "recommend": "find the most similar pictures for every picture",
+    "remove": "take pictures out of an index",
     "info": "show what an index is and what was skipped",
+    "verify": "look for damage in an index",
+    "repair": "mend what is damaged",
+    "compact": "take what was removed out of an index's files",
     "demo": "run the main job on sample pictures",
     "completion": "print the script for shell completion",
 }
@@ -88,7 +92,6 @@ def main() -> NoReturn:
             # A file name that is not text comes out as the bytes that it is.
             utf8 = stream.encoding.lower().replace("-", "") == "utf8"
             stream.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         result = cli.main(prog_name="vecsearch", standalone_mode=False)
         if sys.stdout is not None:
@@ -97,7 +100,7 @@ def main() -> NoReturn:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("vecsearch: interrupted", err=True)
+        click.echo("vecsearch: interrupted; what was committed is kept", err=True)
         code = 130
     except VecsearchError as error:
         message = str(error).replace("\n", "\\n")  # of a file name
@@ -122,6 +125,7 @@ def run() -> NoReturn:
     Taking apart OpenVINO and FAISS object by object is an eighth of a query's time; the system
     frees all at once. Nothing is left to do by then: files are closed, locks released.
     """
+    end_within_a_second()
     try:
         main()
     except SystemExit as end:

@@ -65,6 +65,10 @@ class Encoder:
 
         return OpenVINOEngine(compile_graph(self.graph, self.spec.precision))
 
+    def output_dim(self) -> int:
+        """Read from the graph how long its vectors are."""
+        return int(self.graph.outputs[0].get_partial_shape()[1].get_length())
+
     def embed(self, pixels: Pixels) -> Vectors:
         """(n, 224, 224, 3) uint8 RGB -> (n, d) float32 of unit length."""
         return self.engine.embed(pixels)

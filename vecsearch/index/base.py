@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,17 +55,12 @@ def open_base(path: Path) -> Any:
         ) from None
 
 
-def differing_rows(base: Any, blocks: Iterable[npt.NDArray[np.float16]]) -> list[int]:
-    """List the places whose vector in *base* is not the one in *blocks*, and those it lacks."""
-    differing: list[int] = []
-    place = 0
-    for block in blocks:
-        known = max(0, min(len(block), base.ntotal - place))
-        if known:
-            found = base.reconstruct_n(place, known)
-            wrong = (found != block[:known].astype(np.float32)).any(axis=1)
-            differing.extend((place + np.flatnonzero(wrong)).tolist())
-        differing.extend(range(place + known, place + len(block)))
-        place += len(block)
-    differing.extend(range(place, base.ntotal))
+def count_differing(base: Any, block: npt.NDArray[np.float16], first: int) -> int:
+    """Count the rows of *block* that *base* does not have, as they are, from place *first* on."""
+    differing = 0
+    step = max(1, _CHUNK_BYTES // (4 * block.shape[1]))
+    for start in range(0, len(block), step):
+        rows = block[start : start + step].astype(np.float32)
+        found = base.reconstruct_n(first + start, len(rows))
+        differing += int((found != rows).any(axis=1).sum())
     return differing

@@ -50,7 +50,9 @@ class Opened:
         few = sum(one.halves.size for one in segments) <= _FEW_VALUES
         base = self._base(path) if path and not few else None
         tail = [one for one in segments if base is None or one.first_row >= generation.ann_end]
-        blocks = [(one.first_row, one.rows()) for one in tail]
+        for one in tail:
+            one.check(np.arange(len(one.halves)))
+        blocks = [(one.first_row, one.halves) for one in tail]
         return Searcher(base, generation.ann_first, blocks, self.snapshot.dead_rows)
 
     def gather(self, rows: Rows) -> Vectors:

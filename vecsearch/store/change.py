@@ -28,7 +28,8 @@ class Change:
     or None for a new one, and its file). ``refiled`` images keep their vector and get another path
     or time; ``removed`` ones go. ``skipped`` files replace what was known of these paths, and
     ``forgotten`` ones are no longer skipped. ``sources`` are folders scanned for the first time,
-    ``gone_sources`` those that are no longer to be scanned.
+    ``gone_sources`` those that are no longer to be scanned. ``dropped_segments``, by their first
+    rows, have no living row any more.
     """
 
     embedded: list[tuple[int | None, FileFacts]] = field(default_factory=list)
@@ -39,6 +40,7 @@ class Change:
     forgotten: list[Path] = field(default_factory=list)
     sources: list[Path] = field(default_factory=list)
     gone_sources: list[Path] = field(default_factory=list)
+    dropped_segments: list[int] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         """Tell whether there is anything to commit."""
@@ -51,6 +53,7 @@ class Change:
                 self.forgotten,
                 self.sources,
                 self.gone_sources,
+                self.dropped_segments,
             )
         )
 

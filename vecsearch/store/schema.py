@@ -110,7 +110,7 @@ def open_catalog(folder: Path, *, writing: bool) -> apsw.Connection:
     """
     path = folder / CATALOG
     if not path.is_file():
-        raise _not_an_index(folder)
+        raise not_an_index(folder)
     try:
         try:
             connection = connect(path, apsw.SQLITE_OPEN_READWRITE)
@@ -156,8 +156,10 @@ def catalog_error(path: Path, error: apsw.Error) -> IndexFolderError:
             path=path,
         )
     code = getattr(error, "extendedresult", None)
-    if isinstance(error, _DAMAGE) or code == apsw.SQLITE_IOERR_DATA:
+    if isinstance(error, _DAMAGE):
         return damaged_catalog(path, reason)
+    if code == apsw.SQLITE_IOERR_DATA:
+        return damaged_catalog(path, "the checksum of a page is wrong")
     return IndexFolderError(
         f"the catalog {path} cannot be used: {reason}",
         hint="nothing that was committed is lost",
@@ -219,7 +221,7 @@ def _check(connection: apsw.Connection, folder: Path) -> None:
         _pragma(connection, name) for name in ("application_id", "user_version")
     )
     if application != APPLICATION_ID:
-        raise _not_an_index(folder)
+        raise not_an_index(folder)
     if version > FORMAT:
         raise IndexFormatError(
             f"{folder} has format {version}, this vecsearch reads up to {FORMAT}",
@@ -228,6 +230,9 @@ def _check(connection: apsw.Connection, folder: Path) -> None:
         )
     if connection.reserve_bytes(None) != _CHECKSUM_BYTES:
         raise damaged_catalog(folder / CATALOG, "its pages have no checksums")
+    # A page that is cut off is filled with zeros, and its checksum not compared.
+    if (folder / CATALOG).stat().st_size % PAGE_BYTES:
+        raise damaged_catalog(folder / CATALOG, "its last page is cut off")
 
 
 def _pragma(connection: apsw.Connection, name: str) -> Any:
@@ -235,7 +240,8 @@ def _pragma(connection: apsw.Connection, name: str) -> Any:
     return value
 
 
-def _not_an_index(folder: Path) -> IndexFolderError:
+def not_an_index(folder: Path) -> IndexFolderError:
+    """Say that *folder* is no index."""
     if not folder.exists():
         return IndexFolderError(
             f"no index {folder}", hint="make it with: vecsearch build SOURCE -i INDEX", path=folder

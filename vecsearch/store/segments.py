@@ -45,24 +45,16 @@ class Segment:
         """The first row after it."""
         return self.first_row + len(self.halves)
 
-    def damaged_rows(self, start: int = 0, stop: int | None = None) -> list[int]:
-        """List the row numbers whose bytes do not fit their checksum, of a part of the rows."""
-        rows = range(*slice(start, stop).indices(len(self.halves)))
-        return [
-            self.first_row + row
-            for row in rows
-            if zlib.crc32(self.halves[row]) != self.checksums[row]
-        ]
-
-    def rows(self, start: int = 0, stop: int | None = None) -> Halves:
-        """Give a part of the rows, checked; raises IndexDamagedError."""
-        if not self.believed and (damaged := self.damaged_rows(start, stop)):
+    def check(self, places: Rows) -> None:
+        """Compare the checksums of some rows, counted from 0; raises IndexDamagedError."""
+        if self.believed:
+            return
+        for place in damaged_places(self.halves, self.checksums, places.tolist()):
             raise IndexDamagedError(
-                f"{self.path} is damaged at row {damaged[0]} (its checksum differs)",
+                f"{self.path} is damaged at row {self.first_row + place} (its checksum differs)",
                 hint="vecsearch repair mends what can be mended",
                 path=self.path,
             )
-        return self.halves[start:stop]
 
 
 def write_segment(folder: Path, number: int, blocks: Iterable[Halves]) -> FileRecord:
@@ -90,6 +82,25 @@ def map_segment(path: Path, first_row: int, row_count: int, dim: int, size_bytes
     )
 
 
+def damaged_places(
+    halves: Halves, checksums: npt.NDArray[np.uint32], places: Iterable[int]
+) -> Iterator[int]:
+    """Find the *places* whose row does not fit its checksum."""
+    return (place for place in places if zlib.crc32(halves[place]) != checksums[place])
+
+
+def read_damaged(path: Path, row_count: int, dim: int) -> tuple[Halves, list[int]]:
+    """Read a file that is not what was written: its rows, and the places that are not to be used.
+
+    Of a file that is gone or has another length no row can be told to be sound.
+    """
+    size_bytes = segment_bytes(row_count, dim)
+    if not path.is_file() or path.stat().st_size != size_bytes:
+        return np.zeros((row_count, dim), "<f2"), list(range(row_count))
+    segment = map_segment(path, 0, row_count, dim, size_bytes)
+    return segment.halves, list(damaged_places(segment.halves, segment.checksums, range(row_count)))
+
+
 def segment_bytes(row_count: int, dim: int) -> int:
     """Tell how long the file of a segment is."""
     return row_count * (2 * dim + _CHECKSUM_BYTES)
@@ -107,9 +118,11 @@ def living_blocks(
             continue
         step = max(1, _BLOCK_BYTES // (2 * segment.halves.shape[1]))
         for start in range(0, len(segment.halves), step):
-            block = segment.rows(start, start + step)
+            block = segment.halves[start : start + step]
             rows = np.arange(len(block)) + (segment.first_row + start)
-            yield block[~np.isin(rows, dead_rows, assume_unique=True)]
+            living = np.flatnonzero(~np.isin(rows, dead_rows, assume_unique=True))
+            segment.check(start + living)
+            yield block[living]
 
 
 def gather(segments: Sequence[Segment], rows: Rows, dim: int) -> Vectors:
@@ -124,8 +137,6 @@ def gather(segments: Sequence[Segment], rows: Rows, dim: int) -> Vectors:
         segment = segments[int(number)]
         mask = which == number
         places = rows[mask] - segment.first_row
-        if not segment.believed:
-            for place in np.unique(places).tolist():
-                segment.rows(place, place + 1)
+        segment.check(places)
         vectors[mask] = segment.halves[places]
     return vectors

@@ -278,6 +278,12 @@ def read_file(connection: apsw.Connection, name: str) -> FileRecord:
     return FileRecord(*record)
 
 
+def living_images(connection: apsw.Connection, first_row: int, end_row: int) -> list[Image]:
+    """List the present images whose row lies in a range, by row."""
+    query = f"{_IMAGES} WHERE died IS NULL AND row >= ? AND row < ? ORDER BY row"
+    return [_image(fields) for fields in schema.fetch(connection, query, (first_row, end_row))]
+
+
 def _image(fields: tuple[Any, ...]) -> Image:
     number, path, *rest = fields
     return Image(number, _path(path), *rest)

@@ -15,13 +15,13 @@ import apsw
 from vecsearch.errors import IndexFolderError, IndexLockedError
 from vecsearch.store import schema
 from vecsearch.store.change import Change, FileFacts, NewIndex
-from vecsearch.store.files import FileRecord, Write, sync_folder, write_once
+from vecsearch.store.files import FileRecord, Write, check_file, sync_folder, write_once
 from vecsearch.store.folder import NEXT, check_free, delete_unnamed, discard
 from vecsearch.store.locate import has_index
 from vecsearch.store.lock import writer_lock
 from vecsearch.store.migrate import migrate
 from vecsearch.store.segments import Halves, write_segment
-from vecsearch.store.snapshot import Generation, read_generation
+from vecsearch.store.snapshot import Generation, read_file, read_generation
 
 
 class Writer:
@@ -77,6 +77,10 @@ class Writer:
                 "DELETE FROM sources WHERE path = ?",
                 ((os.fsencode(path),) for path in change.gone_sources),
             )
+            for first_row in change.dropped_segments:
+                self._drop_segments("first_row = ?", first_row)
+        if change.dropped_segments:
+            self._collect_orphans()
 
     def compact(
         self,
@@ -100,9 +104,7 @@ class Writer:
             ann = write_once(self.folder, f"ann/{number:06d}.faiss", base) if base else None
         with self._transaction() as db:
             self._next_generation(before, before.next_row + row_count, before.image_count)
-            stale = schema.fetch(db, "SELECT file FROM segments WHERE first_row >= ?", (start_row,))
-            db.execute("DELETE FROM segments WHERE first_row >= ?", (start_row,))
-            db.executemany("DELETE FROM files WHERE name = ?", stale)
+            self._drop_segments("first_row >= ?", start_row)
             if segment:
                 self._add_segment(segment, before.next_row, row_count)
             self._copy_rows(start_row, before.next_row, row_count, number)
@@ -120,6 +122,35 @@ class Writer:
             # Readers keep what they opened; the catalog needs the present only.
             db.execute("DELETE FROM generations WHERE id < ?", (number,))
         self._collect_orphans()
+
+    def encoder_json(self) -> str:
+        """Read the description of the encoder."""
+        return self._config("encoder")
+
+    def encoder_files(self) -> tuple[Path, Path]:
+        """Give the two files of the encoder, compared whole; raises IndexDamagedError."""
+        xml, constants = (
+            check_file(self.folder, read_file(self._connection, self._config(key)), whole=True)
+            for key in ("encoder_xml", "encoder_bin")
+        )
+        return xml, constants
+
+    def replace_encoder(self, xml: bytes, constants: bytes) -> None:
+        """Write the two files of the encoder anew and commit them."""
+        before = self.generation()
+        files = self._write_encoder(before.id + 1, xml, constants)
+        with self._transaction() as db:
+            self._next_generation(before, before.next_row, before.image_count)
+            for key, record in files.items():
+                db.execute("DELETE FROM files WHERE name = ?", (self._config(key),))
+                self._name(record)
+                db.execute("UPDATE config SET value = ? WHERE key = ?", (record.name, key))
+        self._collect_orphans()
+
+    def rewrite_catalog(self) -> None:
+        """Write the catalog's pages anew, those that are in use; leaves a damaged one as it is."""
+        with contextlib.suppress(apsw.Error):
+            self._connection.execute("VACUUM")
 
     def publish(self) -> None:
         """Make a catalog that was begun beside another the index's own; else do nothing.
@@ -162,11 +193,7 @@ class Writer:
 
     def begin(self, new: NewIndex, generation: int) -> None:
         """Fill an empty catalog with its encoder; *generation* is its first, empty one."""
-        stem = f"encoder/{generation:06d}"
-        files = {
-            "encoder_xml": write_bytes_once(self.folder, f"{stem}.xml", new.encoder_xml),
-            "encoder_bin": write_bytes_once(self.folder, f"{stem}.bin", new.encoder_bin),
-        }
+        files = self._write_encoder(generation, new.encoder_xml, new.encoder_bin)
         config = {
             "instance": secrets.token_hex(16),
             "encoder": new.encoder_json,
@@ -184,6 +211,20 @@ class Writer:
                 (generation, time.time_ns(), generation),
             )
 
+    def _write_encoder(
+        self, generation: int, xml: bytes, constants: bytes
+    ) -> dict[str, FileRecord]:
+        stem = f"encoder/{generation:06d}"
+        return {
+            "encoder_xml": write_bytes_once(self.folder, f"{stem}.xml", xml),
+            "encoder_bin": write_bytes_once(self.folder, f"{stem}.bin", constants),
+        }
+
+    def _config(self, key: str) -> str:
+        query = "SELECT value FROM config WHERE key = ?"
+        ((value,),) = schema.fetch(self._connection, query, (key,))
+        return str(value)
+
     def _next_generation(self, before: Generation, next_row: int, image_count: int) -> int:
         number = before.id + 1
         self._connection.execute(
@@ -198,6 +239,12 @@ class Writer:
         self._connection.execute(
             "INSERT INTO segments VALUES (?, ?, ?)", (first_row, row_count, record.name)
         )
+
+    def _drop_segments(self, which: str, first_row: int) -> None:
+        db = self._connection
+        files = schema.fetch(db, f"SELECT file FROM segments WHERE {which}", (first_row,))  # noqa: S608
+        db.execute(f"DELETE FROM segments WHERE {which}", (first_row,))  # noqa: S608
+        db.executemany("DELETE FROM files WHERE name = ?", files)
 
     def _copy_rows(self, start_row: int, next_row: int, row_count: int, generation: int) -> None:
         """Give the image of every living row from *start_row* on a row from *next_row* on."""
@@ -262,7 +309,7 @@ class Writer:
 
     @contextmanager
     def _transaction(self) -> Iterator[apsw.Connection]:
-        try:
+        with _explained(self.folder):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -271,8 +318,6 @@ class Writer:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-        except apsw.Error as error:
-            raise schema.catalog_error(self.folder / schema.CATALOG, error) from None
 
     def _collect_orphans(self) -> None:
         """Delete files of ours that the catalog does not name."""
@@ -299,7 +344,9 @@ def open_writer(
             raise IndexFolderError(
                 f"the folder {folder} cannot be made: {error.strerror}", path=folder
             ) from None
-    with writer_lock(folder):
+    elif not has_index(folder):
+        raise schema.not_an_index(folder)
+    with writer_lock(folder), _explained(folder):
         existing = has_index(folder)
         if new is not None and existing and not fresh:
             raise IndexLockedError(
@@ -320,6 +367,15 @@ def open_writer(
                 (folder / NEXT).unlink(missing_ok=True)
                 if not worth_keeping:
                     discard(folder, made)
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Turn what SQLite raises into what it means."""
+    try:
+        yield
+    except apsw.Error as error:
+        raise schema.catalog_error(folder / schema.CATALOG, error) from None
 
 
 def write_bytes_once(folder: Path, name: str, data: bytes) -> FileRecord:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from vecsearch.types import Agreement, Hit, Result
+from vecsearch.types import Agreement, Hit, Problem, Result
 
 
 def printable(text: str) -> str:
@@ -78,6 +78,12 @@ def format_agreement(agreement: Agreement) -> str:
     )
 
 
+def format_problem(problem: Problem) -> str:
+    """Say what is wrong with a file of an index."""
+    rows = f" ({len(problem.rows)} of its rows are damaged)" if problem.rows else ""
+    return f"{printable(shown(problem.path))}: {problem.what}{rows}"
+
+
 def _table(results: Sequence[Result]) -> str:
     blocks = []
     for result in results:
@@ -133,6 +139,8 @@ FORMATS: Final[Mapping[str, Callable[[Sequence[Result]], str]]] = {
 def _plain(value: object) -> object:
     if isinstance(value, os.PathLike):
         return shown(Path(value))
+    if isinstance(value, bytes):
+        return value.hex()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)
     raise TypeError(f"{type(value).__name__} is not JSON")

@@ -1,0 +1,107 @@
+"""Ctrl-C and SIGTERM at random moments of real commands."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from samples import CHEAP, draw
+
+import vecsearch
+from torture.trial import Outcome, Trial
+
+_LIMIT_S = 1.0
+_ENCODER = ("--layer", "block1_pool", "--weights", "random:0", "--precision", "fp32")
+
+
+def run(times: int, seed: int, folder: Path) -> Outcome:
+    """Interrupt a command *times* times; count how long it takes, and what is lost by it."""
+    outcome = Outcome()
+    photos = folder / "photos"
+    for number in range(48):
+        draw(photos / f"{number:02}.png", number)
+    whole = vecsearch.build(photos, index=folder / "whole", encoder=CHEAP).index
+    paths = _paths(whole)
+    index = folder / "index"
+    waited = []
+    for number in range(seed, seed + times):
+        chance = random.Random(number)
+        command = chance.choice(("build", "build", "update", "query", "viz", "recommend", "verify"))
+        shutil.rmtree(index, ignore_errors=True)
+        if command != "build":
+            shutil.copytree(whole, index)
+        seconds, code, complaint = _interrupt(command, folder, chance)
+        if code not in (0, 130, -signal.SIGINT, -signal.SIGTERM):
+            outcome.failures.append(f"seed {number}: {command} ends with {code}: {complaint}")
+        if command == "build":
+            kept = _paths(index) if (index / "catalog.sqlite").exists() else set()
+            if not kept <= paths:
+                outcome.failures.append(f"seed {number}: build leaves ghosts")
+        elif _paths(index) - {photos / "new.png"} != paths:
+            outcome.failures.append(f"seed {number}: {command} loses images")
+        (photos / "new.png").unlink(missing_ok=True)
+        if (index / "catalog.sqlite").exists() and vecsearch.verify(index).problems:
+            outcome.failures.append(f"seed {number}: {command} leaves damage")
+        if code != 0:
+            waited.append(seconds)
+        outcome.tried += 1
+    waited.sort()
+    p99 = waited[int(0.99 * (len(waited) - 1))]
+    outcome.facts = {
+        "median": f"{statistics.median(waited):.2f} s",
+        "p99": f"{p99:.2f} s",
+        "max": f"{waited[-1]:.2f} s",
+    }
+    if p99 > _LIMIT_S:
+        outcome.failures.append(f"p99 is {p99:.2f} s")
+    return outcome
+
+
+def _interrupt(command: str, folder: Path, chance: random.Random) -> tuple[float, int, str]:
+    """Run a command, interrupt it, and give the seconds until its end, its exit code and words."""
+    photos, index = folder / "photos", folder / "index"
+    if command == "update":
+        draw(photos / "new.png", 99)
+    elif command == "query":
+        draw(folder / "query.png", 98)
+    arguments = {
+        "build": ["build", photos, "-i", index, *_ENCODER, "--commit-images", "8"],
+        "update": ["build", "-i", index],
+        "query": ["query", folder / "query.png", "-i", index],
+        "viz": ["viz", "-i", index, "-o", folder / "map.png"],
+        "recommend": ["recommend", "-i", index, "-o", folder / "sheets"],
+        "verify": ["verify", "-i", index],
+    }[command]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vecsearch.cli.main", *map(str, arguments)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "VECSEARCH_CACHE": str(folder / "cache")},
+    )
+    time.sleep(chance.uniform(0.15, 3.0 if command == "viz" else 1.5))
+    process.send_signal(chance.choice((signal.SIGINT, signal.SIGTERM)))
+    start = time.monotonic()
+    _, complaint = process.communicate(timeout=60)
+    return time.monotonic() - start, process.returncode, complaint.strip()[-200:]
+
+
+def _paths(index: Path) -> set[Path]:
+    try:
+        with vecsearch.open_index(index) as opened:
+            assert len(opened.vectors()[1]) == len(opened)
+            return {image.path for image in opened}
+    except vecsearch.IndexFolderError as error:
+        if "has no images" in str(error):
+            return set()
+        raise
+
+
+TRIAL = Trial(9, "Ctrl-C and SIGTERM", 500, run)

@@ -1,0 +1,181 @@
+"""The command ``repair``: what is damaged is made anew from what is not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vecsearch.building.batch import batched
+from vecsearch.building.compact import compact_all
+from vecsearch.building.plan import UNSETTLED
+from vecsearch.building.stage import facts_of
+from vecsearch.building.verify import find_problems
+from vecsearch.embed.encoder import Encoder, EncoderConfig, make_encoder, open_encoder
+from vecsearch.embed.spec import EncoderSpec
+from vecsearch.errors import VecsearchError
+from vecsearch.images.read import ReadImage, read_images
+from vecsearch.store.change import Change, FileFacts
+from vecsearch.store.locate import only_index
+from vecsearch.store.salvage import Salvaged, salvage
+from vecsearch.store.schema import damaged_catalog
+from vecsearch.store.snapshot import Snapshot
+from vecsearch.store.writer import Writer, open_writer
+from vecsearch.types import Image, Problem, Progress, Skipped
+
+_NO_LIMIT = 1 << 62
+
+
+@dataclass(slots=True, kw_only=True)
+class RepairReport:
+    """What was wrong, and what came of it.
+
+    ``re_embedded`` images got new vectors from their files. ``lost`` ones could not, and are no
+    longer in the index; a build takes them up again when their files are back. ``left`` is what is
+    still wrong.
+    """
+
+    index: Path
+    problems: tuple[Problem, ...]
+    re_embedded: list[Path] = field(default_factory=list)
+    lost: list[Path] = field(default_factory=list)
+    left: list[Problem] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def repair(index: str | Path | None = None, *, progress: Progress | None = None) -> RepairReport:
+    """Mend what `verify` finds, as far as it can be.
+
+    The FAISS file is made anew from the segments, without opening the damaged one; damaged rows
+    from their images; the network from its weights. Raises IndexDamagedError for a damaged catalog,
+    which nothing else can replace.
+    """
+    start = time.monotonic()
+    folder = Path(index) if index is not None else only_index()
+    with open_writer(folder) as writer:
+        problems = tuple(find_problems(folder, quick=False, progress=progress))
+        report = RepairReport(index=folder, problems=problems)
+        kinds = {problem.kind for problem in problems}
+        if "catalog" in kinds:
+            writer.rewrite_catalog()  # damage in pages that hold nothing goes away by this
+            problems = tuple(find_problems(folder, quick=False, progress=progress))
+            kinds = {problem.kind for problem in problems}
+        if "catalog" in kinds:
+            raise damaged_catalog(problems[0].path, problems[0].what)
+        if "encoder" in kinds:
+            _mend_encoder(writer, progress)
+        if "vectors" in kinds:
+            _mend_vectors(writer, salvage(folder), report, progress)
+        if kinds & {"vectors", "ann"}:
+            with closing(Snapshot(folder)) as snapshot:
+                compact_all(writer, snapshot, progress)
+        if problems:
+            report.left = list(find_problems(folder, quick=False, progress=progress))
+    report.seconds = time.monotonic() - start
+    return report
+
+
+def _mend_encoder(writer: Writer, progress: Progress | None) -> None:
+    """Make the network anew, if nothing but its weights is in it; else leave it as it is."""
+    spec = EncoderSpec.from_json(writer.encoder_json())
+    if spec.projection_hash or spec.quantization_hash:
+        return
+    config = EncoderConfig(
+        layer=spec.layer,
+        pool=spec.pool,
+        weights=spec.weights,
+        precision=spec.precision,
+        engine="openvino",
+    )
+    try:
+        made = make_encoder(config, progress)
+    except VecsearchError:
+        return
+    if made.spec.fingerprint == spec.fingerprint:
+        writer.replace_encoder(*made.serialize())
+
+
+def _mend_vectors(
+    writer: Writer, damaged: Salvaged, report: RepairReport, progress: Progress | None
+) -> None:
+    """Move the sound rows of damaged segments to a new one, and embed the images of the others."""
+    sound = Change(
+        embedded=[(image.id, _facts(image)) for image in damaged.sound],
+        vectors=damaged.vectors,
+    )
+    if sound:
+        writer.commit(sound)
+    for change in _embedded_anew(writer, damaged.lost, report, progress):
+        writer.commit(change)
+    writer.commit(Change(dropped_segments=damaged.first_rows))
+
+
+def _embedded_anew(
+    writer: Writer, images: Sequence[Image], report: RepairReport, progress: Progress | None
+) -> Iterator[Change]:
+    encoder = _encoder(writer) if images else None
+    reasons = dict.fromkeys((image.id for image in images), "the network is damaged too")
+    done = 0
+    if encoder is not None:
+        reading = read_images(
+            ((image, image.path) for image in images),
+            encoder.spec.image_size,
+            max_pixels=_NO_LIMIT,
+        )
+
+        def readable() -> Iterator[tuple[Image, ReadImage]]:
+            for one in reading:
+                if one.image is None:
+                    reasons[one.tag.id] = one.reason
+                else:
+                    yield one.tag, one.image
+
+        for batch, vectors in encoder.stream(
+            batched(readable(), lambda: encoder.engine.batch_size)
+        ):
+            yield Change(
+                embedded=[(image.id, facts_of(read)) for image, read in batch], vectors=vectors
+            )
+            for image, _ in batch:
+                del reasons[image.id]
+                report.re_embedded.append(image.path)
+            done += len(batch)
+            if progress:
+                progress("embedding", done, len(images))
+    lost = [image for image in images if image.id in reasons]
+    report.lost.extend(image.path for image in lost)
+    if lost:
+        yield Change(
+            removed=[image.id for image in lost],
+            skipped=[
+                Skipped(
+                    image.path,
+                    image.size_bytes,
+                    UNSETTLED,
+                    f"its vector was damaged, and: {reasons[image.id]}",
+                )
+                for image in lost
+            ],
+        )
+
+
+def _encoder(writer: Writer) -> Encoder | None:
+    """Open the encoder that the index carries, None if it is damaged."""
+    spec = EncoderSpec.from_json(writer.encoder_json())
+    try:
+        return open_encoder(spec, *writer.encoder_files())
+    except VecsearchError:
+        return None
+
+
+def _facts(image: Image) -> FileFacts:
+    return FileFacts(
+        image.path,
+        image.size_bytes,
+        image.mtime_ns,
+        image.content_hash,
+        image.width,
+        image.height,
+    )

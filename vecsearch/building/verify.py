@@ -1,0 +1,111 @@
+"""The command ``verify``: everything in an index against everything else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from vecsearch.embed.encoder import open_encoder
+from vecsearch.embed.spec import EncoderSpec
+from vecsearch.errors import IndexFolderError, VecsearchError
+from vecsearch.index.base import count_differing, open_base
+from vecsearch.store.audit import audit_catalog, audit_files
+from vecsearch.store.locate import only_index
+from vecsearch.store.snapshot import Snapshot
+from vecsearch.types import Problem, Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyReport:
+    """What was found wrong with an index: nothing, if ``problems`` is empty."""
+
+    index: Path
+    problems: tuple[Problem, ...]
+    quick: bool
+    seconds: float
+
+
+def verify(
+    index: str | Path | None = None, *, quick: bool = False, progress: Progress | None = None
+) -> VerifyReport:
+    """Look for damage: in the catalog, in every file and row, between FAISS and the segments.
+
+    ``quick`` compares lengths and beginnings only. Damage is reported, not raised. Raises
+    IndexFolderError for a folder that is no index, IndexFormatError for a newer one.
+    """
+    start = time.monotonic()
+    folder = Path(index) if index is not None else only_index()
+    return VerifyReport(
+        index=folder,
+        problems=tuple(find_problems(folder, quick=quick, progress=progress)),
+        quick=quick,
+        seconds=time.monotonic() - start,
+    )
+
+
+def find_problems(folder: Path, *, quick: bool, progress: Progress | None) -> Iterator[Problem]:
+    """Look for damage, from the ground up; what rests on something damaged is not looked at."""
+    steps = 1 if quick else 3
+    _report(progress, 0, steps)
+    damaged_catalog = audit_catalog(folder, quick=quick)
+    yield from damaged_catalog
+    if damaged_catalog:
+        return
+    damaged_files = audit_files(folder, quick=quick)
+    yield from damaged_files
+    _report(progress, 1, steps)
+    if quick:
+        return
+    kinds = {problem.kind for problem in damaged_files}
+    if not kinds & {"vectors"}:
+        with closing(Snapshot(folder)) as snapshot:
+            if "ann" not in kinds:
+                yield from _compare_base(snapshot)
+            _report(progress, 2, steps)
+            if "encoder" not in kinds:
+                yield from _open_encoder(snapshot)
+    _report(progress, steps, steps)
+
+
+def _compare_base(snapshot: Snapshot) -> Iterator[Problem]:
+    """Compare the FAISS file with the segments, vector by vector."""
+    generation, path = snapshot.generation, snapshot.ann_path()
+    if path is None:
+        return
+    try:
+        base = open_base(path)
+    except IndexFolderError as error:
+        yield Problem("ann", path, str(error).partition("; ")[0])
+        return
+    count = generation.ann_end - generation.ann_first
+    if (base.ntotal, base.d) != (count, snapshot.dim):
+        what = f"has {base.ntotal} x {base.d} values instead of {count} x {snapshot.dim}"
+        yield Problem("ann", path, what)
+        return
+    differing = sum(
+        count_differing(base, one.halves, one.first_row - generation.ann_first)
+        for one in snapshot.segments
+        if one.first_row < generation.ann_end
+    )
+    if differing:
+        yield Problem("ann", path, f"has {differing} vectors that differ from the segments")
+
+
+def _open_encoder(snapshot: Snapshot) -> Iterator[Problem]:
+    xml, constants, _ = snapshot.encoder_files()
+    try:
+        spec = EncoderSpec.from_json(snapshot.encoder_json)
+        dim = open_encoder(spec, xml, constants, engine="openvino").output_dim()
+    except (VecsearchError, ValueError, KeyError, TypeError) as error:
+        yield Problem("encoder", xml, " ".join(str(error).split()))
+        return
+    if not dim == spec.dim == snapshot.dim:
+        yield Problem("encoder", xml, f"gives {dim} dimensions instead of {snapshot.dim}")
+
+
+def _report(progress: Progress | None, done: int, total: int) -> None:
+    if progress:
+        progress("verifying", done, total)

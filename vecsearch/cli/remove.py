@@ -1,0 +1,45 @@
+"""The command ``remove``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vecsearch.building.remove import RemoveReport
+from vecsearch.building.remove import remove as remove_images
+from vecsearch.cli.options import index_option, json_option
+from vecsearch.cli.output import print_result
+from vecsearch.view.text import printable, shown, to_json
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  vecsearch remove id:17 id:18
+  vecsearch remove photos/blurred.jpg photos/screenshots
+  vecsearch remove 'IMG_00*.jpg' --dry-run
+"""
+)
+@click.argument("targets", nargs=-1, required=True, metavar="[id:N | PATH | GLOB]...")
+@index_option
+@click.option("-n", "--dry-run", is_flag=True, help="Only tell what would be removed.")
+@json_option
+def remove(targets: tuple[str, ...], index: Path | None, dry_run: bool, as_json: bool) -> None:
+    """Remove pictures from an index; their files are not touched.
+
+    A PATH is a file, or a folder for all below it. A GLOB without a slash is compared with file
+    names, one with a slash with whole paths; * stands for slashes too. Later builds leave removed
+    pictures out until they change, or until vecsearch build --retry-skipped.
+    """
+    report = remove_images(*targets, index=index, dry_run=dry_run)
+    print_result(to_json(report) if as_json else _describe(report))
+
+
+def _describe(report: RemoveReport) -> str:
+    lines = [f"id:{image.id}  {printable(shown(image.path))}" for image in report.removed]
+    done = "would be removed from" if report.dry_run else "removed from"
+    lines.append(
+        f"{len(report.removed)} {done} {shown(report.index)}, which has {report.total} images"
+    )
+    return "\n".join(lines)

@@ -1,0 +1,42 @@
+"""The command ``verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vecsearch.building.verify import verify as verify_index
+from vecsearch.cli.options import index_option, json_option
+from vecsearch.cli.progress import progress
+from vecsearch.view.text import format_problem, shown, to_json
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  vecsearch verify
+  vecsearch verify -i indexes/photos --quick
+"""
+)
+@index_option
+@click.option("--quick", is_flag=True, help="Compare only lengths and beginnings of files.")
+@json_option
+def verify(index: Path | None, quick: bool, as_json: bool) -> int:
+    """Look for damage in an index; the exit code is 1 if there is any.
+
+    Compares every page of the catalog, every file, every vector's checksum, and FAISS with the
+    vectors.
+    """
+    with progress() as report_to:
+        report = verify_index(index, quick=quick, progress=report_to)
+    if as_json:
+        click.echo(to_json(report))
+    else:
+        for problem in report.problems:
+            click.echo(format_problem(problem))
+        result = "sound at a quick look" if quick else "sound"
+        if report.problems:
+            result = "damaged; vecsearch repair mends what can be mended"
+        click.echo(f"{shown(report.index)}: {result}")
+    return 1 if report.problems else 0

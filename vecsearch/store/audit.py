@@ -1,0 +1,163 @@
+"""Looking for damage: the catalog in itself, and every file against the catalog."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from vecsearch.errors import IndexDamagedError, IndexFolderError
+from vecsearch.store import schema
+from vecsearch.store.files import FileRecord, check_file, check_length
+from vecsearch.store.migrate import migrate_if_older
+from vecsearch.store.segments import read_damaged
+from vecsearch.types import DamageKind, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSegment:
+    """A segment as the catalog has it."""
+
+    first_row: int
+    row_count: int
+    record: FileRecord
+
+
+_MUST_BE_ZERO: Final = {
+    "the number of images is not that of the living rows": (
+        "SELECT count(*) FROM generations WHERE id = (SELECT max(id) FROM generations) "
+        "AND image_count != (SELECT count(*) FROM rows WHERE died IS NULL)"
+    ),
+    "{} images have no living row, or have one and are removed": (
+        "SELECT count(*) FROM images LEFT JOIN rows ON image = images.id AND died IS NULL "
+        "WHERE (removed IS NULL) != (row IS NOT NULL)"
+    ),
+    "{} living rows are in no segment": (
+        "SELECT count(*) FROM rows WHERE died IS NULL AND NOT EXISTS (SELECT 1 FROM segments "
+        "WHERE row >= first_row AND row < first_row + row_count)"
+    ),
+    "{} segments overlap": (
+        "SELECT count(*) FROM segments AS a JOIN segments AS b ON a.first_row < b.first_row "
+        "AND b.first_row < a.first_row + a.row_count"
+    ),
+    "{} rows come after the last one": (
+        "SELECT count(*) FROM rows WHERE row >= (SELECT next_row FROM generations "
+        "ORDER BY id DESC LIMIT 1)"
+    ),
+    "{} files of the encoder are not known": (
+        "SELECT 2 - count(*) FROM config JOIN files ON value = name "
+        "WHERE key IN ('encoder_xml', 'encoder_bin')"
+    ),
+}
+
+
+def audit_catalog(folder: Path, *, quick: bool) -> list[Problem]:
+    """Check the catalog: that it opens and, unless *quick*, every page and every relation.
+
+    Raises IndexFolderError for a folder that has none, IndexFormatError for a newer one.
+    """
+    path = folder / schema.CATALOG
+    try:
+        migrate_if_older(folder)
+        with closing(schema.open_catalog(folder, writing=False)) as catalog:
+            if quick:
+                schema.fetch(catalog, "SELECT * FROM generations ORDER BY id DESC LIMIT 1")
+                return []
+            catalog.execute("BEGIN")  # no writer commits while the pages are read
+            schema.fetch(catalog, "SELECT max(id) FROM generations")
+            found = _audit_pages(catalog, path)
+            if not found:
+                found.extend(_audit_relations(catalog))
+            catalog.execute("COMMIT")
+    except apsw.Error as error:
+        found = [_reason(schema.catalog_error(path, error), path)]
+    except IndexDamagedError as error:
+        found = [_reason(error, path)]
+    return [Problem("catalog", path, what) for what in found]
+
+
+def _audit_pages(catalog: apsw.Connection, path: Path) -> list[str]:
+    damaged = schema.damaged_pages(catalog, path)
+    if damaged:
+        return [f"{len(damaged)} pages have wrong checksums, the first is {damaged[0]}"]
+    check = schema.fetch(catalog, "PRAGMA integrity_check")
+    return [" ".join(str(what).split()) for (what,) in check if what != "ok"]
+
+
+def _audit_relations(catalog: apsw.Connection) -> list[str]:
+    found = []
+    for what, query in _MUST_BE_ZERO.items():
+        ((count,),) = schema.fetch(catalog, query)
+        if count:
+            found.append(what.format(count))
+    if strangers := schema.fetch(catalog, "PRAGMA foreign_key_check"):
+        found.append(f"{len(strangers)} references lead nowhere")
+    return found
+
+
+def audit_files(folder: Path, *, quick: bool) -> list[Problem]:
+    """Check every file that the catalog names: its length and, unless *quick*, all of it."""
+    problems = []
+    for record, segment, dim in _named_files(folder):
+        path = folder / record.name
+        what = ""
+        rows: tuple[int, ...] = ()
+        try:
+            if quick:
+                what = _audit_head(check_length(folder, record))
+            else:
+                check_file(folder, record, whole=True)
+        except IndexFolderError as error:
+            what = _reason(error, path)
+        if segment is not None and not quick:
+            _, damaged = read_damaged(path, segment.row_count, dim)
+            rows = tuple(segment.first_row + place for place in damaged)
+            what = what or (f"has {len(rows)} rows with wrong checksums" if rows else "")
+        if what and _is_named(folder, record):  # else a writer has just replaced it
+            problems.append(Problem(_kind(record), path, what, rows))
+    return problems
+
+
+def stored_segments(catalog: apsw.Connection) -> list[StoredSegment]:
+    """List the segments, without opening their files."""
+    query = (
+        "SELECT first_row, row_count, name, size_bytes, sha256 "
+        "FROM segments JOIN files ON file = name ORDER BY first_row"
+    )
+    return [
+        StoredSegment(first, count, FileRecord(*record))
+        for first, count, *record in schema.fetch(catalog, query)
+    ]
+
+
+def _named_files(folder: Path) -> list[tuple[FileRecord, StoredSegment | None, int]]:
+    with closing(schema.open_catalog(folder, writing=False)) as catalog:
+        segments = {one.record.name: one for one in stored_segments(catalog)}
+        ((dim,),) = schema.fetch(catalog, "SELECT value FROM config WHERE key = 'dim'")
+        records = schema.fetch(catalog, "SELECT name, size_bytes, sha256 FROM files ORDER BY name")
+    return [(FileRecord(*one), segments.get(one[0]), int(dim)) for one in records]
+
+
+def _is_named(folder: Path, record: FileRecord) -> bool:
+    with closing(schema.open_catalog(folder, writing=False)) as catalog:
+        return bool(schema.fetch(catalog, "SELECT 1 FROM files WHERE name = ?", (record.name,)))
+
+
+def _audit_head(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(5)
+    expected = {".faiss": b"I", ".xml": b"<"}.get(path.suffix, b"")
+    return "" if head.startswith(expected) else "does not begin as such a file does"
+
+
+def _kind(record: FileRecord) -> DamageKind:
+    kinds: dict[str, DamageKind] = {"vectors": "vectors", "ann": "ann"}
+    return kinds.get(record.name.partition("/")[0], "encoder")
+
+
+def _reason(error: IndexFolderError, path: Path) -> str:
+    text = str(error).removeprefix("the catalog ").removeprefix(f"{path} ")
+    return text.partition("; ")[0]
