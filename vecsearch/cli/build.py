@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import click
 from PIL import Image
@@ -15,8 +16,9 @@ from vecsearch.cli.progress import progress
 from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.embed.engine import ENGINES, PRECISIONS
 from vecsearch.embed.layers import POOLINGS
-from vecsearch.images.decode import MAX_MEGAPIXELS
 from vecsearch.view.text import format_agreement, shown, to_json
+
+_DEFAULTS: Final = BuildOptions()
 
 
 @click.command(
@@ -77,14 +79,20 @@ Examples:
     "--retry-skipped", is_flag=True, help="Try again what was skipped, removed pictures among it."
 )
 @click.option(
-    "--commit-images", default=2000, show_default=True, help="Commit after so many pictures ..."
+    "--commit-images",
+    default=_DEFAULTS.commit_images,
+    show_default=True,
+    help="Commit after so many ...",
 )
 @click.option(
-    "--commit-seconds", default=60.0, show_default=True, help="... or after so much time."
+    "--commit-seconds",
+    default=_DEFAULTS.commit_seconds,
+    show_default=True,
+    help="... or so many seconds.",
 )
 @click.option(
     "--max-megapixels",
-    default=MAX_MEGAPIXELS,
+    default=_DEFAULTS.max_megapixels,
     show_default=True,
     help="Skip larger pictures before they are decoded.",
 )
