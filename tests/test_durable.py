@@ -158,6 +158,31 @@ def test_verify_finds_damage(pattern: str, place: int, quick: bool, index: Path)
     assert problem.path == path
 
 
+def test_damage_in_a_page_that_holds_nothing_is_found_and_mended(index: Path) -> None:
+    before = vectors_in(index)
+    path = index / "catalog.sqlite"
+    catalog = schema.open_catalog(index, writing=True)
+    catalog.execute("CREATE TABLE large (x); INSERT INTO large VALUES (randomblob(40000))")
+    catalog.execute("DROP TABLE large")
+    catalog.close()
+    damage(path, -3000)
+    assert vectors_in(index) == before
+    (problem,) = vecsearch.verify(index).problems
+    assert problem.what.startswith("1 pages have wrong checksums")
+    assert vecsearch.repair(index).left == []
+    assert vecsearch.verify(index).problems == ()
+    assert vectors_in(index) == before
+
+
+def test_a_catalog_whose_end_is_cut_off_is_refused(index: Path) -> None:
+    path = index / "catalog.sqlite"
+    data = path.read_bytes()
+    for length in (len(data) - 100, len(data) - 4096, 4000, 50):
+        path.write_bytes(data[:length])
+        with pytest.raises(vecsearch.IndexFolderError):
+            vecsearch.open_index(index)
+
+
 def test_verify_finds_a_base_that_is_sound_but_another_ones(index: Path) -> None:
     """As if a file of the right kind had taken the place of the index's own, record and all."""
     (path,) = (index / "ann").iterdir()
@@ -307,6 +332,7 @@ def test_rows_of_large_files_are_checked_as_they_are_used(
 
 def test_an_index_of_the_first_format_is_migrated(tmp_path: Path) -> None:
     index = Path(shutil.copytree(FORMATS / "1", tmp_path / "ix"))
+    (index / "migrating.sqlite").write_bytes(b"left by a crash")
     expected = json.loads((FORMATS / "1.json").read_text())
     with vecsearch.open_index(index) as opened:
         found = {
@@ -332,7 +358,7 @@ def test_an_index_of_the_first_format_is_migrated(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("moment", ["on the copy", "as it takes the place"])
+@pytest.mark.parametrize("moment", ["in a step", "in the check", "as it takes the place"])
 def test_a_migration_that_fails_changes_nothing(
     moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -340,8 +366,11 @@ def test_a_migration_that_fails_changes_nothing(
 
     index = Path(shutil.copytree(FORMATS / "1", tmp_path / "ix"))
     before = (index / "catalog.sqlite").read_bytes()
-    if moment == "on the copy":
+    if moment == "in a step":
         monkeypatch.setattr(module, "_STEPS", {1: "DROP TABLE rows; SELECT nonsense FROM nowhere"})
+    elif moment == "in the check":
+        step = module._STEPS[1] + "DELETE FROM images WHERE id = 5;"
+        monkeypatch.setattr(module, "_STEPS", {1: step})
     else:
         real, calls = module._replace, []
 
