@@ -330,10 +330,33 @@ def test_rows_of_large_files_are_checked_as_they_are_used(
     assert vecsearch.compact(index).total == 10
 
 
-def test_an_index_of_the_first_format_is_migrated(tmp_path: Path) -> None:
-    index = Path(shutil.copytree(FORMATS / "1", tmp_path / "ix"))
+def test_a_large_base_that_is_damaged_gives_no_wrong_score(
+    index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vecsearch.search import opened as opened_module
+    from vecsearch.store import files
+
+    (path,) = (index / "ann").iterdir()
+    for module in (files, opened_module):
+        monkeypatch.setattr(module, "CHECKED_AT_OPENING_BYTES", 100)
+    monkeypatch.setattr(opened_module, "_FEW_VALUES", 0)
+    with vecsearch.open_index(index) as opened:
+        before = opened.query("id:3", k=11)
+    assert before[0].hits
+    damage(path, path.stat().st_size - 200)
+    with (
+        vecsearch.open_index(index) as opened,
+        pytest.raises(IndexDamagedError, match="its scores are not those of the vectors"),
+    ):
+        opened.query("id:3", k=11)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_index_of_every_format_answers_as_it_did(number: int, tmp_path: Path) -> None:
+    index = Path(shutil.copytree(FORMATS / f"{number}", tmp_path / "ix"))
+    assert schema.format_of(index) == number
     (index / "migrating.sqlite").write_bytes(b"left by a crash")
-    expected = json.loads((FORMATS / "1.json").read_text())
+    expected = json.loads((FORMATS / f"{number}.json").read_text())
     with vecsearch.open_index(index) as opened:
         found = {
             str(image.path): [
@@ -345,14 +368,15 @@ def test_an_index_of_the_first_format_is_migrated(tmp_path: Path) -> None:
             ]
             for image in opened
         }
-    for path, (number, hits) in expected.items():
-        hits = [[hit, round(score, 4)] for hit, score in hits]
-        assert found[path] == [number, hits]
+    assert found == {
+        path: [image_id, [[hit, round(score, 4)] for hit, score in hits]]
+        for path, (image_id, hits) in expected.items()
+    }
     assert schema.format_of(index) == schema.FORMAT
     assert vecsearch.verify(index).problems == ()
     vecsearch.compact(index)
     vecsearch.remove("id:2", index=index)
-    assert len(vectors_in(index)) == 11
+    assert len(vectors_in(index)) == len(expected) - 1
     assert {path.name for path in index.iterdir()} <= {
         *("catalog.sqlite", "vectors", "ann", "encoder", "writer.lock"),
     }

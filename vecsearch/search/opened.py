@@ -8,12 +8,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from vecsearch.errors import IndexFolderError
+from vecsearch.errors import IndexDamagedError, IndexFolderError
 from vecsearch.index.base import open_base
-from vecsearch.index.search import Searcher
+from vecsearch.index.search import Scores, Searcher
+from vecsearch.store.files import CHECKED_AT_OPENING_BYTES
 from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import Rows, Vectors
+
+_SCORE_TOLERANCE: Final = 1e-4
+"""How far sums of the same products may differ by their order."""
 
 _FEW_VALUES: Final = 1 << 22
 """So many float16 values are searched sooner than FAISS is loaded (0.07 s): 8,192 x 512."""
@@ -41,6 +45,27 @@ class Opened:
     def known_base(self) -> tuple[Path, Any] | None:
         """Give the FAISS index that was opened, and its file."""
         return self._known_base
+
+    def search(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
+        """Find the *k* rows nearest to each of *xq*, as `Searcher.search` does.
+
+        Raises IndexDamagedError if a FAISS file that was too large to be compared as a whole gives
+        other scores than the vectors do.
+        """
+        D, I = self.searcher.search(xq, k)  # noqa: N806, E741
+        ann = self.snapshot.generation.ann
+        if ann is not None and ann.size_bytes > CHECKED_AT_OPENING_BYTES:
+            for scores, rows, query in zip(D, I, xq, strict=True):
+                found = rows[rows >= 0]
+                true = self.gather(found) @ query
+                if not np.allclose(true, scores[: len(found)], atol=_SCORE_TOLERANCE):
+                    path = self.snapshot.folder / ann.name
+                    raise IndexDamagedError(
+                        f"{path} is damaged (its scores are not those of the vectors)",
+                        hint="vecsearch repair makes it anew",
+                        path=path,
+                    )
+        return D, I
 
     @cached_property
     def searcher(self) -> Searcher:
