@@ -32,11 +32,11 @@ def migrate(folder: Path) -> None:
     The steps run on a copy. When it is whole and sound, one transaction puts its content in the
     catalog's place: interrupted anywhere, the catalog is the old one or the new one.
     """
-    if not 0 < schema.format_of(folder) < schema.FORMAT:
-        return
     path, copy = folder / schema.CATALOG, folder / COPY
     try:
-        _discard(copy)
+        _discard(copy)  # left by a crash, perhaps after all was done
+        if not 0 < schema.format_of(folder) < schema.FORMAT:
+            return
         with closing(schema.connect(path, apsw.SQLITE_OPEN_READWRITE)) as catalog:
             flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
             with closing(schema.connect(copy, flags)) as trial:
