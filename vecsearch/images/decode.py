@@ -46,7 +46,7 @@ def decode(
     Raises ImageError with a one-line reason.
     """
     try:
-        image = _open(data)
+        image = open_image(data)
         width, height = image.size
         if at_least is not None:
             image.draft(None, (at_least, at_least))
@@ -100,7 +100,8 @@ def read_thumbnail(path: Path, side: int) -> Image.Image:
     return image
 
 
-def _open(data: bytes) -> Image.Image:
+def open_image(data: bytes) -> Image.Image:
+    """Read the header of a picture; raises what Pillow raises."""
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except KeyError:  # this Pillow was built without one of them

@@ -1,4 +1,7 @@
-"""Picture files -> network input, in threads, a bounded number at a time."""
+"""Picture files -> network input, in threads, a bounded number at a time.
+
+JPEGs may be left to another decoder, a group at a time; what it refuses is Pillow's again.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,15 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from stat import S_ISREG
 from typing import Final, Generic, TypeVar
 
 from vecsearch.errors import ImageError, UnreadableError
 from vecsearch.images.decode import MAX_MEGAPIXELS, OVERSAMPLING, decode, preprocess
+from vecsearch.images.jpeg import Jpeg, JpegDecoder, plain_jpeg
 from vecsearch.types import Pixels
 
 WINDOW: Final = 64
@@ -26,12 +31,19 @@ _PAUSE_S: Final = 0.1
 LARGEST_BYTES: Final = 1 << 30
 """No picture file is larger; what is would only fill the memory."""
 
+_GROUP: Final = 64
+_GROUP_PIXELS: Final = 256_000_000
+"""How many JPEGs, or pixels of them, are decoded together; these take 768 MB decoded."""
+
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class ReadImage:
-    """A file that was read: ``pixels`` (size, size, 3), or None if its content is known already."""
+    """A file that was read: ``pixels`` (size, size, 3), or None if its content is known already.
+
+    ``jpeg`` is what another decoder still has to make pixels of; `read_images` gives none.
+    """
 
     path: Path
     size_bytes: int
@@ -40,6 +52,7 @@ class ReadImage:
     width: int
     height: int
     pixels: Pixels | None
+    jpeg: Jpeg | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +74,31 @@ def read_image(
     *,
     known: Callable[[bytes], bool] | None = None,
     max_pixels: int = round(1e6 * MAX_MEGAPIXELS),
+    leave_jpegs: bool = False,
 ) -> ReadImage:
     """Read, hash, decode and squash one picture; raises ImageError.
 
-    A picture whose content hash (SHA-256, 16 bytes) is *known* is not decoded.
+    A picture whose content hash (SHA-256, 16 bytes) is *known* is not decoded, nor are plain JPEGs
+    if they are to be left.
     """
     data, facts = _read_whole(path)
     digest = hashlib.sha256(data).digest()[:16]
+    image = ReadImage(path, facts.st_size, facts.st_mtime_ns, digest, 0, 0, None)
     if known is not None and known(digest):
-        return ReadImage(path, facts.st_size, facts.st_mtime_ns, digest, 0, 0, None)
+        return image
+    if leave_jpegs and (jpeg := plain_jpeg(data, max_pixels)):
+        width, height = jpeg.upright_size
+        return replace(image, width=width, height=height, jpeg=jpeg)
+    return _decoded(image, data, size, max_pixels)
+
+
+def _decoded(image: ReadImage, data: bytes, size: int, max_pixels: int) -> ReadImage:
     try:
-        image, (width, height) = decode(data, at_least=OVERSAMPLING * size, max_pixels=max_pixels)
-        pixels = preprocess(image, size)
+        picture, (width, height) = decode(data, at_least=OVERSAMPLING * size, max_pixels=max_pixels)
+        pixels = preprocess(picture, size)
     except MemoryError:
-        raise UnreadableError("cannot be decoded: not enough memory", path=path) from None
-    return ReadImage(path, facts.st_size, facts.st_mtime_ns, digest, width, height, pixels)
+        raise UnreadableError("cannot be decoded: not enough memory", path=image.path) from None
+    return replace(image, width=width, height=height, pixels=pixels, jpeg=None)
 
 
 def _read_whole(path: Path) -> tuple[bytes, os.stat_result]:
@@ -113,17 +136,41 @@ def read_images(
     known: Callable[[bytes], bool] | None = None,
     max_pixels: int = round(1e6 * MAX_MEGAPIXELS),
     threads: int | None = None,
+    decode_jpegs: JpegDecoder | None = None,
 ) -> Iterator[Outcome[T]]:
     """Read many pictures in *threads* and give them as they are ready.
 
-    One slow file holds up none but itself; one bad file is an outcome with a reason.
+    One slow file holds up none but itself; one bad file is an outcome with a reason. With
+    *decode_jpegs* the threads leave plain JPEGs undecoded, and that decodes them, in groups.
     """
+    leave_jpegs = decode_jpegs is not None
 
     def work(tag: T, path: Path) -> Outcome[T]:
-        try:
-            return Outcome(tag, read_image(path, size, known=known, max_pixels=max_pixels))
-        except ImageError as error:
-            return Outcome(tag, None, str(error), not isinstance(error, UnreadableError))
+        return _outcome(
+            tag,
+            lambda: read_image(
+                path, size, known=known, max_pixels=max_pixels, leave_jpegs=leave_jpegs
+            ),
+        )
+
+    outcomes = _in_threads(files, work, threads)
+    if decode_jpegs is not None:
+        return _decode_left(outcomes, decode_jpegs, size, max_pixels)
+    return outcomes
+
+
+def _outcome(tag: T, read: Callable[[], ReadImage]) -> Outcome[T]:
+    try:
+        return Outcome(tag, read())
+    except ImageError as error:
+        return Outcome(tag, None, str(error), not isinstance(error, UnreadableError))
+
+
+def _in_threads(
+    files: Iterable[tuple[T, Path]],
+    work: Callable[[T, Path], Outcome[T]],
+    threads: int | None,
+) -> Iterator[Outcome[T]]:
 
     count = threads or min(16, os.cpu_count() or 1)
     with ThreadPoolExecutor(count, thread_name_prefix="read") as pool:
@@ -140,3 +187,30 @@ def read_images(
         finally:
             for future in pending:
                 future.cancel()
+
+
+def _decode_left(
+    outcomes: Iterable[Outcome[T]], decode_jpegs: JpegDecoder, size: int, max_pixels: int
+) -> Iterator[Outcome[T]]:
+    """Decode the JPEGs that were left; what else there is passes them."""
+    left: list[tuple[T, ReadImage, Jpeg]] = []
+
+    def decoded() -> Iterator[Outcome[T]]:
+        squares = decode_jpegs([jpeg for _, _, jpeg in left], size)
+        for (tag, image, jpeg), pixels in zip(left, squares, strict=True):
+            if pixels is None:
+                yield _outcome(tag, partial(_decoded, image, jpeg.data, size, max_pixels))
+            else:
+                yield Outcome(tag, replace(image, pixels=pixels, jpeg=None))
+        left.clear()
+
+    for outcome in outcomes:
+        if outcome.image is None or outcome.image.jpeg is None:
+            yield outcome
+            continue
+        left.append((outcome.tag, outcome.image, outcome.image.jpeg))
+        pixels = sum(jpeg.width * jpeg.height for _, _, jpeg in left)
+        if len(left) >= _GROUP or pixels >= _GROUP_PIXELS:
+            yield from decoded()
+    if left:
+        yield from decoded()
