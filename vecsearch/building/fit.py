@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vecsearch.building.batch import batched
+from vecsearch.building.reader import Reader
 from vecsearch.embed.encoder import Encoder
 from vecsearch.embed.projection import check_dim, sample_size, train_projection
 from vecsearch.embed.quantize import (
@@ -18,23 +19,23 @@ from vecsearch.embed.quantize import (
     quantized,
 )
 from vecsearch.errors import EncoderMismatchError, UsageError
-from vecsearch.images.read import ReadImage, read_images
+from vecsearch.images.read import ReadImage
 from vecsearch.images.scan import FoundFile
 from vecsearch.types import Agreement, Pixels, Progress, Vectors
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The files to sample from, and the size of picture that is too large."""
+    """The files to sample from, and how to read them."""
 
     files: Sequence[FoundFile]
-    max_pixels: int
+    reader: Reader
 
-    def read(self, count: int, size: int) -> Iterator[tuple[int, ReadImage]]:
+    def read(self, count: int) -> Iterator[tuple[int, ReadImage]]:
         """Read *count* of them, the same every time, with their places in the sample."""
         chosen = np.random.RandomState(0).permutation(len(self.files))[:count]
         numbered = ((n, self.files[i].as_path()) for n, i in enumerate(chosen))
-        for one in read_images(numbered, size, max_pixels=self.max_pixels):
+        for one in self.reader.read(numbered):
             if one.image is not None:
                 yield one.tag, one.image
 
@@ -51,7 +52,7 @@ def fit_projection(
     check_dim(dim, feature_dim, count)
     parts: list[Vectors] = []
     done = 0
-    pictures = sample.read(count, encoder.spec.image_size)
+    pictures = sample.read(count)
     batches = batched(pictures, lambda: encoder.engine.batch_size)
     for batch, vectors in encoder.stream(batches):
         parts.append(vectors)
@@ -73,7 +74,7 @@ def fit_int8(
     """
     wanted = CALIBRATION_PICTURES + HELD_OUT_PICTURES
     # Pictures come as they are ready; in the order of the sample, every build calibrates alike.
-    read = dict(sample.read(wanted, encoder.spec.image_size))
+    read = dict(sample.read(wanted))
     images = [
         one.pixels
         for _, one in sorted(read.items(), key=lambda pair: pair[0])

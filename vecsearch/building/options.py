@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from vecsearch.errors import UsageError
 from vecsearch.images.decode import MAX_MEGAPIXELS
+
+DECODERS: Final = ("cpu", "device")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +20,7 @@ class BuildOptions:
     or empty is meant to be, and drops its images. ``retry_skipped`` tries again what was skipped,
     removed images among it. What was embedded is committed after ``commit_images`` of them or
     ``commit_seconds``. A picture of more than ``max_megapixels`` is skipped before it is decoded.
+    ``decode`` on the ``device`` lets the torch engine's accelerator decode and resize JPEGs.
     """
 
     fresh: bool = False
@@ -26,13 +30,18 @@ class BuildOptions:
     commit_images: int = 2000
     commit_seconds: float = 60.0
     max_megapixels: float = MAX_MEGAPIXELS
+    decode: str = "cpu"
 
     def __post_init__(self) -> None:
-        """Raise UsageError for a limit that is not positive."""
+        """Raise UsageError for a limit that is not positive, or an unknown decoder."""
         for name in ("commit_images", "commit_seconds", "max_megapixels"):
             value = getattr(self, name)
             if not value > 0:
                 raise UsageError(f"--{name.replace('_', '-')} is {value}", hint="it must be > 0")
+        if self.decode not in DECODERS:
+            raise UsageError(
+                f"unknown decoder {self.decode!r}", hint=f"known are {', '.join(DECODERS)}"
+            )
 
     @property
     def max_pixels(self) -> int:

@@ -18,13 +18,13 @@ from vecsearch.building.compact import compact_if_due
 from vecsearch.building.fit import Sample, fit_int8, fit_projection
 from vecsearch.building.options import BuildOptions
 from vecsearch.building.plan import Plan, Source, make_plan
+from vecsearch.building.reader import Reader, make_reader
 from vecsearch.building.sources import scan_sources
 from vecsearch.building.stage import Counts, Stage
 from vecsearch.embed.encoder import Encoder, EncoderConfig, check_same, make_encoder, open_encoder
-from vecsearch.embed.layers import IMAGE_SIZE
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import EncoderMismatchError, SourceError
-from vecsearch.images.read import ReadImage, read_images
+from vecsearch.images.read import ReadImage
 from vecsearch.images.scan import Scan
 from vecsearch.store.change import NewIndex
 from vecsearch.store.folder import check_free
@@ -74,23 +74,25 @@ def build(
     if has_index(folder) and not options.fresh:
         with open_writer(folder) as writer, closing(Snapshot(folder)) as snapshot:
             spec = _checked_spec(snapshot, config)
+            reader = make_reader(options, config.engine, spec.precision)
             if index is None:
                 _check_same_sources(snapshot, roots)
             scans = scan_sources(roots, snapshot, options)
             opened = cache(lambda: _carried_encoder(snapshot, spec, config))
-            counts = _bring_up_to_date(writer, snapshot, scans, opened, options, progress)
+            counts = _bring_up_to_date(writer, snapshot, scans, opened, reader, options, progress)
             compact_if_due(writer, progress)
             total = writer.generation().image_count
     else:
         check_free(folder, fresh=options.fresh)
+        reader = make_reader(options, config.engine, config.precision)
         scans = scan_sources(roots or [Path("db")], None, options)
-        made, kept, agreement = _new_encoder(config, scans, options, progress)
+        made, kept, agreement = _new_encoder(config, scans, reader, options, progress)
         files = made.serialize()
         made = made.reread(*files)  # the very network that will be asked, rounding and all
         spec = made.spec
         new = NewIndex(spec.to_json(), spec.dim, *files, _note(agreement))
         with open_writer(folder, new, fresh=options.fresh) as writer:
-            counts = _bring_up_to_date(writer, None, scans, lambda: made, options, progress)
+            counts = _bring_up_to_date(writer, None, scans, lambda: made, reader, options, progress)
             writer.publish()
             compact_if_due(writer, progress)
             total = writer.generation().image_count
@@ -132,11 +134,12 @@ def _checked_spec(snapshot: Snapshot, config: EncoderConfig) -> EncoderSpec:
 def _new_encoder(
     config: EncoderConfig,
     scans: Sequence[Scan],
+    reader: Reader,
     options: BuildOptions,
     progress: Progress | None,
 ) -> tuple[Encoder, float | None, Agreement | None]:
     encoder = make_encoder(config, progress)
-    sample = Sample([file for one in scans for file in one.files], options.max_pixels)
+    sample = Sample([file for one in scans for file in one.files], reader)
     kept, agreement = None, None
     if config.dim is not None:
         encoder, kept = fit_projection(encoder, sample, config.dim, progress)
@@ -160,6 +163,7 @@ def _bring_up_to_date(
     snapshot: Snapshot | None,
     scans: Sequence[Scan],
     encoder: Callable[[], Encoder],
+    reader: Reader,
     options: BuildOptions,
     progress: Progress | None,
 ) -> Counts:
@@ -168,7 +172,7 @@ def _bring_up_to_date(
     plan = make_plan(images, skipped, scans, retry_skipped=options.retry_skipped)
     stage = Stage(writer, snapshot, plan, options)
     try:
-        _read_and_embed(plan, stage, encoder, options, progress)
+        _read_and_embed(plan, stage, encoder, reader, progress)
         stage.finish(scans)
     except KeyboardInterrupt:
         stage.commit()
@@ -185,7 +189,7 @@ def _read_and_embed(
     plan: Plan,
     stage: Stage,
     encoder: Callable[[], Encoder],
-    options: BuildOptions,
+    reader: Reader,
     progress: Progress | None,
 ) -> None:
     total = len(plan.to_read)
@@ -199,9 +203,7 @@ def _read_and_embed(
 
     def to_embed() -> Iterator[tuple[Source, ReadImage]]:
         files = ((source, source[1].as_path()) for source in plan.to_read)
-        for outcome in read_images(
-            files, IMAGE_SIZE, known=stage.knows, max_pixels=options.max_pixels
-        ):
+        for outcome in reader.read(files, known=stage.knows):
             if outcome.image is not None and outcome.image.pixels is not None:
                 yield outcome.tag, outcome.image
                 continue

@@ -8,7 +8,7 @@ from typing import Final
 import click
 from PIL import Image
 
-from vecsearch.building.options import BuildOptions
+from vecsearch.building.options import DECODERS, BuildOptions
 from vecsearch.building.run import BuildReport
 from vecsearch.building.run import build as build_index
 from vecsearch.cli.options import PATH, json_option
@@ -96,6 +96,13 @@ Examples:
     show_default=True,
     help="Skip larger pictures before they are decoded.",
 )
+@click.option(
+    "--decode",
+    type=click.Choice(DECODERS),
+    default="cpu",
+    show_default=True,
+    help="Where JPEGs are decoded and resized; device is the accelerator of the torch engine.",
+)
 @json_option
 def build(
     sources: tuple[Path, ...],
@@ -113,6 +120,7 @@ def build(
     commit_images: int,
     commit_seconds: float,
     max_megapixels: float,
+    decode: str,
     as_json: bool,
 ) -> None:
     """Create an index of the pictures below SOURCE, or bring it up to date.
@@ -133,6 +141,7 @@ def build(
         commit_images=commit_images,
         commit_seconds=commit_seconds,
         max_megapixels=max_megapixels,
+        decode=decode,
     )
     Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit is in the way of a greater one
     try:

@@ -1,0 +1,51 @@
+"""How a build reads its pictures: decoded by Pillow, or JPEGs by torch on its device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from vecsearch.building.options import BuildOptions
+from vecsearch.embed.engine import choose_engine
+from vecsearch.embed.layers import IMAGE_SIZE
+from vecsearch.errors import UsageError
+from vecsearch.images.jpeg import JpegDecoder
+from vecsearch.images.read import Outcome, read_images
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """The size of picture that is too large, and what decodes JPEGs if not Pillow."""
+
+    max_pixels: int
+    decode_jpegs: JpegDecoder | None = None
+
+    def read(
+        self, files: Iterable[tuple[T, Path]], known: Callable[[bytes], bool] | None = None
+    ) -> Iterator[Outcome[T]]:
+        """Read *files* as `read_images` does."""
+        return read_images(
+            files,
+            IMAGE_SIZE,
+            known=known,
+            max_pixels=self.max_pixels,
+            decode_jpegs=self.decode_jpegs,
+        )
+
+
+def make_reader(options: BuildOptions, engine: str, precision: str | None) -> Reader:
+    """Give the reader that *options* ask for; raises UsageError if *engine* has no decoder."""
+    if options.decode == "cpu":
+        return Reader(options.max_pixels)
+    if choose_engine(engine, precision) != "torch":
+        raise UsageError(
+            "--decode device is for the torch engine, and this build would run on openvino",
+            hint="leave it out, or add --engine torch",
+        )
+    from vecsearch.embed.torch_decode import jpeg_decoder
+
+    return Reader(options.max_pixels, jpeg_decoder())
