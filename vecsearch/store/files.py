@@ -42,7 +42,7 @@ def write_once(folder: Path, name: str, fill: Callable[[Write], object]) -> File
     size = 0
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with temporary.open("xb") as file:
 
             def write(data: bytes | memoryview) -> None:
@@ -66,6 +66,14 @@ def write_once(folder: Path, name: str, fill: Callable[[Write], object]) -> File
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
     return FileRecord(name, size, digest.digest())
+
+
+def make_folder(folder: Path) -> None:
+    """Make *folder* and those above it that are missing, durably; raises OSError."""
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in made:
+        sync_folder(one.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -15,7 +15,7 @@ import apsw
 from vecsearch.errors import IndexFolderError, IndexLockedError
 from vecsearch.store import schema
 from vecsearch.store.change import Change, FileFacts, NewIndex
-from vecsearch.store.files import FileRecord, Write, sync_folder, write_once
+from vecsearch.store.files import FileRecord, Write, make_folder, sync_folder, write_once
 from vecsearch.store.folder import NEXT, check_free, delete_unnamed, discard
 from vecsearch.store.locate import has_index
 from vecsearch.store.lock import writer_lock
@@ -294,7 +294,7 @@ def open_writer(
     if new is not None:
         check_free(folder, fresh=fresh)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
         except OSError as error:
             raise IndexFolderError(
                 f"the folder {folder} cannot be made: {error.strerror}", path=folder
