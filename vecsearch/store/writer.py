@@ -16,7 +16,7 @@ from vecsearch.errors import IndexFolderError, IndexLockedError
 from vecsearch.store import schema
 from vecsearch.store.change import Change, FileFacts, NewIndex
 from vecsearch.store.files import FileRecord, Write, make_folder, sync_folder, write_once
-from vecsearch.store.folder import NEXT, check_free, delete_unnamed, discard
+from vecsearch.store.folder import NEXT, check_free, delete_begun, delete_unnamed, discard
 from vecsearch.store.locate import has_index
 from vecsearch.store.lock import writer_lock
 from vecsearch.store.migrate import migrate
@@ -317,7 +317,7 @@ def open_writer(
                     worth_keeping = worth_keeping or writer.has_rows()
         finally:
             with contextlib.suppress(OSError):
-                (folder / NEXT).unlink(missing_ok=True)
+                delete_begun(folder)
                 if not worth_keeping:
                     discard(folder, made)
 
@@ -333,7 +333,7 @@ def _writer(folder: Path, new: NewIndex | None, *, fresh: bool) -> Writer:
         return Writer(folder, schema.open_catalog(folder, writing=True), published=True)
     # File names are generation numbers: going on from the old one's, none is used again.
     generation = (_last_generation(folder) or 0) + 1
-    (folder / NEXT).unlink(missing_ok=True)
+    delete_begun(folder)
     writer = Writer(folder, schema.create_catalog(folder / NEXT), published=False)
     try:
         writer.begin(new, generation)
