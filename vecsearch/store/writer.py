@@ -138,7 +138,8 @@ class Writer:
             self._connection = schema.open_catalog(self.folder, writing=True)
         else:
             self._connection = schema.open_catalog(self.folder, writing=True)
-            self._connection.execute("ATTACH ? AS next", (_uri(self.folder / NEXT),))
+            # Read only, so that the transaction is one file's and needs no journal above two.
+            self._connection.execute("ATTACH ? AS next", (f"{_uri(self.folder / NEXT)}?mode=ro",))
             with self._transaction() as db:
                 db.execute("PRAGMA defer_foreign_keys = ON")
                 for table in (*schema.TABLES, "sqlite_sequence"):
