@@ -15,9 +15,9 @@ import time
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-MODULES: tuple[str, ...] = ()
+MODULES: Final = ("kills", "power", "refusals")
 
 
 def main() -> None:

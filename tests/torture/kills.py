@@ -1,0 +1,122 @@
+"""Trial 1: processes killed in the midst of every command, at every operation and at any moment."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from torture import real
+from torture.faults import Operation, watching
+from torture.scenarios import (
+    acknowledging,
+    check_completed,
+    check_interrupted,
+    in_order,
+    load,
+    place,
+)
+from torture.trial import Outcome, Trial
+from torture.workers import Breakage, Ending, Pool, fork, pool, sample
+
+_BOUNDARIES: Final = 0.8
+"""The share of the trials that kill at an operation; the others do at a random moment."""
+
+_REAL: Final = 0.02
+"""The share of the trials that use the real network, in processes of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """Where to kill: *before*, *after* or *within* an operation, or *at* so many seconds.
+
+    ``recovered_by_writer`` lets no reader look before the command is run again.
+    """
+
+    folder: Path
+    when: str
+    number: int = 0
+    seconds: float = 0.0
+    recovered_by_writer: bool = False
+
+    def __str__(self) -> str:
+        place = f"{self.seconds:.4f} s" if self.when == "at" else f"operation {self.number}"
+        return f"{load(self.folder).scenario.name}, killed {self.when} {place}"
+
+
+def run(times: int, seed: int, folder: Path, breakage: Breakage | None = None) -> Outcome:
+    """Kill so many times, and check what is left after each."""
+    chance = random.Random(seed)
+    networks = round(_REAL * times)
+    with pool(folder / "stub", breakage) as workers:
+        kills = _choose(workers, times - networks, chance)
+        outcome = Outcome(tried=len(kills))
+        for kill, failures in zip(kills, workers.run(try_kill, kills), strict=True):
+            outcome.failures.extend(f"{kill}: {failure}" for failure in failures)
+    outcome.facts["at an operation"] = str(sum(kill.when != "at" for kill in kills))
+    if networks:
+        outcome.failures += real.run(networks, seed, folder / "real")
+        outcome.tried += networks
+        outcome.facts["with the real network"] = str(networks)
+    return outcome
+
+
+def _choose(workers: Pool, times: int, chance: random.Random) -> list[Kill]:
+    boundaries = [
+        Kill(place, when, operation.number, recovered_by_writer=chance.random() < 0.3)
+        for place, reference in workers.references.items()
+        for operation in reference.operations()
+        for when in ("before", "after", *(["within"] if operation.kind == "write" else []))
+    ]
+    kills = sample(boundaries, round(_BOUNDARIES * times), chance)
+    while len(kills) < times:
+        place, reference = chance.choice(list(workers.references.items()))
+        # The clock of a forked child under load runs slower than the reference's.
+        kills.append(Kill(place, "at", seconds=chance.uniform(0, 1.5 * reference.seconds)))
+    return kills
+
+
+def try_kill(kill: Kill, folder: Path) -> list[str]:
+    """Run the command, kill it, and check what is left."""
+    reference = load(kill.folder)
+    index = place(reference, folder)
+
+    def work(acknowledge: Callable[[], None]) -> None:
+        with in_order(), acknowledging(acknowledge), watching(folder, before, after):
+            reference.scenario.command(reference.pictures, index)
+
+    def before(operation: Operation) -> int | None:
+        if operation.number == kill.number:
+            if kill.when == "before":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if kill.when == "within":
+                return len(operation.data) // 2
+        return None
+
+    def after(operation: Operation) -> None:
+        if operation.number == kill.number and kill.when in ("within", "after"):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    ending = fork(work, kill.seconds if kill.when == "at" else None)
+    return _check_ending(kill, ending) or _check_index(kill, ending, index)
+
+
+def _check_ending(kill: Kill, ending: Ending) -> list[str]:
+    if ending.error:
+        return [ending.error]
+    expected = (0, signal.SIGKILL) if kill.when == "at" else (signal.SIGKILL,)
+    return [] if ending.signal in expected else [f"ended by signal {ending.signal}"]
+
+
+def _check_index(kill: Kill, ending: Ending, index: Path) -> list[str]:
+    reference = load(kill.folder)
+    if not kill.recovered_by_writer:
+        return check_interrupted(reference, index, ending.acknowledged)
+    return check_completed(reference, index)
+
+
+TRIAL: Final = Trial(1, "killed at any operation or moment", 5000, run)
