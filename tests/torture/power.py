@@ -1,4 +1,4 @@
-"""Trial 2: power losses, simulated from recorded operations: what was not fsynced may be missing."""
+"""Trial 2: power lost, simulated from recorded operations: what was not fsynced may be missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trial 6: every operation refused once, or from then on: no space, no quota, an error of the disk."""
+"""Trial 6: every operation refused once, or from then on: no space, no quota, a broken disk."""
 
 from __future__ import annotations
 
