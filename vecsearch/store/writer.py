@@ -15,7 +15,14 @@ import apsw
 from vecsearch.errors import IndexFolderError, IndexLockedError
 from vecsearch.store import schema
 from vecsearch.store.change import Change, FileFacts, NewIndex
-from vecsearch.store.files import FileRecord, Write, make_folder, sync_folder, write_once
+from vecsearch.store.files import (
+    FileRecord,
+    Write,
+    make_folder,
+    refusals_told,
+    sync_folder,
+    write_once,
+)
 from vecsearch.store.folder import NEXT, check_free, delete_begun, delete_unnamed, discard
 from vecsearch.store.locate import has_index
 from vecsearch.store.lock import writer_lock
@@ -131,10 +138,11 @@ class Writer:
             return
         self._connection.close()
         if _last_generation(self.folder) is None:
-            # The journal of a catalog that is gone or beyond use would be replayed into ours.
-            (self.folder / f"{schema.CATALOG}-journal").unlink(missing_ok=True)
-            (self.folder / NEXT).replace(self.folder / schema.CATALOG)
-            sync_folder(self.folder)
+            with refusals_told(self.folder / schema.CATALOG):
+                # The journal of a catalog that is gone or beyond use would be replayed into ours.
+                (self.folder / f"{schema.CATALOG}-journal").unlink(missing_ok=True)
+                (self.folder / NEXT).replace(self.folder / schema.CATALOG)
+                sync_folder(self.folder)
             self._connection = schema.open_catalog(self.folder, writing=True)
         else:
             self._connection = schema.open_catalog(self.folder, writing=True)
@@ -334,7 +342,8 @@ def _writer(folder: Path, new: NewIndex | None, *, fresh: bool) -> Writer:
         return Writer(folder, schema.open_catalog(folder, writing=True), published=True)
     # File names are generation numbers: going on from the old one's, none is used again.
     generation = (_last_generation(folder) or 0) + 1
-    delete_begun(folder)
+    with refusals_told(folder / NEXT):
+        delete_begun(folder)
     writer = Writer(folder, schema.create_catalog(folder / NEXT), published=False)
     try:
         writer.begin(new, generation)
