@@ -21,7 +21,7 @@ from torture.scenarios import (
     place,
 )
 from torture.trial import Outcome, Trial
-from torture.workers import Breakage, Ending, Pool, fork, pool, sample
+from torture.workers import Breakage, Ending, Pool, fork, pool
 
 _BOUNDARIES: Final = 0.8
 """The share of the trials that kill at an operation; the others do at a random moment."""
@@ -69,15 +69,22 @@ def _choose(workers: Pool, times: int, chance: random.Random) -> list[Kill]:
     boundaries = [
         Kill(place, when, operation.number, recovered_by_writer=chance.random() < 0.3)
         for place, reference in workers.references.items()
-        for operation in reference.operations()
+        for operation in reference.operations().values()
         for when in ("before", "after", *(["within"] if operation.kind == "write" else []))
     ]
-    kills = sample(boundaries, round(_BOUNDARIES * times), chance)
+    boundaries.sort(key=lambda kill: chance.random() / _weight(workers, kill))
+    kills = boundaries[: round(_BOUNDARIES * times)]
     while len(kills) < times:
         place, reference = chance.choice(list(workers.references.items()))
         # The clock of a forked child under load runs slower than the reference's.
         kills.append(Kill(place, "at", seconds=chance.uniform(0, 1.5 * reference.seconds)))
     return kills
+
+
+def _weight(workers: Pool, kill: Kill) -> int:
+    """Tell how much sooner a kill is tried: most operations are writes, and much alike."""
+    operation = workers.references[kill.folder].operations()[kill.number]
+    return 1 if operation.kind == "write" else 5
 
 
 def try_kill(kill: Kill, folder: Path) -> list[str]:

@@ -14,6 +14,7 @@ from torture.trial import Outcome, Trial
 from torture.workers import Breakage, pool
 
 _SECTORS: Final = (512, 4096)
+_LONGER: Final = 0.7
 _ROOT: Final = 0
 
 Entries = dict[str, int | None]
@@ -40,7 +41,8 @@ class _Folder:
 class Loss:
     """How a power loss chooses: the chance of each write and of each change of names to survive.
 
-    Of a write that survives, each sector does by the chance ``sectors``.
+    Of a write that survives, each sector does by the chance ``sectors``. A write that is lost may
+    all the same have made its file longer, by zeros.
     """
 
     writes: float
@@ -98,10 +100,8 @@ class Disk:
     def _write(self, number: int, path: Path, loss: Loss, chance: random.Random) -> None:
         node = self._nodes[number]
         if isinstance(node, _File):
-            kept = [one for one in node.pending if chance.random() < loss.writes]
-            path.write_bytes(
-                _apply(node.durable, [p for one in kept for p in _torn(one, loss, chance)])
-            )
+            kept = [part for one in node.pending for part in _kept(one, loss, chance)]
+            path.write_bytes(_apply(node.durable, kept))
             return
         path.mkdir()
         entries = dict(node.durable)
@@ -164,11 +164,13 @@ def _apply(data: bytes, changes: list[tuple[int, bytes | None]]) -> bytes:
     return bytes(content)
 
 
-def _torn(
+def _kept(
     change: tuple[int, bytes | None], loss: Loss, chance: random.Random
 ) -> list[tuple[int, bytes | None]]:
     """Give those parts of a write, by sectors of the file, that survive."""
     place, data = change
+    if chance.random() >= loss.writes:
+        return [(place + len(data), b"")] if data and chance.random() < _LONGER else []
     if data is None or loss.sectors == 1:
         return [change]
     sector = chance.choice(_SECTORS)

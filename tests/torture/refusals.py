@@ -55,7 +55,7 @@ def run(times: int, seed: int, folder: Path, breakage: Breakage | None = None) -
         every = [
             Refusal(place, operation.number, error, way)
             for place, reference in workers.references.items()
-            for operation in reference.operations()
+            for operation in reference.operations().values()
             for error in _ERRORS
             for way in _ways(operation)
         ]

@@ -69,9 +69,9 @@ class Reference:
         """Give the path of the index below *root*."""
         return root / _PLACE
 
-    def operations(self) -> list[Operation]:
-        """List the operations alone."""
-        return [one for one in self.trace if isinstance(one, Operation)]
+    def operations(self) -> dict[int, Operation]:
+        """Map numbers to operations, without those that the disk refused."""
+        return {one.number: one for one in self.trace if isinstance(one, Operation)}
 
 
 def _build(pictures: Path, index: Path, **options: Any) -> None:
