@@ -24,21 +24,22 @@ def test_nothing_is_lost(trial: Trial, tmp_path: Path) -> None:
     ("breakage", "words"),
     [
         (breakages.named_before_complete, "is gone"),
-        (breakages.no_journal, "cannot be opened"),
+        (breakages.orphans_first, "is gone"),
+        (breakages.no_journal, "is damaged"),
     ],
 )
 def test_kills_notice(breakage: Breakage, words: str, tmp_path: Path) -> None:
-    failures = kills.run(40, 0, tmp_path, breakage).failures
+    failures = kills.run(100, 0, tmp_path, breakage).failures
     assert any(words in failure for failure in failures)
 
 
 @pytest.mark.parametrize(
     ("breakage", "words"),
     [
-        (breakages.no_fsync_of_files, "is damaged"),
+        (breakages.no_fsync_of_files, "is not what was written"),
         (breakages.no_fsync_of_folders, "is gone"),
-        (breakages.no_checksums, "wrong vector"),
-        (breakages.no_synchronous, "cannot be opened"),
+        (breakages.no_checksums, "vector is zero"),
+        (breakages.no_synchronous, "is damaged"),
     ],
 )
 def test_power_losses_notice(breakage: Breakage, words: str, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ class Kill:
 def run(times: int, seed: int, folder: Path, breakage: Breakage | None = None) -> Outcome:
     """Kill so many times, and check what is left after each."""
     chance = random.Random(seed)
-    networks = round(_REAL * times)
+    networks = 0 if breakage else round(_REAL * times)
     with pool(folder / "stub", breakage) as workers:
         kills = _choose(workers, times - networks, chance)
         outcome = Outcome(tried=len(kills))
