@@ -12,7 +12,8 @@ from typing import Final
 
 from torture import real
 from torture.faults import Operation, watching
-from torture.scenarios import (
+from torture.references import (
+    Reference,
     acknowledging,
     check_completed,
     check_interrupted,
@@ -26,6 +27,9 @@ from torture.workers import Breakage, Ending, Pool, fork, pool
 _BOUNDARIES: Final = 0.8
 """The share of the trials that kill at an operation; the others do at a random moment."""
 
+_TWICE: Final = 0.3
+"""The share of those whose next run is killed too."""
+
 _REAL: Final = 0.02
 """The share of the trials that use the real network, in processes of their own."""
 
@@ -34,14 +38,15 @@ _REAL: Final = 0.02
 class Kill:
     """Where to kill: *before*, *after* or *within* an operation, or *at* so many seconds.
 
-    ``recovered_by_writer`` lets no reader look before the command is run again.
+    With ``again``, no reader looks before the command is run once more, and that is killed too
+    after so many seconds.
     """
 
     folder: Path
     when: str
     number: int = 0
     seconds: float = 0.0
-    recovered_by_writer: bool = False
+    again: float | None = None
 
     def __str__(self) -> str:
         place = f"{self.seconds:.4f} s" if self.when == "at" else f"operation {self.number}"
@@ -67,7 +72,7 @@ def run(times: int, seed: int, folder: Path, breakage: Breakage | None = None) -
 
 def _choose(workers: Pool, times: int, chance: random.Random) -> list[Kill]:
     boundaries = [
-        Kill(place, when, operation.number, recovered_by_writer=chance.random() < 0.3)
+        Kill(place, when, operation.number, again=_again(reference, chance))
         for place, reference in workers.references.items()
         for operation in reference.operations().values()
         for when in ("before", "after", *(["within"] if operation.kind == "write" else []))
@@ -77,8 +82,13 @@ def _choose(workers: Pool, times: int, chance: random.Random) -> list[Kill]:
     while len(kills) < times:
         place, reference = chance.choice(list(workers.references.items()))
         # The clock of a forked child under load runs slower than the reference's.
-        kills.append(Kill(place, "at", seconds=chance.uniform(0, 1.5 * reference.seconds)))
+        seconds = chance.uniform(0, 1.5 * reference.seconds)
+        kills.append(Kill(place, "at", seconds=seconds, again=_again(reference, chance)))
     return kills
+
+
+def _again(reference: Reference, chance: random.Random) -> float | None:
+    return chance.uniform(0, reference.seconds) if chance.random() < _TWICE else None
 
 
 def _weight(workers: Pool, kill: Kill) -> int:
@@ -109,7 +119,12 @@ def try_kill(kill: Kill, folder: Path) -> list[str]:
             os.kill(os.getpid(), signal.SIGKILL)
 
     ending = fork(work, kill.seconds if kill.when == "at" else None)
-    return _check_ending(kill, ending) or _check_index(kill, ending, index)
+    if failures := _check_ending(kill, ending):
+        return failures
+    if kill.again is None:
+        return check_interrupted(reference, index, ending.acknowledged)
+    fork(lambda _: reference.scenario.command(reference.pictures, index), kill.again)
+    return check_completed(reference, index)
 
 
 def _check_ending(kill: Kill, ending: Ending) -> list[str]:
@@ -117,13 +132,6 @@ def _check_ending(kill: Kill, ending: Ending) -> list[str]:
         return [ending.error]
     expected = (0, signal.SIGKILL) if kill.when == "at" else (signal.SIGKILL,)
     return [] if ending.signal in expected else [f"ended by signal {ending.signal}"]
-
-
-def _check_index(kill: Kill, ending: Ending, index: Path) -> list[str]:
-    reference = load(kill.folder)
-    if not kill.recovered_by_writer:
-        return check_interrupted(reference, index, ending.acknowledged)
-    return check_completed(reference, index)
 
 
 TRIAL: Final = Trial(1, "killed at any operation or moment", 5000, run)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from torture.faults import Operation
-from torture.scenarios import check_interrupted, load
+from torture.references import check_interrupted, load
 from torture.trial import Outcome, Trial
 from torture.workers import Breakage, pool
 

@@ -23,7 +23,8 @@ from typing import Final
 import numpy as np
 
 import vecsearch
-from torture.scenarios import State, acknowledging, difference, state_of
+from torture.references import acknowledging
+from torture.scenarios import State, difference, state_of
 from torture.stub import save_picture
 from vecsearch import BuildOptions, EncoderConfig
 from vecsearch.store.locate import has_index

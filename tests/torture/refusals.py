@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from torture.faults import Operation, watching
-from torture.scenarios import (
+from torture.references import (
     acknowledging,
     check_interrupted,
     in_order,

@@ -21,7 +21,8 @@ from typing import Any, Final, TypeVar
 from unittest import mock
 
 from torture import faults
-from torture.scenarios import SCENARIOS, Reference, load, prepare
+from torture.references import Reference, load, prepare
+from torture.scenarios import SCENARIOS
 from vecsearch.errors import VecsearchError
 
 T = TypeVar("T")
