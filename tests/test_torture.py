@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import random
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 from torture import breakages, kills, power, refusals
+from torture.scenarios import OLDER
 from torture.trial import Trial
-from torture.workers import Breakage
+from torture.workers import Breakage, pool
+
+import vecsearch
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="children are forked")
 
@@ -18,6 +24,38 @@ def test_nothing_is_lost(trial: Trial, tmp_path: Path) -> None:
     outcome = trial.run(60, 0, tmp_path)
     assert outcome.tried == 60
     assert outcome.failures == []
+
+
+def test_the_seam_sees_every_change(tmp_path: Path) -> None:
+    with pool(tmp_path / "scenarios") as workers:
+        for place, reference in workers.references.items():
+            disk = power.Disk(reference.recorded_at, reference.start)
+            for operation in reference.operations().values():
+                disk.do(operation)
+            again = tmp_path / place.name
+            disk.lose_power(again, power.Loss(1, 1, 1), random.Random(0))
+            assert _tree(again) == _tree(reference.recorded_at), reference.scenario.name
+
+
+def _tree(folder: Path) -> dict[str, bytes | None]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
+def test_an_older_index_answers_as_it_did(tmp_path: Path) -> None:
+    known = json.loads(OLDER.with_suffix(".json").read_text())
+    shutil.copytree(OLDER, tmp_path / "index")
+    with vecsearch.open_index(tmp_path / "index") as index:
+        images, vectors = index.vectors()
+        results = index.search(vectors, k=5)
+    assert {str(image.path): image.id for image in images} == {
+        path: number for path, (number, _) in known.items()
+    }
+    for image, result in zip(images, results, strict=True):
+        hits = {hit.id: hit.score for hit in result.hits if hit.id != image.id}
+        assert hits == pytest.approx(dict(known[str(image.path)][1]), abs=1e-3)
 
 
 @pytest.mark.parametrize(
