@@ -30,6 +30,7 @@ Breakage = Callable[[], object]
 """What breaks vecsearch on purpose in every worker, to see that a trial notices."""
 
 _LIMIT_S: Final = 120
+_ERROR_BYTES: Final = 1 << 15
 _ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
@@ -79,7 +80,7 @@ def fork(work: Callable[[Callable[[], None]], object], kill_after: float | None 
 
     *work* is given a function to call at every acknowledged commit.
     """
-    shared = mmap.mmap(-1, 1 << 16)
+    shared = mmap.mmap(-1, 8 + _ERROR_BYTES)
 
     def acknowledge() -> None:
         shared[0] += 1
@@ -95,7 +96,8 @@ def fork(work: Callable[[Callable[[], None]], object], kill_after: float | None 
         except BaseException:  # noqa: BLE001 - told to the parent
             error = "crashed: " + traceback.format_exc()
         finally:
-            shared[8 : 8 + len(error.encode())] = error.encode()
+            told = error.encode()[-_ERROR_BYTES:]
+            shared[8 : 8 + len(told)] = told
             os._exit(0)
     if kill_after is not None:
         time.sleep(kill_after)
@@ -103,7 +105,7 @@ def fork(work: Callable[[Callable[[], None]], object], kill_after: float | None 
     _, status = os.waitpid(child, 0)
     ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
     with shared:
-        return Ending(ended_by, shared[0], shared[8:].rstrip(b"\0").decode())
+        return Ending(ended_by, shared[0], shared[8:].rstrip(b"\0").decode(errors="replace"))
 
 
 def sample(tasks: list[Any], times: int, chance: random.Random) -> list[Any]:
