@@ -15,9 +15,9 @@ import time
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-MODULES: tuple[str, ...] = ("damage", "repairs", "interrupts")
+MODULES: Final = ("kills", "power", "damage", "repairs", "refusals", "interrupts")
 
 
 def main() -> None:

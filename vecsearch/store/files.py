@@ -6,7 +6,8 @@ import contextlib
 import hashlib
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -42,30 +43,46 @@ def write_once(folder: Path, name: str, fill: Callable[[Write], object]) -> File
     size = 0
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
+        with refusals_told(path):
+            make_folder(path.parent)
+            with temporary.open("xb") as file:
 
-            def write(data: bytes | memoryview) -> None:
-                nonlocal size
-                file.write(data)
-                digest.update(data)
-                size += len(data) if isinstance(data, bytes) else data.nbytes
+                def write(data: bytes | memoryview) -> None:
+                    nonlocal size
+                    file.write(data)
+                    digest.update(data)
+                    size += len(data) if isinstance(data, bytes) else data.nbytes
 
-            fill(write)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
-        sync_folder(path.parent)
+                fill(write)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.rename(path)
+            sync_folder(path.parent)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    return FileRecord(name, size, digest.digest())
+
+
+@contextmanager
+def refusals_told(path: Path) -> Iterator[None]:
+    """Raise IndexFolderError, which names *path*, for what the file system refuses."""
+    try:
+        yield
     except OSError as error:
         raise IndexFolderError(
             f"cannot write {path}: {error.strerror or error}",
             hint="nothing that was committed is lost",
             path=path,
         ) from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-    return FileRecord(name, size, digest.digest())
+
+
+def make_folder(folder: Path) -> None:
+    """Make *folder* and those above it that are missing, durably; raises OSError."""
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in made:
+        sync_folder(one.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Final
@@ -15,10 +16,11 @@ from vecsearch.store.migrate import COPY
 NEXT: Final = "next.sqlite"
 """A catalog that is being made beside the one in force."""
 
+_BEGUN: Final = tuple(f"{name}{end}" for name in (NEXT, COPY) for end in ("", "-journal"))
 _FOLDERS: Final = ("vectors", "ann", "encoder")
 _FILES: Final = {
     *_FOLDERS,
-    *(f"{name}{end}" for name in (NEXT, COPY) for end in ("", "-journal")),
+    *_BEGUN,
     LOCK_FILE,
     HOLDER_FILE,
 }
@@ -49,12 +51,22 @@ def check_free(folder: Path, *, fresh: bool = False) -> None:
             )
 
 
+def delete_begun(folder: Path) -> None:
+    """Delete what is left of catalogs that were being made beside the one in force."""
+    for name in _BEGUN:
+        (folder / name).unlink(missing_ok=True)
+
+
 def delete_unnamed(folder: Path, named: set[str]) -> None:
-    """Delete files of ours that are not *named*: left by a crash, or by what was replaced."""
+    """Delete files of ours that are not *named*: left by a crash, or by what was replaced.
+
+    One that cannot be deleted now is tried again by the next writer.
+    """
     for name in _FOLDERS:
         for path in (folder / name).glob("*"):
             if f"{name}/{path.name}" not in named and _OURS.fullmatch(path.name):
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
 
 def discard(folder: Path, made: bool) -> None:

@@ -63,8 +63,11 @@ def _discard(copy: Path) -> None:
 
 def _replace(target: apsw.Connection, source: apsw.Connection) -> None:
     """Make the content of *target* that of *source*, in one transaction."""
-    with target.backup("main", source, "main") as backup:
+    backup = target.backup("main", source, "main")
+    try:
         backup.step()
+    finally:
+        backup.finish()
 
 
 def _run_steps(catalog: apsw.Connection) -> None:

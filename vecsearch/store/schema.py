@@ -20,6 +20,7 @@ answer. Format 2:
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -99,7 +100,16 @@ def is_catalog(path: Path) -> bool:
 def format_of(folder: Path) -> int:
     """Read the format of the index in *folder*, 0 if it has no catalog."""
     path = folder / CATALOG
-    return _header_number(path, 60) if is_catalog(path) else 0
+    if not is_catalog(path):
+        return 0
+    if path.with_name(f"{CATALOG}-journal").exists():
+        # What is in the file may be half of a migration, which SQLite undoes when it opens it.
+        try:
+            with closing(connect(path, apsw.SQLITE_OPEN_READWRITE)) as connection:
+                return int(_pragma(connection, "user_version"))
+        except apsw.Error:
+            return 0  # whoever opens it next says why it cannot be used
+    return _header_number(path, 60)
 
 
 def open_catalog(folder: Path, *, writing: bool) -> apsw.Connection:

@@ -247,7 +247,8 @@ class Snapshot:
                 )
                 page = schema.fetch(self._connection, query, {**present, **values})
             finally:
-                self._connection.execute("COMMIT")
+                if self._connection.in_transaction:  # some errors have ended it
+                    self._connection.execute("COMMIT")
         except (apsw.ConnectionClosedError, apsw.ThreadingViolationError) as error:
             raise IndexFolderError(
                 f"{self.folder} was closed, or is used by another thread ({error})",

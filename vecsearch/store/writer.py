@@ -15,8 +15,16 @@ import apsw
 from vecsearch.errors import IndexFolderError, IndexLockedError
 from vecsearch.store import schema
 from vecsearch.store.change import Change, FileFacts, NewIndex
-from vecsearch.store.files import FileRecord, Write, check_file, sync_folder, write_once
-from vecsearch.store.folder import NEXT, check_free, delete_unnamed, discard
+from vecsearch.store.files import (
+    FileRecord,
+    Write,
+    check_file,
+    make_folder,
+    refusals_told,
+    sync_folder,
+    write_once,
+)
+from vecsearch.store.folder import NEXT, check_free, delete_begun, delete_unnamed, discard
 from vecsearch.store.locate import has_index
 from vecsearch.store.lock import writer_lock
 from vecsearch.store.migrate import migrate
@@ -162,14 +170,16 @@ class Writer:
             return
         self._connection.close()
         if _last_generation(self.folder) is None:
-            # The journal of a catalog that is gone or beyond use would be replayed into ours.
-            (self.folder / f"{schema.CATALOG}-journal").unlink(missing_ok=True)
-            (self.folder / NEXT).replace(self.folder / schema.CATALOG)
-            sync_folder(self.folder)
+            with refusals_told(self.folder / schema.CATALOG):
+                # The journal of a catalog that is gone or beyond use would be replayed into ours.
+                (self.folder / f"{schema.CATALOG}-journal").unlink(missing_ok=True)
+                (self.folder / NEXT).replace(self.folder / schema.CATALOG)
+                sync_folder(self.folder)
             self._connection = schema.open_catalog(self.folder, writing=True)
         else:
             self._connection = schema.open_catalog(self.folder, writing=True)
-            self._connection.execute("ATTACH ? AS next", (_uri(self.folder / NEXT),))
+            # Read only, so that the transaction is one file's and needs no journal above two.
+            self._connection.execute("ATTACH ? AS next", (f"{_uri(self.folder / NEXT)}?mode=ro",))
             with self._transaction() as db:
                 db.execute("PRAGMA defer_foreign_keys = ON")
                 for table in (*schema.TABLES, "sqlite_sequence"):
@@ -339,7 +349,7 @@ def open_writer(
     if new is not None:
         check_free(folder, fresh=fresh)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
         except OSError as error:
             raise IndexFolderError(
                 f"the folder {folder} cannot be made: {error.strerror}", path=folder
@@ -364,7 +374,7 @@ def open_writer(
                     worth_keeping = worth_keeping or writer.has_rows()
         finally:
             with contextlib.suppress(OSError):
-                (folder / NEXT).unlink(missing_ok=True)
+                delete_begun(folder)
                 if not worth_keeping:
                     discard(folder, made)
 
@@ -389,7 +399,8 @@ def _writer(folder: Path, new: NewIndex | None, *, fresh: bool) -> Writer:
         return Writer(folder, schema.open_catalog(folder, writing=True), published=True)
     # File names are generation numbers: going on from the old one's, none is used again.
     generation = (_last_generation(folder) or 0) + 1
-    (folder / NEXT).unlink(missing_ok=True)
+    with refusals_told(folder / NEXT):
+        delete_begun(folder)
     writer = Writer(folder, schema.create_catalog(folder / NEXT), published=False)
     try:
         writer.begin(new, generation)

@@ -1,0 +1,90 @@
+"""The trials of durability in a short form, and that each notices a step left out."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from torture import breakages, kills, power, refusals
+from torture.scenarios import OLDER
+from torture.trial import Trial
+from torture.workers import Breakage, pool
+
+import vecsearch
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="children are forked")
+
+
+@pytest.mark.parametrize("trial", [kills.TRIAL, power.TRIAL, refusals.TRIAL], ids=lambda t: t.name)
+def test_nothing_is_lost(trial: Trial, tmp_path: Path) -> None:
+    outcome = trial.run(60, 0, tmp_path)
+    assert outcome.tried == 60
+    assert outcome.failures == []
+
+
+def test_the_seam_sees_every_change(tmp_path: Path) -> None:
+    with pool(tmp_path / "scenarios") as workers:
+        for place, reference in workers.references.items():
+            disk = power.Disk(reference.recorded_at, reference.start)
+            for operation in reference.operations().values():
+                disk.do(operation)
+            again = tmp_path / place.name
+            disk.lose_power(again, power.Loss(1, 1, 1), random.Random(0))
+            assert _tree(again) == _tree(reference.recorded_at), reference.scenario.name
+
+
+def _tree(folder: Path) -> dict[str, bytes | None]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
+def test_an_older_index_answers_as_it_did(tmp_path: Path) -> None:
+    known = json.loads(OLDER.with_suffix(".json").read_text())
+    shutil.copytree(OLDER, tmp_path / "index")
+    with vecsearch.open_index(tmp_path / "index") as index:
+        images, vectors = index.vectors()
+        results = index.search(vectors, k=5)
+    assert {str(image.path): image.id for image in images} == {
+        path: number for path, (number, _) in known.items()
+    }
+    for image, result in zip(images, results, strict=True):
+        hits = {hit.id: hit.score for hit in result.hits if hit.id != image.id}
+        assert hits == pytest.approx(dict(known[str(image.path)][1]), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("breakage", "words"),
+    [
+        (breakages.named_before_complete, "is gone"),
+        (breakages.orphans_first, "is gone"),
+        (breakages.no_journal, "is damaged"),
+    ],
+)
+def test_kills_notice(breakage: Breakage, words: str, tmp_path: Path) -> None:
+    failures = kills.run(100, 0, tmp_path, breakage).failures
+    assert any(words in failure for failure in failures)
+
+
+@pytest.mark.parametrize(
+    ("breakage", "words"),
+    [
+        (breakages.no_fsync_of_files, "is not what was written"),
+        (breakages.no_fsync_of_folders, "is gone"),
+        (breakages.no_checksums, "vector is zero"),
+        (breakages.no_synchronous, "is damaged"),
+    ],
+)
+def test_power_losses_notice(breakage: Breakage, words: str, tmp_path: Path) -> None:
+    failures = power.run(60, 0, tmp_path, breakage).failures
+    assert any(words in failure for failure in failures)
+
+
+def test_refusals_notice(tmp_path: Path) -> None:
+    failures = refusals.run(40, 0, tmp_path, breakages.refusals_escape).failures
+    assert any("crashed" in failure for failure in failures)

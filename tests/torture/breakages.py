@@ -1,0 +1,114 @@
+"""Protocol steps left out on purpose, each in all workers, to see that the trials notice."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from vecsearch.store import files, schema, snapshot, writer
+from vecsearch.store.files import TEMPORARY_PREFIX, FileRecord, check_length
+from vecsearch.store.writer import Writer
+
+
+class _FolderSync:
+    """The module os, but for an fsync that passes over files."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    def fsync(self, handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            os.fsync(handle)
+
+
+def no_fsync_of_files() -> None:
+    """Fsync folders only."""
+    vars(files)["os"] = _FolderSync()
+
+
+def no_fsync_of_folders() -> None:
+    """Fsync files only."""
+    for module in (files, writer):
+        vars(module)["sync_folder"] = lambda folder: None
+
+
+def no_checksums() -> None:
+    """Believe files of the right length, and do not fsync them."""
+
+    def check_file(folder: Path, record: FileRecord, *, whole: bool = False) -> Path:
+        return check_length(folder, record)
+
+    no_fsync_of_files()
+    vars(snapshot)["check_file"] = check_file
+
+
+def no_synchronous() -> None:
+    """Let SQLite leave its fsyncs out."""
+    _tell_sqlite("PRAGMA synchronous = OFF")
+
+
+def no_journal() -> None:
+    """Let SQLite keep in memory what would undo half a commit."""
+    _tell_sqlite("PRAGMA journal_mode = MEMORY")
+
+
+def _tell_sqlite(command: str) -> None:
+    connect = schema.connect
+
+    def told(path: Path, flags: int) -> apsw.Connection:
+        connection = connect(path, flags)
+        connection.execute(command)
+        return connection
+
+    vars(schema)["connect"] = told
+
+
+def named_before_complete() -> None:
+    """Give files their names only after the transaction that names them in the catalog."""
+    transaction = Writer._transaction
+    waiting: list[tuple[Path, Path]] = []
+
+    def rename(path: Path, target: Path) -> None:
+        if not path.name.startswith(TEMPORARY_PREFIX):
+            path.replace(target)
+            return
+        kept = path.with_name(f"{path.name}0")  # by another name, since its own is deleted
+        path.replace(kept)
+        waiting.append((kept, target))
+
+    @contextmanager
+    def late(self: Writer) -> Iterator[apsw.Connection]:
+        with transaction(self) as connection:
+            yield connection
+        while waiting:
+            path, target = waiting.pop()
+            path.replace(target)
+
+    setattr(Path, "rename", rename)  # noqa: B010
+    setattr(Writer, "_transaction", late)  # noqa: B010
+
+
+def orphans_first() -> None:
+    """Delete what a commit will make superfluous before it is committed."""
+    commit = Writer.compact
+
+    def compact(self: Writer, *arguments: Any) -> None:
+        for path in (self.folder / "vectors").iterdir():
+            if int(path.stem) <= self.generation().id:
+                _, blocks, *rest = arguments
+                arguments = (arguments[0], list(blocks), *rest)
+                path.unlink()
+        commit(self, *arguments)
+
+    setattr(Writer, "compact", compact)  # noqa: B010
+
+
+def refusals_escape() -> None:
+    """Let what the operating system refuses pass through as it is."""
+    vars(files)["OSError"] = KeyError
