@@ -91,7 +91,7 @@ def _change_size(data: bytes, _: bytes, random: Random) -> bytes:
 
 def _overwrite(data: bytes, place: int, length: int, random: Random) -> bytes:
     number = _EXTREMES[random.randint(len(_EXTREMES))]
-    number = (number + int(random.randint(-1, 2))) % 256**length
+    number = (number + int(random.randint(-1, 2))) % (1 << 8 * length)
     order: Literal["big", "little"] = "big" if random.randint(2) else "little"
     return data[:place] + number.to_bytes(length, order) + data[place + length :]
 
