@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-MODULES: tuple[str, ...] = ("pictures", "cycles")
+MODULES: tuple[str, ...] = ("pictures", "model", "cycles")
 
 
 def main() -> None:
