@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-MODULES: tuple[str, ...] = ("pictures", "model", "cycles")
+MODULES: tuple[str, ...] = ("pictures", "crowd", "model", "trees", "cycles")
 
 
 def main() -> None:
