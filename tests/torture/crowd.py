@@ -6,16 +6,16 @@ word from its writer, whether a vector belongs to a path.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -34,6 +34,9 @@ LONGEST_WAIT_S: Final = 5.0
 PATIENCE_S: Final = 120.0
 
 _ONE_S: Final = 10**9
+
+Table = dict[Path, list[bytes]]
+"""For each path that there may be, the vectors of all its versions."""
 
 
 @dataclass(slots=True)
@@ -58,11 +61,10 @@ def put(path: Path, version: int, time_ns: int) -> None:
     os.utime(path, ns=(time_ns, time_ns))
 
 
-@cache
-def versions(folder: Path) -> dict[Path, list[bytes]]:
-    """Compute, for each path that there may be, the vectors of all its versions."""
-    scratch = folder / f"scratch{os.getpid()}"
-    table: dict[Path, list[bytes]] = {}
+def versions(folder: Path) -> Table:
+    """Compute the table for the sources in *folder*."""
+    scratch = folder / "scratch"
+    table: Table = {}
     for writer in range(WRITERS):
         for number in range(PICTURES):
             here = home_of(scratch, writer) / f"{number}.png"
@@ -77,13 +79,13 @@ def versions(folder: Path) -> dict[Path, list[bytes]]:
 class WriterProcess:
     """Changes its own folder and brings the index up to date with it."""
 
-    def __init__(self, folder: Path, number: int, seed: int) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, table: Table, number: int, seed: int) -> None:
+        self.table = table
         self.home = home_of(folder, number)
         self.index = folder / "index"
         self.random = np.random.RandomState([seed, number])
         self.report = Report()
-        self.versions = {path: 0 for path in versions(folder) if path.parent == self.home}
+        self.versions = {path: 0 for path in table if path.parent == self.home}
         self.there = set(self.versions)
         self.removed: set[Path] = set()
         self.clock = 10
@@ -156,8 +158,7 @@ class WriterProcess:
 
     def check(self) -> None:
         """Compare what the index has of this folder, which nobody else changes."""
-        table = versions(self.folder)
-        due = {path: table[path][self.versions[path]] for path in self.there - self.removed}
+        due = {path: self.table[path][self.versions[path]] for path in self.there - self.removed}
         with vecsearch.open_index(self.index) as index:
             images, vectors = index.vectors()
         found = {
@@ -173,9 +174,9 @@ class WriterProcess:
 class ReaderProcess:
     """Reads the index in every way, and knows a torn read when it sees one."""
 
-    def __init__(self, folder: Path, number: int, seed: int) -> None:
+    def __init__(self, folder: Path, table: Table, number: int, seed: int) -> None:
         self.index = folder / "index"
-        self.table = versions(folder)
+        self.table = table
         self.random = np.random.RandomState([seed, 100 + number])
         self.report = Report()
         self.ids: dict[int, Path] = {}
@@ -258,24 +259,25 @@ class ReaderProcess:
             self.report.failures.append(otherwise)
 
 
-def work(pipe: Connection, kind: type, folder: Path, number: int, seed: int, seconds: int) -> None:
+def work(pipe: Connection, seconds: int, kind: type, *given: Any) -> None:
     """Be one of the crowd, and report."""
     import faiss
 
     faiss.omp_set_num_threads(1)
-    one = kind(folder, number, seed)
+    one = kind(*given)
     pipe.send("ready")
     pipe.recv()
     try:
         one.run(time.monotonic() + seconds)
     except Exception as error:  # noqa: BLE001 - none may come out
-        one.report.failures.append(f"{kind.__name__} {number}: {error!r}")
+        one.report.failures.append(f"a {kind.__name__}: {error!r}")
     pipe.send(one.report)
 
 
 def run(times: int, seed: int, folder: Path) -> Outcome:
     """Let the crowd at an index for *times* seconds."""
-    for path in versions(folder):
+    table = versions(folder)
+    for path in table:
         put(path, 0, _ONE_S)
     with stubbed() as config:
         homes = [home_of(folder, writer) for writer in range(WRITERS)]
@@ -285,24 +287,26 @@ def run(times: int, seed: int, folder: Path) -> Outcome:
     for kind, count in ((WriterProcess, WRITERS), (ReaderProcess, READERS)):
         for number in range(count):
             ours, theirs = context.Pipe()
-            process = context.Process(target=work, args=(theirs, kind, folder, number, seed, times))
+            given = theirs, times, kind, folder, table, number, seed
+            process = context.Process(target=work, args=given)
             process.start()
             theirs.close()
             crowd.append((f"{kind.__name__} {number}", process, ours))
-    for _, _, pipe in crowd:
-        if pipe.poll(PATIENCE_S):
-            pipe.recv()
-    for _, _, pipe in crowd:
-        pipe.send("go")
     outcome, total = Outcome(tried=times), Report()
+    for _, _, pipe in crowd:
+        pipe.poll(PATIENCE_S)  # it is ready, or dead
+    for _, _, pipe in crowd:
+        with contextlib.suppress(BrokenPipeError):
+            pipe.send("go")
     for name, process, pipe in crowd:
         try:
-            if not pipe.poll(times + PATIENCE_S):
+            pipe.recv()
+            if pipe.poll(times + PATIENCE_S):
+                _add(total, pipe.recv())
+            else:
                 process.kill()
                 total.failures.append(f"{name} hung")
-                continue
-            _add(total, pipe.recv())
-        except EOFError:
+        except (EOFError, OSError):
             total.failures.append(f"{name} died")
         finally:
             process.join()
