@@ -61,9 +61,9 @@ class Tree:
     def grow(self) -> None:
         """Do one bad thing that adds to the tree."""
         self._one_of(
-            self.add, self.add, self.add_group, self.add_group, self.add_odd_name, self.add_unusable,
-            self.add_unseen, self.add_links, self.add_loop, self.add_deep, self.add_denied,
-            self.add_copy,
+            self.add, self.add, self.add_group, self.add_group, self.add_odd_name,
+            self.add_unusable, self.add_unseen, self.add_links, self.add_loop, self.add_deep,
+            self.add_denied, self.add_copy,
         )  # fmt: skip
 
     def alter(self) -> None:
