@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import apsw
 import numpy as np
@@ -24,6 +24,8 @@ _IMAGES: Final = (
 )
 _LIVE: Final = "row < :next_row AND (died IS NULL OR died > :generation)"
 _MANY: Final = 500
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +113,17 @@ class Snapshot:
         config, newest = self._look_up("SELECT max(id) FROM generations", {})
         return config["instance"] == self._instance and newest == [(self.generation.id,)]
 
-    def ann_path(self) -> Path | None:
-        """Give the checked FAISS file of this generation.
+    def open_ann(self, opener: Callable[[Path], T]) -> T | None:
+        """Give what *opener* makes of the checked FAISS file of this generation.
 
-        None if there is none, or no longer, because a later generation has another: the segments
-        have all the rows.
+        None if there is no file, or no longer, even since it was checked, because a later
+        generation has another: the segments have all the rows. Raises IndexDamagedError.
         """
         ann = self.generation.ann
         if ann is None:
             return None
         try:
-            return check_file(self.folder, ann)
+            return opener(check_file(self.folder, ann))
         except IndexDamagedError:
             named = self._rows("SELECT 1 FROM files WHERE name = :name", {"name": ann.name})
             if named:
