@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -38,7 +39,7 @@ def warns(*given: Any) -> None:
 
 def swells(*given: Any) -> None:
     """Read pictures where little memory is much."""
-    with mock.patch.object(pictures, "LARGEST_BYTES", 1 << 20):
+    with mock.patch.multiple(pictures, LARGEST_BYTES=1 << 20, _peak_bytes=count(1 << 30).__next__):
         pictures.work(*given)
 
 
