@@ -153,3 +153,37 @@ def test_reading_gives_every_file_exactly_once_and_reasons_for_the_bad(photos: P
             assert alone.pixels is not None
             np.testing.assert_array_equal(image.pixels, alone.pixels)
             assert (image.width, image.height) == (64, 48)
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF"])
+@pytest.mark.parametrize("mode", ["1", "LA", "P", "RGBA", "CMYK", "I;16", "F"])
+def test_bands_make_no_difference(form: str, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if (form, mode) in (("PNG", "CMYK"), ("PNG", "F")):
+        return
+    values = np.random.RandomState(0).randint(0, 256, (37, 53, 4)).astype(np.uint8)
+    source = Image.fromarray(values)
+    if mode in ("I;16", "F"):
+        source = Image.fromarray(values[..., 0].astype(np.uint16 if mode == "I;16" else np.float32))
+    elif mode == "P":
+        source = source.convert("RGB").quantize(16)
+    else:
+        source = source.convert(mode)
+    options = {"transparency": 3} if (form, mode) == ("PNG", "P") else {}
+    data = saved(source, form, **options)
+    whole = np.asarray(decode(data)[0])
+    monkeypatch.setattr("vecsearch.images.decode._BAND_PIXELS", 100)
+    np.testing.assert_array_equal(np.asarray(decode(data)[0]), whole)
+
+
+def test_what_a_decoder_holds_several_times_may_be_half_as_large() -> None:
+    data = saved(ramp(), "WEBP")
+    with pytest.raises(ImageError, match=r"has 0\.0012 megapixels, 0\.001 are"):
+        decode(data, max_pixels=2000)
+    assert decode(data, max_pixels=2400)[1] == (40, 30)
+
+
+def test_a_damaged_file_leaves_stderr_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    data = saved(ramp(), "TIFF", compression="tiff_adobe_deflate")
+    with pytest.raises(ImageError, match="cannot be decoded"):
+        decode(data[:8] + bytes(40) + data[48:])
+    assert capfd.readouterr().err == ""

@@ -182,3 +182,21 @@ def test_an_index_of_one_image(tmp_path: Path) -> None:
     with vecsearch.open_index(folder) as opened:
         assert opened.query(["id:1"])[0].hits == ()
         assert len(opened.query([draw(tmp_path / "new.png", 2)])[0].hits) == 1
+
+
+def test_a_base_that_goes_as_it_is_opened_is_done_without(
+    index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_late(path: Path) -> Any:
+        if path.exists():
+            vecsearch.remove("id:1", index=index)
+            vecsearch.compact(index)
+            assert not path.exists()
+        return open_base(path)
+
+    with vecsearch.open_index(index) as opened:
+        _, vectors = opened.vectors()
+        monkeypatch.setattr("vecsearch.search.opened._FEW_VALUES", 0)
+        monkeypatch.setattr("vecsearch.search.opened.open_base", open_late)
+        results = opened.search(vectors, k=1)
+    assert [result.hits[0].id for result in results] == list(range(1, 13))

@@ -17,7 +17,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-MODULES: Final = ("kills", "power", "damage", "repairs", "refusals", "interrupts")
+MODULES: Final = (
+    "kills", "power", "damage", "repairs", "pictures", "refusals",
+    "crowd", "model", "interrupts", "trees", "cycles",
+)  # fmt: skip
 
 
 def main() -> None:

@@ -19,7 +19,8 @@ class BuildOptions:
     int8 network that agrees little with fp32. ``allow_empty`` believes that a source that is gone
     or empty is meant to be, and drops its images. ``retry_skipped`` tries again what was skipped,
     removed images among it. What was embedded is committed after ``commit_images`` of them or
-    ``commit_seconds``. A picture of more than ``max_megapixels`` is skipped before it is decoded.
+    ``commit_seconds``. A picture of more than ``max_megapixels``, or half of that in a format whose
+    decoder holds copies of it (AVIF, JPEG 2000, WebP), is skipped before it is decoded.
     ``decode`` on the ``device`` lets the torch engine's accelerator decode and resize JPEGs.
     """
 

@@ -72,13 +72,16 @@ def find_problems(folder: Path, *, quick: bool, progress: Progress | None) -> It
 
 def _compare_base(snapshot: Snapshot) -> Iterator[Problem]:
     """Compare the FAISS file with the segments, vector by vector."""
-    generation, path = snapshot.generation, snapshot.ann_path()
-    if path is None:
+    generation = snapshot.generation
+    if generation.ann is None:
         return
+    path = snapshot.folder / generation.ann.name
     try:
-        base = open_base(path)
+        base = snapshot.open_ann(open_base)
     except IndexFolderError as error:
         yield Problem("ann", path, str(error).partition("; ")[0])
+        return
+    if base is None:
         return
     count = generation.ann_end - generation.ann_first
     if (base.ntotal, base.d) != (count, snapshot.dim):

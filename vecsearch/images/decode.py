@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import io
+import logging
 import threading
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
 from vecsearch.errors import ImageError, UnreadableError
 from vecsearch.types import Pixels
@@ -22,10 +27,27 @@ FORMATS = (
 MAX_MEGAPIXELS = 64.0
 """Of the picture as it is decoded; a large JPEG is decoded small."""
 
+_COPIED = ("AVIF", "JPEG2000", "WEBP")
+"""Their decoders hold a picture several times over, so half as large a one is their limit."""
+
 _LARGE_PIXELS = 8_000_000
 """Only one picture of more is decoded at a time, for the memory's sake."""
 
 _one_large = threading.Lock()
+
+_BAND_PIXELS = 1_000_000
+"""So many at a time become RGB, for the memory's sake again."""
+
+
+def _silence_decoders() -> None:
+    """Keep remarks about damaged files off stderr; a file that cannot be used is an error here."""
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
+    # Pillow silences libtiff's warnings only. Where it is linked statically, they stay.
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
+
+
+_silence_decoders()
 
 OVERSAMPLING = 4
 """A large JPEG is decoded at the smallest scale, 1/8 to 1, that leaves this many times the side
@@ -41,7 +63,7 @@ def decode(
     The first frame of an animation; EXIF orientation applied; alpha laid over white; 16-bit and
     float pixels scaled, not clipped. With *at_least*, a large JPEG is decoded at a reduced
     scale that leaves as many pixels on its shorter side. A picture of more than *max_pixels*, as it
-    would be decoded, is refused before it is.
+    would be decoded, is refused before it is; half of that, where the decoder holds copies of it.
 
     Raises ImageError with a one-line reason.
     """
@@ -51,9 +73,10 @@ def decode(
         if at_least is not None:
             image.draft(None, (at_least, at_least))
         pixels = image.width * image.height
-        if pixels > max_pixels:
+        limit = max_pixels / 2 if image.format in _COPIED else max_pixels
+        if pixels > limit:
             raise ImageError(
-                f"has {pixels / 1e6:.3g} megapixels, {max_pixels / 1e6:g} are the limit",
+                f"has {pixels / 1e6:.3g} megapixels, {limit / 1e6:g} are the limit",
                 hint="see --max-megapixels",
             )
         with _one_large if pixels > _LARGE_PIXELS else nullcontext():
@@ -113,25 +136,47 @@ def open_image(data: bytes) -> Image.Image:
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB":
         return image
-    if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_scale_to_8_bits(np.asarray(image))).convert("RGB")
-    if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
-        rgba = image.convert("RGBA")
+    low, high = _range(image) if _is_deep(image) else (0.0, 255.0)
+    rgb = Image.new("RGB", image.size)
+    for top, band in _bands(image):
+        rgb.paste(_band_to_rgb(band, low, high), (0, top))
+    return rgb
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """Cut *image* into bands of full width; give each with its top."""
+    rows = max(1, _BAND_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _band_to_rgb(band: Image.Image, low: float, high: float) -> Image.Image:
+    if _is_deep(band):
+        scaled = (_grey(band) - low) * (255.0 / max(high - low, 1e-12))
+        return Image.fromarray(np.rint(scaled).astype(np.uint8)).convert("RGB")
+    if "A" in band.mode or "a" in band.mode or "transparency" in band.info:
+        rgba = band.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
+    return band.convert("RGB")
 
 
-def _scale_to_8_bits(values: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Pixels:
-    """Map 16-bit, 32-bit or float grey values to 0..255.
+def _is_deep(image: Image.Image) -> bool:
+    """Tell whether the pixels are 16-bit, 32-bit or float grey values."""
+    return image.mode.startswith("I") or image.mode == "F"
+
+
+def _range(image: Image.Image) -> tuple[float, float]:
+    """Find the grey values of *image*, 16-bit, 32-bit or float, that are to be black and white.
 
     Values that fit a usual range (0..1 for floats, 0..65535 for integers) keep that range, so
     that two exposures stay different; anything else is stretched from its minimum to maximum.
     """
-    grey = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(grey.min()), float(grey.max())
-    usual = 1.0 if values.dtype.kind == "f" else 65535.0
-    if low >= 0.0 and high <= usual:
-        low, high = 0.0, usual
-    scaled = (grey - low) * (255.0 / max(high - low, 1e-12))
-    return np.rint(scaled).astype(np.uint8)
+    ends = [(grey.min(), grey.max()) for grey in (_grey(band) for _, band in _bands(image))]
+    low, high = float(min(low for low, _ in ends)), float(max(high for _, high in ends))
+    usual = 1.0 if image.mode == "F" else 65535.0
+    return (0.0, usual) if low >= 0.0 and high <= usual else (low, high)
+
+
+def _grey(band: Image.Image) -> npt.NDArray[np.float64]:
+    return np.nan_to_num(np.asarray(band, np.float64), nan=0.0, posinf=0.0, neginf=0.0)

@@ -71,9 +71,8 @@ class Opened:
     def searcher(self) -> Searcher:
         """The exact search over all rows."""
         generation, segments = self.snapshot.generation, self.snapshot.segments
-        path = self.snapshot.ann_path()
         few = sum(one.halves.size for one in segments) <= _FEW_VALUES
-        base = self._base(path) if path and not few else None
+        base = self.snapshot.open_ann(lambda path: None if few else self._base(path))
         tail = [one for one in segments if base is None or one.first_row >= generation.ann_end]
         for one in tail:
             one.check(np.arange(len(one.halves)))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import apsw
 import numpy as np
@@ -24,6 +25,8 @@ _IMAGES: Final = (
 )
 _LIVE: Final = "row < :next_row AND (died IS NULL OR died > :generation)"
 _MANY: Final = 500
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +114,17 @@ class Snapshot:
         config, newest = self._look_up("SELECT max(id) FROM generations", {})
         return config["instance"] == self._instance and newest == [(self.generation.id,)]
 
-    def ann_path(self) -> Path | None:
-        """Give the checked FAISS file of this generation.
+    def open_ann(self, opener: Callable[[Path], T]) -> T | None:
+        """Give what *opener* makes of the checked FAISS file of this generation.
 
-        None if there is none, or no longer, because a later generation has another: the segments
-        have all the rows.
+        None if there is no file, or no longer, even since it was checked, because a later
+        generation has another: the segments have all the rows. Raises IndexDamagedError.
         """
         ann = self.generation.ann
         if ann is None:
             return None
         try:
-            return check_file(self.folder, ann)
+            return opener(check_file(self.folder, ann))
         except IndexDamagedError:
             named = self._rows("SELECT 1 FROM files WHERE name = :name", {"name": ann.name})
             if named:
@@ -135,12 +138,23 @@ class Snapshot:
         Whoever uses them calls `check_constants` before believing a result.
         """
         xml, constants = self._encoder
-        paths = check_file(self.folder, xml), check_length(self.folder, constants)
+        with self._unless_built_anew():
+            paths = check_file(self.folder, xml), check_length(self.folder, constants)
         return *paths, xml.sha256 + constants.sha256
 
     def check_constants(self) -> None:
         """Compare the checksum of the encoder's constants; raises IndexDamagedError."""
-        check_file(self.folder, self._encoder[1], whole=True)
+        with self._unless_built_anew():
+            check_file(self.folder, self._encoder[1], whole=True)
+
+    @contextmanager
+    def _unless_built_anew(self) -> Iterator[None]:
+        """Say of a file that is missing because of a fresh build that it is, and not damaged."""
+        try:
+            yield
+        except IndexDamagedError:
+            self._rows("SELECT 1 FROM config")
+            raise
 
     def images(self) -> Iterator[Image]:
         """Iterate over all images, in the order of their ids."""

@@ -1,0 +1,185 @@
+"""Trials 5, 7, 8, 10 and 11 in a short form, and that each fails when the code is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from torture import crowd, cycles, model, pictures, sabotage, trees
+from torture.trial import Trial
+
+from vecsearch.building.plan import Plan, make_plan
+from vecsearch.building.stage import Stage
+from vecsearch.images.scan import Scan
+from vecsearch.index.search import Searcher
+from vecsearch.store import segments, snapshot
+from vecsearch.store.writer import Writer
+
+Patch = pytest.MonkeyPatch
+
+
+@pytest.mark.parametrize(
+    ("trial", "times"),
+    [
+        (pictures.TRIAL, 400), (crowd.TRIAL, 3), (model.TRIAL, 2), (trees.TRIAL, 4),
+        (cycles.TRIAL, 25),
+    ],
+    ids=lambda value: value.name if isinstance(value, Trial) else "",
+)  # fmt: skip
+def test_a_short_trial_finds_nothing(trial: Trial, times: int, tmp_path: Path) -> None:
+    outcome = trial.run(times, 0, tmp_path)
+    assert outcome.failures == []
+    assert outcome.tried == times
+
+
+@pytest.mark.parametrize(
+    ("work", "sign"),
+    [
+        (sabotage.raises, "raised KeyError('a')"),
+        (sabotage.says_much, "is not one line"),
+        (sabotage.dies, "died or hung (3)"),
+        (sabotage.warns, "wrote to stderr: b'oh'"),
+        (sabotage.swells, "MiB of memory"),
+        (sabotage.dawdles, "took"),
+    ],
+)
+def test_a_bad_decoder_is_noticed(
+    work: Callable[..., None], sign: str, tmp_path: Path, monkeypatch: Patch
+) -> None:
+    monkeypatch.setattr(pictures, "work", work)
+    outcome = pictures.run(2, 0, tmp_path)
+    assert outcome.tried == 2
+    assert sum(sign in failure for failure in outcome.failures) == 2
+
+
+@pytest.mark.parametrize(
+    ("work", "sign"),
+    [(sabotage.torn, "torn"), (sabotage.without_lock, ""), (sabotage.vanishes, "died")],
+)
+def test_a_disorderly_crowd_is_noticed(
+    work: Callable[..., None], sign: str, tmp_path: Path, monkeypatch: Patch
+) -> None:
+    monkeypatch.setattr(crowd, "work", work)
+    assert any(sign in failure for failure in crowd.run(3, 0, tmp_path).failures)
+
+
+def forget_dead_rows(monkeypatch: Patch) -> None:
+    real = Searcher.__init__
+
+    def init(self: Searcher, base: Any, first_row: int, tail: Any, dead_rows: Any) -> None:
+        real(self, base, first_row, tail, dead_rows[:0])
+
+    monkeypatch.setattr(Searcher, "__init__", init)
+
+
+def forget_the_generation(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(snapshot, "_LIVE", "died IS NULL")
+
+
+def forget_what_was_removed(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(Writer, "_remove", lambda *_: None)
+
+
+def mix_up_compaction(monkeypatch: Patch) -> None:
+    real = segments.living_blocks
+
+    def living_blocks(*given: Any) -> Any:
+        return (block[::-1] for block in real(*given))
+
+    monkeypatch.setattr("vecsearch.building.compact.living_blocks", living_blocks)
+
+
+def leave_orphans(monkeypatch: Patch) -> None:
+    monkeypatch.setattr("vecsearch.store.writer.delete_unnamed", lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    "break_",
+    [
+        forget_dead_rows,
+        forget_the_generation,
+        forget_what_was_removed,
+        mix_up_compaction,
+        leave_orphans,
+    ],
+)
+def test_a_store_that_differs_from_the_dictionary_is_noticed(
+    break_: Callable[[Patch], None], tmp_path: Path, monkeypatch: Patch
+) -> None:
+    break_(monkeypatch)
+    assert model.run(2, 0, tmp_path).failures
+
+
+def believe_what_cannot_be_seen(monkeypatch: Patch) -> None:
+    def plan(images: Any, skipped: Any, scans: Sequence[Scan], **named: Any) -> Plan:
+        return make_plan(images, skipped, [Scan(one.root, one.files) for one in scans], **named)
+
+    monkeypatch.setattr("vecsearch.building.run.make_plan", plan)
+
+
+def keep_quiet(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(Stage, "skip", lambda *_: None)
+
+
+def know_nothing(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(Stage, "knows", lambda *_: False)
+
+
+@pytest.mark.parametrize(
+    ("break_", "sign"),
+    [
+        (believe_what_cannot_be_seen, "lost "), (keep_quiet, "neither in the index nor skipped"),
+        (know_nothing, "embedded again"),
+    ],
+)  # fmt: skip
+def test_a_build_that_misjudges_a_tree_is_noticed(
+    break_: Callable[[Patch], None], sign: str, tmp_path: Path, monkeypatch: Patch
+) -> None:
+    break_(monkeypatch)
+    assert any(sign in failure for failure in trees.run(3, 0, tmp_path).failures)
+
+
+def test_a_build_that_breaks_off_is_noticed(tmp_path: Path, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(Stage, "skip", lambda *_: 1 / 0)
+    assert "aborted" in trees.run(1, 0, tmp_path).failures[0]
+
+
+def never_compact(monkeypatch: Patch) -> None:
+    monkeypatch.setattr("vecsearch.building.run.compact_if_due", lambda *_: None)
+    monkeypatch.setattr(cycles, "MOST_FILES", 12)
+
+
+def leak(monkeypatch: Patch) -> None:
+    kept = []
+
+    def plan(*given: Any, **named: Any) -> Plan:
+        kept.append(b"x" * (2 << 20))
+        return make_plan(*given, **named)
+
+    monkeypatch.setattr("vecsearch.building.run.make_plan", plan)
+
+
+def mistake_moves(monkeypatch: Patch) -> None:
+    real = Stage.__init__
+
+    def init(self: Stage, *given: Any) -> None:
+        real(self, *given)
+        self._gone.clear()
+
+    monkeypatch.setattr(Stage, "__init__", init)
+
+
+@pytest.mark.parametrize(
+    ("break_", "sign"),
+    [
+        (never_compact, "files"), (leak, "the process grew"), (leave_orphans, "times a fresh one"),
+        (mistake_moves, "instead of"),
+    ],
+)  # fmt: skip
+def test_updates_that_go_wrong_are_noticed(
+    break_: Callable[[Patch], None], sign: str, tmp_path: Path, monkeypatch: Patch
+) -> None:
+    break_(monkeypatch)
+    assert any(sign in failure for failure in cycles.run(25, 0, tmp_path).failures)

@@ -1,0 +1,80 @@
+"""Worker processes with broken code, which show that a trial notices what it is there for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from torture import crowd, pictures
+from vecsearch import ImageError
+from vecsearch.store.segments import gather
+from vecsearch.types import Vectors
+
+
+def raises(*given: Any) -> None:
+    """Read pictures with a decoder that raises anything."""
+    _read_with(KeyError("a"), *given)
+
+
+def says_much(*given: Any) -> None:
+    """Read pictures with a decoder that gives its reasons in two lines."""
+    _read_with(ImageError("one\ntwo"), *given)
+
+
+def dies(*given: Any) -> None:
+    """Read pictures with a decoder that ends the process."""
+    _read_with(lambda *_: os._exit(3), *given)
+
+
+def warns(*given: Any) -> None:
+    """Read pictures with a decoder that writes to stderr."""
+    _read_with(lambda *_: os.write(2, b"oh") and None, *given)
+
+
+def swells(*given: Any) -> None:
+    """Read pictures where little memory is much."""
+    with mock.patch.multiple(pictures, LARGEST_BYTES=1 << 20, _peak_bytes=count(1 << 30).__next__):
+        pictures.work(*given)
+
+
+def dawdles(*given: Any) -> None:
+    """Read pictures where a moment is long."""
+    with mock.patch.object(pictures, "LONGEST_S", 0.0):
+        pictures.work(*given)
+
+
+def _read_with(effect: Any, *given: Any) -> None:
+    with mock.patch.object(pictures, "read_image", side_effect=effect):
+        pictures.work(*given)
+
+
+def without_lock(*given: Any) -> None:
+    """Be one of the crowd where nothing keeps writers apart."""
+
+    @contextmanager
+    def writer_lock(folder: Path) -> Iterator[None]:
+        yield
+
+    with mock.patch("vecsearch.store.writer.writer_lock", writer_lock):
+        crowd.work(*given)
+
+
+def torn(*given: Any) -> None:
+    """Be one of the crowd where rows are mixed up."""
+
+    def mixed_up(segments: Any, rows: Any, dim: int) -> Vectors:
+        return gather(segments, rows[::-1], dim)
+
+    with mock.patch("vecsearch.search.opened.gather", mixed_up):
+        crowd.work(*given)
+
+
+def vanishes(*given: Any) -> None:
+    """Be one of the crowd and die at once."""
+    sys.exit(3)
