@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from torture import breakages, kills, power, refusals
+from torture import breakages, damage, interrupts, kills, power, refusals, repairs
 from torture.scenarios import OLDER
 from torture.trial import Trial
 from torture.workers import Breakage, pool
@@ -19,10 +21,21 @@ import vecsearch
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="children are forked")
 
 
-@pytest.mark.parametrize("trial", [kills.TRIAL, power.TRIAL, refusals.TRIAL], ids=lambda t: t.name)
-def test_nothing_is_lost(trial: Trial, tmp_path: Path) -> None:
-    outcome = trial.run(60, 0, tmp_path)
-    assert outcome.tried == 60
+@pytest.mark.parametrize(
+    ("trial", "times"),
+    [
+        (kills.TRIAL, 60),
+        (power.TRIAL, 60),
+        (damage.TRIAL, 60),
+        (repairs.TRIAL, 20),
+        (refusals.TRIAL, 60),
+        (interrupts.TRIAL, 4),
+    ],
+    ids=lambda value: value.name if isinstance(value, Trial) else "",
+)
+def test_nothing_is_lost(trial: Trial, times: int, tmp_path: Path) -> None:
+    outcome = trial.run(times, 0, tmp_path)
+    assert outcome.tried == times
     assert outcome.failures == []
 
 
@@ -88,3 +101,43 @@ def test_power_losses_notice(breakage: Breakage, words: str, tmp_path: Path) -> 
 def test_refusals_notice(tmp_path: Path) -> None:
     failures = refusals.run(40, 0, tmp_path, breakages.refusals_escape).failures
     assert any("crashed" in failure for failure in failures)
+
+
+def test_damage_is_noticed_by_its_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    damage.make_index(tmp_path)
+    monkeypatch.setattr(
+        "vecsearch.store.snapshot.check_file", lambda folder, record, **_: folder / record.name
+    )
+    monkeypatch.setattr("vecsearch.store.audit.check_file", lambda *_, **__: None)
+    failures = damage.damage_many(str(tmp_path), 0, 60)
+    assert any("wrong answers" in failure for failure in failures)
+    assert any("is not found by verify" in failure for failure in failures)
+
+
+def test_a_repair_that_is_none_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vecsearch.building.repair.compact_all", lambda *_: None)
+    assert repairs.run(6, 0, tmp_path).failures
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_that_does_not_listen_is_ended(number: int) -> None:
+    code = """
+import time
+from vecsearch.cli.interrupt import end_within_a_second
+end_within_a_second()
+print("ready", flush=True)
+while True:
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:
+        pass
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(number)
+        _, complaint = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "what was committed is kept, and the same command goes on" in complaint

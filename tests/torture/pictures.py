@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,6 +81,7 @@ def read(path: Path) -> tuple[str, str]:
 
 def work(pipe: Connection, current: Any, seed: int, folder: Path) -> None:
     """Read the batches that come through *pipe*, and tell by *current* which picture it is at."""
+    warnings.simplefilter("ignore")  # as the command line does
     path = folder / f"{os.getpid()}.picture"
     with _caught_stderr() as caught:
         while (batch := pipe.recv()) is not None:

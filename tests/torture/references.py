@@ -150,5 +150,6 @@ def check_completed(reference: Reference, index: Path) -> list[str]:
     if found != reference.states[-1]:
         return [f"completed to something else: {difference(found, reference.states[-1])}"]
     present = {path.relative_to(index).as_posix() for path in index.rglob("*") if path.is_file()}
-    odd = present ^ (named | {schema.CATALOG, LOCK_FILE})
+    # A journal that undoes nothing stays until the next commit.
+    odd = (present - {f"{schema.CATALOG}-journal"}) ^ (named | {schema.CATALOG, LOCK_FILE})
     return [f"orphans: {', '.join(sorted(odd))}"] if odd else []

@@ -9,7 +9,7 @@ from unittest import mock
 
 import vecsearch
 from torture.damage import FEW, answers, make_index
-from torture.stub import StubEncoder, stubbed
+from torture.stub import stubbed
 from torture.trial import Outcome, Trial
 
 
@@ -18,9 +18,7 @@ def run(times: int, seed: int, folder: Path) -> Outcome:
     outcome = Outcome()
     sound = make_index(folder)
     copy = folder / "copy"
-    opener = mock.patch("vecsearch.building.repair.open_encoder", return_value=StubEncoder())
-    verifier = mock.patch("vecsearch.building.verify._open_encoder", return_value=iter(()))
-    with stubbed(), opener, verifier, mock.patch(FEW, 0):
+    with stubbed(), mock.patch(FEW, 0):
         expected = answers(sound)
         for number in range(seed, seed + times):
             shutil.rmtree(copy, ignore_errors=True)

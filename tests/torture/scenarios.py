@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import vecsearch
-from torture.stub import content_of, save_picture, stubbed
+from torture.stub import DIM, content_of, save_picture, stubbed
 from vecsearch import BuildOptions
 from vecsearch.errors import IndexDamagedError
 from vecsearch.store import schema
@@ -161,6 +161,26 @@ def _damaged(pictures: Path, index: Path) -> None:
         file.write(bytes(8 * schema.PAGE_BYTES))
 
 
+def _without_base(pictures: Path, index: Path) -> None:
+    _many(pictures, index)
+    (base,) = (index / "ann").iterdir()
+    base.unlink()
+
+
+def _damaged_vectors(pictures: Path, index: Path) -> None:
+    _many(pictures, index)
+    (segment,) = (index / "vectors").iterdir()
+    data = bytearray(segment.read_bytes())
+    for row in (1, 2, 6):
+        data[row * 2 * DIM] ^= 1
+    segment.write_bytes(data)
+
+
+def _repair(pictures: Path, index: Path) -> None:
+    with stubbed():
+        vecsearch.repair(index)
+
+
 def _older_and_pictures(pictures: Path, index: Path) -> None:
     _older(pictures, index)
     _draw(pictures, 7)
@@ -173,6 +193,8 @@ SCENARIOS: Final = (
     Scenario("remove one", _many, _remove_one),
     Scenario("remove many", _many, _remove_many),
     Scenario("compact", _stale, _compact),
+    Scenario("repair of the FAISS file", _without_base, _repair, damaged=True),
+    Scenario("repair of vectors", _damaged_vectors, _repair, damaged=True),
     Scenario("migrate by reading", _older, _open, reads=True),
     Scenario("migrate and compact", _older, _compact),
     Scenario("fresh build of an older format", _older_and_pictures, _fresh),

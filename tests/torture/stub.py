@@ -43,6 +43,9 @@ class StubEncoder:
     spec = SPEC
     engine = SimpleNamespace(batch_size=4)
 
+    def output_dim(self) -> int:
+        return DIM
+
     def serialize(self) -> tuple[bytes, bytes]:
         return b"<stub/>", b"stub"
 
@@ -58,10 +61,9 @@ class StubEncoder:
 def stubbed() -> Iterator[EncoderConfig]:
     """Let builds use the stub, and give the configuration to build with."""
     with ExitStack() as stack:
-        for name in ("make_encoder", "open_encoder"):
-            stack.enter_context(
-                mock.patch(f"vecsearch.building.run.{name}", return_value=StubEncoder())
-            )
+        for name in ("run.make", "run.open", "repair.make", "repair.open", "verify.open"):
+            stub = mock.patch(f"vecsearch.building.{name}_encoder", return_value=StubEncoder())
+            stack.enter_context(stub)
         yield EncoderConfig(engine="openvino")
 
 
