@@ -25,7 +25,7 @@ from vecsearch import (
     IndexLockedError,
     NotFoundError,
 )
-from vecsearch.store import schema
+from vecsearch.store import schema, statements
 from vecsearch.store import writer as writer_module
 from vecsearch.store.change import NewIndex
 from vecsearch.store.files import FileRecord
@@ -82,7 +82,7 @@ def test_a_failure_before_the_commit_changes_nothing(
         raise OSError(28, "No space left on device")
 
     if name == "COMMIT":
-        monkeypatch.setattr(writer_module.Writer, "_embed", fail)
+        monkeypatch.setattr(statements, "add_row", fail)
     elif name == "segment":
         monkeypatch.setattr(os, "fsync", fail)
     else:

@@ -13,8 +13,8 @@ from pathlib import Path
 import apsw
 
 from vecsearch.errors import IndexFolderError, IndexLockedError
-from vecsearch.store import schema
-from vecsearch.store.change import Change, FileFacts, NewIndex
+from vecsearch.store import schema, statements
+from vecsearch.store.change import Change, NewIndex
 from vecsearch.store.files import (
     FileRecord,
     Write,
@@ -58,17 +58,17 @@ class Writer:
             segment = write_segment(self.folder, before.id + 1, [halves])
         new = sum(known_id is None for known_id, _ in change.embedded)
         with self._transaction() as db:
-            number = self._next_generation(
-                before, before.next_row + added, before.image_count + new - len(change.removed)
+            number = statements.add_generation(
+                db, before, before.next_row + added, before.image_count + new - len(change.removed)
             )
             if segment:
-                self._add_segment(segment, before.next_row, added)
+                statements.add_segment(db, segment, before.next_row, added)
             for image_id in change.removed:
-                self._remove(image_id, number)
+                statements.remove_image(db, image_id, number)
             for image_id, facts in change.refiled:
-                self._update(image_id, facts)
+                statements.update_image(db, image_id, facts)
             for offset, (known_id, facts) in enumerate(change.embedded):
-                self._embed(known_id, facts, before.next_row + offset, number)
+                statements.add_row(db, known_id, facts, before.next_row + offset, number)
             db.executemany(
                 "DELETE FROM skipped WHERE path = ?",
                 ((os.fsencode(path),) for path in change.forgotten),
@@ -86,7 +86,7 @@ class Writer:
                 ((os.fsencode(path),) for path in change.gone_sources),
             )
             for first_row in change.dropped_segments:
-                self._drop_segments("first_row = ?", first_row)
+                statements.drop_segments(db, "first_row = ?", first_row)
         if change.dropped_segments:
             self._collect_orphans()
 
@@ -111,22 +111,22 @@ class Writer:
             segment = write_segment(self.folder, number, blocks)
             ann = write_once(self.folder, f"ann/{number:06d}.faiss", base) if base else None
         with self._transaction() as db:
-            self._next_generation(before, before.next_row + row_count, before.image_count)
-            self._drop_segments("first_row >= ?", start_row)
+            statements.add_generation(db, before, before.next_row + row_count, before.image_count)
+            statements.drop_segments(db, "first_row >= ?", start_row)
             if segment:
-                self._add_segment(segment, before.next_row, row_count)
-            self._copy_rows(start_row, before.next_row, row_count, number)
+                statements.add_segment(db, segment, before.next_row, row_count)
+            statements.copy_rows(db, start_row, before.next_row, row_count, number)
             if base is not None:
                 db.execute("UPDATE generations SET ann_file = NULL")
                 db.execute("DELETE FROM files WHERE name LIKE 'ann/%'")
                 if ann:
-                    self._name(ann)
+                    statements.name_file(db, ann)
                 db.execute(
                     "UPDATE generations SET ann_file = ?, ann_first = ?, ann_end = next_row, "
                     "ann_generation = id, recipe = ? WHERE id = ?",
                     (ann.name if ann else None, before.next_row, recipe, number),
                 )
-                self._forget_before(before.ann_generation)
+                statements.forget_before(db, before.ann_generation)
             # Readers keep what they opened; the catalog needs the present only.
             db.execute("DELETE FROM generations WHERE id < ?", (number,))
         self._collect_orphans()
@@ -148,10 +148,10 @@ class Writer:
         before = self.generation()
         files = self._write_encoder(before.id + 1, xml, constants)
         with self._transaction() as db:
-            self._next_generation(before, before.next_row, before.image_count)
+            statements.add_generation(db, before, before.next_row, before.image_count)
             for key, record in files.items():
                 db.execute("DELETE FROM files WHERE name = ?", (self._config(key),))
-                self._name(record)
+                statements.name_file(db, record)
                 db.execute("UPDATE config SET value = ? WHERE key = ?", (record.name, key))
         self._collect_orphans()
 
@@ -213,7 +213,7 @@ class Writer:
         }
         with self._transaction() as db:
             for key, record in files.items():
-                self._name(record)
+                statements.name_file(db, record)
                 config[key] = record.name
             db.executemany("INSERT INTO config VALUES (?, ?)", config.items())
             db.execute(
@@ -234,88 +234,6 @@ class Writer:
         query = "SELECT value FROM config WHERE key = ?"
         ((value,),) = schema.fetch(self._connection, query, (key,))
         return str(value)
-
-    def _next_generation(self, before: Generation, next_row: int, image_count: int) -> int:
-        number = before.id + 1
-        self._connection.execute(
-            "INSERT INTO generations SELECT ?, ?, ?, ?, ann_file, ann_first, ann_end, "
-            "ann_generation, recipe FROM generations WHERE id = ?",
-            (number, time.time_ns(), next_row, image_count, before.id),
-        )
-        return number
-
-    def _add_segment(self, record: FileRecord, first_row: int, row_count: int) -> None:
-        self._name(record)
-        self._connection.execute(
-            "INSERT INTO segments VALUES (?, ?, ?)", (first_row, row_count, record.name)
-        )
-
-    def _drop_segments(self, which: str, first_row: int) -> None:
-        db = self._connection
-        files = schema.fetch(db, f"SELECT file FROM segments WHERE {which}", (first_row,))  # noqa: S608
-        db.execute(f"DELETE FROM segments WHERE {which}", (first_row,))  # noqa: S608
-        db.executemany("DELETE FROM files WHERE name = ?", files)
-
-    def _copy_rows(self, start_row: int, next_row: int, row_count: int, generation: int) -> None:
-        """Give the image of every living row from *start_row* on a row from *next_row* on."""
-        db = self._connection
-        db.execute(
-            "CREATE TEMP TABLE moving AS "
-            "SELECT image FROM rows WHERE died IS NULL AND row >= ? ORDER BY row",
-            (start_row,),
-        )
-        ((count,),) = db.execute("SELECT count(*) FROM moving")
-        assert count == row_count
-        db.execute(
-            "UPDATE rows SET died = ? WHERE died IS NULL AND row >= ?", (generation, start_row)
-        )
-        db.execute(
-            "INSERT INTO rows (row, image) SELECT ? + rowid - 1, image FROM moving", (next_row,)
-        )
-        db.execute("DROP TABLE moving")
-
-    def _forget_before(self, generation: int) -> None:
-        """Delete what only readers of generations before *generation* could ask for."""
-        db = self._connection
-        db.execute("DELETE FROM rows WHERE died <= ?", (generation,))
-        db.execute("DELETE FROM images WHERE removed <= ?", (generation,))
-        db.execute("UPDATE config SET value = ? WHERE key = 'oldest'", (str(generation),))
-
-    def _embed(self, image_id: int | None, facts: FileFacts, row: int, generation: int) -> None:
-        if image_id is None:
-            self._connection.execute(
-                "INSERT INTO images (path, size_bytes, mtime_ns, content_hash, width, height) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                _columns(facts),
-            )
-            image_id = self._connection.last_insert_rowid()
-        else:
-            self._update(image_id, facts)
-            self._connection.execute(
-                "UPDATE rows SET died = ? WHERE image = ? AND died IS NULL", (generation, image_id)
-            )
-        self._connection.execute("INSERT INTO rows (row, image) VALUES (?, ?)", (row, image_id))
-
-    def _update(self, image_id: int, facts: FileFacts) -> None:
-        self._connection.execute(
-            "UPDATE images SET path = ?, size_bytes = ?, mtime_ns = ?, content_hash = ?, "
-            "width = ?, height = ? WHERE id = ?",
-            (*_columns(facts), image_id),
-        )
-
-    def _remove(self, image_id: int, generation: int) -> None:
-        self._connection.execute(
-            "UPDATE images SET removed = ? WHERE id = ?", (generation, image_id)
-        )
-        self._connection.execute(
-            "UPDATE rows SET died = ? WHERE image = ? AND died IS NULL", (generation, image_id)
-        )
-
-    def _name(self, record: FileRecord) -> None:
-        self._connection.execute(
-            "INSERT OR REPLACE INTO files VALUES (?, ?, ?)",
-            (record.name, record.size_bytes, record.sha256),
-        )
 
     @contextmanager
     def _transaction(self) -> Iterator[apsw.Connection]:
@@ -425,14 +343,3 @@ def _last_generation(folder: Path) -> int | None:
 
 def _uri(path: Path) -> str:
     return path.absolute().as_uri()
-
-
-def _columns(facts: FileFacts) -> tuple[object, ...]:
-    return (
-        os.fsencode(facts.path),
-        facts.size_bytes,
-        facts.mtime_ns,
-        facts.content_hash,
-        facts.width,
-        facts.height,
-    )
