@@ -119,15 +119,36 @@ def test_a_repair_that_is_none_is_noticed(tmp_path: Path, monkeypatch: pytest.Mo
     assert repairs.run(6, 0, tmp_path).failures
 
 
+def test_an_import_that_is_interrupted_is_no_failure(tmp_path: Path) -> None:
+    """As openvino's: what the signal raises comes out as an ImportError."""
+    code = """
+import signal
+import vecsearch.cli.info
+from vecsearch.cli import main
+def broken(index):
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        raise ImportError("initialization failed")
+vecsearch.cli.info.open_index = broken
+import sys
+sys.argv = ["vecsearch", "info"]
+main.run()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert done.stderr == "vecsearch: interrupted; what was committed is kept\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_command_that_does_not_listen_is_ended(number: int) -> None:
     code = """
 import time
 from vecsearch.cli.interrupt import end_within_a_second
 end_within_a_second()
-print("ready", flush=True)
 while True:
     try:
+        print("ready", flush=True)
         time.sleep(60)
     except KeyboardInterrupt:
         pass

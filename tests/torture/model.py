@@ -96,7 +96,7 @@ class History:
 
     def close(self) -> None:
         """Close the readers."""
-        if self.reader:
+        if self.reader is not None:
             self.reader.close()
         for kept in self.kept:
             kept.snapshot.close()

@@ -119,4 +119,4 @@ def try_refusal(refusal: Refusal, folder: Path) -> list[str]:
     return check_interrupted(reference, index, len(reference.states) - 1)
 
 
-TRIAL: Final = Trial(6, "every operation refused in every way", 20_000, run)
+TRIAL: Final = Trial(6, "every operation refused in every way", 30_000, run)

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from types import FrameType
 from typing import Final
 
 GRACE_S: Final = 0.75
@@ -16,17 +17,30 @@ MESSAGE: Final = (
     "vecsearch: interrupted; what was committed is kept, and the same command goes on from there\n"
 )
 
+_came: Final = threading.Event()
+
 
 def end_within_a_second() -> None:
     """Let SIGTERM act like Ctrl-C, and see to it that either ends the process soon.
 
     Ending without further ado is safe at any moment: what counts in an index is what is committed.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reading,), daemon=True, name="interrupt").start()
+
+
+def was_interrupted() -> bool:
+    """Tell whether a signal came: some libraries turn what it raises into errors of their own."""
+    return _came.is_set()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    _came.set()
+    signal.default_int_handler(number, frame)
 
 
 def _watch(reading: int) -> None:

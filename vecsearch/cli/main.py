@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 
 import click
 
-from vecsearch.cli.interrupt import end_within_a_second
+from vecsearch.cli.interrupt import end_within_a_second, was_interrupted
 from vecsearch.errors import UsageError, VecsearchError
 
 _COMMANDS: Final = {
@@ -83,6 +83,11 @@ def cli() -> None:
     """
 
 
+def _interrupted() -> int:
+    click.echo("vecsearch: interrupted; what was committed is kept", err=True)
+    return 130
+
+
 def main() -> NoReturn:
     """Run the command line: exit code 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     if not sys.warnoptions:
@@ -100,8 +105,7 @@ def main() -> NoReturn:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("vecsearch: interrupted; what was committed is kept", err=True)
-        code = 130
+        code = _interrupted()
     except VecsearchError as error:
         message = str(error).replace("\n", "\\n")  # of a file name
         click.echo(f"vecsearch: {message}", err=True)
@@ -114,6 +118,10 @@ def main() -> NoReturn:
         where = f"{error.filename}: " if error.filename else ""
         click.echo(f"vecsearch: {where}{error.strerror or error}", err=True)
         code = 1
+    except Exception:
+        if not was_interrupted():
+            raise
+        code = _interrupted()
     else:
         code = result if isinstance(result, int) else 0
     sys.exit(code)
