@@ -202,13 +202,42 @@ def test_a_source_that_is_meant_to_be_empty_is_dropped(
         assert counts(update(index)) == {"unchanged": 1}
 
 
+def test_a_source_that_vanishes_while_it_is_built_is_not_forgotten(
+    index: Path, photos: Path
+) -> None:
+    draw(photos / "new.png", 40)
+
+    def vanish(phase: str, done: int, total: int) -> None:
+        if photos.exists():
+            photos.rename(photos.with_name("away"))
+
+    vecsearch.build(index=index, progress=vanish)
+    photos.with_name("away").rename(photos)
+    with vecsearch.open_index(index) as opened:
+        assert opened.info().sources == (photos,)
+    assert counts(update(index)) == {"added": 1, "unchanged": 12}
+
+
+def test_a_file_that_comes_back_as_it_was_is_no_longer_listed(index: Path, photos: Path) -> None:
+    shutil.copy2(photos / "p3.png", photos.parent / "kept.png")
+    (photos / "p3.png").write_bytes(b"broken")
+    assert counts(update(index)) == {"unchanged": 11, "skipped": 1}
+    shutil.copy2(photos.parent / "kept.png", photos / "p3.png")
+    assert counts(update(index)) == {"unchanged": 12}
+    with vecsearch.open_index(index) as opened:
+        assert opened.info().skipped == ()
+
+
 def test_what_was_skipped_is_tried_again_on_request(photos: Path, tmp_path: Path) -> None:
     draw(photos / "large.png", 1, (1200, 900))
     small = BuildOptions(max_megapixels=1)
     index = vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP, options=small).index
     with vecsearch.open_index(index) as opened:
         (skip,) = opened.info().skipped
-    assert skip.reason == "has 1.08 megapixels, 1 are the limit; see --max-megapixels"
+    assert (
+        skip.reason
+        == "has 1.08 megapixels, 1 are the limit; build --max-megapixels raises the limit"
+    )
     assert counts(update(index)) == {"unchanged": 12, "skipped": 1}
     retry = BuildOptions(retry_skipped=True)
     assert counts(vecsearch.build(index=index, options=retry)) == {"added": 1, "unchanged": 12}
@@ -408,6 +437,8 @@ def test_an_interrupted_build_keeps_what_it_embedded(
         vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP)
     monkeypatch.setattr(Stage, "embed", embed)
     assert len(ids(tmp_path / "ix")) == BATCH
+    with vecsearch.open_index(tmp_path / "ix") as opened:
+        assert opened.info().sources == (photos,)
     embedded.clear()
     assert counts(update(tmp_path / "ix", photos)) == {"added": 12 - BATCH, "unchanged": BATCH}
     assert sum(embedded) == 12 - BATCH

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import apsw
@@ -73,6 +75,70 @@ def test_removed_images_are_gone_and_stay_so(
     assert vectors_in(index) == before
 
 
+def test_names_with_brackets_are_meant_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "dir [1]"
+    names = ("IMG[1].png", "IMG1.png", "sub/IMG[1].png")
+    for number, name in enumerate(names):
+        draw(folder / name, number)
+    index = vecsearch.build(folder, index=tmp_path / "ix", encoder=CHEAP).index
+    monkeypatch.chdir(folder)
+
+    def meant(target: str) -> list[str]:
+        report = vecsearch.remove(target, index=index, dry_run=True)
+        return [str(image.path.relative_to(folder)) for image in report.removed]
+
+    assert meant("IMG[1].png") == ["IMG[1].png"]
+    assert meant("./*.png") == ["IMG1.png", "IMG[1].png", "sub/IMG[1].png"]
+    assert meant("sub/*") == ["sub/IMG[1].png"]
+    assert len(meant(str(folder))) == 3
+    monkeypatch.chdir(tmp_path)
+    assert meant("IMG[1].png") == ["IMG[1].png", "sub/IMG[1].png"]
+    assert len(meant("dir [1]")) == 3
+    (folder / "IMG[1].png").unlink()
+    vecsearch.build(index=index)
+    monkeypatch.chdir(folder)
+    (folder / "IMG[1].png").write_bytes(b"there, and not in the index")
+    with pytest.raises(NotFoundError):
+        meant("IMG[1].png")
+    with pytest.raises(UsageError, match="empty"):
+        meant("")
+
+
+def test_verify_leaves_the_catalogs_locks_alone(index: Path) -> None:
+    """Closing a file takes every lock that the process has on it."""
+    path = index / "catalog.sqlite"
+    writer = (
+        "import apsw, pathlib; from vecsearch.store.schema import connect\n"
+        f"db = connect(pathlib.Path({str(path)!r}), apsw.SQLITE_OPEN_READWRITE)\n"
+        "db.set_busy_timeout(0)\n"
+        "db.execute('BEGIN EXCLUSIVE')"
+    )
+    reader = schema.open_catalog(index, writing=False)
+    reader.execute("BEGIN")
+    schema.fetch(reader, "SELECT * FROM config")
+    for look in (lambda: schema.damaged_pages(path), lambda: schema.format_of(index)):
+        look()
+        done = subprocess.run([sys.executable, "-c", writer], capture_output=True, check=False)
+        assert b"BusyError" in done.stderr
+    reader.close()
+
+
+def test_another_index_in_the_folders_place_is_noticed(
+    index: Path, photos: Path, tmp_path: Path
+) -> None:
+    with vecsearch.open_index(index) as reader:
+        before = reader.query("id:1", k=20)
+        for number in range(40, 50):
+            draw(photos / f"n{number}.png", number)
+        other = vecsearch.build(photos, index=tmp_path / "other", encoder=CHEAP).index
+        index.rename(tmp_path / "away")
+        other.rename(index)
+        assert len(reader) == 22
+        assert len(reader.query("id:1", k=30)[0].hits) == 21 > len(before[0].hits)
+
+
 def test_nothing_is_removed_if_a_target_means_nothing(index: Path) -> None:
     for target in ("id:99", "nowhere.png", "*.gif"):
         with pytest.raises(NotFoundError, match="has no image"):
@@ -82,8 +148,12 @@ def test_nothing_is_removed_if_a_target_means_nothing(index: Path) -> None:
 
 def test_all_images_can_be_removed_and_come_back(index: Path, photos: Path) -> None:
     vecsearch.remove("*", index=index)
-    with pytest.raises(vecsearch.IndexFolderError, match="has no images"):
-        vecsearch.open_index(index)
+    with vecsearch.open_index(index) as opened:
+        assert len(opened) == len(list(opened)) == len(opened.vectors()[0]) == 0
+        assert len(opened.info().skipped) == 12
+        vector = np.ones(opened.encoder.dim, np.float32)
+        with pytest.raises(vecsearch.IndexFolderError, match=r"has no images.*--retry-skipped"):
+            opened.search(vector)
     vecsearch.compact(index)
     assert vecsearch.verify(index).problems == ()
     draw(photos / "new.png", 40)
@@ -438,7 +508,27 @@ def test_the_commands(index: Path, run: Run) -> None:
         assert "no index" in run(command, "-i", index / "nope", code=1).stderr
 
 
+def test_an_index_whose_header_is_damaged_can_be_built_fresh(index: Path, photos: Path) -> None:
+    path = index / "catalog.sqlite"
+    path.write_bytes(bytes(100) + path.read_bytes()[100:])
+    with pytest.raises(vecsearch.IndexFolderError):
+        vecsearch.open_index(index)
+    vecsearch.build(photos, index=index, encoder=CHEAP, options=FRESH)
+    assert len(vectors_in(index)) == 12
+
+
+def test_a_quick_look_at_a_damaged_page_is_no_crash(index: Path) -> None:
+    data = (index / "catalog.sqlite").read_bytes()
+    for page in range(1, len(data) // 4096):
+        damage(index / "catalog.sqlite", page * 4096 + 5)
+        vecsearch.verify(index, quick=True)
+        assert vecsearch.verify(index).problems
+        (index / "catalog.sqlite").write_bytes(data)
+
+
 def test_limits_that_cannot_be_meant() -> None:
+    with pytest.raises(UsageError, match="--max-megapixels is inf"):
+        BuildOptions(max_megapixels=float("inf"))
     for name in ("commit_images", "commit_seconds", "max_megapixels"):
         with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} is 0"):
             BuildOptions(**{name: 0})  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ from torture.trial import Trial
 from torture.workers import Breakage, pool
 
 import vecsearch
+from vecsearch.cli.interrupt import MESSAGE
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="children are forked")
 
@@ -137,7 +138,7 @@ main.run()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 130
-    assert done.stderr == "vecsearch: interrupted; what was committed is kept\n"
+    assert done.stderr == MESSAGE
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

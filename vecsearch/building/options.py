@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,8 +38,8 @@ class BuildOptions:
         """Raise UsageError for a limit that is not positive, or an unknown decoder."""
         for name in ("commit_images", "commit_seconds", "max_megapixels"):
             value = getattr(self, name)
-            if not value > 0:
-                raise UsageError(f"--{name.replace('_', '-')} is {value}", hint="it must be > 0")
+            if not 0 < value < math.inf:
+                raise UsageError(f"--{name.replace('_', '-')} is {value}", hint="give a number > 0")
         if self.decode not in DECODERS:
             raise UsageError(
                 f"unknown decoder {self.decode!r}", hint=f"known are {', '.join(DECODERS)}"

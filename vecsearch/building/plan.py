@@ -64,6 +64,7 @@ def make_plan(
     def is_gone(path: bytes) -> bool:
         return path.startswith(roots) and not (path in unreadable or path.startswith(hidden))
 
+    outdated: dict[bytes, Path] = {}
     for skip in skipped:
         path = os.fsencode(skip.path)
         file = found.get(path)
@@ -71,11 +72,13 @@ def make_plan(
             if is_gone(path):
                 plan.forgotten.append(skip.path)
         elif retry_skipped:
-            continue
+            outdated[path] = skip.path
         elif (file.size_bytes, file.mtime_ns) == (skip.size_bytes, skip.mtime_ns):
             plan.skipped += 1
             del found[path]
             unreadable.add(path)  # the image that it was before stays
+        else:
+            outdated[path] = skip.path
     for image in images:
         path = os.fsencode(image.path)
         file = found.pop(path, None)
@@ -84,6 +87,8 @@ def make_plan(
                 plan.gone.append(image)
         elif (file.size_bytes, file.mtime_ns) == (image.size_bytes, image.mtime_ns):
             plan.unchanged += 1
+            if path in outdated:
+                plan.forgotten.append(outdated[path])
         else:
             plan.to_read.append((image, file))
     plan.to_read.extend((None, file) for file in found.values())

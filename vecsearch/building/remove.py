@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import fnmatch
+import glob
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from vecsearch.building.compact import compact_if_due
-from vecsearch.errors import NotFoundError
+from vecsearch.errors import NotFoundError, UsageError
 from vecsearch.store.change import Change
 from vecsearch.store.locate import only_index
 from vecsearch.store.snapshot import Snapshot
@@ -20,8 +22,6 @@ from vecsearch.store.writer import open_writer
 from vecsearch.types import Image, Progress, Skipped
 
 REASON: Final = "removed with vecsearch remove"
-
-_Matcher = Callable[[Image], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,31 +72,65 @@ def remove(
 
 
 def _find(snapshot: Snapshot, targets: Sequence[str | Path]) -> list[Image]:
-    matchers = [_matcher(snapshot, os.fspath(target)) for target in targets]
-    unused = dict.fromkeys(range(len(targets)))
-    found = []
+    """Find the images that *targets* mean; raises NotFoundError for one that means none."""
+    wanted = [_Target.of(os.fspath(target)) for target in targets]
+    ids = {one.image_id for one in wanted}
+    paths = {one.path for one in wanted if one.image_id is None}
+    names = {one.text for one in wanted if one.image_id is None}
+    patterns = {one.pattern for one in wanted if one.pattern is not None}
+    found: defaultdict[str, list[Image]] = defaultdict(list)
     for image in snapshot.images():
-        hits = [number for number, matches in enumerate(matchers) if matches(image)]
-        for number in hits:
-            unused.pop(number, None)
-        if hits:
-            found.append(image)
-    for number in unused:
-        raise NotFoundError(
-            f"{snapshot.folder} has no image {os.fspath(targets[number])}",
-            hint="nothing was removed; the hits of any query tell ids and paths",
-        )
-    return found
+        path = os.fspath(image.path)
+        if image.id in ids:
+            found[f"id:{image.id}"].append(image)
+        for literal in (path, *map(str, image.path.parents)):
+            if literal in paths:
+                found[f"path:{literal}"].append(image)
+        if image.path.name in names:
+            found[f"name:{image.path.name}"].append(image)
+        for pattern in patterns:
+            if pattern.match(path):
+                found[f"glob:{pattern.pattern}"].append(image)
+    chosen: dict[int, Image] = {}
+    for one in wanted:
+        hits = next((found[key] for key in one.meanings() if key in found), None)
+        if hits is None:
+            raise NotFoundError(
+                f"{snapshot.folder} has no image {one.text}",
+                hint="nothing was removed; the hits of any query tell ids and paths",
+            )
+        chosen.update((image.id, image) for image in hits)
+    return [chosen[number] for number in sorted(chosen)]
 
 
-def _matcher(snapshot: Snapshot, target: str) -> _Matcher:
-    if re.fullmatch(r"id:[0-9]+", target):
-        number = int(target[3:])
-        return lambda image: image.id == number
-    path = os.path.normpath(os.path.abspath(target))  # noqa: PTH100 - a pattern
-    below = path.rstrip(os.sep) + os.sep
-    if not re.search(r"[*?\[]", target) or snapshot.image_by_path(Path(path)) is not None:
-        return lambda image: (name := os.fspath(image.path)) == path or name.startswith(below)
-    whole = "/" in target
-    pattern = re.compile(fnmatch.translate(path if whole else target), re.DOTALL)
-    return lambda image: bool(pattern.match(os.fspath(image.path) if whole else image.path.name))
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What a target may mean: an id, or a path, a file's name, a pattern, the first that hits."""
+
+    text: str
+    image_id: int | None
+    path: str
+    pattern: re.Pattern[str] | None
+
+    @classmethod
+    def of(cls, text: str) -> _Target:
+        if not text:
+            raise UsageError("a target is empty", hint="give id:N, a path or a pattern")
+        if re.fullmatch(r"id:[0-9]{1,18}", text):
+            return cls(text, int(text[3:]), "", None)
+        path = os.path.normpath(os.path.abspath(text))  # noqa: PTH100 - may be a pattern
+        pattern = None
+        # A file that is there is meant as it is, whatever characters its name has.
+        if re.search(r"[*?\[]", text) and not os.path.lexists(path):
+            whole = os.path.join(glob.escape(str(Path.cwd())), text)  # noqa: PTH118
+            wanted = os.path.normpath(whole) if "/" in text else f"*/{text}"
+            pattern = re.compile(fnmatch.translate(wanted), re.DOTALL)
+        return cls(text, None, path, pattern)
+
+    def meanings(self) -> list[str]:
+        if self.image_id is not None:
+            return [f"id:{self.image_id}"]
+        keys = [f"path:{self.path}"]
+        if self.pattern is not None:
+            keys += [f"name:{self.text}", f"glob:{self.pattern.pattern}"]
+        return keys

@@ -15,7 +15,7 @@ from vecsearch.building.stage import facts_of
 from vecsearch.building.verify import find_problems
 from vecsearch.embed.encoder import Encoder, EncoderConfig, make_encoder, open_encoder
 from vecsearch.embed.spec import EncoderSpec
-from vecsearch.errors import VecsearchError
+from vecsearch.errors import IndexDamagedError, VecsearchError
 from vecsearch.images.read import ReadImage, read_images
 from vecsearch.store.change import Change, FileFacts
 from vecsearch.store.locate import only_index
@@ -162,11 +162,11 @@ def _embedded_anew(
 
 
 def _encoder(writer: Writer) -> Encoder | None:
-    """Open the encoder that the index carries, None if it is damaged."""
+    """Open the encoder that the index carries, None if it is damaged; raises IndexFolderError."""
     spec = EncoderSpec.from_json(writer.encoder_json())
     try:
         return open_encoder(spec, *writer.encoder_files())
-    except VecsearchError:
+    except IndexDamagedError:
         return None
 
 

@@ -110,7 +110,7 @@ def build(
 def _check_same_sources(snapshot: Snapshot, roots: Sequence[Path]) -> None:
     """Raise SourceError if an index that was not named belongs to other folders altogether."""
     known = snapshot.sources()
-    if roots and not set(roots) & set(known):
+    if roots and known and not set(roots) & set(known):
         raise SourceError(
             f"{snapshot.folder} is the index of {', '.join(map(str, known))}",
             hint=f"name another index, or -i {snapshot.folder} to add to this one",
@@ -170,10 +170,10 @@ def _bring_up_to_date(
     images = snapshot.images() if snapshot else ()
     skipped = snapshot.skipped() if snapshot else ()
     plan = make_plan(images, skipped, scans, retry_skipped=options.retry_skipped)
-    stage = Stage(writer, snapshot, plan, options)
+    stage = Stage(writer, snapshot, scans, plan, options)
     try:
         _read_and_embed(plan, stage, encoder, reader, progress)
-        stage.finish(scans)
+        stage.finish()
     except KeyboardInterrupt:
         stage.commit()
         raise

@@ -22,9 +22,15 @@ def scan_sources(
     """
     known = snapshot.sources() if snapshot else []
     scans = []
+    if snapshot and not (roots or known):
+        raise SourceError(
+            f"{snapshot.folder} has no sources",
+            hint="name the folders of its pictures",
+            path=snapshot.folder,
+        )
     for root in roots or known:
         if root in known and options.allow_empty and not root.exists():
-            scans.append(Scan(root))
+            scans.append(Scan(root, gone=True))
             continue
         if snapshot and root in known and not root.exists():
             raise _question(snapshot, root, "is gone")

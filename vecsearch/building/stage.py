@@ -42,15 +42,26 @@ class Stage:
     """
 
     def __init__(
-        self, writer: Writer, snapshot: Snapshot | None, plan: Plan, options: BuildOptions
+        self,
+        writer: Writer,
+        snapshot: Snapshot | None,
+        scans: Sequence[Scan],
+        plan: Plan,
+        options: BuildOptions,
     ) -> None:
-        """Begin with what the plan knows without reading a file."""
+        """Begin with what scans and plan know without reading a file."""
         self._options = options
         self.counts = Counts(unchanged=plan.unchanged, skipped=plan.skipped)
         self.first_reason = ""
         self._writer = writer
         self._snapshot = snapshot
-        self._change = Change(forgotten=list(plan.forgotten), skipped=list(plan.unreadable))
+        known = set(snapshot.sources()) if snapshot else set()
+        self._change = Change(
+            forgotten=list(plan.forgotten),
+            skipped=list(plan.unreadable),
+            sources=[one.root for one in scans if not one.gone and one.root not in known],
+        )
+        self._gone_sources = [one.root for one in scans if one.gone]
         self.counts.skipped += len(plan.unreadable)
         self._parts: list[Vectors] = []
         self._committed_at = time.monotonic()
@@ -127,17 +138,12 @@ class Stage:
             self._writer.commit(change)
         self._committed_at = time.monotonic()
 
-    def finish(self, scans: Sequence[Scan]) -> None:
+    def finish(self) -> None:
         """Commit the rest, with the removal of what is gone and has not moved."""
         gone = [image.id for images in self._gone.values() for image in images]
         self._change.removed.extend(gone)
         self.counts.removed += len(gone)
-        known = set(self._snapshot.sources()) if self._snapshot else set()
-        for one in scans:
-            if not one.root.exists():
-                self._change.gone_sources.append(one.root)
-            elif one.root not in known:
-                self._change.sources.append(one.root)
+        self._change.gone_sources.extend(self._gone_sources)
         self.commit()
 
     def _add(self, before: Image | None, facts: FileFacts, vector: Vectors) -> None:

@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 
 import click
 
-from vecsearch.cli.interrupt import end_within_a_second, was_interrupted
+from vecsearch.cli.interrupt import MESSAGE, end_within_a_second, was_interrupted
 from vecsearch.errors import UsageError, VecsearchError
 
 _COMMANDS: Final = {
@@ -84,7 +84,7 @@ def cli() -> None:
 
 
 def _interrupted() -> int:
-    click.echo("vecsearch: interrupted; what was committed is kept", err=True)
+    click.echo(MESSAGE, err=True, nl=False)
     return 130
 
 

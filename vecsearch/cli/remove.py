@@ -10,6 +10,7 @@ from vecsearch.building.remove import RemoveReport
 from vecsearch.building.remove import remove as remove_images
 from vecsearch.cli.options import index_option, json_option
 from vecsearch.cli.output import print_result
+from vecsearch.cli.progress import progress
 from vecsearch.view.text import printable, shown, to_json
 
 
@@ -32,7 +33,8 @@ def remove(targets: tuple[str, ...], index: Path | None, dry_run: bool, as_json:
     names, one with a slash with whole paths; * stands for slashes too. Later builds leave removed
     pictures out until they change, or until vecsearch build --retry-skipped.
     """
-    report = remove_images(*targets, index=index, dry_run=dry_run)
+    with progress() as report_to:
+        report = remove_images(*targets, index=index, dry_run=dry_run, progress=report_to)
     print_result(to_json(report) if as_json else _describe(report))
 
 

@@ -36,7 +36,9 @@ def verify(index: Path | None, quick: bool, as_json: bool) -> int:
         for problem in report.problems:
             click.echo(format_problem(problem))
         result = "sound at a quick look" if quick else "sound"
-        if report.problems:
+        if any(problem.kind == "catalog" for problem in report.problems):
+            result = "damaged; restore the catalog from a copy, or build with --fresh"
+        elif report.problems:
             result = "damaged; vecsearch repair mends what can be mended"
         click.echo(f"{shown(report.index)}: {result}")
     return 1 if report.problems else 0

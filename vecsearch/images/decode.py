@@ -77,7 +77,7 @@ def decode(
         if pixels > limit:
             raise ImageError(
                 f"has {pixels / 1e6:.3g} megapixels, {limit / 1e6:g} are the limit",
-                hint="see --max-megapixels",
+                hint="build --max-megapixels raises the limit",
             )
         with _one_large if pixels > _LARGE_PIXELS else nullcontext():
             image.load()

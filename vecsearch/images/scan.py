@@ -34,11 +34,15 @@ class FoundFile:
 
 @dataclass(slots=True)
 class Scan:
-    """What was found below ``root``, and the folders and files that could not be looked at."""
+    """What was found below ``root``, and the folders and files that could not be looked at.
+
+    ``gone`` marks a root that is meant to have gone.
+    """
 
     root: Path
     files: list[FoundFile] = field(default_factory=list)
     unreadable: list[tuple[bytes, str]] = field(default_factory=list)
+    gone: bool = False
 
 
 def scan(root: Path) -> Scan:

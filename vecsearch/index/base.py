@@ -32,14 +32,14 @@ def add_rows(base: Any, block: npt.NDArray[np.float16]) -> None:
         base.add(np.ascontiguousarray(block[start : start + step], dtype=np.float32))
 
 
-def write_base(base: Any, write: Callable[[bytes], object]) -> None:
+def write_base(base: Any, write: Callable[[memoryview], object]) -> None:
     """Serialise *base* through *write*, which raises what the disk refuses.
 
     FAISS's own ``write_index`` can end well on a full disk, so the bytes go through Python.
     """
     import faiss
 
-    write(faiss.serialize_index(base).tobytes())
+    write(faiss.serialize_index(base).data)
 
 
 def open_base(path: Path) -> Any:

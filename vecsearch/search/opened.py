@@ -11,7 +11,7 @@ import numpy as np
 from vecsearch.errors import IndexDamagedError, IndexFolderError
 from vecsearch.index.base import open_base
 from vecsearch.index.search import Scores, Searcher
-from vecsearch.store.files import CHECKED_AT_OPENING_BYTES
+from vecsearch.store.files import CHECKED_AT_OPENING_BYTES, FileRecord
 from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import Rows, Vectors
@@ -30,19 +30,12 @@ class Opened:
         """Open the newest generation of *folder*; raises IndexFolderError and its kin."""
         self.snapshot: Snapshot = Snapshot(folder, before.snapshot if before else None)
         self._known_base = before.known_base() if before else None
-        if not len(self):
-            self.snapshot.close()
-            raise IndexFolderError(
-                f"{folder} has no images: its first build was interrupted, or all are gone",
-                hint="vecsearch build goes on",
-                path=folder,
-            )
 
     def __len__(self) -> int:
         """Count the images."""
         return self.snapshot.generation.image_count
 
-    def known_base(self) -> tuple[Path, Any] | None:
+    def known_base(self) -> tuple[FileRecord, Any] | None:
         """Give the FAISS index that was opened, and its file."""
         return self._known_base
 
@@ -52,6 +45,13 @@ class Opened:
         Raises IndexDamagedError if a FAISS file that was too large to be compared as a whole gives
         other scores than the vectors do.
         """
+        if not len(self):
+            raise IndexFolderError(
+                f"{self.snapshot.folder} has no images: its first build was interrupted, or all "
+                "are gone",
+                hint="vecsearch build goes on; build --retry-skipped takes removed ones in again",
+                path=self.snapshot.folder,
+            )
         D, I = self.searcher.search(xq, k)  # noqa: N806, E741
         ann = self.snapshot.generation.ann
         if ann is not None and ann.size_bytes > CHECKED_AT_OPENING_BYTES:
@@ -86,6 +86,8 @@ class Opened:
         return gather(self.snapshot.segments, rows, self.snapshot.dim)
 
     def _base(self, path: Path) -> Any:
-        if self._known_base is None or self._known_base[0] != path:
-            self._known_base = (path, open_base(path))
+        ann = self.snapshot.generation.ann
+        assert ann is not None
+        if self._known_base is None or self._known_base[0] != ann:
+            self._known_base = (ann, open_base(path))
         return self._known_base[1]

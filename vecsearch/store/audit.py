@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +81,7 @@ def audit_catalog(folder: Path, *, quick: bool) -> list[Problem]:
 
 
 def _audit_pages(catalog: apsw.Connection, path: Path) -> list[str]:
-    damaged = schema.damaged_pages(catalog, path)
+    damaged = schema.damaged_pages(path)
     if damaged:
         return [f"{len(damaged)} pages have wrong checksums, the first is {damaged[0]}"]
     check = schema.fetch(catalog, "PRAGMA integrity_check")
@@ -100,7 +101,14 @@ def _audit_relations(catalog: apsw.Connection) -> list[str]:
 
 def audit_files(folder: Path, *, quick: bool) -> list[Problem]:
     """Check every file that the catalog names: its length and, unless *quick*, all of it."""
-    problems = []
+    try:
+        return list(_audit_each(folder, quick))
+    except apsw.Error as error:
+        path = folder / schema.CATALOG
+        return [Problem("catalog", path, _reason(schema.catalog_error(path, error), path))]
+
+
+def _audit_each(folder: Path, quick: bool) -> Iterator[Problem]:
     for record, segment, dim in _named_files(folder):
         path = folder / record.name
         what = ""
@@ -110,15 +118,22 @@ def audit_files(folder: Path, *, quick: bool) -> list[Problem]:
                 what = _audit_head(check_length(folder, record))
             else:
                 check_file(folder, record, whole=True)
-        except IndexFolderError as error:
+            if segment is not None and not quick:
+                rows = _damaged_rows(segment, path, dim)
+                what = f"has {len(rows)} rows with wrong checksums" if rows else ""
+        except IndexDamagedError as error:
             what = _reason(error, path)
-        if segment is not None and not quick:
-            _, damaged = read_damaged(path, segment.row_count, dim)
-            rows = tuple(segment.first_row + place for place in damaged)
-            what = what or (f"has {len(rows)} rows with wrong checksums" if rows else "")
+            if segment is not None and not quick:
+                rows = _damaged_rows(segment, path, dim)
+        except (IndexFolderError, OSError) as error:
+            what = _reason(error, path)
         if what and _is_named(folder, record):  # else a writer has just replaced it
-            problems.append(Problem(_kind(record), path, what, rows))
-    return problems
+            yield Problem(_kind(record), path, what, rows)
+
+
+def _damaged_rows(segment: StoredSegment, path: Path, dim: int) -> tuple[int, ...]:
+    _, damaged = read_damaged(path, segment.row_count, dim)
+    return tuple(segment.first_row + place for place in damaged)
 
 
 def stored_segments(catalog: apsw.Connection) -> list[StoredSegment]:
@@ -158,6 +173,6 @@ def _kind(record: FileRecord) -> DamageKind:
     return kinds.get(record.name.partition("/")[0], "encoder")
 
 
-def _reason(error: IndexFolderError, path: Path) -> str:
+def _reason(error: Exception, path: Path) -> str:
     text = str(error).removeprefix("the catalog ").removeprefix(f"{path} ")
     return text.partition("; ")[0]

@@ -38,7 +38,8 @@ def check_free(folder: Path, *, fresh: bool = False) -> None:
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
         if name in (schema.CATALOG, f"{schema.CATALOG}-journal"):
-            ours = fresh and schema.is_catalog(folder / schema.CATALOG)
+            # A damaged one is known by what lies beside it.
+            ours = fresh and (schema.is_catalog(folder / schema.CATALOG) or has_our_files(folder))
         elif path.parent != folder:
             ours = path.parent.name in _FOLDERS and bool(_OURS.fullmatch(path.name))
         else:
@@ -49,6 +50,13 @@ def check_free(folder: Path, *, fresh: bool = False) -> None:
                 hint="give another folder with -i",
                 path=folder,
             )
+
+
+def has_our_files(folder: Path) -> bool:
+    """Tell whether *folder* has files that only vecsearch writes."""
+    return any(
+        _OURS.fullmatch(path.name) for name in _FOLDERS for path in (folder / name).glob("*")
+    )
 
 
 def delete_begun(folder: Path) -> None:

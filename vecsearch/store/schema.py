@@ -36,6 +36,7 @@ TABLES: Final = (
 )
 APPLICATION_ID: Final = 0x76656373  # "vecs"
 PAGE_BYTES: Final = 4096
+VFS: Final = "cksmvfs"
 
 _TABLES: Final = """
 CREATE TABLE config (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -93,23 +94,13 @@ def create_catalog(path: Path) -> apsw.Connection:
 
 
 def is_catalog(path: Path) -> bool:
-    """Tell whether the file at *path* is a catalog, by the mark that SQLite keeps at byte 68."""
-    return _header_number(path, 68) == APPLICATION_ID
+    """Tell whether the file at *path* is a catalog, of any format."""
+    return _format_at(path) > 0
 
 
 def format_of(folder: Path) -> int:
-    """Read the format of the index in *folder*, 0 if it has no catalog."""
-    path = folder / CATALOG
-    if not is_catalog(path):
-        return 0
-    if path.with_name(f"{CATALOG}-journal").exists():
-        # What is in the file may be half of a migration, which SQLite undoes when it opens it.
-        try:
-            with closing(connect(path, apsw.SQLITE_OPEN_READWRITE)) as connection:
-                return int(_pragma(connection, "user_version"))
-        except apsw.Error:
-            return 0  # whoever opens it next says why it cannot be used
-    return _header_number(path, 60)
+    """Read the format of the index in *folder*, 0 if it has no usable catalog."""
+    return _format_at(folder / CATALOG)
 
 
 def open_catalog(folder: Path, *, writing: bool) -> apsw.Connection:
@@ -141,7 +132,7 @@ def connect(path: Path, flags: int) -> apsw.Connection:
     """Open an SQLite file under the checksum VFS; raises apsw.Error."""
     _load_checksum_vfs()
     uri = path.absolute().as_uri()  # any bytes may be in a path
-    connection = apsw.Connection(uri, flags=flags | apsw.SQLITE_OPEN_URI, vfs="cksmvfs")
+    connection = apsw.Connection(uri, flags=flags | apsw.SQLITE_OPEN_URI, vfs=VFS)
     connection.set_busy_timeout(round(1000 * _BUSY_S))
     # EXTRA is FULL plus an fsync of the folder after the journal is gone: files that a commit
     # made superfluous are deleted next, so the commit must not be undone by a power loss.
@@ -186,22 +177,28 @@ def damaged_catalog(path: Path, reason: str) -> IndexDamagedError:
     )
 
 
-def damaged_pages(connection: apsw.Connection, path: Path) -> list[int]:
-    """Read the whole file of *connection* and list the pages (from 1) whose checksum is wrong."""
-    with path.open("rb") as file:
-        pages = iter(lambda: file.read(PAGE_BYTES), b"")
-        return [number for number, page in enumerate(pages, 1) if not _is_sound(connection, page)]
+def damaged_pages(path: Path) -> list[int]:
+    """List the pages of the file (from 1), used or not, whose checksum is wrong."""
+    # Through SQLite's own layer: a file that Python opened and closed would take away the locks
+    # that this process has on it.
+    flags = [apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READONLY, 0]
+    file = apsw.VFSFile(VFS, str(path), flags)
+    damaged = []
+    try:
+        for offset in range(0, file.xFileSize(), PAGE_BYTES):
+            try:
+                file.xRead(PAGE_BYTES, offset)
+            except apsw.IOError:
+                damaged.append(offset // PAGE_BYTES + 1)
+    finally:
+        file.xClose()
+    return damaged
 
 
 def reserve_checksums(connection: apsw.Connection) -> None:
     """Rewrite a database without checksums as one that has them."""
     connection.reserve_bytes(None, _CHECKSUM_BYTES)
     connection.execute("VACUUM")
-
-
-def _is_sound(connection: apsw.Connection, page: bytes) -> bool:
-    ((sound,),) = fetch(connection, "SELECT verify_checksum(?)", (page,))
-    return bool(sound)
 
 
 @cache
@@ -217,13 +214,25 @@ def _load_checksum_vfs() -> None:
         connection.close()
 
 
-def _header_number(path: Path, offset: int) -> int:
-    """Read a big-endian number from SQLite's file header, 0 if the file is too short."""
-    try:
-        with path.open("rb") as file:
-            return int.from_bytes(file.read(100)[offset : offset + 4], "big")
-    except OSError:
+def _format_at(path: Path) -> int:
+    """Ask SQLite for the format of a catalog, 0 if it is none or cannot be used.
+
+    SQLite first undoes what a killed writer left, half of a migration say. Reading the file's
+    header without it would, by closing the file, take away the locks that this process has on it.
+    """
+    if not path.is_file():
         return 0
+    for flags in (apsw.SQLITE_OPEN_READWRITE, apsw.SQLITE_OPEN_READONLY):
+        try:
+            with closing(connect(path, flags)) as connection:
+                if _pragma(connection, "application_id") != APPLICATION_ID:
+                    return 0
+                return int(_pragma(connection, "user_version"))
+        except apsw.CantOpenError:
+            continue
+        except apsw.Error:
+            return 0  # whoever opens it next says why it cannot be used
+    return 0
 
 
 def _check(connection: apsw.Connection, folder: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.errors import IndexDamagedError
+from vecsearch.errors import IndexDamagedError, IndexFolderError
 from vecsearch.store.files import CHECKED_AT_OPENING_BYTES, FileRecord, Write, write_once
 from vecsearch.types import Rows, Vectors
 
@@ -97,7 +97,10 @@ def read_damaged(path: Path, row_count: int, dim: int) -> tuple[Halves, list[int
     size_bytes = segment_bytes(row_count, dim)
     if not path.is_file() or path.stat().st_size != size_bytes:
         return np.zeros((row_count, dim), "<f2"), list(range(row_count))
-    segment = map_segment(path, 0, row_count, dim, size_bytes)
+    try:
+        segment = map_segment(path, 0, row_count, dim, size_bytes)
+    except OSError as error:
+        raise IndexFolderError(f"{path} cannot be read: {error.strerror}", path=path) from None
     return segment.halves, list(damaged_places(segment.halves, segment.checksums, range(row_count)))
 
 

@@ -65,6 +65,7 @@ class Snapshot:
         self.folder = folder
         migrate_if_older(folder)
         self._connection = schema.open_catalog(folder, writing=False)
+        self._identity = _identity(folder)
         try:
             self._instance = ""
             self._connection.execute("BEGIN")
@@ -77,17 +78,17 @@ class Snapshot:
                 read_file(self._connection, config[key]) for key in ("encoder_xml", "encoder_bin")
             )
             self.generation = read_generation(self._connection)
-            mapped = {one.path.name: one for one in before.segments} if before else {}
+            mapped = before.mapped if before else {}
             segments = schema.fetch(
                 self._connection,
                 "SELECT first_row, row_count, file FROM segments ORDER BY first_row",
             )
             # Under the transaction no writer can commit, so none can collect these files.
-            self.segments: list[Segment] = [
-                mapped.get(Path(name).name)
-                or self._map(read_file(self._connection, name), first, count)
-                for first, count, name in segments
-            ]
+            self.mapped: dict[FileRecord, Segment] = {}
+            for first, count, name in segments:
+                record = read_file(self._connection, name)
+                self.mapped[record] = mapped.get(record) or self._map(record, first, count)
+            self.segments = list(self.mapped.values())
             dead = schema.fetch(
                 self._connection,
                 "SELECT row FROM rows WHERE died IS NOT NULL AND row >= ? ORDER BY row",
@@ -110,7 +111,9 @@ class Snapshot:
         self._connection.close()
 
     def is_newest(self) -> bool:
-        """Tell whether nothing was committed since."""
+        """Tell whether nothing was committed since, and no other index took the folder's place."""
+        if self._identity != _identity(self.folder):
+            return False
         config, newest = self._look_up("SELECT max(id) FROM generations", {})
         return config["instance"] == self._instance and newest == [(self.generation.id,)]
 
@@ -180,7 +183,11 @@ class Snapshot:
 
     def image_by_path(self, path: Path) -> Image | None:
         """Find an image by the absolute path of its file."""
-        return self._one("path", os.fsencode(path))
+        # Each by an index of its own: images that are there, and those removed since.
+        for present in ("removed IS NULL", "removed > :generation"):
+            if found := self._one(f"{present} AND path", os.fsencode(path)):
+                return found
+        return None
 
     def living_count(self, start_row: int = 0) -> int:
         """Count the rows of the segments from *start_row* on that are not dead."""
@@ -272,6 +279,15 @@ class Snapshot:
         except apsw.Error as error:
             raise schema.catalog_error(self.folder / schema.CATALOG, error) from None
         return dict(config), page
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    """Tell a catalog from one that has taken its place under the same name."""
+    try:
+        facts = (folder / schema.CATALOG).stat()
+    except OSError:
+        return 0, 0
+    return facts.st_dev, facts.st_ino
 
 
 def read_generation(connection: apsw.Connection) -> Generation:
