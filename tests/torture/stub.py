@@ -57,13 +57,17 @@ class StubEncoder:
             yield tag, np.stack([vector_of(one) for one in pixels])
 
 
+def _stub(*_: object, **__: object) -> StubEncoder:
+    return StubEncoder()
+
+
 @contextmanager
 def stubbed() -> Iterator[EncoderConfig]:
     """Let builds use the stub, and give the configuration to build with."""
     with ExitStack() as stack:
         for name in ("run.make", "run.open", "repair.make", "repair.open", "verify.open"):
-            stub = mock.patch(f"vecsearch.building.{name}_encoder", return_value=StubEncoder())
-            stack.enter_context(stub)
+            # Not a mock, which would remember every call.
+            stack.enter_context(mock.patch(f"vecsearch.building.{name}_encoder", new=_stub))
         yield EncoderConfig(engine="openvino")
 
 
