@@ -140,7 +140,7 @@ def test_another_index_in_the_folders_place_is_noticed(
 
 
 def test_nothing_is_removed_if_a_target_means_nothing(index: Path) -> None:
-    for target in ("id:99", "nowhere.png", "*.gif"):
+    for target in ("id:99", "nowhere.png", "*.gif", "mor*", "id:99999999999999999999"):
         with pytest.raises(NotFoundError, match="has no image"):
             vecsearch.remove("id:1", target, index=index)
     assert len(vectors_in(index)) == 12

@@ -77,7 +77,7 @@ def _find(snapshot: Snapshot, targets: Sequence[str | Path]) -> list[Image]:
     ids = {one.image_id for one in wanted}
     paths = {one.path for one in wanted if one.image_id is None}
     names = {one.text for one in wanted if one.image_id is None}
-    patterns = {one.pattern for one in wanted if one.pattern is not None}
+    patterns = {(one.pattern, one.whole) for one in wanted if one.pattern is not None}
     found: defaultdict[str, list[Image]] = defaultdict(list)
     for image in snapshot.images():
         path = os.fspath(image.path)
@@ -88,8 +88,8 @@ def _find(snapshot: Snapshot, targets: Sequence[str | Path]) -> list[Image]:
                 found[f"path:{literal}"].append(image)
         if image.path.name in names:
             found[f"name:{image.path.name}"].append(image)
-        for pattern in patterns:
-            if pattern.match(path):
+        for pattern, whole in patterns:
+            if pattern.match(path if whole else image.path.name):
                 found[f"glob:{pattern.pattern}"].append(image)
     chosen: dict[int, Image] = {}
     for one in wanted:
@@ -105,27 +105,33 @@ def _find(snapshot: Snapshot, targets: Sequence[str | Path]) -> list[Image]:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """What a target may mean: an id, or a path, a file's name, a pattern, the first that hits."""
+    """What a target may mean: an id, or a path, a file's name, a pattern, the first that hits.
+
+    The pattern is of ``whole`` paths, or of file names.
+    """
 
     text: str
-    image_id: int | None
-    path: str
-    pattern: re.Pattern[str] | None
+    image_id: int | None = None
+    path: str = ""
+    pattern: re.Pattern[str] | None = None
+    whole: bool = False
 
     @classmethod
     def of(cls, text: str) -> _Target:
         if not text:
             raise UsageError("a target is empty", hint="give id:N, a path or a pattern")
         if re.fullmatch(r"id:[0-9]{1,18}", text):
-            return cls(text, int(text[3:]), "", None)
+            return cls(text, image_id=int(text[3:]))
         path = os.path.normpath(os.path.abspath(text))  # noqa: PTH100 - may be a pattern
-        pattern = None
         # A file that is there is meant as it is, whatever characters its name has.
-        if re.search(r"[*?\[]", text) and not os.path.lexists(path):
-            whole = os.path.join(glob.escape(str(Path.cwd())), text)  # noqa: PTH118
-            wanted = os.path.normpath(whole) if "/" in text else f"*/{text}"
-            pattern = re.compile(fnmatch.translate(wanted), re.DOTALL)
-        return cls(text, None, path, pattern)
+        if not re.search(r"[*?\[]", text) or os.path.lexists(path):
+            return cls(text, path=path)
+        wanted, whole = text, "/" in text
+        if whole:
+            absolute = os.path.join(glob.escape(str(Path.cwd())), text)  # noqa: PTH118
+            wanted = os.path.normpath(absolute)
+        pattern = re.compile(fnmatch.translate(wanted), re.DOTALL)
+        return cls(text, path=path, pattern=pattern, whole=whole)
 
     def meanings(self) -> list[str]:
         if self.image_id is not None:
