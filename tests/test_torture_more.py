@@ -15,7 +15,6 @@ from vecsearch.building.stage import Stage
 from vecsearch.images.scan import Scan
 from vecsearch.index.search import Searcher
 from vecsearch.store import segments, snapshot
-from vecsearch.store.writer import Writer
 
 Patch = pytest.MonkeyPatch
 
@@ -79,7 +78,7 @@ def forget_the_generation(monkeypatch: Patch) -> None:
 
 
 def forget_what_was_removed(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(Writer, "_remove", lambda *_: None)
+    monkeypatch.setattr("vecsearch.store.statements.remove_image", lambda *_: None)
 
 
 def mix_up_compaction(monkeypatch: Patch) -> None:
@@ -155,7 +154,7 @@ def leak(monkeypatch: Patch) -> None:
     kept = []
 
     def plan(*given: Any, **named: Any) -> Plan:
-        kept.append(b"x" * (2 << 20))
+        kept.append(b"x" * (16 << 20))
         return make_plan(*given, **named)
 
     monkeypatch.setattr("vecsearch.building.run.make_plan", plan)

@@ -260,12 +260,14 @@ class History:
 
     def _check_empty(self) -> None:
         for reader in (self.reader, None):
+            index = Index(self.index) if reader is None else reader
+            same(len(index), 0, "images of an empty index")
             try:
-                len(reader or Index(self.index))
+                index.search(np.ones((1, DIM), np.float32))
             except IndexFolderError as error:
                 same("has no images" in str(error), True, str(error))
             else:
-                raise DiffersError("an empty index could be opened")
+                raise DiffersError("an empty index gave an answer")
 
     def _check_kept(self, kept: Kept) -> None:
         """Hold an open snapshot to its generation; paths and times may be newer ones."""
