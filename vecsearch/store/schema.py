@@ -27,7 +27,7 @@ from typing import Any, Final
 
 import apsw
 
-from vecsearch.errors import IndexDamagedError, IndexFolderError, IndexFormatError
+from vecsearch.errors import IndexDamagedError, IndexFolderError, IndexFormatError, VecsearchError
 
 CATALOG: Final = "catalog.sqlite"
 FORMAT: Final = 2
@@ -205,7 +205,12 @@ def reserve_checksums(connection: apsw.Connection) -> None:
 def _load_checksum_vfs() -> None:
     # apsw.sqlite_extra finds the same file, but what it imports takes 30 ms of every query.
     folder = Path(apsw.__file__).with_name("sqlite_extra_binaries")
-    (library,) = (path for path in folder.glob("cksumvfs.*") if path.suffix != ".json")
+    library = next(folder.glob("cksumvfs.*"), None)
+    if library is None:
+        raise VecsearchError(
+            "this apsw comes without SQLite's checksum VFS",
+            hint="install a wheel of it: pip install --only-binary apsw --force-reinstall apsw",
+        )
     connection = apsw.Connection(":memory:")
     try:
         connection.enable_load_extension(True)
