@@ -17,7 +17,7 @@ from vecsearch.embed.encoder import Encoder, EncoderConfig, make_encoder, open_e
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import IndexDamagedError, VecsearchError
 from vecsearch.images.read import ReadImage, read_images
-from vecsearch.store.change import Change, FileFacts
+from vecsearch.store.change import Change
 from vecsearch.store.locate import only_index
 from vecsearch.store.salvage import Salvaged, salvage
 from vecsearch.store.schema import damaged_catalog
@@ -102,7 +102,7 @@ def _mend_vectors(
 ) -> None:
     """Move the sound rows of damaged segments to a new one, and embed the images of the others."""
     sound = Change(
-        embedded=[(image.id, _facts(image)) for image in damaged.sound],
+        embedded=[(image.id, facts_of(image)) for image in damaged.sound],
         vectors=damaged.vectors,
     )
     if sound:
@@ -110,6 +110,7 @@ def _mend_vectors(
     for change in _embedded_anew(writer, damaged.lost, report, progress):
         writer.commit(change)
     writer.commit(Change(dropped_segments=damaged.first_rows))
+    report.re_embedded.sort()  # pictures are read in threads, and come as they are ready
 
 
 def _embedded_anew(
@@ -168,14 +169,3 @@ def _encoder(writer: Writer) -> Encoder | None:
         return open_encoder(spec, *writer.encoder_files())
     except IndexDamagedError:
         return None
-
-
-def _facts(image: Image) -> FileFacts:
-    return FileFacts(
-        image.path,
-        image.size_bytes,
-        image.mtime_ns,
-        image.content_hash,
-        image.width,
-        image.height,
-    )

@@ -156,8 +156,8 @@ class Stage:
             self.counts.changed += 1
 
 
-def facts_of(image: ReadImage) -> FileFacts:
-    """Give what the catalog keeps of a file that was read."""
+def facts_of(image: ReadImage | Image) -> FileFacts:
+    """Give what the catalog keeps of the file of an image."""
     return FileFacts(
         image.path, image.size_bytes, image.mtime_ns, image.content_hash, image.width, image.height
     )
