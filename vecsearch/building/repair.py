@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vecsearch.building.batch import batched
-from vecsearch.building.compact import compact_all
+from vecsearch.building.compact import compact_segments
 from vecsearch.building.plan import UNSETTLED
 from vecsearch.building.stage import facts_of
 from vecsearch.building.verify import find_problems
@@ -21,6 +21,7 @@ from vecsearch.store.change import Change
 from vecsearch.store.locate import only_index
 from vecsearch.store.salvage import Salvaged, salvage
 from vecsearch.store.schema import damaged_catalog
+from vecsearch.store.segments import Segment
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
 from vecsearch.types import Image, Problem, Progress, Skipped
@@ -70,11 +71,22 @@ def repair(index: str | Path | None = None, *, progress: Progress | None = None)
             _mend_vectors(writer, salvage(folder), report, progress)
         if kinds & {"vectors", "ann"}:
             with closing(Snapshot(folder)) as snapshot:
-                compact_all(writer, snapshot, progress)
+                compact_segments(writer, snapshot, _to_make_anew(snapshot, problems), progress)
         if problems:
             report.left = list(find_problems(folder, quick=False, progress=progress))
     report.seconds = time.monotonic() - start
     return report
+
+
+def _to_make_anew(snapshot: Snapshot, problems: Sequence[Problem]) -> list[Segment]:
+    """List the segments without a sound FAISS file."""
+    damaged = {problem.path for problem in problems if problem.kind == "ann"}
+    return [
+        one
+        for one in snapshot.segments
+        if (base := snapshot.bases.get(one.first_row)) is None
+        or snapshot.folder / base.record.name in damaged
+    ]
 
 
 def _mend_encoder(writer: Writer, progress: Progress | None) -> None:

@@ -168,7 +168,7 @@ class Index:
             path=self.path,
             images=len(opened),
             generation=snapshot.generation.id,
-            recipe=snapshot.generation.recipe,
+            recipe=", ".join(dict.fromkeys(one.recipe for one in snapshot.bases.values())),
             size_bytes=sum(file.size_bytes for file in snapshot.files()),
             encoder=self.encoder,
             agreement=Agreement(**json.loads(snapshot.agreement)) if snapshot.agreement else None,

@@ -1,10 +1,13 @@
-"""What is asked of a writer: a change to commit, or a new index to begin."""
+"""What is asked of a writer: a change to commit, a compaction, or a new index to begin."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vecsearch.store.files import Write
+from vecsearch.store.segments import Halves, Segment
 from vecsearch.types import Skipped, Vectors
 
 
@@ -59,10 +62,44 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class NewBase:
+    """A FAISS index to write: its recipe, how it is searched (JSON), and what writes its bytes."""
+
+    recipe: str
+    search: str
+    write: Callable[[Write], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """Segments to replace by one: ``blocks`` are all their living rows, ``row_count`` of them.
+
+    Every ``held_stride``-th image of them, the first included, comes behind the others, and so do
+    the rows in ``blocks``. ``make_base`` is given the other rows, and these, as they lie in the
+    new segment, and makes the FAISS base over the former. Readers of generations before the last
+    compaction lose theirs if ``forget``.
+    """
+
+    replaced: Sequence[Segment]
+    blocks: Iterable[Halves]
+    row_count: int
+    make_base: Callable[[Halves, Halves], NewBase] | None = None
+    held_stride: int = 0
+    forget: bool = False
+
+    @property
+    def base_count(self) -> int:
+        """How many rows come first."""
+        held = -(-self.row_count // self.held_stride) if self.held_stride else 0
+        return self.row_count - held
+
+
+@dataclass(frozen=True, slots=True)
 class NewIndex:
     """What a new index begins with: its encoder, as a description and as files' contents.
 
-    ``agreement`` is what was measured of an int8 encoder, as JSON.
+    ``agreement`` is what was measured of an int8 encoder, as JSON; ``recipe`` what FAISS bases are
+    to be, and ``recall`` what they are tuned for.
     """
 
     encoder_json: str
@@ -70,3 +107,5 @@ class NewIndex:
     encoder_xml: bytes
     encoder_bin: bytes
     agreement: str = ""
+    recipe: str = "auto"
+    recall: float = 0.95

@@ -31,21 +31,26 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One commit: the next free row, and how many images there are.
-
-    The FAISS file ``ann`` has the rows from ``ann_first`` to before ``ann_end``; what died by
-    ``ann_generation`` is not in it.
-    """
+    """One commit: the next free row, and how many images there are."""
 
     id: int
     created_ns: int
     next_row: int
     image_count: int
-    ann: FileRecord | None
-    ann_first: int
-    ann_end: int
-    ann_generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The FAISS file over the first ``row_count`` rows of the segment at ``first_row``.
+
+    ``recipe`` is the factory string it was made by, ``search`` (JSON) how it is searched.
+    """
+
+    record: FileRecord
+    first_row: int
+    row_count: int
     recipe: str
+    search: str
 
 
 class Snapshot:
@@ -77,6 +82,8 @@ class Snapshot:
             self._encoder = tuple(
                 read_file(self._connection, config[key]) for key in ("encoder_xml", "encoder_bin")
             )
+            self.recipe = str(config["recipe"])
+            self.recall = float(config["recall"])
             self.generation = read_generation(self._connection)
             mapped = before.mapped if before else {}
             segments = schema.fetch(
@@ -89,10 +96,11 @@ class Snapshot:
                 record = read_file(self._connection, name)
                 self.mapped[record] = mapped.get(record) or self._map(record, first, count)
             self.segments = list(self.mapped.values())
+            self.bases = {base.first_row: base for base in _bases(self._connection)}
             dead = schema.fetch(
                 self._connection,
                 "SELECT row FROM rows WHERE died IS NOT NULL AND row >= ? ORDER BY row",
-                (self.generation.ann_first,),
+                (self.segments[0].first_row if self.segments else 0,),
             )
             self.dead_rows: Rows = np.fromiter((row for (row,) in dead), dtype=np.int64)
             self._connection.execute("COMMIT")
@@ -117,20 +125,17 @@ class Snapshot:
         config, newest = self._look_up("SELECT max(id) FROM generations", {})
         return config["instance"] == self._instance and newest == [(self.generation.id,)]
 
-    def open_ann(self, opener: Callable[[Path], T]) -> T | None:
-        """Give what *opener* makes of the checked FAISS file of this generation.
+    def open_base(self, base: Base, opener: Callable[[Path], T]) -> T | None:
+        """Give what *opener* makes of a checked FAISS file of this generation.
 
-        None if there is no file, or no longer, even since it was checked, because a later
-        generation has another: the segments have all the rows. Raises IndexDamagedError.
+        None if the file is there no longer, even since it was checked, because a later generation
+        has another: the segments have all the rows. Raises IndexDamagedError.
         """
-        ann = self.generation.ann
-        if ann is None:
-            return None
         try:
-            return opener(check_file(self.folder, ann))
+            return opener(check_file(self.folder, base.record))
         except IndexDamagedError:
-            named = self._rows("SELECT 1 FROM files WHERE name = :name", {"name": ann.name})
-            if named:
+            name = {"name": base.record.name}
+            if self._rows("SELECT 1 FROM files WHERE name = :name", name):
                 raise
             return None
 
@@ -189,26 +194,14 @@ class Snapshot:
                 return found
         return None
 
-    def living_count(self, start_row: int = 0) -> int:
-        """Count the rows of the segments from *start_row* on that are not dead."""
-        segments = [one for one in self.segments if one.first_row >= start_row]
-        rows = sum(len(one.halves) for one in segments)
-        return rows - sum(
-            int(np.diff(np.searchsorted(self.dead_rows, (one.first_row, one.end_row)))[0])
-            for one in segments
-        )
+    def dead_count(self, segment: Segment) -> int:
+        """Count the dead rows of *segment*."""
+        ends = np.searchsorted(self.dead_rows, (segment.first_row, segment.end_row))
+        return int(ends[1] - ends[0])
 
-    def died_since_base(self) -> int:
-        """Count the rows of the FAISS file that died after it was made."""
-        ((count,),) = self._rows(
-            "SELECT count(*) FROM rows WHERE row >= :first AND row < :end AND died > :since",
-            {
-                "first": self.generation.ann_first,
-                "end": self.generation.ann_end,
-                "since": self.generation.ann_generation,
-            },
-        )
-        return int(count)
+    def living_count(self, segment: Segment) -> int:
+        """Count the rows of *segment* that are not dead."""
+        return len(segment.halves) - self.dead_count(segment)
 
     def sources(self) -> list[Path]:
         """List the folders that were scanned."""
@@ -294,12 +287,9 @@ def read_generation(connection: apsw.Connection) -> Generation:
     """Read the newest generation."""
     (row,) = schema.fetch(
         connection,
-        "SELECT id, created_ns, next_row, image_count, ann_file, ann_first, ann_end, "
-        "ann_generation, recipe FROM generations ORDER BY id DESC LIMIT 1",
+        "SELECT id, created_ns, next_row, image_count FROM generations ORDER BY id DESC LIMIT 1",
     )
-    number, created_ns, next_row, image_count, ann_file, *rest = row
-    ann = read_file(connection, ann_file) if ann_file else None
-    return Generation(number, created_ns, next_row, image_count, ann, *rest)
+    return Generation(*row)
 
 
 def read_file(connection: apsw.Connection, name: str) -> FileRecord:
@@ -307,6 +297,12 @@ def read_file(connection: apsw.Connection, name: str) -> FileRecord:
     query = "SELECT name, size_bytes, sha256 FROM files WHERE name = ?"
     (record,) = schema.fetch(connection, query, (name,))
     return FileRecord(*record)
+
+
+def _bases(connection: apsw.Connection) -> Iterator[Base]:
+    query = "SELECT file, first_row, row_count, recipe, search FROM bases ORDER BY first_row"
+    for name, *rest in schema.fetch(connection, query):
+        yield Base(read_file(connection, name), *rest)
 
 
 def living_images(connection: apsw.Connection, first_row: int, end_row: int) -> list[Image]:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 
 import apsw
 
 from vecsearch.store import schema
 from vecsearch.store.change import FileFacts
 from vecsearch.store.files import FileRecord
-from vecsearch.store.snapshot import Generation
+from vecsearch.store.snapshot import Base, Generation
 
 
 def add_generation(db: apsw.Connection, before: Generation, next_row: int, image_count: int) -> int:
-    """Add the generation after *before*, with its FAISS file, and give its number."""
+    """Add the generation after *before* and give its number."""
     number = before.id + 1
     db.execute(
-        "INSERT INTO generations SELECT ?, ?, ?, ?, ann_file, ann_first, ann_end, "
-        "ann_generation, recipe FROM generations WHERE id = ?",
-        (number, time.time_ns(), next_row, image_count, before.id),
+        "INSERT INTO generations VALUES (?, ?, ?, ?)",
+        (number, time.time_ns(), next_row, image_count),
     )
     return number
 
@@ -30,34 +30,79 @@ def add_segment(db: apsw.Connection, record: FileRecord, first_row: int, row_cou
     db.execute("INSERT INTO segments VALUES (?, ?, ?)", (first_row, row_count, record.name))
 
 
-def drop_segments(db: apsw.Connection, which: str, first_row: int) -> None:
-    """Forget the segments, and their files, that *which* holds of, a condition on *first_row*."""
-    files = schema.fetch(db, f"SELECT file FROM segments WHERE {which}", (first_row,))  # noqa: S608
-    db.execute(f"DELETE FROM segments WHERE {which}", (first_row,))  # noqa: S608
-    db.executemany("DELETE FROM files WHERE name = ?", files)
+def add_base(db: apsw.Connection, base: Base) -> None:
+    """Name the FAISS file of a segment."""
+    name_file(db, base.record)
+    db.execute(
+        "INSERT INTO bases VALUES (?, ?, ?, ?, ?)",
+        (base.first_row, base.row_count, base.record.name, base.recipe, base.search),
+    )
+
+
+def drop_base(db: apsw.Connection, first_row: int) -> None:
+    """Forget the FAISS file, if there is one, of the segment at *first_row*."""
+    drop = "DELETE FROM bases WHERE first_row = ? RETURNING file"
+    db.executemany("DELETE FROM files WHERE name = ?", schema.fetch(db, drop, (first_row,)))
+
+
+def drop_segment(db: apsw.Connection, first_row: int) -> None:
+    """Forget the segment at *first_row*, and its files."""
+    drop_base(db, first_row)
+    drop = "DELETE FROM segments WHERE first_row = ? RETURNING file"
+    db.executemany("DELETE FROM files WHERE name = ?", schema.fetch(db, drop, (first_row,)))
 
 
 def copy_rows(
-    db: apsw.Connection, start_row: int, next_row: int, row_count: int, generation: int
+    db: apsw.Connection,
+    ranges: Iterable[tuple[int, int]],
+    next_row: int,
+    counts: tuple[int, int, int],
+    generation: int,
 ) -> None:
-    """Give the image of every living row from *start_row* on a row from *next_row* on."""
-    db.execute(
-        "CREATE TEMP TABLE moving AS "
-        "SELECT image FROM rows WHERE died IS NULL AND row >= ? ORDER BY row",
-        (start_row,),
-    )
+    """Give the image of every living row in *ranges* (first, end) a row from *next_row* on.
+
+    *counts* are how many there are, and how they are divided: every ``stride``-th, from the first
+    on, comes after the ``first_part`` others; with a stride of 0 all keep their order.
+    """
+    row_count, first_part, stride = counts
+    db.execute("CREATE TEMP TABLE moving (place INTEGER PRIMARY KEY, image INTEGER)")
+    for span in ranges:
+        living = "died IS NULL AND row >= ? AND row < ?"
+        db.execute(
+            f"INSERT INTO moving (image) SELECT image FROM rows WHERE {living} ORDER BY row",  # noqa: S608
+            span,
+        )
+        db.execute(f"UPDATE rows SET died = ? WHERE {living}", (generation, *span))  # noqa: S608
     ((count,),) = db.execute("SELECT count(*) FROM moving")
     assert count == row_count
-    db.execute("UPDATE rows SET died = ? WHERE died IS NULL AND row >= ?", (generation, start_row))
-    db.execute("INSERT INTO rows (row, image) SELECT ? + rowid - 1, image FROM moving", (next_row,))
+    place = "place - 1"
+    if stride:
+        place = (
+            f"CASE (place - 1) % {stride} WHEN 0 THEN {first_part} + (place - 1) / {stride} "
+            f"ELSE place - 2 - (place - 1) / {stride} END"
+        )
+    db.execute(f"INSERT INTO rows (row, image) SELECT ? + {place}, image FROM moving", (next_row,))  # noqa: S608
     db.execute("DROP TABLE moving")
 
 
 def forget_before(db: apsw.Connection, generation: int) -> None:
     """Delete what only readers of generations before *generation* could ask for."""
-    db.execute("DELETE FROM rows WHERE died <= ?", (generation,))
-    db.execute("DELETE FROM images WHERE removed <= ?", (generation,))
-    db.execute("UPDATE config SET value = ? WHERE key = 'oldest'", (str(generation),))
+    db.execute(
+        "DELETE FROM rows WHERE died <= ? AND NOT EXISTS (SELECT 1 FROM segments "
+        "WHERE row >= first_row AND row < first_row + row_count)",
+        (generation,),
+    )
+    db.execute(
+        "DELETE FROM images WHERE removed <= ? "
+        "AND NOT EXISTS (SELECT 1 FROM rows WHERE image = images.id)",
+        (generation,),
+    )
+    set_config(db, "oldest", str(generation))
+
+
+def set_config(db: apsw.Connection, key: str, value: str) -> None:
+    """Write down a value of ``config``."""
+    db.execute("INSERT OR REPLACE INTO config VALUES (?, ?)", (key, value))
 
 
 def add_row(
