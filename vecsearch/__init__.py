@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from vecsearch.building.compact import CompactReport, compact
     from vecsearch.building.options import BuildOptions
+    from vecsearch.building.reindex import TunedBase, TuneReport, reindex, tune
     from vecsearch.building.remove import RemoveReport, remove
     from vecsearch.building.repair import RepairReport, repair
     from vecsearch.building.run import BuildReport, build
@@ -53,6 +54,8 @@ __all__ = [
     "Result",
     "Skipped",
     "SourceError",
+    "TuneReport",
+    "TunedBase",
     "UsageError",
     "VecsearchError",
     "VerifyReport",
@@ -60,8 +63,10 @@ __all__ = [
     "build",
     "compact",
     "open_index",
+    "reindex",
     "remove",
     "repair",
+    "tune",
     "verify",
 ]
 
@@ -78,12 +83,16 @@ _HOMES: Final = {
     "RepairReport": "building.repair",
     "Result": "types",
     "Skipped": "types",
+    "TuneReport": "building.reindex",
+    "TunedBase": "building.reindex",
     "VerifyReport": "building.verify",
     "build": "building.run",
     "compact": "building.compact",
     "open_index": "search.index",
+    "reindex": "building.reindex",
     "remove": "building.remove",
     "repair": "building.repair",
+    "tune": "building.reindex",
     "verify": "building.verify",
 }
 

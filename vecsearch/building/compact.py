@@ -63,7 +63,7 @@ def compact(index: str | Path | None = None, *, progress: Progress | None = None
     with open_writer(folder) as writer:
         before = _size_bytes(folder)
         with closing(Snapshot(folder)) as snapshot:
-            if segments := _improvable(snapshot):
+            if segments := improvable(snapshot):
                 compact_segments(writer, snapshot, segments, progress)
         total = writer.generation().image_count
     return CompactReport(
@@ -154,7 +154,7 @@ def _unsettled(snapshot: Snapshot) -> list[Segment]:
     return [one for one in snapshot.segments if not _is_settled(snapshot, one)]
 
 
-def _improvable(snapshot: Snapshot) -> list[Segment]:
+def improvable(snapshot: Snapshot) -> list[Segment]:
     """List the unsettled segments, if anything in them is dead, uncovered or could be merged."""
     segments = _unsettled(snapshot)
     if len(segments) == 1 and len(segments[0].halves) <= most_rows(snapshot.dim):

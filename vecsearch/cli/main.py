@@ -25,9 +25,15 @@ _COMMANDS: Final = {
     "verify": "look for damage in an index",
     "repair": "mend what is damaged",
     "compact": "take what was removed out of an index's files",
+    "reindex": "make the FAISS files anew, by another recipe",
+    "tune": "choose speed or recall of a large index",
     "demo": "run the main job on sample pictures",
     "completion": "print the script for shell completion",
 }
+
+
+_MODULES: Final = {"tune": "reindex"}
+"""Where a command is that does not have a module of its name."""
 
 
 class _Commands(click.Group):
@@ -39,7 +45,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command = getattr(import_module(f"vecsearch.cli.{cmd_name}"), cmd_name)
+        module = _MODULES.get(cmd_name, cmd_name)
+        command = getattr(import_module(f"vecsearch.cli.{module}"), cmd_name)
         assert isinstance(command, click.Command)
         return command
 

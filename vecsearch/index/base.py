@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from vecsearch.errors import IndexDamagedError
+from vecsearch.errors import IndexDamagedError, UsageError
 from vecsearch.index.mapped import Halves, as_index
 from vecsearch.index.recipes import FLAT
 from vecsearch.types import Progress, Vectors
@@ -33,7 +33,7 @@ def make_base(rows: Halves, factory: str, progress: Progress | None = None) -> A
     if not base.is_trained:
         if progress:
             progress("training", 0, len(rows))
-        base.train(_sample(rows, _sample_count(base, rows)))
+        _train(base, factory, _sample(rows, _sample_count(base, rows)))
     done = 0
     for block in blocks(rows):
         base.add(block)
@@ -41,6 +41,26 @@ def make_base(rows: Halves, factory: str, progress: Progress | None = None) -> A
         if progress:
             progress("indexing", done, len(rows))
     return base
+
+
+def _train(base: Any, factory: str, sample: Vectors) -> None:
+    import faiss
+
+    # FAISS would print what it thinks of few points.
+    inverted = faiss.try_extract_index_ivf(base)
+    if inverted:
+        inverted.cp.min_points_per_centroid = 1
+    quantizer = getattr(faiss.downcast_index(inverted or base), "pq", None)
+    if quantizer:
+        quantizer.cp.min_points_per_centroid = 1
+    try:
+        base.train(sample)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split()).rpartition(": ")[2]
+        raise UsageError(
+            f"FAISS cannot train the recipe {factory} on {len(sample)} vectors ({reason})",
+            hint="vecsearch reindex --recipe auto chooses one that it can",
+        ) from None
 
 
 def blocks(rows: Halves) -> Iterator[Vectors]:

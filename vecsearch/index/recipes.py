@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from vecsearch.errors import UsageError
 
 FLAT: Final = "SQfp16"
@@ -54,7 +56,7 @@ def check_recipe(wanted: str, dim: int) -> None:
     try:
         index = faiss.index_factory(dim, wanted, faiss.METRIC_INNER_PRODUCT)
     except (RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split()).rpartition("Error: ")[2]
+        reason = " ".join(str(error).split()).rpartition(": ")[2]
         raise UsageError(
             f"FAISS cannot make --recipe {wanted} for {dim} dimensions ({reason})",
             hint=f"give auto, {FLAT} or another factory string",
@@ -64,4 +66,4 @@ def check_recipe(wanted: str, dim: int) -> None:
 
 
 def _ann_factory(rows: int, dim: int) -> str:
-    raise NotImplementedError
+    return f"IVF{2 ** round(np.log2(4 * rows**0.5))},PQ{dim // 4}x4fs"

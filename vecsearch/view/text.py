@@ -70,6 +70,21 @@ def format_fields(fields: Mapping[str, object]) -> str:
     return "\n".join(f"{name:<{width}}  {value}" for name, value in fields.items())
 
 
+def format_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay out *rows* under *heads* in columns; numbers stand at the right."""
+    columns = list(zip(heads, *rows, strict=True))
+    numbers = [all(cell[:1].isdigit() or cell == "-" for cell in column[1:]) for column in columns]
+    widths = [max(map(len, column)) for column in columns]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, numbers, strict=True)
+        ).rstrip()
+        for line in (heads, *rows)
+    ]
+    return "\n".join(lines)
+
+
 def format_agreement(agreement: Agreement) -> str:
     """Say how int8 compares with fp32."""
     return (
