@@ -9,27 +9,30 @@ from typing import Any, Final
 import numpy as np
 
 from vecsearch.errors import IndexDamagedError, UsageError
+from vecsearch.index.allocate import allocate_components
 from vecsearch.index.mapped import Halves, as_index
 from vecsearch.index.recipes import FLAT
 from vecsearch.types import Progress, Vectors
 
 _CHUNK_BYTES: Final = 64 << 20
-_SAMPLE_BYTES: Final = 512 << 20
+_SAMPLE_BYTES: Final = 256 << 20
 _SAMPLE_PER_CELL: Final = 64
 _SAMPLE_LEAST: Final = 65_536
 _WRITE_BYTES: Final = 1 << 20
 
 
 def make_base(rows: Halves, factory: str, progress: Progress | None = None) -> Any:
-    """Make the index *factory* by inner product over *rows*, (n, d); FAISS ids count from 0.
+    """Make the index *factory* over *rows*, (n, d) unit vectors; FAISS ids count from 0.
 
-    An approximate one is trained on a seeded sample. Rows are read a block at a time.
+    An exact one is by inner product. An approximate one, which proposes candidates, is by L2, the
+    same order for unit vectors: |x - y|² = 2 - 2xy. PCA, which centres, keeps distances and not
+    inner products. It is trained on a seeded sample. Rows are read a block at a time.
     """
     import faiss
 
     if factory == FLAT:
         return as_index(rows)
-    base = faiss.index_factory(rows.shape[1], factory, faiss.METRIC_INNER_PRODUCT)
+    base = faiss.index_factory(rows.shape[1], factory, faiss.METRIC_L2)
     if not base.is_trained:
         if progress:
             progress("training", 0, len(rows))
@@ -54,6 +57,7 @@ def _train(base: Any, factory: str, sample: Vectors) -> None:
     if quantizer:
         quantizer.cp.min_points_per_centroid = 1
     try:
+        allocate_components(base, sample)
         base.train(sample)
     except RuntimeError as error:
         reason = " ".join(str(error).split()).rpartition(": ")[2]

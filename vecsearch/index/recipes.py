@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
-
-import numpy as np
 
 from vecsearch.errors import UsageError
 
@@ -20,6 +19,12 @@ LATENCY_MS: Final = 20.0
 
 BYTES_PER_MS: Final = 20e6
 """How much of FLAT two cores search in a millisecond: 200 MB in 10 ms."""
+
+
+_CELLS: Final = 2.3
+_LEAST_PCA: Final = 128
+_MOST_PCA: Final = 256
+_MOST_DIM: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +47,36 @@ def choose_recipe(wanted: str, rows: int, dim: int, latency_ms: float = LATENCY_
     exact_ms = 2 * rows * dim / BYTES_PER_MS
     if exact_ms <= latency_ms:
         return Recipe(FLAT, f"exact search takes about {exact_ms:.1f} ms a query")
+    if dim > _MOST_DIM:
+        return Recipe(FLAT, f"of {dim} dimensions no codes are made: reduce them by --dim")
     return Recipe(
         _ann_factory(rows, dim), f"exact search would take about {exact_ms:.0f} ms a query"
     )
 
 
 def check_recipe(wanted: str, dim: int) -> None:
-    """Raise UsageError if FAISS cannot make *wanted* for inner products of *dim* dimensions."""
+    """Raise UsageError if FAISS cannot make *wanted* for *dim* dimensions."""
     if wanted == AUTO:
         return
     import faiss
 
     try:
-        index = faiss.index_factory(dim, wanted, faiss.METRIC_INNER_PRODUCT)
+        faiss.index_factory(dim, wanted)
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split()).rpartition(": ")[2]
         raise UsageError(
             f"FAISS cannot make --recipe {wanted} for {dim} dimensions ({reason})",
             hint=f"give auto, {FLAT} or another factory string",
         ) from None
-    if index.metric_type != faiss.METRIC_INNER_PRODUCT:
-        raise UsageError(f"--recipe {wanted} is not for inner products", hint="give another one")
 
 
 def _ann_factory(rows: int, dim: int) -> str:
-    return f"IVF{2 ** round(np.log2(4 * rows**0.5))},PQ{dim // 4}x4fs"
+    """Give PCA, cells and 4-bit codes that are summed in registers (fast scan).
+
+    Measured on vectors like pooled features, see benchmarks/large.json.
+    """
+    cells = 2 ** round(math.log2(_CELLS * rows**0.5))
+    if dim < _LEAST_PCA:
+        return f"IVF{cells},PQ{dim // 2 if dim % 2 == 0 else dim}x4fs"
+    reduced = min(_MOST_PCA, dim // 2 // 8 * 8)
+    return f"PCA{reduced},IVF{cells},PQ{reduced // 2}x4fs"

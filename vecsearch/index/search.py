@@ -102,8 +102,15 @@ class CodedRows:
         """Search *base*, made of *rows* (n, d), which lie from *first_row* on."""
         import faiss
 
-        self._base, self._first, self._dead, self._settings = base, first_row, dead, settings
-        self._refine = faiss.IndexRefine(base, as_index(rows))
+        self._first, self._dead, self._settings = first_row, dead, settings
+        # IndexRefine wants one metric and would order by it. The candidates' own order does not
+        # matter to it, so an outermost layer, which passes queries on, may name the other.
+        outermost = faiss.downcast_index(base)
+        if not isinstance(outermost, faiss.IndexPreTransform):
+            outermost = faiss.IndexPreTransform(outermost)
+        outermost.metric_type = faiss.METRIC_INNER_PRODUCT
+        self._base, self._owner = outermost, base
+        self._refine = faiss.IndexRefine(outermost, as_index(rows))
 
     def search(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
         """Find up to *k* rows; where the dead are many among the candidates, look further."""

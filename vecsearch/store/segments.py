@@ -7,6 +7,7 @@ CRC-32 of each row's bytes.
 from __future__ import annotations
 
 import zlib
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,7 @@ class Segment:
 
 def write_segment(folder: Path, number: int, blocks: Iterable[Halves]) -> FileRecord:
     """Write *blocks* of rows, one after another, as segment *number*."""
-    checksums: list[int] = []
+    checksums = array("L")
 
     def fill(write: Write) -> None:
         for block in blocks:
