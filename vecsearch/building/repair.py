@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,18 +110,24 @@ def _mend_encoder(writer: Writer, progress: Progress | None) -> None:
 
 
 def _mend_vectors(
-    writer: Writer, damaged: Salvaged, report: RepairReport, progress: Progress | None
+    writer: Writer, damaged: Iterable[Salvaged], report: RepairReport, progress: Progress | None
 ) -> None:
     """Move the sound rows of damaged segments to a new one, and embed the images of the others."""
-    sound = Change(
-        embedded=[(image.id, facts_of(image)) for image in damaged.sound],
-        vectors=damaged.vectors,
-    )
-    if sound:
-        writer.commit(sound)
-    for change in _embedded_anew(writer, damaged.lost, report, progress):
+    lost: list[Image] = []
+    first_rows = set()
+    for run in damaged:
+        first_rows.add(run.first_row)
+        lost.extend(run.lost)
+        if run.sound:
+            writer.commit(
+                Change(
+                    embedded=[(image.id, facts_of(image)) for image in run.sound],
+                    vectors=run.vectors,
+                )
+            )
+    for change in _embedded_anew(writer, lost, report, progress):
         writer.commit(change)
-    writer.commit(Change(dropped_segments=damaged.first_rows))
+    writer.commit(Change(dropped_segments=sorted(first_rows)))
     report.re_embedded.sort()  # pictures are read in threads, and come as they are ready
 
 

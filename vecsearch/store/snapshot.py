@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -24,7 +25,10 @@ _IMAGES: Final = (
     "FROM images JOIN rows ON rows.image = images.id "
 )
 _LIVE: Final = "row < :next_row AND (died IS NULL OR died > :generation)"
+_STATE: Final = "SELECT key, value FROM config WHERE key IN ('instance', 'oldest')"
 _MANY: Final = 500
+_CACHE_KIB: Final = 256 << 10
+"""How much of the catalog a reader keeps: as much as it has used of a million images."""
 
 T = TypeVar("T")
 
@@ -73,7 +77,8 @@ class Snapshot:
         self._identity = _identity(folder)
         try:
             self._instance = ""
-            self._connection.execute("BEGIN")
+            self._connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}; BEGIN")
+            ((self._version,),) = self._connection.execute("PRAGMA data_version")
             config = dict(schema.fetch(self._connection, "SELECT key, value FROM config"))
             self._instance = config["instance"]
             self.encoder_json = str(config["encoder"])
@@ -122,8 +127,13 @@ class Snapshot:
         """Tell whether nothing was committed since, and no other index took the folder's place."""
         if self._identity != _identity(self.folder):
             return False
-        config, newest = self._look_up("SELECT max(id) FROM generations", {})
-        return config["instance"] == self._instance and newest == [(self.generation.id,)]
+        with self._reading() as connection:
+            ((version,),) = connection.execute("PRAGMA data_version")
+            if version == self._version:
+                return True
+            config = dict(schema.fetch(connection, _STATE))
+            newest = schema.fetch(connection, "SELECT max(id) FROM generations")
+            return config["instance"] == self._instance and newest == [(self.generation.id,)]
 
     def open_base(self, base: Base, opener: Callable[[Path], T]) -> T | None:
         """Give what *opener* makes of a checked FAISS file of this generation.
@@ -228,16 +238,25 @@ class Snapshot:
         return _image(page[0]) if page else None
 
     def _images_in(self, column: str, values: Iterable[int]) -> Iterator[Image]:
-        wanted = [int(value) for value in values]
-        # Numbers of our own, written into the text: SQLite bounds the count of parameters.
-        for start in range(0, len(wanted), _MANY):
-            part = ",".join(map(str, wanted[start : start + _MANY]))
-            for fields in self._rows(f"{_IMAGES} WHERE {column} IN ({part}) AND {_LIVE}"):
-                yield _image(fields)
+        # As one JSON text: SQLite bounds the number of parameters, and compiles a text once.
+        wanted = "IN (SELECT value FROM json_each(:wanted))"
+        query = f"{_IMAGES} WHERE {column} {wanted} AND {_LIVE}"
+        for fields in self._rows(query, {"wanted": json.dumps(list(values))}):
+            yield _image(fields)
 
     def _rows(self, query: str, values: dict[str, Any] | None = None) -> list[Any]:
         """Run one look-up; raises IndexFolderError if this generation is no longer all there."""
-        config, page = self._look_up(query, values or {})
+        present = {"next_row": self.generation.next_row, "generation": self.generation.id}
+        with self._reading() as connection:
+            self._check_all_there(connection)
+            return schema.fetch(connection, query, present | (values or {}))
+
+    def _check_all_there(self, connection: apsw.Connection) -> None:
+        """Raise IndexFolderError if what was committed since took this generation apart."""
+        ((version,),) = connection.execute("PRAGMA data_version")
+        if version == self._version:
+            return
+        config = dict(schema.fetch(connection, _STATE))
         if config["instance"] != self._instance:
             raise IndexFolderError(
                 f"{self.folder} was built anew meanwhile", hint="open it again", path=self.folder
@@ -248,18 +267,15 @@ class Snapshot:
                 hint="open it again",
                 path=self.folder,
             )
-        return page
+        self._version = version
 
-    def _look_up(self, query: str, values: dict[str, Any]) -> tuple[dict[str, str], list[Any]]:
-        present = {"next_row": self.generation.next_row, "generation": self.generation.id}
+    @contextmanager
+    def _reading(self) -> Iterator[apsw.Connection]:
+        """Hold one state of the catalog; raises IndexFolderError for what SQLite raises."""
         try:
             self._connection.execute("BEGIN")
             try:
-                config = schema.fetch(
-                    self._connection,
-                    "SELECT key, value FROM config WHERE key IN ('instance', 'oldest')",
-                )
-                page = schema.fetch(self._connection, query, {**present, **values})
+                yield self._connection
             finally:
                 if self._connection.in_transaction:  # some errors have ended it
                     self._connection.execute("COMMIT")
@@ -271,7 +287,6 @@ class Snapshot:
             ) from None
         except apsw.Error as error:
             raise schema.catalog_error(self.folder / schema.CATALOG, error) from None
-        return dict(config), page
 
 
 def _identity(folder: Path) -> tuple[int, int]:
