@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vecsearch.store.segments import Halves
 from vecsearch.types import Skipped, Vectors
 
 
@@ -24,16 +25,16 @@ class FileFacts:
 class Change:
     """What one commit does to the catalog.
 
-    ``vectors`` (n, d) belong, in order, to ``embedded``: (id of the image whose content changed,
-    or None for a new one, and its file). ``refiled`` images keep their vector and get another path
-    or time; ``removed`` ones go. ``skipped`` files replace what was known of these paths, and
+    ``vectors`` (n, d), float32 or float16, belong, in order, to ``embedded``: (id of the image
+    whose content changed, or None for a new one, and its file). ``refiled`` images keep their
+    vector and get another path or time; ``removed`` ones go. ``skipped`` files replace what was known of these paths, and
     ``forgotten`` ones are no longer skipped. ``sources`` are folders scanned for the first time,
     ``gone_sources`` those that are no longer to be scanned. ``dropped_segments``, by their first
     rows, have no living row any more.
     """
 
     embedded: list[tuple[int | None, FileFacts]] = field(default_factory=list)
-    vectors: Vectors | None = None
+    vectors: Vectors | Halves | None = None
     refiled: list[tuple[int, FileFacts]] = field(default_factory=list)
     removed: list[int] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
@@ -62,11 +63,12 @@ class Change:
 class NewIndex:
     """What a new index begins with: its encoder, as a description and as files' contents.
 
-    ``agreement`` is what was measured of an int8 encoder, as JSON.
+    The contents are empty for vectors that another program made. ``agreement`` is what was measured
+    of an int8 encoder, as JSON.
     """
 
     encoder_json: str
     dim: int
-    encoder_xml: bytes
-    encoder_bin: bytes
+    encoder_xml: bytes = b""
+    encoder_bin: bytes = b""
     agreement: str = ""

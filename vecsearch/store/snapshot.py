@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,8 +74,11 @@ class Snapshot:
             self.encoder_json = str(config["encoder"])
             self.agreement = str(config["agreement"])
             self.dim = int(config["dim"])
+            # An index of imported vectors has no network of its own.
             self._encoder = tuple(
-                read_file(self._connection, config[key]) for key in ("encoder_xml", "encoder_bin")
+                read_file(self._connection, config[key])
+                for key in ("encoder_xml", "encoder_bin")
+                if key in config
             )
             self.generation = read_generation(self._connection)
             mapped = before.mapped if before else {}
@@ -138,9 +141,10 @@ class Snapshot:
         """Give the files of the encoder, the OpenVINO XML and its constants, and their digest.
 
         The XML is checked; of the constants, which are numbers and nothing else, the length is.
-        Whoever uses them calls `check_constants` before believing a result.
+        Whoever uses them calls `check_constants` before believing a result. Raises IndexFolderError
+        for an index of imported vectors, which has no network.
         """
-        xml, constants = self._encoder
+        xml, constants = self._encoder_records()
         with self._unless_built_anew():
             paths = check_file(self.folder, xml), check_length(self.folder, constants)
         return *paths, xml.sha256 + constants.sha256
@@ -148,7 +152,16 @@ class Snapshot:
     def check_constants(self) -> None:
         """Compare the checksum of the encoder's constants; raises IndexDamagedError."""
         with self._unless_built_anew():
-            check_file(self.folder, self._encoder[1], whole=True)
+            check_file(self.folder, self._encoder_records()[1], whole=True)
+
+    def _encoder_records(self) -> tuple[FileRecord, FileRecord]:
+        if len(self._encoder) != 2:
+            raise IndexFolderError(
+                f"{self.folder} has no network",
+                hint="its vectors were imported; vecsearch import --encoder INDEX takes one along",
+                path=self.folder,
+            )
+        return self._encoder[0], self._encoder[1]
 
     @contextmanager
     def _unless_built_anew(self) -> Iterator[None]:
@@ -188,6 +201,18 @@ class Snapshot:
             if found := self._one(f"{present} AND path", os.fsencode(path)):
                 return found
         return None
+
+    def images_by_path(self, paths: Sequence[str]) -> dict[str, Image]:
+        """Find the images at any of *paths* that have been there since this generation."""
+        found = {}
+        for start in range(0, len(paths), _MANY):
+            part = [os.fsencode(path) for path in paths[start : start + _MANY]]
+            names = [f"path{number}" for number in range(len(part))]
+            places = ",".join(f":{name}" for name in names)
+            query = f"{_IMAGES} WHERE removed IS NULL AND path IN ({places}) AND {_LIVE}"
+            for fields in self._rows(query, dict(zip(names, part, strict=True))):
+                found[os.fsdecode(fields[1])] = _image(fields)
+        return found
 
     def living_count(self, start_row: int = 0) -> int:
         """Count the rows of the segments from *start_row* on that are not dead."""
