@@ -28,14 +28,17 @@ def carried(snapshot: Snapshot) -> NewIndex:
     )
 
 
-def new_index(inputs: Sequence[Input], options: ImportOptions) -> NewIndex:
-    """Describe a new index of the vectors in *inputs*; raises EncoderMismatchError."""
+def new_index(inputs: Sequence[Input], options: ImportOptions, name: str) -> NewIndex:
+    """Describe a new index of the vectors in *inputs*; raises EncoderMismatchError.
+
+    Where neither the user nor a file tells what made the vectors, that is called *name*.
+    """
     if options.encoder is not None:
         with closing(Snapshot(Path(options.encoder))) as snapshot:
             new = carried(snapshot)
     else:
         claims = [claim for one in inputs if (claim := one.claimed_encoder())]
-        name = options.encoder_name or (_name(claims[0]) if claims else inputs[0].path.stem)
+        name = options.encoder_name or (_name(claims[0]) if claims else name)
         spec = EncoderSpec.external(name, inputs[0].vectors.dim)
         new = NewIndex(spec.to_json(), spec.dim)
     check_same_encoder(EncoderSpec.from_json(new.encoder_json), None, inputs, options)

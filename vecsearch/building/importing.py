@@ -86,7 +86,7 @@ def import_vectors(
             report = ImportReport(index=folder, encoder=spec)
             _copy(inputs, writer, snapshot, report, progress)
     else:
-        new = new_index(inputs, options)
+        new = new_index(inputs, options, Path(files[0]).stem)
         report = ImportReport(index=folder, encoder=EncoderSpec.from_json(new.encoder_json))
         with open_writer(folder, new) as writer:
             _copy(inputs, writer, None, report, progress)
@@ -145,7 +145,7 @@ class _Pending:
         """Take the vectors in *block* (n, d), their ids, and what is known of their files."""
         halves, usable = to_halves(block)
         known, same = self._known(names, halves)
-        row_bytes = memoryview(halves).cast("B")
+        row_bytes = halves.data.cast("B")
         width = 2 * halves.shape[1]
         change, report = self._change, self._report
         new = []
@@ -173,7 +173,7 @@ class _Pending:
         self._parts.append(halves if len(new) == len(halves) else halves[new])
 
     def _known(self, names: list[str], halves: Halves) -> tuple[dict[str, Image], set[int]]:
-        """Find the images that the index has of *names*, and the ids of those with equal vectors."""
+        """Find the images that the index has of *names*, and the ids of those with the vectors."""
         if self._snapshot is None or not self._snapshot.generation.image_count:
             return {}, set()
         known = self._snapshot.images_by_path(names)

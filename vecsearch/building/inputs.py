@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,8 @@ from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import SourceError, UsageError, VecsearchError
 from vecsearch.exchange.ids import read_ids
 from vecsearch.exchange.npy import NpyVectors
-from vecsearch.exchange.parquet import Facts, ParquetTable, ParquetVectors
+from vecsearch.exchange.parquet import Facts, ParquetVectors
+from vecsearch.exchange.vectors import open_vectors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +26,8 @@ class ImportOptions:
 
     ``ids`` are files with an id for each vector, one file for each input; without, a .parquet has
     them itself, and the vectors of ``x.npy`` are called ``x:0``, ``x:1`` ... ``id_column`` and
-    ``vector_column`` are those of .parquet files. Ids are kept as they are given; with ``root`` they
-    are paths from that folder on, and made absolute.
+    ``vector_column`` are those of .parquet files. Ids are kept as they are given; with ``root``
+    they are paths from that folder on, and made absolute.
 
     A new index has the network of the index ``encoder``, which must be the one that made the
     vectors, or else none, and vectors said to be made by ``encoder_name``.
@@ -105,7 +106,11 @@ def open_inputs(files: Sequence[str | Path], options: ImportOptions) -> list[Inp
             hint="give --ids for each of them, in their order",
         )
     pairs: list[tuple[Path, Path | None]] = []
-    for file, ids_file in zip(map(Path, files), ids or [None] * len(files), strict=True):
+    for file, ids_file in zip_longest(map(Path, files), ids):
+        if file.is_dir() and ids_file is not None:
+            raise UsageError(
+                f"{file} is a folder, which has its ids itself", hint="leave out --ids"
+            )
         pairs += _pairs_in(file) if file.is_dir() else [(file, ids_file)]
     inputs = [_open(*pair, options) for pair in pairs]
     for one in inputs[1:]:
@@ -122,24 +127,15 @@ def open_inputs(files: Sequence[str | Path], options: ImportOptions) -> list[Inp
 
 def _open(file: Path, ids_file: Path | None, options: ImportOptions) -> Input:
     root = Path(options.root).absolute() if options.root is not None else None
-    kind = file.suffix.lower()
-    if kind == ".npy":
-        return Input(NpyVectors(file), ids_file, options.id_column, root)
-    if kind != ".parquet":
-        raise UsageError(
-            f"{file} is neither .npy nor .parquet",
-            hint="give files of vectors, or a folder with img_emb and metadata in it",
-            path=file,
-        )
-    table = ParquetTable(file)
-    vectors = ParquetVectors(table, options.vector_column)
-    if ids_file is not None:
-        return Input(vectors, ids_file, options.id_column, root)
-    return Input(vectors, None, table.id_column(options.id_column), root)
+    vectors = open_vectors(file, options.vector_column)
+    column = options.id_column
+    if ids_file is None and isinstance(vectors, ParquetVectors):
+        column = vectors.table.id_column(column)
+    return Input(vectors, ids_file, column, root)
 
 
 def _pairs_in(folder: Path) -> list[tuple[Path, Path | None]]:
-    """Find what clip-retrieval writes: ``img_emb/img_emb_0.npy``, ``metadata/metadata_0.parquet``."""
+    """Find clip-retrieval's ``img_emb/img_emb_0.npy`` and ``metadata/metadata_0.parquet``."""
     found = {}
     for path in (folder / "img_emb").glob("img_emb_*.npy"):
         if number := re.fullmatch(r"img_emb_([0-9]+)", path.stem):
@@ -180,5 +176,6 @@ def _check_ids(inputs: Sequence[Input]) -> None:
             seen[path] += 1
             if seen[path] > 1:
                 raise SourceError(
-                    f"the id {path} is there twice", hint="an id is for one vector; none was imported"
+                    f"the id {path} is there twice",
+                    hint="an id is for one vector; none was imported",
                 )

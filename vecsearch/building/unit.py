@@ -15,7 +15,7 @@ _ROUNDING: Final = 2.0**-10
 
 
 def to_halves(block: Floats) -> tuple[Halves, npt.NDArray[np.bool_]]:
-    """Normalise the rows of *block* (n, d): (n, d) float16, and (n,) which of them have a direction.
+    """Normalise the rows of *block* (n, d): (n, d) float16, and (n,) which have a direction.
 
     Rows that are zero or not finite have none and become zeros. A row of unit length whose values
     are float16's is kept bit by bit, so that what was exported is imported as it was.

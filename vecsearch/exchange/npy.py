@@ -24,7 +24,12 @@ class NpyVectors:
     def __init__(self, path: Path) -> None:
         """Read the header of *path*; raises SourceError for anything but floats of shape (n, d)."""
         array = map_array(path)
-        if array.ndim != 2 or array.dtype.kind != "f" or array.dtype.itemsize not in (2, 4, 8):
+        if (
+            array.ndim != 2
+            or not array.shape[1]
+            or array.dtype.kind != "f"
+            or array.dtype.itemsize not in (2, 4, 8)
+        ):
             raise SourceError(
                 f"{path} holds {array.dtype} of shape {array.shape}",
                 hint="vectors are float16, float32 or float64 of shape (n, d)",

@@ -31,6 +31,4 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise VecsearchError(
-            f"cannot write {path}: {error.strerror or error}", path=path
-        ) from None
+        raise VecsearchError(f"cannot write {path}: {error.strerror or error}", path=path) from None

@@ -27,10 +27,10 @@ class Change:
 
     ``vectors`` (n, d), float32 or float16, belong, in order, to ``embedded``: (id of the image
     whose content changed, or None for a new one, and its file). ``refiled`` images keep their
-    vector and get another path or time; ``removed`` ones go. ``skipped`` files replace what was known of these paths, and
-    ``forgotten`` ones are no longer skipped. ``sources`` are folders scanned for the first time,
-    ``gone_sources`` those that are no longer to be scanned. ``dropped_segments``, by their first
-    rows, have no living row any more.
+    vector and get another path or time; ``removed`` ones go. ``skipped`` files replace what was
+    known of these paths, and ``forgotten`` ones are no longer skipped. ``sources`` are folders
+    scanned for the first time, ``gone_sources`` those that are no longer to be scanned.
+    ``dropped_segments``, by their first rows, have no living row any more.
     """
 
     embedded: list[tuple[int | None, FileFacts]] = field(default_factory=list)
