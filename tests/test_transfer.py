@@ -308,6 +308,15 @@ def test_what_is_exported_is_imported_as_it_was(
     assert (again.unchanged, again.total) == (11, 11)
 
 
+def test_float16_rows_are_kept_bit_by_bit(tmp_path: Path) -> None:
+    file = save(tmp_path / "a.npy", vectors_of(300, dim=512))
+    one = vecsearch.import_vectors(file, index=tmp_path / "one").index
+    vecsearch.export_vectors(tmp_path / "b.npy", ids=tmp_path / "b.txt", index=one, dtype="float32")
+    options = options_for(tmp_path / "b.npy")
+    two = vecsearch.import_vectors(tmp_path / "b.npy", index=tmp_path / "two", options=options)
+    assert content(two.index) == content(one)
+
+
 def test_a_network_is_not_given_to_strange_vectors(index: Path, tmp_path: Path) -> None:
     file = save(tmp_path / "b.npy", vectors_of(5, dim=64))
     with pytest.raises(EncoderMismatchError, match=r"nothing tells that it made .*--encoder"):
@@ -476,6 +485,10 @@ def test_merging_into_an_index_that_is_there(imported: Path, tmp_path: Path) -> 
         vecsearch.merge(other, imported, index=imported)
     with pytest.raises(UsageError, match="nothing to merge"):
         vecsearch.merge(index=imported)
+    vecsearch.remove("a*", index=other)
+    with pytest.raises(SourceError, match="there are no images in"):
+        vecsearch.merge(other, index=tmp_path / "none")
+    assert not (tmp_path / "none").exists()
 
 
 def test_merging_different_encoders_is_refused(index: Path, photos: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from vecsearch.building.compact import compact_if_due
 from vecsearch.building.importing import COMMIT_BYTES, COMMIT_ROWS
 from vecsearch.building.stage import facts_of
 from vecsearch.embed.spec import EncoderSpec
-from vecsearch.errors import UsageError
+from vecsearch.errors import SourceError, UsageError
 from vecsearch.store.change import Change
 from vecsearch.store.locate import has_index
 from vecsearch.store.segments import Halves, gather
@@ -54,7 +54,8 @@ def merge(*indexes: str | Path, index: str | Path, progress: Progress | None = N
     Images get new ids; folders to scan and skipped files are united. What is committed stays if the
     merge is interrupted, and the same call goes on from there.
 
-    Raises UsageError, EncoderMismatchError, IndexFolderError and its kin.
+    Raises SourceError where there is nothing to merge, UsageError, EncoderMismatchError,
+    IndexFolderError and its kin.
     """
     start = time.monotonic()
     target = Path(os.path.normpath(index))
@@ -78,6 +79,8 @@ def merge(*indexes: str | Path, index: str | Path, progress: Progress | None = N
                     done += count
                     if progress:
                         progress("merging", done, total)
+        if not writer.generation().image_count:
+            raise SourceError(f"there are no images in {', '.join(map(str, folders))}")
         with closing(Snapshot(target)) as present:
             _take_skipped(sources, present, writer)
         compact_if_due(writer, progress)
