@@ -135,7 +135,9 @@ def _embedded_anew(
     writer: Writer, images: Sequence[Image], report: RepairReport, progress: Progress | None
 ) -> Iterator[Change]:
     encoder = _encoder(writer) if images else None
-    reasons = dict.fromkeys((image.id for image in images), "the network is damaged too")
+    imported = EncoderSpec.from_json(writer.encoder_json()).is_external
+    reason = "it was imported, without a network" if imported else "the network is damaged too"
+    reasons = dict.fromkeys((image.id for image in images), reason)
     done = 0
     if encoder is not None:
         reading = read_images(
@@ -181,8 +183,13 @@ def _embedded_anew(
 
 
 def _encoder(writer: Writer) -> Encoder | None:
-    """Open the encoder that the index carries, None if it is damaged; raises IndexFolderError."""
+    """Open the encoder that the index carries, None if there is none or it is damaged.
+
+    Raises IndexFolderError.
+    """
     spec = EncoderSpec.from_json(writer.encoder_json())
+    if spec.is_external:
+        return None
     try:
         return open_encoder(spec, *writer.encoder_files())
     except IndexDamagedError:

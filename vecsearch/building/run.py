@@ -132,6 +132,12 @@ def _check_same_recipe(snapshot: Snapshot, recipe: str | None) -> None:
 
 def _checked_spec(snapshot: Snapshot, config: EncoderConfig) -> EncoderSpec:
     spec = EncoderSpec.from_json(snapshot.encoder_json)
+    if spec.is_external:
+        raise EncoderMismatchError(
+            f"{snapshot.folder} was imported and has no network to embed pictures with",
+            hint="choose another index with -i, or import it anew with --encoder INDEX",
+            path=snapshot.folder,
+        )
     differing = check_same(config, spec)
     if differing:
         raise EncoderMismatchError(

@@ -95,9 +95,11 @@ def _compare_base(snapshot: Snapshot, segment: Segment, base: Base) -> Iterator[
 
 
 def _open_encoder(snapshot: Snapshot) -> Iterator[Problem]:
+    spec = EncoderSpec.from_json(snapshot.encoder_json)
+    if spec.is_external:
+        return
     xml, constants, _ = snapshot.encoder_files()
     try:
-        spec = EncoderSpec.from_json(snapshot.encoder_json)
         dim = open_encoder(spec, xml, constants, engine="openvino").output_dim()
     except (VecsearchError, ValueError, KeyError, TypeError) as error:
         yield Problem("encoder", xml, " ".join(str(error).split()))

@@ -27,16 +27,16 @@ class FileFacts:
 class Change:
     """What one commit does to the catalog.
 
-    ``vectors`` (n, d) belong, in order, to ``embedded``: (id of the image whose content changed,
-    or None for a new one, and its file). ``refiled`` images keep their vector and get another path
-    or time; ``removed`` ones go. ``skipped`` files replace what was known of these paths, and
-    ``forgotten`` ones are no longer skipped. ``sources`` are folders scanned for the first time,
-    ``gone_sources`` those that are no longer to be scanned. ``dropped_segments``, by their first
-    rows, have no living row any more.
+    ``vectors`` (n, d), float32 or float16, belong, in order, to ``embedded``: (id of the image
+    whose content changed, or None for a new one, and its file). ``refiled`` images keep their
+    vector and get another path or time; ``removed`` ones go. ``skipped`` files replace what was
+    known of these paths, and ``forgotten`` ones are no longer skipped. ``sources`` are folders
+    scanned for the first time, ``gone_sources`` those that are no longer to be scanned.
+    ``dropped_segments``, by their first rows, have no living row any more.
     """
 
     embedded: list[tuple[int | None, FileFacts]] = field(default_factory=list)
-    vectors: Vectors | None = None
+    vectors: Vectors | Halves | None = None
     refiled: list[tuple[int, FileFacts]] = field(default_factory=list)
     removed: list[int] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
@@ -98,14 +98,15 @@ class Compaction:
 class NewIndex:
     """What a new index begins with: its encoder, as a description and as files' contents.
 
-    ``agreement`` is what was measured of an int8 encoder, as JSON; ``recipe`` what FAISS bases are
-    to be, and ``recall`` what they are tuned for.
+    The contents are empty for vectors that another program made. ``agreement`` is what was measured
+    of an int8 encoder, as JSON; ``recipe`` what FAISS bases are to be, and ``recall`` what they are
+    tuned for.
     """
 
     encoder_json: str
     dim: int
-    encoder_xml: bytes
-    encoder_bin: bytes
+    encoder_xml: bytes = b""
+    encoder_bin: bytes = b""
     agreement: str = ""
     recipe: str = "auto"
     recall: float = 0.95

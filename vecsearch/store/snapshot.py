@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,14 +78,19 @@ class Snapshot:
         try:
             self._instance = ""
             self._connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}; BEGIN")
+            # It changes whenever another process has committed.
             ((self._version,),) = self._connection.execute("PRAGMA data_version")
+            self._intact_version = self._version
             config = dict(schema.fetch(self._connection, "SELECT key, value FROM config"))
             self._instance = config["instance"]
             self.encoder_json = str(config["encoder"])
             self.agreement = str(config["agreement"])
             self.dim = int(config["dim"])
+            # An index of imported vectors has no network of its own.
             self._encoder = tuple(
-                read_file(self._connection, config[key]) for key in ("encoder_xml", "encoder_bin")
+                read_file(self._connection, config[key])
+                for key in ("encoder_xml", "encoder_bin")
+                if key in config
             )
             self.recipe = str(config["recipe"])
             self.recall = float(config["recall"])
@@ -153,9 +158,10 @@ class Snapshot:
         """Give the files of the encoder, the OpenVINO XML and its constants, and their digest.
 
         The XML is checked; of the constants, which are numbers and nothing else, the length is.
-        Whoever uses them calls `check_constants` before believing a result.
+        Whoever uses them calls `check_constants` before believing a result. Raises IndexFolderError
+        for an index of imported vectors, which has no network.
         """
-        xml, constants = self._encoder
+        xml, constants = self._encoder_records()
         with self._unless_built_anew():
             paths = check_file(self.folder, xml), check_length(self.folder, constants)
         return *paths, xml.sha256 + constants.sha256
@@ -163,7 +169,16 @@ class Snapshot:
     def check_constants(self) -> None:
         """Compare the checksum of the encoder's constants; raises IndexDamagedError."""
         with self._unless_built_anew():
-            check_file(self.folder, self._encoder[1], whole=True)
+            check_file(self.folder, self._encoder_records()[1], whole=True)
+
+    def _encoder_records(self) -> tuple[FileRecord, FileRecord]:
+        if len(self._encoder) != 2:
+            raise IndexFolderError(
+                f"{self.folder} has no network",
+                hint="its vectors were imported; vecsearch import --encoder INDEX takes one along",
+                path=self.folder,
+            )
+        return self._encoder[0], self._encoder[1]
 
     @contextmanager
     def _unless_built_anew(self) -> Iterator[None]:
@@ -208,6 +223,15 @@ class Snapshot:
         """Count the dead rows of *segment*."""
         ends = np.searchsorted(self.dead_rows, (segment.first_row, segment.end_row))
         return int(ends[1] - ends[0])
+
+    def images_by_path(self, paths: Sequence[str]) -> dict[str, Image]:
+        """Find the images at any of *paths* that have been there since this generation."""
+        # Bytes of any kind, in hexadecimal: JSON has none, and SQLite bounds the parameters.
+        wanted = json.dumps([os.fsencode(path).hex() for path in paths])
+        among = "IN (SELECT unhex(value) FROM json_each(:wanted))"
+        query = f"{_IMAGES} WHERE removed IS NULL AND path {among} AND {_LIVE}"
+        found = self._rows(query, {"wanted": wanted})
+        return {os.fsdecode(fields[1]): _image(fields) for fields in found}
 
     def living_count(self, segment: Segment) -> int:
         """Count the rows of *segment* that are not dead."""
@@ -254,7 +278,7 @@ class Snapshot:
     def _check_all_there(self, connection: apsw.Connection) -> None:
         """Raise IndexFolderError if what was committed since took this generation apart."""
         ((version,),) = connection.execute("PRAGMA data_version")
-        if version == self._version:
+        if version == self._intact_version:
             return
         config = dict(schema.fetch(connection, _STATE))
         if config["instance"] != self._instance:
@@ -267,7 +291,7 @@ class Snapshot:
                 hint="open it again",
                 path=self.folder,
             )
-        self._version = version
+        self._intact_version = version
 
     @contextmanager
     def _reading(self) -> Iterator[apsw.Connection]:

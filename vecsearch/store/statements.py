@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import count
 
 import apsw
 
@@ -73,8 +74,8 @@ def copy_rows(
             span,
         )
         db.execute(f"UPDATE rows SET died = ? WHERE {living}", (generation, *span))  # noqa: S608
-    ((count,),) = db.execute("SELECT count(*) FROM moving")
-    assert count == row_count
+    ((moving,),) = db.execute("SELECT count(*) FROM moving")
+    assert moving == row_count
     place = "place - 1"
     if stride:
         place = (
@@ -105,31 +106,47 @@ def set_config(db: apsw.Connection, key: str, value: str) -> None:
     db.execute("INSERT OR REPLACE INTO config VALUES (?, ?)", (key, value))
 
 
-def add_row(
-    db: apsw.Connection, image_id: int | None, facts: FileFacts, row: int, generation: int
+def add_rows(
+    db: apsw.Connection,
+    embedded: Sequence[tuple[int | None, FileFacts]],
+    first_row: int,
+    generation: int,
 ) -> None:
-    """Add *row*, of a new image, or of a known one whose row dies in *generation*."""
-    if image_id is None:
-        db.execute(
-            "INSERT INTO images (path, size_bytes, mtime_ns, content_hash, width, height) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            _columns(facts),
-        )
-        image_id = db.last_insert_rowid()
-    else:
-        update_image(db, image_id, facts)
-        db.execute(
-            "UPDATE rows SET died = ? WHERE image = ? AND died IS NULL", (generation, image_id)
-        )
-    db.execute("INSERT INTO rows (row, image) VALUES (?, ?)", (row, image_id))
+    """Add rows from *first_row* on, of new images (None), or of known ones.
+
+    The rows that known ones have had die in *generation*.
+    """
+    # One statement for all rows is three times as fast as some for each; so the ids of new images
+    # are counted here, as SQLite would.
+    last = schema.fetch(db, "SELECT seq FROM sqlite_sequence WHERE name = 'images'")
+    new_ids = count(last[0][0] + 1 if last else 1)
+    ids = [next(new_ids) if known_id is None else known_id for known_id, _ in embedded]
+    known = [(facts, known_id) for known_id, facts in embedded if known_id is not None]
+    update_images(db, known)
+    db.executemany(
+        "UPDATE rows SET died = ? WHERE image = ? AND died IS NULL",
+        ((generation, image_id) for _, image_id in known),
+    )
+    db.executemany(
+        "INSERT INTO images (id, path, size_bytes, mtime_ns, content_hash, width, height) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            (image_id, *_columns(facts))
+            for image_id, (known_id, facts) in zip(ids, embedded, strict=True)
+            if known_id is None
+        ),
+    )
+    db.executemany(
+        "INSERT INTO rows (row, image) VALUES (?, ?)", zip(count(first_row), ids, strict=False)
+    )
 
 
-def update_image(db: apsw.Connection, image_id: int, facts: FileFacts) -> None:
-    """Write down another file of an image."""
-    db.execute(
+def update_images(db: apsw.Connection, images: Iterable[tuple[FileFacts, int]]) -> None:
+    """Write down other files of images."""
+    db.executemany(
         "UPDATE images SET path = ?, size_bytes = ?, mtime_ns = ?, content_hash = ?, "
         "width = ?, height = ? WHERE id = ?",
-        (*_columns(facts), image_id),
+        ((*_columns(facts), image_id) for facts, image_id in images),
     )
 
 

@@ -53,7 +53,7 @@ class Writer:
         assert added == (0 if change.vectors is None else len(change.vectors))
         segment = None
         if change.vectors is not None and added:
-            halves = change.vectors.astype("<f2")
+            halves = change.vectors.astype("<f2", copy=False)
             segment = write_segment(self.folder, before.id + 1, [halves])
         new = sum(known_id is None for known_id, _ in change.embedded)
         with self._transaction() as db:
@@ -64,10 +64,8 @@ class Writer:
                 statements.add_segment(db, segment, before.next_row, added)
             for image_id in change.removed:
                 statements.remove_image(db, image_id, number)
-            for image_id, facts in change.refiled:
-                statements.update_image(db, image_id, facts)
-            for offset, (known_id, facts) in enumerate(change.embedded):
-                statements.add_row(db, known_id, facts, before.next_row + offset, number)
+            statements.update_images(db, ((facts, known_id) for known_id, facts in change.refiled))
+            statements.add_rows(db, change.embedded, before.next_row, number)
             db.executemany(
                 "DELETE FROM skipped WHERE path = ?",
                 ((os.fsencode(path),) for path in change.forgotten),
@@ -217,7 +215,9 @@ class Writer:
 
     def begin(self, new: NewIndex, generation: int) -> None:
         """Fill an empty catalog with its encoder; *generation* is its first, empty one."""
-        files = self._write_encoder(generation, new.encoder_xml, new.encoder_bin)
+        files = {}
+        if new.encoder_xml:
+            files = self._write_encoder(generation, new.encoder_xml, new.encoder_bin)
         config = {
             "instance": secrets.token_hex(16),
             "encoder": new.encoder_json,

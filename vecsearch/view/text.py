@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from vecsearch.types import Agreement, Hit, Problem, Result
+from vecsearch.types import Agreement, Hit, Problem, Result, path_text
 
 
 def printable(text: str) -> str:
@@ -26,7 +26,7 @@ def shown(path: Path) -> str:
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
-        return str(path)
+        return path_text(path)
 
 
 def to_json(value: object, *, indent: int | None = 2) -> str:
