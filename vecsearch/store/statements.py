@@ -116,8 +116,7 @@ def add_rows(
 
     The rows that known ones have had die in *generation*.
     """
-    # One statement for all rows is three times as fast as some for each; so the ids of new images
-    # are counted here, as SQLite would.
+    # One statement for all rows: so the ids of new images are counted here, as SQLite would.
     last = schema.fetch(db, "SELECT seq FROM sqlite_sequence WHERE name = 'images'")
     new_ids = count(last[0][0] + 1 if last else 1)
     ids = [next(new_ids) if known_id is None else known_id for known_id, _ in embedded]
