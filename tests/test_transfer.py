@@ -309,7 +309,8 @@ def test_what_is_exported_is_imported_as_it_was(
 
 
 def test_float16_rows_are_kept_bit_by_bit(tmp_path: Path) -> None:
-    file = save(tmp_path / "a.npy", vectors_of(300, dim=512))
+    # Of few dimensions: in many, errors of rounding cancel out and lengths are almost 1.
+    file = save(tmp_path / "a.npy", vectors_of(300, dim=2))
     one = vecsearch.import_vectors(file, index=tmp_path / "one").index
     vecsearch.export_vectors(tmp_path / "b.npy", ids=tmp_path / "b.txt", index=one, dtype="float32")
     options = options_for(tmp_path / "b.npy")
