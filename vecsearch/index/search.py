@@ -136,5 +136,11 @@ class CodedRows:
             k_factor=max(1.0, candidates / k),
             base_index_params=parameters(self._base, settings),
         )
-        D, I = self._refine.search(np.ascontiguousarray(xq), k, params=chosen)  # noqa: N806, E741
+        threads = faiss.omp_get_max_threads()
+        try:
+            if len(xq) == 1:
+                faiss.omp_set_num_threads(1)  # of this thread: one query is too short for two
+            D, I = self._refine.search(np.ascontiguousarray(xq), k, params=chosen)  # noqa: N806, E741
+        finally:
+            faiss.omp_set_num_threads(threads)
         return np.where(I < 0, -np.inf, D), np.where(I < 0, -1, I + self._first)
