@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Final, Protocol
 
@@ -16,6 +17,24 @@ from vecsearch.types import Rows, Vectors
 Scores = npt.NDArray[np.float32]
 
 _CHUNK_BYTES: Final = 64 << 20
+_FEW_PAIRS: Final = 20_000
+"""So many pairs of vectors are compared in a millisecond."""
+
+
+@contextmanager
+def _one_thread(wanted: bool) -> Iterator[None]:
+    """Keep FAISS from waking other threads for what takes a millisecond."""
+    import faiss
+
+    if not wanted:
+        yield
+        return
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)  # for this thread of Python alone
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)
 
 
 class Part(Protocol):
@@ -39,8 +58,10 @@ class Searcher:
         live, I is -1 and D is -inf.
         """
         found = [part.search(xq, k) for part in self._parts]
-        D = np.concatenate([np.full((len(xq), k), -np.inf, np.float32), *(d for d, _ in found)], 1)  # noqa: N806
-        I = np.concatenate([np.full((len(xq), k), -1), *(i for _, i in found)], 1)  # noqa: N806, E741
+        if sum(d.shape[1] for d, _ in found) < k:
+            found.append((np.full((len(xq), k), -np.inf, np.float32), np.full((len(xq), k), -1)))
+        D = np.concatenate([d for d, _ in found], 1)  # noqa: N806
+        I = np.concatenate([i for _, i in found], 1)  # noqa: N806, E741
         order = np.lexsort((I, -D), axis=1)[:, :k]
         return np.take_along_axis(D, order, 1), np.take_along_axis(I, order, 1)
 
@@ -87,9 +108,10 @@ class ExactRows:
 
     def search(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
         """Find up to *k* rows."""
-        D, I = self._index.search(  # noqa: N806, E741
-            np.ascontiguousarray(xq), min(k, self._index.ntotal), params=self._parameters
-        )
+        with _one_thread(len(xq) * self._index.ntotal < _FEW_PAIRS):
+            D, I = self._index.search(  # noqa: N806, E741
+                np.ascontiguousarray(xq), min(k, self._index.ntotal), params=self._parameters
+            )
         return np.where(I < 0, -np.inf, D).astype(np.float32), np.where(I < 0, -1, I + self._first)
 
 
@@ -110,6 +132,7 @@ class CodedRows:
             outermost = faiss.IndexPreTransform(outermost)
         outermost.metric_type = faiss.METRIC_INNER_PRODUCT
         self._base, self._owner = outermost, base
+        self._chosen: tuple[tuple[SearchSettings, int] | None, Any] = (None, None)
         self._refine = faiss.IndexRefine(outermost, as_index(rows))
 
     def search(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
@@ -127,20 +150,20 @@ class CodedRows:
                 return D, I
             wanted = min(4 * wanted, self._base.ntotal)
 
-    def candidates(self, xq: Vectors, k: int, settings: SearchSettings) -> tuple[Scores, Rows]:
-        """Find up to *k* rows, the dead among them, as *settings* tell."""
+    def _parameters(self, settings: SearchSettings, k: int) -> Any:
         import faiss
 
         candidates = min(settings.candidates, self._base.ntotal)
-        chosen = faiss.IndexRefineSearchParameters(
+        return faiss.IndexRefineSearchParameters(
             k_factor=max(1.0, candidates / k),
             base_index_params=parameters(self._base, settings),
         )
-        threads = faiss.omp_get_max_threads()
-        try:
-            if len(xq) == 1:
-                faiss.omp_set_num_threads(1)  # of this thread: one query is too short for two
+
+    def candidates(self, xq: Vectors, k: int, settings: SearchSettings) -> tuple[Scores, Rows]:
+        """Find up to *k* rows, the dead among them, as *settings* tell."""
+        if self._chosen[0] != (settings, k):
+            self._chosen = (settings, k), self._parameters(settings, k)
+        chosen = self._chosen[1]
+        with _one_thread(len(xq) == 1):
             D, I = self._refine.search(np.ascontiguousarray(xq), k, params=chosen)  # noqa: N806, E741
-        finally:
-            faiss.omp_set_num_threads(threads)
         return np.where(I < 0, -np.inf, D), np.where(I < 0, -1, I + self._first)

@@ -301,7 +301,8 @@ def _hits(
     opened: Opened, xq: Vectors, k: int, excluded: Sequence[int], threshold: float
 ) -> Iterator[tuple[Hit, ...]]:
     """Search *xq*; leave out, for each, the row in *excluded* (-1: none)."""
-    D, I = opened.search(xq, min(k + 1, len(opened)))  # noqa: N806, E741
+    spare = any(row >= 0 for row in excluded)
+    D, I = opened.search(xq, min(k + spare, len(opened)))  # noqa: N806, E741
     D = np.clip(D, -1.0, 1.0)  # noqa: N806 - float16 is a little off the unit sphere
     images = opened.snapshot.images_by_row(np.unique(I[I >= 0]).tolist())
     for scores, rows, out in zip(D.tolist(), I.tolist(), excluded, strict=True):
