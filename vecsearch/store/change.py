@@ -62,7 +62,7 @@ class Change:
 class NewIndex:
     """What a new index begins with: its encoder, as a description and as files' contents.
 
-    ``agreement`` is what was measured of an int8 encoder, as JSON.
+    ``agreement`` is what was measured of an int8 encoder, ``reduction`` of a PCA, as JSON.
     """
 
     encoder_json: str
@@ -70,3 +70,4 @@ class NewIndex:
     encoder_xml: bytes
     encoder_bin: bytes
     agreement: str = ""
+    reduction: str = ""

@@ -73,6 +73,7 @@ class Snapshot:
             self._instance = config["instance"]
             self.encoder_json = str(config["encoder"])
             self.agreement = str(config["agreement"])
+            self.reduction = str(config.get("reduction", ""))  # older indexes have none
             self.dim = int(config["dim"])
             self._encoder = tuple(
                 read_file(self._connection, config[key]) for key in ("encoder_xml", "encoder_bin")

@@ -209,6 +209,7 @@ class Writer:
             "encoder": new.encoder_json,
             "dim": str(new.dim),
             "agreement": new.agreement,
+            "reduction": new.reduction,
             "oldest": str(generation),
         }
         with self._transaction() as db:
