@@ -77,6 +77,7 @@ def fit_projection(
             if progress:
                 progress("sampling for PCA", done, count)
         check_dim(dim, feature_dim, done)
+        del encoder.engine  # its buffers are as large as all that training takes
         queries = min(_QUERIES, done // 5)
         held_out = done >= _HELD_OUT_FROM and done - queries > dim
         trained_on = done - queries if held_out else done

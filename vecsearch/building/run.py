@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
@@ -89,11 +89,9 @@ def build(
         made, reduction, agreement = _new_encoder(
             config, scans, reader, options, _existing(folder), progress
         )
-        files = made.serialize()
-        made = made.reread(*files)  # the very network that will be asked, rounding and all
         spec = made.spec
-        new = NewIndex(spec.to_json(), spec.dim, *files, _note(agreement), _note(reduction))
-        with open_writer(folder, new, fresh=options.fresh) as writer:
+        made, begun = _begun(folder, made, agreement, reduction, options)
+        with begun as writer:
             counts = _bring_up_to_date(writer, None, scans, lambda: made, reader, options, progress)
             writer.publish()
             compact_if_due(writer, progress)
@@ -149,6 +147,23 @@ def _new_encoder(
     if config.precision == "int8":
         encoder, agreement = fit_int8(encoder, sample, options.force, progress)
     return encoder, reduction, agreement
+
+
+def _begun(
+    folder: Path,
+    encoder: Encoder,
+    agreement: Agreement | None,
+    reduction: Reduction | None,
+    options: BuildOptions,
+) -> tuple[Encoder, AbstractContextManager[Writer]]:
+    """Give the very network that will be asked, rounding and all, and the index that has it.
+
+    The files' contents, a quarter of a gigabyte with a long PCA, are left to the writer to forget.
+    """
+    files = encoder.serialize()
+    spec = encoder.spec
+    new = NewIndex(spec.to_json(), spec.dim, *files, _note(agreement), _note(reduction))
+    return encoder.reread(*files), open_writer(folder, new, fresh=options.fresh)
 
 
 def _existing(folder: Path) -> Path:

@@ -287,6 +287,7 @@ def open_writer(
         try:
             # Without an index to replace, a fresh build is a first one.
             with closing(_writer(folder, new, fresh=fresh and existing)) as writer:
+                new = None  # what is long to hold: the network is in its files now
                 try:
                     yield writer
                 finally:
