@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import json
 import shutil
@@ -156,22 +155,32 @@ def test_a_disk_without_room_is_one_line(tmp_path: Path, monkeypatch: pytest.Mon
     usage = shutil.disk_usage(tmp_path)
     with monkeypatch.context() as patched:
         patched.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10**9))
-        with pytest.raises(IndexFolderError, match=r"cannot take the 1\.6 GB .*1\.0 GB are free"):
+        with pytest.raises(IndexFolderError, match=r"cannot take the 1,606 MB .*1,000 MB are free"):
             FeatureFile(tmp_path, 4000, 100_352)
-    with FeatureFile(tmp_path, 4, 100) as file:
-        file.put(0, np.zeros(100, np.float32))
-
-        class Full:
-            def __getattr__(self, name: str) -> object:
-                raise OSError(errno.ENOSPC, "No space left on device")
-
-        with monkeypatch.context() as patched:
-            patched.setattr(file, "_file", Full())
-            with pytest.raises(IndexFolderError, match="No space left on device") as caught:
-                file.put(1, np.zeros(100, np.float32))
-            assert "\n" not in str(caught.value)
     with pytest.raises(IndexFolderError, match="No such file"):
         FeatureFile(tmp_path / "gone", 4, 100)
+
+
+def test_a_disk_that_fills_up_meanwhile_is_one_line(tmp_path: Path) -> None:
+    """A limit on the size of files stands for the disk: writing, then closing, is refused."""
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(file: FeatureFile) -> None:
+        for place in range(100):
+            file.put(place, np.zeros(1000, np.float32))
+        list(file.rows().panels())
+
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
+        with (
+            pytest.raises(IndexFolderError, match=r"cannot take the 0 MB .*too large") as caught,
+            FeatureFile(tmp_path, 100, 1000) as file,
+        ):
+            fill(file)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_file_that_lost_its_end_is_not_believed(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -61,7 +61,7 @@ class FeatureFile:
         with self._refusals_told():
             free = shutil.disk_usage(folder).free
             if free < self._bytes:
-                raise self._no_room(f"{free / 1e9:.1f} GB are free")
+                raise self._no_room(f"{free / 1e6:,.0f} MB are free")
             # Its life is this object's.
             self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
 
@@ -76,7 +76,8 @@ class FeatureFile:
         trace: TracebackType | None,
     ) -> None:
         """Close, and so delete, the file."""
-        self._file.close()
+        with suppress(OSError):  # what is not written yet need not be
+            self._file.close()
 
     def __len__(self) -> int:
         """Count the vectors that were put in."""
@@ -116,7 +117,7 @@ class FeatureFile:
 
     def _no_room(self, reason: str) -> IndexFolderError:
         return IndexFolderError(
-            f"{self._folder} cannot take the {self._bytes / 1e9:.1f} GB of feature vectors that "
+            f"{self._folder} cannot take the {self._bytes / 1e6:,.0f} MB of feature vectors that "
             f"the PCA is trained on ({reason})",
             hint="free some room, or put the index elsewhere with -i",
             path=self._folder,

@@ -82,8 +82,8 @@ def format_reduction(reduction: Reduction) -> str:
     """Say what a PCA keeps, and over which pictures that was measured."""
     over = "held-out pictures" if reduction.held_out else "of these pictures themselves"
     return (
-        f"PCA keeps {reduction.variance_kept:.1%} of the variance of {reduction.sample} pictures, "
-        f"and finds {reduction.overlap:.1%} of the {reduction.k} nearest by full vectors "
+        f"PCA keeps {reduction.variance_kept:.1%} of the variance of {reduction.sample:,} pictures"
+        f", and finds {reduction.overlap:.1%} of the {reduction.k} nearest by full vectors "
         f"(over {reduction.pictures} {over})"
     )
 
