@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from vecsearch import BuildOptions, EncoderConfig
+from vecsearch.types import Vectors
 
 SAMPLES = Path(__file__).parent.parent / "db"
 CHEAP = EncoderConfig(layer="block1_pool", weights="random:0", precision="fp32", engine="openvino")
 """An encoder whose network is two convolutions: what is not about the network is tested with it."""
 
 FRESH = BuildOptions(fresh=True)
+
+
+@dataclass(frozen=True, slots=True)
+class InPanels:
+    """Feature vectors (n, d) in memory, handed out as a file of them is."""
+
+    vectors: Vectors
+    width: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.vectors), self.vectors.shape[1]
+
+    def panels(self) -> Iterator[tuple[int, Vectors]]:
+        for first in range(0, self.vectors.shape[1], self.width):
+            yield first, self.vectors[:, first : first + self.width]
+
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -410,12 +410,16 @@ def test_a_projection_is_part_of_the_index(photos: Path, tmp_path: Path) -> None
     config = EncoderConfig(layer="block1_pool", pool="avg", weights="random:0", dim=6)
     report = vecsearch.build(photos, index=tmp_path / "ix", encoder=config)
     assert report.encoder.dim == 6
-    assert report.variance_kept is not None
-    assert 0.5 < report.variance_kept <= 1
+    reduction = report.reduction
+    assert reduction is not None
+    assert 0.5 < reduction.variance_kept <= 1
+    assert (reduction.sample, reduction.pictures, reduction.held_out) == (12, 12, False)
+    assert (reduction.k, 0.5 < reduction.overlap <= 1) == (3, True)
     shutil.copy(photos / "p1.png", photos.parent / "new.png")
     draw(photos / "later.png", 80)
     assert counts(vecsearch.build(index=report.index)) == {"added": 1, "unchanged": 12}
     with vecsearch.open_index(report.index) as opened:
+        assert opened.info().reduction == reduction
         best = opened.query([photos.parent / "new.png"])[0].hits[0]
         assert best.path == photos / "p1.png"
         assert best.score > 0.999

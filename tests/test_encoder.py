@@ -11,9 +11,8 @@ import numpy.typing as npt
 import pytest
 import torch
 from PIL import Image
-from samples import SAMPLES
+from samples import SAMPLES, InPanels
 from sklearn.datasets import load_sample_images
-from sklearn.decomposition import PCA
 from torchvision.models import vgg
 
 from vecsearch.embed.encoder import EncoderConfig, make_encoder, open_encoder, open_query_engine
@@ -116,8 +115,8 @@ def test_the_classifier_is_never_built(engine: str) -> None:
 def test_the_network_in_the_index_is_the_one_that_built_it(precision: str, tmp_path: Path) -> None:
     config = EncoderConfig(layer="block2_pool", weights="random:1", precision=precision)
     encoder = make_encoder(config)
-    vectors = encoder.embed(pictures())
-    projection, _ = train_projection(vectors, 6)
+    features = InPanels(encoder.embed(pictures()), 100)
+    projection, _ = train_projection(features, 6)
     encoder = encoder.with_projection(projection)
     files = encoder.serialize()
     expected = encoder.reread(*files).embed(pictures())
@@ -133,26 +132,6 @@ def test_the_network_in_the_index_is_the_one_that_built_it(precision: str, tmp_p
     for engine in ("openvino", "torch"):
         again = open_encoder(spec, *kept, engine=engine).embed(pictures())
         assert cosines(again, expected).min() >= 0.9999
-
-
-def test_pca_is_that_of_scikit_learn() -> None:
-    vectors = np.random.RandomState(0).normal(size=(60, 30)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    projection, kept = train_projection(vectors, 8)
-    expected = PCA(8, svd_solver="full").fit(vectors)
-    ours = vectors @ projection.matrix.T + projection.bias
-    theirs = expected.transform(vectors)
-    signs = np.sign((ours * theirs).sum(axis=0))
-    np.testing.assert_allclose(ours * signs, theirs, atol=1e-4)
-    assert kept == pytest.approx(expected.explained_variance_ratio_.sum(), abs=1e-3)
-
-
-def test_pca_from_fewer_samples_than_dimensions() -> None:
-    vectors = np.random.RandomState(0).normal(size=(20, 300)).astype(np.float32)
-    projection, kept = train_projection(vectors, 5)
-    assert projection.matrix.shape == (5, 300)
-    np.testing.assert_allclose(projection.matrix @ projection.matrix.T, np.eye(5), atol=1e-4)
-    assert 0.2 < kept < 1
 
 
 def test_the_fingerprint_changes_with_whatever_changes_a_vector() -> None:

@@ -87,6 +87,23 @@ class Agreement:
     mean_cosine: float
 
 
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """What a PCA trained on ``sample`` pictures keeps.
+
+    ``variance_kept`` is a share of the sample's variance, ``overlap`` the mean share of the ``k``
+    nearest by full vectors that the reduced ones find too, asked by ``pictures`` of all that were
+    looked at: such as were ``held_out`` of the sample or, of few pictures, the sample's own.
+    """
+
+    sample: int
+    variance_kept: float
+    pictures: int
+    held_out: bool
+    k: int
+    overlap: float
+
+
 DamageKind = Literal["catalog", "vectors", "ann", "encoder"]
 
 

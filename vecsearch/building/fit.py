@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from vecsearch.building.batch import batched
 from vecsearch.building.reader import Reader
 from vecsearch.embed.encoder import Encoder
+from vecsearch.embed.features import FeatureFile
+from vecsearch.embed.overlap import nearest_count, overlap_when_reduced
 from vecsearch.embed.projection import check_dim, sample_size, train_projection
 from vecsearch.embed.quantize import (
     CALIBRATION_PICTURES,
@@ -21,7 +25,14 @@ from vecsearch.embed.quantize import (
 from vecsearch.errors import EncoderMismatchError, UsageError
 from vecsearch.images.read import ReadImage
 from vecsearch.images.scan import FoundFile
-from vecsearch.types import Agreement, Pixels, Progress, Vectors
+from vecsearch.types import Agreement, Pixels, Progress, Reduction, Vectors
+
+_QUERIES: Final = 400
+"""How many pictures at most tell what a PCA leaves of the nearest; the share is then known to one
+percent or so."""
+
+_HELD_OUT_FROM: Final = 100
+"""How many pictures it takes that a fifth of them are held out of the sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +52,42 @@ class Sample:
 
 
 def fit_projection(
-    encoder: Encoder, sample: Sample, dim: int, progress: Progress | None
-) -> tuple[Encoder, float]:
-    """Give *encoder* with a PCA to *dim* trained on pictures of *sample*, and the variance kept.
+    encoder: Encoder, sample: Sample, dim: int, folder: Path, progress: Progress | None
+) -> tuple[Encoder, Reduction]:
+    """Give *encoder* with a PCA to *dim* trained on pictures of *sample*, and what it keeps.
 
-    Raises UsageError if too few of them can be read.
+    Of 100 pictures or more a fifth, at most 400, are held out to ask for their nearest, if enough
+    are left for the PCA; otherwise pictures of the sample ask. Full vectors lie in a file in
+    *folder* meanwhile. Raises UsageError if too few pictures can be read or too few differ,
+    IndexFolderError if there is no room.
     """
     feature_dim = encoder.spec.feature_dim
-    count = min(len(sample.files), sample_size(dim, feature_dim))
+    wanted = sample_size(dim, feature_dim)
+    count = min(len(sample.files), wanted + min(_QUERIES, wanted // 4))
     check_dim(dim, feature_dim, count)
-    parts: list[Vectors] = []
-    done = 0
-    pictures = sample.read(count)
-    batches = batched(pictures, lambda: encoder.engine.batch_size)
-    for batch, vectors in encoder.stream(batches):
-        parts.append(vectors)
-        done += len(batch)
-        if progress:
-            progress("sampling for PCA", done, count)
-    check_dim(dim, feature_dim, done)
-    projection, kept = train_projection(np.concatenate(parts), dim)
-    return encoder.with_projection(projection), kept
+    with FeatureFile(folder, count, feature_dim) as features:
+        done = 0
+        for batch, vectors in encoder.stream(
+            batched(sample.read(count), lambda: encoder.engine.batch_size)
+        ):
+            # By their places in the sample: they come as they are ready, the PCA is to be the same.
+            for (place, _), vector in zip(batch, vectors, strict=True):
+                features.put(place, vector)
+            done += len(batch)
+            if progress:
+                progress("sampling for PCA", done, count)
+        check_dim(dim, feature_dim, done)
+        del encoder.engine  # its buffers are as large as all that training takes
+        queries = min(_QUERIES, done // 5)
+        held_out = done >= _HELD_OUT_FROM and done - queries > dim
+        trained_on = done - queries if held_out else done
+        projection, kept = train_projection(features.rows(0, trained_on), dim, progress)
+        if not held_out:
+            queries = min(_QUERIES, done)
+        k = nearest_count(done)
+        overlap = overlap_when_reduced(features.rows(), projection, queries, k)
+    reduction = Reduction(trained_on, kept, queries, held_out, k, overlap)
+    return encoder.with_projection(projection), reduction
 
 
 def fit_int8(

@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
@@ -32,15 +32,15 @@ from vecsearch.store.folder import check_free
 from vecsearch.store.locate import has_index, index_of
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
-from vecsearch.types import Agreement, Progress
+from vecsearch.types import Agreement, Progress, Reduction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildReport:
     """What a build did, in numbers of images, and what the index holds now.
 
-    ``variance_kept`` is the share of the variance that a PCA trained by this build keeps,
-    ``agreement`` how an int8 network calibrated by this build compares with fp32.
+    ``reduction`` is what a PCA trained by this build keeps, ``agreement`` how an int8 network
+    calibrated by this build compares with fp32.
     """
 
     index: Path
@@ -48,7 +48,7 @@ class BuildReport:
     total: int
     seconds: float
     encoder: EncoderSpec
-    variance_kept: float | None
+    reduction: Reduction | None
     agreement: Agreement | None
 
 
@@ -71,7 +71,7 @@ def build(
     config, options = encoder or EncoderConfig(), options or BuildOptions()
     roots = [Path(os.path.normpath(Path(source).absolute())) for source in sources]
     folder = Path(os.path.normpath(index or index_of(roots[0] if roots else Path("db"))))
-    kept, agreement = None, None
+    reduction, agreement = None, None
     if has_index(folder) and not options.fresh:
         with open_writer(folder) as writer, closing(Snapshot(folder)) as snapshot:
             spec = _checked_spec(snapshot, config)
@@ -88,14 +88,13 @@ def build(
         check_free(folder, fresh=options.fresh)
         reader = make_reader(options, config.engine, config.precision)
         scans = scan_sources(roots or [Path("db")], None, options)
-        made, kept, agreement = _new_encoder(config, scans, reader, options, progress)
-        files = made.serialize()
-        made = made.reread(*files)  # the very network that will be asked, rounding and all
+        made, reduction, agreement = _new_encoder(
+            config, scans, reader, options, _existing(folder), progress
+        )
         spec = made.spec
-        recipe = options.recipe or AUTO
-        check_recipe(recipe, spec.dim)
-        new = NewIndex(spec.to_json(), spec.dim, *files, _note(agreement), recipe)
-        with open_writer(folder, new, fresh=options.fresh) as writer:
+        check_recipe(options.recipe or AUTO, spec.dim)
+        made, begun = _begun(folder, made, agreement, reduction, options)
+        with begun as writer:
             counts = _bring_up_to_date(writer, None, scans, lambda: made, reader, options, progress)
             writer.publish()
             compact_if_due(writer, progress)
@@ -106,7 +105,7 @@ def build(
         total=total,
         seconds=time.monotonic() - start,
         encoder=spec,
-        variance_kept=kept,
+        reduction=reduction,
         agreement=agreement,
     )
 
@@ -154,20 +153,53 @@ def _new_encoder(
     scans: Sequence[Scan],
     reader: Reader,
     options: BuildOptions,
+    folder: Path,
     progress: Progress | None,
-) -> tuple[Encoder, float | None, Agreement | None]:
+) -> tuple[Encoder, Reduction | None, Agreement | None]:
     encoder = make_encoder(config, progress)
     sample = Sample([file for one in scans for file in one.files], reader)
-    kept, agreement = None, None
+    reduction, agreement = None, None
     if config.dim is not None:
-        encoder, kept = fit_projection(encoder, sample, config.dim, progress)
+        encoder, reduction = fit_projection(encoder, sample, config.dim, folder, progress)
     if config.precision == "int8":
         encoder, agreement = fit_int8(encoder, sample, options.force, progress)
-    return encoder, kept, agreement
+    return encoder, reduction, agreement
 
 
-def _note(agreement: Agreement | None) -> str:
-    return json.dumps(dataclasses.asdict(agreement)) if agreement else ""
+def _begun(
+    folder: Path,
+    encoder: Encoder,
+    agreement: Agreement | None,
+    reduction: Reduction | None,
+    options: BuildOptions,
+) -> tuple[Encoder, AbstractContextManager[Writer]]:
+    """Give the very network that will be asked, rounding and all, and the index that has it.
+
+    The files' contents, a quarter of a gigabyte with a long PCA, are left to the writer to forget.
+    """
+    files = encoder.serialize()
+    spec = encoder.spec
+    new = NewIndex(
+        spec.to_json(),
+        spec.dim,
+        *files,
+        agreement=_note(agreement),
+        reduction=_note(reduction),
+        recipe=options.recipe or AUTO,
+    )
+    return encoder.reread(*files), open_writer(folder, new, fresh=options.fresh)
+
+
+def _existing(folder: Path) -> Path:
+    """Give *folder*, or what there is of the way to it: on its disk, where there is to be room.
+
+    The system's folder for temporary files is often in memory, which is what such a file spares.
+    """
+    return next(one for one in (folder, *folder.absolute().parents) if one.is_dir())
+
+
+def _note(measured: Agreement | Reduction | None) -> str:
+    return json.dumps(dataclasses.asdict(measured)) if measured else ""
 
 
 def _carried_encoder(snapshot: Snapshot, spec: EncoderSpec, config: EncoderConfig) -> Encoder:

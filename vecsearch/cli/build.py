@@ -16,7 +16,7 @@ from vecsearch.cli.progress import progress
 from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.embed.engine import ENGINES, PRECISIONS
 from vecsearch.embed.layers import POOLINGS
-from vecsearch.view.text import format_agreement, shown, to_json
+from vecsearch.view.text import format_agreement, format_reduction, shown, to_json
 
 _DEFAULTS: Final = BuildOptions()
 
@@ -185,8 +185,8 @@ def summary(report: BuildReport) -> str:
         f"encoder: VGG19 {encoder.layer}, {encoder.pool}, d = {encoder.dim}, "
         f"weights {encoder.weights}, {encoder.precision}",
     ]
-    if report.variance_kept is not None:
-        lines.append(f"PCA keeps {report.variance_kept:.1%} of the variance")
+    if report.reduction is not None:
+        lines.append(format_reduction(report.reduction))
     if report.agreement is not None:
         lines.append(format_agreement(report.agreement))
     if counts.skipped:

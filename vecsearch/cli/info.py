@@ -9,7 +9,14 @@ import click
 from vecsearch.cli.options import index_option, json_option
 from vecsearch.cli.output import print_result
 from vecsearch.search.index import IndexInfo, open_index
-from vecsearch.view.text import format_agreement, format_fields, printable, shown, to_json
+from vecsearch.view.text import (
+    format_agreement,
+    format_fields,
+    format_reduction,
+    printable,
+    shown,
+    to_json,
+)
 
 
 @click.command(
@@ -37,6 +44,7 @@ def _describe(facts: IndexInfo) -> str:
         "sources": ", ".join(shown(path) for path in facts.sources),
         "encoder": encoder.title,
         **({} if encoder.is_external else {"weights": weights}),
+        **({"PCA": format_reduction(facts.reduction)} if facts.reduction else {}),
         **({"int8": format_agreement(facts.agreement)} if facts.agreement else {}),
         "fingerprint": encoder.fingerprint,
         "FAISS": f"{facts.recipe}, inner product",

@@ -42,7 +42,8 @@ def build_graph(
             features.append(_unit(_pool(x, layer, spec.pool)))
     y = features[0] if len(features) == 1 else _unit(ops.concat(features, axis=1))
     if projection is not None:
-        matrix = _constant(projection.matrix, "projection.matrix")
+        # Not copied: it may be many times what all other parameters are.
+        matrix = _constant(projection.matrix, "projection.matrix", shared=True)
         y = ops.matmul(y, matrix, transpose_a=False, transpose_b=True)
         y = _unit(ops.add(y, _constant(projection.bias[None], "projection.bias")))
     return ov.Model([y], [rgb], f"vgg19-{spec.layer}-{spec.pool}")
@@ -108,8 +109,8 @@ def _scalar(value: float) -> Any:
     return ops.constant(np.float32(value))
 
 
-def _constant(array: Array, name: str = "") -> Any:
-    node = ops.constant(np.ascontiguousarray(array, dtype=np.float32))
+def _constant(array: Array, name: str = "", *, shared: bool = False) -> Any:
+    node = ops.constant(np.ascontiguousarray(array, dtype=np.float32), shared_memory=shared)
     if name:
         node.set_friendly_name(name)
     return node

@@ -1,21 +1,39 @@
-"""PCA: a linear map from long feature vectors to short ones, trained by FAISS on a sample.
+"""PCA: a linear map from long feature vectors to short ones, trained on a sample.
 
 Jégou and Chum, "Negative evidences and co-occurrences in image retrieval: the benefit of PCA and
 whitening" (ECCV 2012), section 3.1, without the whitening: centre, rotate, cut, normalise again.
+
+Of n vectors of length d, the smaller of two symmetric matrices is decomposed: d x d, the products
+of columns, or n x n, those of pictures, from whose eigenvectors v the axes are X^T v / sigma (Turk
+and Pentland, "Eigenfaces for recognition", Journal of Cognitive Neuroscience 3(1), 1991, p. 74).
+
+Memory: the resulting matrix, dim x d float32; the decomposed one, min(n, d) squared in float64,
+which `sample_size` keeps at 128 MiB or else at twice the resulting one; and four panels.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.errors import UsageError
-from vecsearch.types import Vectors
+from vecsearch.embed.features import Features
+from vecsearch.errors import UsageError, WeightsError
+from vecsearch.types import Progress, Vectors
 
-_SAMPLE_BYTES = 1 << 30
+Doubles = npt.NDArray[np.float64]
+
+LARGEST_ORDER: Final = 4096
+"""Of the matrix to decompose: 14 s on two cores, which grow with the third power."""
+
+_NEGLIGIBLE: Final = 1e-10
+"""An axis with this share of the first one's variance is rounding, magnified."""
+
+_ROUNDING: Final = 1e-11
+"""Or with this variance for vectors of length 1: one picture, embedded twice, differs as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +51,14 @@ class Projection:
 
 
 def sample_size(dim: int, feature_dim: int) -> int:
-    """Tell how many vectors to train on: 8 an axis, within 1 GiB unless *dim* needs more."""
-    return min(max(8 * dim, 1024), max(_SAMPLE_BYTES // (4 * feature_dim), dim + 1))
+    """Tell how many vectors to train on: 8 an axis and at least 1024.
+
+    Where vectors are longer than `LARGEST_ORDER`, no more than that, unless *dim* needs more.
+    """
+    wanted = max(8 * dim, 1024)
+    if feature_dim <= LARGEST_ORDER:
+        return wanted
+    return min(wanted, max(LARGEST_ORDER, dim + 1))
 
 
 def check_dim(dim: int, feature_dim: int, samples: int) -> None:
@@ -50,16 +74,116 @@ def check_dim(dim: int, feature_dim: int, samples: int) -> None:
         )
 
 
-def train_projection(vectors: Vectors, dim: int) -> tuple[Projection, float]:
-    """Train a PCA to *dim* dimensions on (n, d) *vectors*; return it and the variance kept."""
-    import faiss
+def train_projection(
+    features: Features, dim: int, progress: Progress | None = None
+) -> tuple[Projection, float]:
+    """Train a PCA to *dim* dimensions on *features*; return it and the variance kept.
 
-    check_dim(dim, vectors.shape[1], len(vectors))
-    pca = faiss.PCAMatrix(vectors.shape[1], dim)
-    pca.train(np.ascontiguousarray(vectors))
-    matrix = faiss.vector_to_array(pca.A).reshape(-1, vectors.shape[1])[:dim].copy()
-    bias = faiss.vector_to_array(pca.b)[:dim].copy()
-    projected = vectors @ matrix.T + bias
-    total = float(vectors.var(axis=0).sum())
-    kept = min(1.0, float(projected.var(axis=0).sum()) / total) if total > 0 else 1.0
-    return Projection(matrix, bias), kept
+    The axes come in order of their variance and are orthonormal; the largest component of each is
+    positive, so the same vectors give the same axes. Raises UsageError if *dim* are not to be had,
+    because there are too few vectors or too few that differ, WeightsError for NaN or infinity.
+    """
+    n, d = features.shape
+    check_dim(dim, d, n)
+    steps = _Steps(features, progress, passes=2 if n < d else 1)
+    products, means = (_between_rows if n < d else _between_columns)(features, steps)
+    total = float(np.trace(products))
+    if not np.isfinite(total):
+        raise WeightsError("the network gives vectors that are not numbers, so it has no PCA")
+    values, vectors = _largest(products, dim)
+    del products
+    rank = int(np.count_nonzero(values > max(_NEGLIGIBLE * values[0], _ROUNDING * n)))
+    if rank < dim:
+        raise UsageError(
+            f"--dim {dim} needs pictures that differ in as many ways, the {n} of the sample "
+            + (f"differ in {rank}" if rank else "are all alike"),
+            hint=f"give --dim {rank} or less" if rank else "leave --dim out",
+        )
+    if n < d:
+        matrix = _axes(features, (vectors / np.sqrt(values)).T, means, steps)
+    else:
+        matrix = vectors.T.astype(np.float32)
+    del vectors
+    bias = np.empty(dim, np.float32)
+    for place, row in enumerate(matrix):
+        if row[np.abs(row).argmax()] < 0:
+            np.negative(row, out=row)
+        bias[place] = -(row.astype(np.float64) @ means)
+    return Projection(matrix, bias), min(1.0, float(values.sum()) / total)
+
+
+class _Steps:
+    """Reports panels as they are done."""
+
+    def __init__(self, features: Features, progress: Progress | None, passes: int) -> None:
+        self._progress = progress
+        self._total = passes * features.shape[1]
+        self._done = 0
+
+    def __call__(self, panel: npt.NDArray[Any]) -> None:
+        self._done += panel.shape[1]
+        if self._progress:
+            self._progress("training PCA", self._done, self._total)
+
+
+def _centred(panel: Vectors) -> tuple[Doubles, Doubles]:
+    """Give a panel without its means in float64, and the means; all rows are in it."""
+    x = panel.astype(np.float64)
+    means = x.mean(axis=0)
+    x -= means
+    return x, means
+
+
+def _between_rows(features: Features, steps: _Steps) -> tuple[Doubles, Doubles]:
+    """Give the lower half of X X^T, (n, n), for centred X, and the means."""
+    from scipy.linalg.blas import dsyrk
+
+    n, d = features.shape
+    products = np.zeros((n, n), order="F")
+    means = np.empty(d)
+    for first, panel in features.panels():
+        x, means[first : first + panel.shape[1]] = _centred(panel)
+        # x in C order is x^T in Fortran's; added in place, with no second (n, n).
+        products = dsyrk(1.0, x.T, trans=1, beta=1.0, c=products, lower=1, overwrite_c=1)
+        steps(panel)
+    return products, means
+
+
+def _between_columns(features: Features, steps: _Steps) -> tuple[Doubles, Doubles]:
+    """Give the lower half of X^T X, (d, d), for centred X, and the means."""
+    _, d = features.shape
+    products = np.zeros((d, d), order="F")
+    means = np.empty(d)
+    for first, panel in features.panels():
+        x, means[first : first + panel.shape[1]] = _centred(panel)
+        for second, other in features.panels():
+            y = x if second == first else _centred(other)[0]
+            products[first : first + x.shape[1], second : second + y.shape[1]] = x.T @ y
+            if second == first:
+                break
+        steps(panel)
+    return products, means
+
+
+def _largest(products: Doubles, count: int) -> tuple[Doubles, Doubles]:
+    """Give the largest eigenvalues, in descending order, and their vectors as columns.
+
+    *products*, of which the lower half is read, is overwritten.
+    """
+    from scipy.linalg import eigh
+
+    order = len(products)
+    values, vectors = eigh(
+        products, lower=True, subset_by_index=(order - count, order - 1), overwrite_a=True
+    )
+    return values[::-1], vectors[:, ::-1]
+
+
+def _axes(features: Features, weights: Doubles, means: Doubles, steps: _Steps) -> Vectors:
+    """Give *weights* (dim, n) times the centred vectors, (dim, d) float32."""
+    matrix = np.empty((len(weights), len(means)), np.float32)
+    for first, panel in features.panels():
+        columns = slice(first, first + panel.shape[1])
+        matrix[:, columns] = weights @ (panel - means[columns])
+        steps(panel)
+    return matrix

@@ -13,9 +13,8 @@ import logging
 from dataclasses import replace
 from typing import Final
 
-import numpy as np
-
 from vecsearch.embed.encoder import Encoder
+from vecsearch.embed.overlap import nearest_count, shared_nearest
 from vecsearch.embed.runtime import without_reporting
 from vecsearch.errors import UsageError
 from vecsearch.types import Agreement, Pixels, Vectors
@@ -47,13 +46,8 @@ def quantized(encoder: Encoder, pixels: Pixels) -> Encoder:
 
 def measure_agreement(exact: Vectors, approximate: Vectors, held_out: int) -> Agreement:
     """Compare two networks' vectors (n, d) of the same pictures, the last *held_out* as queries."""
-    k = min(10, max(1, (len(exact) - 1) // 3))
+    k = nearest_count(len(exact))
     queries = slice(len(exact) - held_out, None)
-    tops = []
-    for vectors in (exact, approximate):
-        scores = vectors[queries] @ vectors.T
-        scores[np.arange(held_out), np.arange(len(exact) - held_out, len(exact))] = -np.inf
-        tops.append(np.argsort(-scores, axis=1)[:, :k])
-    shared = [len(np.intersect1d(a, b)) / k for a, b in zip(*tops, strict=True)]
+    a, b = (vectors[queries] @ vectors.T for vectors in (exact, approximate))
     cosines = (exact[queries] * approximate[queries]).sum(axis=1)
-    return Agreement(held_out, k, float(np.mean(shared)), float(cosines.mean()))
+    return Agreement(held_out, k, shared_nearest(a, b, k), float(cosines.mean()))

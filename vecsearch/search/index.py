@@ -18,7 +18,7 @@ from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import ImageError, IndexFolderError, NotFoundError, UsageError
 from vecsearch.search.opened import Opened
 from vecsearch.store.locate import only_index
-from vecsearch.types import Agreement, Hit, Image, Pixels, Result, Skipped, Vectors
+from vecsearch.types import Agreement, Hit, Image, Pixels, Reduction, Result, Skipped, Vectors
 
 _EMBED_BATCH: Final = 8
 _SEARCH_BATCH: Final = 256
@@ -28,7 +28,8 @@ _SEARCH_BATCH: Final = 256
 class IndexInfo:
     """What an index is: its encoder, its size, where its pictures are, what was skipped.
 
-    ``agreement`` is what the build measured of an int8 encoder against fp32, None for others.
+    ``reduction`` is what the build measured of a PCA, ``agreement`` of an int8 encoder against
+    fp32, None for others.
     """
 
     path: Path
@@ -37,6 +38,7 @@ class IndexInfo:
     recipe: str
     size_bytes: int
     encoder: EncoderSpec
+    reduction: Reduction | None
     agreement: Agreement | None
     sources: tuple[Path, ...]
     skipped: tuple[Skipped, ...]
@@ -185,6 +187,7 @@ class Index:
             recipe=", ".join(dict.fromkeys(one.recipe for one in snapshot.bases.values())),
             size_bytes=sum(file.size_bytes for file in snapshot.files()),
             encoder=self.encoder,
+            reduction=Reduction(**json.loads(snapshot.reduction)) if snapshot.reduction else None,
             agreement=Agreement(**json.loads(snapshot.agreement)) if snapshot.agreement else None,
             sources=tuple(snapshot.sources()),
             skipped=tuple(snapshot.skipped()),

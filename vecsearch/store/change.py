@@ -99,8 +99,8 @@ class NewIndex:
     """What a new index begins with: its encoder, as a description and as files' contents.
 
     The contents are empty for vectors that another program made. ``agreement`` is what was measured
-    of an int8 encoder, as JSON; ``recipe`` what FAISS bases are to be, and ``recall`` what they are
-    tuned for.
+    of an int8 encoder, ``reduction`` of a PCA, as JSON; ``recipe`` what FAISS bases are to be, and
+    ``recall`` what they are tuned for.
     """
 
     encoder_json: str
@@ -108,5 +108,6 @@ class NewIndex:
     encoder_xml: bytes = b""
     encoder_bin: bytes = b""
     agreement: str = ""
+    reduction: str = ""
     recipe: str = "auto"
     recall: float = 0.95

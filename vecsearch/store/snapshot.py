@@ -85,6 +85,7 @@ class Snapshot:
             self._instance = config["instance"]
             self.encoder_json = str(config["encoder"])
             self.agreement = str(config["agreement"])
+            self.reduction = str(config.get("reduction", ""))  # older indexes have none
             self.dim = int(config["dim"])
             # An index of imported vectors has no network of its own.
             self._encoder = tuple(

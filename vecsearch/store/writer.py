@@ -226,6 +226,7 @@ class Writer:
             "recipe": new.recipe,
             "recall": str(new.recall),
             "compacted": str(generation),
+            "reduction": new.reduction,
             "oldest": str(generation),
         }
         with self._transaction() as db:
@@ -300,6 +301,7 @@ def open_writer(
         try:
             # Without an index to replace, a fresh build is a first one.
             with closing(_writer(folder, new, fresh=fresh and existing)) as writer:
+                new = None  # what is long to hold: the network is in its files now
                 try:
                     yield writer
                 finally:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from vecsearch.types import Agreement, Hit, Problem, Result, path_text
+from vecsearch.types import Agreement, Hit, Problem, Reduction, Result, path_text
 
 
 def printable(text: str) -> str:
@@ -90,6 +90,16 @@ def format_agreement(agreement: Agreement) -> str:
     return (
         f"int8 finds {agreement.overlap:.1%} of fp32's {agreement.k} nearest "
         f"(mean cosine {agreement.mean_cosine:.4f}, over {agreement.pictures} held-out pictures)"
+    )
+
+
+def format_reduction(reduction: Reduction) -> str:
+    """Say what a PCA keeps, and over which pictures that was measured."""
+    over = "held-out pictures" if reduction.held_out else "of these pictures themselves"
+    return (
+        f"PCA keeps {reduction.variance_kept:.1%} of the variance of {reduction.sample:,} pictures"
+        f", and finds {reduction.overlap:.1%} of the {reduction.k} nearest by full vectors "
+        f"(over {reduction.pictures} {over})"
     )
 
 
