@@ -115,12 +115,15 @@ def test_the_classifier_is_never_built(engine: str) -> None:
 def test_the_network_in_the_index_is_the_one_that_built_it(precision: str, tmp_path: Path) -> None:
     config = EncoderConfig(layer="block2_pool", weights="random:1", precision=precision)
     encoder = make_encoder(config)
-    features = InPanels(encoder.embed(pictures()), 100)
-    projection, _ = train_projection(features, 6)
+    vectors = encoder.embed(pictures())
+    projection, _ = train_projection(InPanels(vectors, 100), 6)
+    reduced = vectors @ projection.matrix.T + projection.bias
+    reduced /= np.linalg.norm(reduced, axis=1, keepdims=True)
     encoder = encoder.with_projection(projection)
     files = encoder.serialize()
     expected = encoder.reread(*files).embed(pictures())
     assert expected.shape == (12, 6)
+    assert cosines(expected, reduced).min() >= 0.999
     spec = EncoderSpec.from_json(encoder.spec.to_json())
     assert spec == encoder.spec
     kept = (tmp_path / "e.xml", tmp_path / "e.bin")
