@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from vecsearch.building.batch import batched
 from vecsearch.building.reader import Reader
+from vecsearch.building.worklist import Worklist
 from vecsearch.embed.encoder import Encoder
 from vecsearch.embed.projection import check_dim, sample_size, train_projection
 from vecsearch.embed.quantize import (
@@ -20,7 +22,6 @@ from vecsearch.embed.quantize import (
 )
 from vecsearch.errors import EncoderMismatchError, UsageError
 from vecsearch.images.read import ReadImage
-from vecsearch.images.scan import FoundFile
 from vecsearch.types import Agreement, Pixels, Progress, Vectors
 
 
@@ -28,12 +29,13 @@ from vecsearch.types import Agreement, Pixels, Progress, Vectors
 class Sample:
     """The files to sample from, and how to read them."""
 
-    files: Sequence[FoundFile]
+    files: Worklist
     reader: Reader
 
     def read(self, count: int) -> Iterator[tuple[int, ReadImage]]:
         """Read *count* of them, the same every time, with their places in the sample."""
-        chosen = np.random.RandomState(0).permutation(len(self.files))[:count]
+        every = range(len(self.files))
+        chosen = random.Random(0).sample(every, min(count, len(every)))  # noqa: S311
         numbered = ((n, self.files[i].as_path()) for n, i in enumerate(chosen))
         for one in self.reader.read(numbered):
             if one.image is not None:

@@ -17,20 +17,20 @@ from vecsearch.building.batch import batched
 from vecsearch.building.compact import compact_if_due
 from vecsearch.building.fit import Sample, fit_int8, fit_projection
 from vecsearch.building.options import BuildOptions
-from vecsearch.building.plan import Plan, Source, make_plan
+from vecsearch.building.plan import Plan
 from vecsearch.building.reader import Reader, make_reader
-from vecsearch.building.sources import scan_sources
+from vecsearch.building.sources import open_sources, plan_build
 from vecsearch.building.stage import Counts, Stage
+from vecsearch.building.worklist import ToRead, Worklist
 from vecsearch.embed.encoder import Encoder, EncoderConfig, check_same, make_encoder, open_encoder
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import EncoderMismatchError, SourceError
 from vecsearch.images.read import ReadImage
-from vecsearch.images.scan import Scan
 from vecsearch.store.change import NewIndex
 from vecsearch.store.folder import check_free
 from vecsearch.store.locate import has_index, index_of
 from vecsearch.store.snapshot import Snapshot
-from vecsearch.store.writer import Writer, open_writer
+from vecsearch.store.writer import open_writer
 from vecsearch.types import Agreement, Progress
 
 
@@ -72,30 +72,44 @@ def build(
     folder = Path(os.path.normpath(index or index_of(roots[0] if roots else Path("db"))))
     kept, agreement = None, None
     if has_index(folder) and not options.fresh:
-        with open_writer(folder) as writer, closing(Snapshot(folder)) as snapshot:
+        with (
+            open_writer(folder) as writer,
+            closing(Snapshot(folder)) as snapshot,
+            closing(Worklist()) as work,
+        ):
             spec = _checked_spec(snapshot, config)
             reader = make_reader(options, config.engine, spec.precision)
             if index is None:
                 _check_same_sources(snapshot, roots)
-            scans = scan_sources(roots, snapshot, options)
+            scans = open_sources(roots, snapshot, options)
+            plan = plan_build(scans, snapshot, work, options)
             opened = cache(lambda: _carried_encoder(snapshot, spec, config))
-            counts = _bring_up_to_date(writer, snapshot, scans, opened, reader, options, progress)
+            stage = Stage(writer, snapshot, scans, plan, options)
+            counts = _bring_up_to_date(stage, plan, opened, reader, progress)
             compact_if_due(writer, progress)
             total = writer.generation().image_count
     else:
         check_free(folder, fresh=options.fresh)
         reader = make_reader(options, config.engine, config.precision)
-        scans = scan_sources(roots or [Path("db")], None, options)
-        made, kept, agreement = _new_encoder(config, scans, reader, options, progress)
-        files = made.serialize()
-        made = made.reread(*files)  # the very network that will be asked, rounding and all
-        spec = made.spec
-        new = NewIndex(spec.to_json(), spec.dim, *files, _note(agreement))
-        with open_writer(folder, new, fresh=options.fresh) as writer:
-            counts = _bring_up_to_date(writer, None, scans, lambda: made, reader, options, progress)
-            writer.publish()
-            compact_if_due(writer, progress)
-            total = writer.generation().image_count
+        scans = open_sources(roots or [Path("db").absolute()], None, options)
+        with closing(Worklist()) as work:
+            plan = plan_build(scans, None, work, options)
+            made, kept, agreement = _new_encoder(config, Sample(work, reader), options, progress)
+            files = made.serialize()
+            made = made.reread(*files)  # the very network that will be asked, rounding and all
+            spec = made.spec
+            new = NewIndex(spec.to_json(), spec.dim, *files, _note(agreement))
+            with open_writer(folder, new, fresh=options.fresh) as writer:
+                stage = Stage(writer, None, scans, plan, options)
+                counts = _bring_up_to_date(stage, plan, lambda: made, reader, progress)
+                if not writer.generation().image_count:
+                    raise SourceError(
+                        f"none of the {counts.skipped} pictures can be used; "
+                        f"the first: {stage.first_reason}"
+                    )
+                writer.publish()
+                compact_if_due(writer, progress)
+                total = writer.generation().image_count
     return BuildReport(
         index=folder,
         counts=counts,
@@ -132,14 +146,9 @@ def _checked_spec(snapshot: Snapshot, config: EncoderConfig) -> EncoderSpec:
 
 
 def _new_encoder(
-    config: EncoderConfig,
-    scans: Sequence[Scan],
-    reader: Reader,
-    options: BuildOptions,
-    progress: Progress | None,
+    config: EncoderConfig, sample: Sample, options: BuildOptions, progress: Progress | None
 ) -> tuple[Encoder, float | None, Agreement | None]:
     encoder = make_encoder(config, progress)
-    sample = Sample([file for one in scans for file in one.files], reader)
     kept, agreement = None, None
     if config.dim is not None:
         encoder, kept = fit_projection(encoder, sample, config.dim, progress)
@@ -159,29 +168,18 @@ def _carried_encoder(snapshot: Snapshot, spec: EncoderSpec, config: EncoderConfi
 
 
 def _bring_up_to_date(
-    writer: Writer,
-    snapshot: Snapshot | None,
-    scans: Sequence[Scan],
+    stage: Stage,
+    plan: Plan,
     encoder: Callable[[], Encoder],
     reader: Reader,
-    options: BuildOptions,
     progress: Progress | None,
 ) -> Counts:
-    images = snapshot.images() if snapshot else ()
-    skipped = snapshot.skipped() if snapshot else ()
-    plan = make_plan(images, skipped, scans, retry_skipped=options.retry_skipped)
-    stage = Stage(writer, snapshot, scans, plan, options)
     try:
         _read_and_embed(plan, stage, encoder, reader, progress)
         stage.finish()
     except KeyboardInterrupt:
         stage.commit()
         raise
-    if snapshot is None and not writer.generation().image_count:
-        raise SourceError(
-            f"none of the {stage.counts.skipped} pictures can be used; "
-            f"the first: {stage.first_reason}"
-        )
     return stage.counts
 
 
@@ -192,7 +190,7 @@ def _read_and_embed(
     reader: Reader,
     progress: Progress | None,
 ) -> None:
-    total = len(plan.to_read)
+    total = len(plan.work)
     done = 0
 
     def report(count: int) -> None:
@@ -201,8 +199,8 @@ def _read_and_embed(
         if progress and total:
             progress("embedding", done, total)
 
-    def to_embed() -> Iterator[tuple[Source, ReadImage]]:
-        files = ((source, source[1].as_path()) for source in plan.to_read)
+    def to_embed() -> Iterator[tuple[ToRead, ReadImage]]:
+        files = ((source, source.file.as_path()) for source in plan.work)
         for outcome in reader.read(files, known=stage.knows):
             if outcome.image is not None and outcome.image.pixels is not None:
                 yield outcome.tag, outcome.image

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -172,10 +173,10 @@ class Snapshot:
         """Find the images of *rows*."""
         return {image.row: image for image in self._images_in("row", rows)}
 
-    def images_with_sizes(self, sizes: Iterable[int]) -> dict[bytes, Image]:
-        """Map content hash -> image, for images whose file has one of *sizes* (bytes)."""
-        found = self._images_in("size_bytes", sizes)
-        return {image.content_hash: image for image in found}
+    def contents_with_sizes(self, sizes: Iterable[int]) -> Iterator[tuple[bytes, int, int, int]]:
+        """Give content hash, row, width, height of images whose file has one of *sizes* (bytes)."""
+        for image in self._images_in("size_bytes", sizes):
+            yield image.content_hash, image.row, image.width, image.height
 
     def image_by_id(self, image_id: int) -> Image | None:
         """Find an image by its id."""
@@ -188,6 +189,33 @@ class Snapshot:
             if found := self._one(f"{present} AND path", os.fsencode(path)):
                 return found
         return None
+
+    def files_between(self, start: bytes, end: bytes, limit: int) -> list[tuple[bytes, int, int]]:
+        """List path, size and time of the images from a path to before another, by path.
+
+        This and the next three tell what is there now, so only the writer may ask them.
+        """
+        return self._between(
+            "path, size_bytes, mtime_ns", start, end, f"ORDER BY path LIMIT {limit}"
+        )
+
+    def identities_between(self, start: bytes, end: bytes) -> dict[bytes, tuple[int, bytes]]:
+        """Map path -> id and content hash, for the images from a path to before another."""
+        rows = self._between("path, id, content_hash", start, end)
+        return {path: (image_id, content_hash) for path, image_id, content_hash in rows}
+
+    def count_between(self, start: bytes, end: bytes) -> int:
+        """Count the images from a path to before another."""
+        ((count,),) = self._between("count(*)", start, end)
+        return int(count)
+
+    def skipped_between(self, start: bytes, end: bytes) -> list[tuple[bytes, int, int]]:
+        """List path, size and time of the skipped files from a path to before another."""
+        return self._rows(
+            "SELECT path, size_bytes, mtime_ns FROM skipped "
+            "WHERE path >= :start AND path < :end ORDER BY path",
+            {"start": start, "end": end},
+        )
 
     def living_count(self, start_row: int = 0) -> int:
         """Count the rows of the segments from *start_row* on that are not dead."""
@@ -234,11 +262,15 @@ class Snapshot:
         page = self._rows(f"{_IMAGES} WHERE {column} = :value AND {_LIVE}", {"value": value})
         return _image(page[0]) if page else None
 
+    def _between(self, columns: str, start: bytes, end: bytes, rest: str = "") -> list[Any]:
+        where = "removed IS NULL AND path >= :start AND path < :end"
+        query = f"SELECT {columns} FROM images WHERE {where} {rest}"  # noqa: S608
+        return self._rows(query, {"start": start, "end": end})
+
     def _images_in(self, column: str, values: Iterable[int]) -> Iterator[Image]:
-        wanted = [int(value) for value in values]
+        wanted = map(int, values)
         # Numbers of our own, written into the text: SQLite bounds the count of parameters.
-        for start in range(0, len(wanted), _MANY):
-            part = ",".join(map(str, wanted[start : start + _MANY]))
+        while part := ",".join(map(str, islice(wanted, _MANY))):
             for fields in self._rows(f"{_IMAGES} WHERE {column} IN ({part}) AND {_LIVE}"):
                 yield _image(fields)
 
