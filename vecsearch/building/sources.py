@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from vecsearch.building.options import BuildOptions
 from vecsearch.building.plan import Plan, add_known, add_scan
@@ -13,6 +14,8 @@ from vecsearch.errors import SourceError
 from vecsearch.images.folder import scan_folder
 from vecsearch.images.scan import Region, Scan, after, below
 from vecsearch.store.snapshot import Snapshot
+
+_PAGES_BYTES: Final = 192 << 20
 
 
 def open_sources(
@@ -51,6 +54,8 @@ def plan_build(
     """
     plan = Plan(work)
     known = snapshot.sources() if snapshot else []
+    if snapshot:
+        snapshot.keep_pages(_PAGES_BYTES)
     for scan in scans:
         count = add_scan(plan, scan, snapshot, retry_skipped=options.retry_skipped)
         root = scan.root

@@ -190,6 +190,10 @@ class Snapshot:
                 return found
         return None
 
+    def keep_pages(self, size_bytes: int) -> None:
+        """Hold so much of the catalog in memory: images may not lie in the order of their paths."""
+        self._connection.execute(f"PRAGMA cache_size = {-size_bytes // 1024}")
+
     def files_between(self, start: bytes, end: bytes, limit: int) -> list[tuple[bytes, int, int]]:
         """List path, size and time of the images from a path to before another, by path.
 
