@@ -101,7 +101,7 @@ def commits_of(tree: Path, shuffled: bool) -> Iterator[list[FileFacts]]:
     if shuffled:
         random.Random(0).shuffle(paths)
     for start in range(0, len(paths), A_COMMIT):
-        facts = []
+        facts: list[FileFacts] = []
         for path in paths[start : start + A_COMMIT]:
             stat = path.stat()
             content = bytes.fromhex(f"{len(facts) + start:032x}")
@@ -112,7 +112,16 @@ def commits_of(tree: Path, shuffled: bool) -> Iterator[list[FileFacts]]:
 def compare(tree: Path, index: Path, rounds: int) -> dict[str, object]:
     """Run ``find`` and ``vecsearch build`` in turn."""
     list_all = ["sh", "-c", f"find '{tree}' -printf '%p %s %T@\\n' > /dev/null"]
-    build = [sys.executable, "-m", "vecsearch.cli.main", "build", tree, "-i", index, "--json"]
+    build: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "vecsearch.cli.main",
+        "build",
+        tree,
+        "-i",
+        index,
+        "--json",
+    ]
     found = alternate(lambda: run(list_all), lambda: run(build), rounds)
     counts = json.loads(found.b[-1].output)["counts"]
     assert counts.pop("unchanged")

@@ -114,7 +114,7 @@ def test_a_store_that_differs_from_the_dictionary_is_noticed(
 
 
 def believe_what_cannot_be_seen(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(Scan, "is_hidden", lambda *_: lambda _: False)
+    monkeypatch.setattr(Scan, "sees", lambda *_: lambda _: True)
 
 
 def keep_quiet(monkeypatch: Patch) -> None:

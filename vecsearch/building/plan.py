@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from vecsearch.building.worklist import Known, ToRead, Worklist
-from vecsearch.images.scan import CHUNK, Entry, FoundFile, Scan, after
+from vecsearch.images.scan import CHUNK, Entry, FoundFile, Scan, after, below
 from vecsearch.store.snapshot import Snapshot
-from vecsearch.types import Skipped
+from vecsearch.types import Skipped, path_of
 
 UNSETTLED: Final = -1
 """The time of a skipped file that is tried again by every build."""
@@ -96,29 +96,59 @@ class Plan:
     unreadable: list[Skipped] = field(default_factory=list)
 
 
-def add_scan(plan: Plan, scan: Scan, snapshot: Snapshot | None, *, retry_skipped: bool) -> int:
+def add_scan(
+    plan: Plan,
+    scan: Scan,
+    snapshot: Snapshot | None,
+    is_own: Callable[[bytes], bool],
+    *,
+    retry_skipped: bool,
+) -> int:
     """Walk a scan, add to *plan* what differs from the catalog, and count the files found.
 
-    Only what lies below the scanned root, and not below a folder that could not be read, can be
-    gone. Of files that are unchanged, nothing is held but a chunk.
+    Only what *is_own*, and lies where the scan could see it, can be gone. Of files that are
+    unchanged, nothing is held but a chunk.
     """
     count = 0
     for region, chunks in scan.regions():
         start, end = region, after(region)
+
+        def is_gone(path: bytes, region: bytes = region) -> bool:
+            return is_own(path) and scan.sees(region)(path)
+
         for chunk in chunks:
             count += len(chunk)
             if snapshot is None:
                 plan.work.add(ToRead(FoundFile(*entry)) for entry in chunk)
             elif chunk:
                 stop = _next(chunk[-1])
-                _add_stretch(plan, snapshot, chunk, (start, stop), scan, region, retry_skipped)
+                _add_stretch(plan, snapshot, chunk, (start, stop), is_gone, retry_skipped)
                 start = stop
         if snapshot is not None:
-            _add_stretch(plan, snapshot, [], (start, end), scan, region, retry_skipped)
+            _add_stretch(plan, snapshot, [], (start, end), is_gone, retry_skipped)
     plan.unreadable.extend(
-        Skipped(Path(os.fsdecode(path)), 0, UNSETTLED, reason) for path, reason in scan.unreadable
+        Skipped(path_of(path), 0, UNSETTLED, reason) for path, reason in scan.unreadable.items()
     )
+    root = os.fsencode(scan.root)
+    if snapshot is not None and root not in scan.unreadable:
+        # What was a source as a whole, a damaged tar say, may have been skipped.
+        plan.forgotten.extend(
+            path_of(path) for path, _, _ in snapshot.skipped_between(root, root + b"\0")
+        )
     return count
+
+
+def add_unchanged(plan: Plan, scan: Scan, snapshot: Snapshot) -> bool:
+    """Add a source that is as it was to *plan*, without a walk; False if it may not be."""
+    if not (scan.whole and snapshot.stamp(scan.root) == scan.stamp):
+        return False
+    region = below(os.fsencode(scan.root))
+    skipped = snapshot.skipped_between(region, after(region))
+    if any(mtime_ns == UNSETTLED for _, _, mtime_ns in skipped):
+        return False
+    plan.unchanged += snapshot.count_between(region, after(region))
+    plan.skipped += len(skipped)
+    return True
 
 
 def add_known(plan: Plan, snapshot: Snapshot) -> None:
@@ -132,8 +162,7 @@ def _add_stretch(
     snapshot: Snapshot,
     chunk: Sequence[Entry],
     stretch: tuple[bytes, bytes],
-    scan: Scan,
-    region: bytes,
+    is_gone: Callable[[bytes], bool],
     retry_skipped: bool,
 ) -> None:
     """Compare the files of a chunk with all images from a path to before another, in pages."""
@@ -149,14 +178,7 @@ def _add_stretch(
         if images == files and not skipped:
             plan.unchanged += len(files)
         else:
-            is_hidden = scan.is_hidden(region)
-            difference = compare(
-                files,
-                images,
-                skipped,
-                lambda path, hidden=is_hidden: not hidden(path),  # type: ignore[misc]
-                retry_skipped=retry_skipped,
-            )
+            difference = compare(files, images, skipped, is_gone, retry_skipped=retry_skipped)
             _add(plan, difference, snapshot, start, stop)
         start = stop
 
@@ -164,7 +186,7 @@ def _add_stretch(
 def _add(plan: Plan, difference: Difference, snapshot: Snapshot, start: bytes, stop: bytes) -> None:
     plan.unchanged += difference.unchanged
     plan.skipped += difference.skipped
-    plan.forgotten.extend(Path(os.fsdecode(path)) for path in difference.forgotten)
+    plan.forgotten.extend(path_of(path) for path in difference.forgotten)
     if difference.changed or difference.gone:
         identities = snapshot.identities_between(start, stop)
         plan.work.add_gone(identities[path] for path in difference.gone)

@@ -19,7 +19,7 @@ from vecsearch.building.fit import Sample, fit_int8, fit_projection
 from vecsearch.building.options import BuildOptions
 from vecsearch.building.plan import Plan
 from vecsearch.building.reader import Reader, make_reader
-from vecsearch.building.sources import open_sources, plan_build
+from vecsearch.building.sources import Named, open_sources, plan_build
 from vecsearch.building.stage import Counts, Stage
 from vecsearch.building.worklist import ToRead, Worklist
 from vecsearch.embed.encoder import Encoder, EncoderConfig, check_same, make_encoder, open_encoder
@@ -28,7 +28,7 @@ from vecsearch.errors import EncoderMismatchError, SourceError
 from vecsearch.images.read import ReadImage
 from vecsearch.store.change import NewIndex
 from vecsearch.store.folder import check_free
-from vecsearch.store.locate import has_index, index_of
+from vecsearch.store.locate import has_index
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import open_writer
 from vecsearch.types import Agreement, Progress
@@ -57,19 +57,25 @@ def build(
     encoder: EncoderConfig | None = None,
     options: BuildOptions | None = None,
     progress: Progress | None = None,
+    from_list: str | Path | Sequence[str | Path] = (),
+    null: bool = False,
 ) -> BuildReport:
     """Create an index of the pictures in *sources*, or bring it up to date.
 
-    Without *sources*: those of the index, or ``db``. Without *index*: ``indexes/`` and the name of
-    the first source. What is committed stays if the build is interrupted, and the next one goes on
-    from there.
+    A source is a folder, a ``.tar``, or a URL that fsspec opens. *from_list* names files that list
+    pictures, one path a line, or ended by null bytes if *null*; ``-`` is standard input.
+
+    Without any of these: the sources of the index, or ``db``. Without *index*: ``indexes/`` and the
+    name of the first source. What is committed stays if the build is interrupted, and the next one
+    goes on from there.
 
     Raises SourceError, WeightsError, UsageError, EncoderMismatchError, IndexFolderError.
     """
     start = time.monotonic()
     config, options = encoder or EncoderConfig(), options or BuildOptions()
-    roots = [Path(os.path.normpath(Path(source).absolute())) for source in sources]
-    folder = Path(os.path.normpath(index or index_of(roots[0] if roots else Path("db"))))
+    lists = [from_list] if isinstance(from_list, str | Path) else from_list
+    named = Named.of(sources, lists, null=null)
+    folder = Path(os.path.normpath(index or named.index()))
     kept, agreement = None, None
     if has_index(folder) and not options.fresh:
         with (
@@ -80,8 +86,8 @@ def build(
             spec = _checked_spec(snapshot, config)
             reader = make_reader(options, config.engine, spec.precision)
             if index is None:
-                _check_same_sources(snapshot, roots)
-            scans = open_sources(roots, snapshot, options)
+                _check_same_sources(snapshot, named.roots)
+            scans = open_sources(named, snapshot, options)
             plan = plan_build(scans, snapshot, work, options)
             opened = cache(lambda: _carried_encoder(snapshot, spec, config))
             stage = Stage(writer, snapshot, scans, plan, options)
@@ -91,7 +97,7 @@ def build(
     else:
         check_free(folder, fresh=options.fresh)
         reader = make_reader(options, config.engine, config.precision)
-        scans = open_sources(roots or [Path("db").absolute()], None, options)
+        scans = open_sources(named if named.roots else Named.of(["db"], ()), None, options)
         with closing(Worklist()) as work:
             plan = plan_build(scans, None, work, options)
             made, kept, agreement = _new_encoder(config, Sample(work, reader), options, progress)
@@ -202,13 +208,14 @@ def _read_and_embed(
     def to_embed() -> Iterator[tuple[ToRead, ReadImage]]:
         files = ((source, source.file.as_path()) for source in plan.work)
         for outcome in reader.read(files, known=stage.knows):
-            if outcome.image is not None and outcome.image.pixels is not None:
-                yield outcome.tag, outcome.image
+            image = outcome.image and outcome.image.timed(outcome.tag.file.mtime_ns)
+            if image is not None and image.pixels is not None:
+                yield outcome.tag, image
                 continue
-            if outcome.image is None:
+            if image is None:
                 stage.skip(outcome.tag, outcome.reason, outcome.settled)
             else:
-                stage.reuse(outcome.tag, outcome.image)
+                stage.reuse(outcome.tag, image)
             stage.commit_if_due()
             report(1)
 

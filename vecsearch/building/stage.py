@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -61,6 +62,11 @@ class Stage:
             forgotten=list(plan.forgotten),
             skipped=list(plan.unreadable),
             sources=[one.root for one in scans if not one.gone and one.root not in known],
+            stamps=_new_stamps([one for one in scans if not one.whole], snapshot),
+        )
+        # That a source is as it was can be said when all of it is in the index.
+        self._last_stamps = _new_stamps(
+            [one for one in scans if one.whole and not one.hidden], snapshot
         )
         self._gone_sources = [one.root for one in scans if one.gone]
         self.counts.skipped += len(plan.unreadable)
@@ -138,6 +144,7 @@ class Stage:
         self._change.removed.extend(gone)
         self.counts.removed += len(gone)
         self._change.gone_sources.extend(self._gone_sources)
+        self._change.stamps.update(self._last_stamps)
         self.commit()
 
     def _add(self, source: ToRead, facts: FileFacts, vector: Vectors) -> None:
@@ -152,6 +159,14 @@ class Stage:
     def _refile(self, image_id: int, facts: FileFacts) -> None:
         self._change.refiled.append((image_id, facts))
         self._change.forgotten.append(facts.path)
+
+
+def _new_stamps(scans: Sequence[Scan], snapshot: Snapshot | None) -> dict[Path, str]:
+    return {
+        one.root: one.stamp
+        for one in scans
+        if one.stamp and not (snapshot and snapshot.stamp(one.root) == one.stamp)
+    }
 
 
 def facts_of(image: ReadImage | Image) -> FileFacts:

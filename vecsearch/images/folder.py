@@ -12,6 +12,7 @@ from typing import Final
 from vecsearch.errors import SourceError
 from vecsearch.images.scan import CHUNK, SEPARATOR, Entry, Region, Scan, below, is_picture
 
+_WHAT: Final = "give a folder of pictures, a .tar, a URL, or a list with --from-list"
 _DOT: Final = ord(".")
 _SEPARATOR: Final = SEPARATOR[0]
 
@@ -23,9 +24,9 @@ def scan_folder(root: Path, others: Iterable[Path] = ()) -> Scan:
     round. What lies below *others*, roots of other scans, is left to these.
     """
     if not root.exists():
-        raise SourceError(f"no such folder: {root}", hint="give a folder of pictures", path=root)
+        raise SourceError(f"no such folder: {root}", hint=_WHAT, path=root)
     if not root.is_dir():
-        raise SourceError(f"{root} is a file", hint="give a folder of pictures", path=root)
+        raise SourceError(f"{root} is a file", hint=_WHAT, path=root)
     apart = {below(os.fsencode(other)) for other in others if other != root}
     return Scan(root, lambda scan: _Walk(scan).regions(), apart=apart)
 
@@ -51,7 +52,7 @@ class _Walk:
     def _chunks(self, root: bytes) -> Iterator[list[Entry]]:
         stack = [self._names(root)]
         chunk: list[Entry] = []
-        stat = os.stat
+        stat, unreadable = os.stat, self._scan.unreadable
         while stack:
             prefix, names = stack[-1]
             for name in names:
@@ -62,10 +63,10 @@ class _Walk:
                 try:
                     facts = stat(path)
                 except OSError as error:
-                    self._refuse(path, error)
+                    unreadable[path] = error.strerror or str(error)
                     continue
                 if not S_ISREG(facts.st_mode):
-                    self._scan.unreadable.append((path, "not a regular file"))
+                    unreadable[path] = "not a regular file"
                     continue
                 chunk.append((path, facts.st_size, facts.st_mtime_ns))
                 if len(chunk) == CHUNK:
@@ -98,15 +99,15 @@ class _Walk:
                             self._meet(names, prefix, name, entry.is_symlink())
                         elif is_picture(name):
                             names.append(name)
-                    except OSError as error:
-                        self._refuse(entry.path, error)
+                    except OSError as error:  # it may be a folder
+                        self._scan.refuse_below(entry.path, error.strerror or str(error))
         except OSError as error:
             if folder == self._root:
                 raise SourceError(
                     f"{self._scan.root} cannot be read: {error.strerror or error}",
                     path=self._scan.root,
                 ) from None
-            self._refuse(folder, error)
+            self._scan.refuse_below(folder, error.strerror or str(error))
             return prefix, iter(())
         names.sort()
         return prefix, iter(names)
@@ -123,6 +124,3 @@ class _Walk:
             heapq.heappush(self._links, (len(parts), parts))
         else:
             names.append(name + SEPARATOR)
-
-    def _refuse(self, path: bytes, error: OSError) -> None:
-        self._scan.unreadable.append((path, error.strerror or str(error)))

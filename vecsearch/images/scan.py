@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from vecsearch.types import path_of
+
 SUFFIXES: Final = frozenset(
     b".apng .avif .bmp .dib .gif .ico .j2k .jfif .jp2 .jpe .jpeg .jpg .mpo .pbm .pcx .pgm .png "
     b".pnm .ppm .qoi .rgb .sgi .tga .tif .tiff .webp".split()
@@ -36,7 +38,7 @@ class FoundFile:
 
     def as_path(self) -> Path:
         """Give ``path`` as the rest of the world wants it; undecodable bytes survive."""
-        return Path(os.fsdecode(self.path))
+        return path_of(self.path)
 
 
 @dataclass(slots=True)
@@ -44,30 +46,38 @@ class Scan:
     """A source that is to be looked through, and what there was that could not be looked at.
 
     *walk* gives its files, in as many regions as it takes, and fills in ``unreadable`` (paths, and
-    why) and ``apart`` (beginnings of paths whose files come in regions of their own) before it goes
-    past them. ``gone`` marks a root that is meant to have gone.
+    why), ``hidden`` (beginnings of paths that could not be looked at) and ``apart`` (beginnings of
+    paths whose files come in regions of their own) before it goes past them. ``gone`` marks a root
+    that is meant to have gone. ``stamp`` is what the index is to remember of the source; if it
+    tells of the ``whole`` content, a source that still has it need not be looked through.
     """
 
     root: Path
     walk: Callable[[Scan], Iterable[Region]]
-    unreadable: list[tuple[bytes, str]] = field(default_factory=list)
+    unreadable: dict[bytes, str] = field(default_factory=dict)
+    hidden: set[bytes] = field(default_factory=set)
     apart: set[bytes] = field(default_factory=set)
     gone: bool = False
+    stamp: str = ""
+    whole: bool = False
 
     def regions(self) -> Iterator[Region]:
         """Walk once."""
         yield from self.walk(self)
 
-    def is_hidden(self, region: bytes) -> Callable[[bytes], bool]:
-        """Give the test whether *region* tells nothing about a path in it.
+    def refuse_below(self, folder: bytes, reason: str) -> None:
+        """Note that *folder*, and what is below it, cannot be looked at."""
+        self.unreadable[folder] = reason
+        self.hidden.add(below(folder))
 
-        That is so below what could not be read, and where another region begins.
+    def sees(self, region: bytes) -> Callable[[bytes], bool]:
+        """Give the test whether a path in *region* would have been found if it were there.
+
+        Not so below what could not be read, and where another region begins.
         """
-        unreadable = {path for path, _ in self.unreadable}
-        hidden = tuple(below(path) for path in unreadable) + tuple(
-            other for other in self.apart if other != region and other.startswith(region)
-        )
-        return lambda path: path in unreadable or path.startswith(hidden)
+        beginnings = (*self.hidden, *(one for one in self.apart if one.startswith(region)))
+        hidden = tuple(one for one in beginnings if one != region or one in self.hidden)
+        return lambda path: path not in self.unreadable and not path.startswith(hidden)
 
 
 def below(folder: bytes) -> bytes:
@@ -77,9 +87,20 @@ def below(folder: bytes) -> bytes:
 
 def after(prefix: bytes) -> bytes:
     """Give the least path that is greater than all that begin with *prefix*."""
-    return prefix[:-1] + bytes([prefix[-1] + 1])
+    return prefix[:-1] + bytes([prefix[-1] + 1]) if prefix else b"\xff"
 
 
 def is_picture(name: bytes) -> bool:
     """Tell by its ending whether a file is taken for a picture."""
     return name[name.rfind(b".") :].lower() in SUFFIXES
+
+
+def is_hidden(path: bytes) -> bool:
+    """Tell whether a relative path has a part that folders leave out."""
+    return path.startswith(b".") or (SEPARATOR + b".") in path
+
+
+def is_ordinary(path: bytes) -> bool:
+    """Tell whether the scan of a folder would find a file under this relative path."""
+    in_tar = (b".tar" + SEPARATOR) in path.lower()
+    return is_picture(path) and not is_hidden(path) and not in_tar

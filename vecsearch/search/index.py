@@ -16,9 +16,10 @@ import numpy as np
 from vecsearch.embed.engine import Engine
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import ImageError, IndexFolderError, NotFoundError, UsageError
+from vecsearch.images.access import facts_of
 from vecsearch.search.opened import Opened
 from vecsearch.store.locate import only_index
-from vecsearch.types import Agreement, Hit, Image, Pixels, Result, Skipped, Vectors
+from vecsearch.types import Agreement, Hit, Image, Pixels, Result, Skipped, Vectors, absolute_path
 
 _EMBED_BATCH: Final = 8
 _SEARCH_BATCH: Final = 256
@@ -110,11 +111,11 @@ class Index:
         rows = np.array([image.row for image in known if image], dtype=np.int64)
         vectors[[image is not None for image in known]] = opened.gather(rows)
         new = [number for number, image in enumerate(known) if image is None]
-        vectors[new] = self._embed(opened, [Path(queries[number]) for number in new])
+        vectors[new] = self._embed(opened, [_as_given(queries[number]) for number in new])
         excluded = [image.row if image and not include_self else -1 for image in known]
         hits = _hits(opened, vectors, k, excluded, threshold)
         paths = [
-            image.path if image else Path(query)
+            image.path if image else _as_given(query)
             for query, image in zip(queries, known, strict=True)
         ]
         return [
@@ -152,7 +153,7 @@ class Index:
 
     def has_path(self, path: Path) -> bool:
         """Tell whether *path* is a picture of the index."""
-        return self._newest().snapshot.image_by_path(_normal(path)) is not None
+        return self._newest().snapshot.image_by_path(absolute_path(path)) is not None
 
     def vectors(self) -> tuple[list[Image], Vectors]:
         """Give all images by id and their vectors, (n, d) float32, in the same order."""
@@ -255,7 +256,7 @@ def _find(opened: Opened, query: str | Path) -> Image | None:
                 hint="the hits of any query, and vecsearch recommend --json, tell the ids",
             )
         return image
-    image = opened.snapshot.image_by_path(_normal(Path(text)))
+    image = opened.snapshot.image_by_path(absolute_path(text))
     return image if image and _unchanged(image) else None
 
 
@@ -287,8 +288,9 @@ def _hits(
         )
 
 
-def _normal(path: Path) -> Path:
-    return Path(os.path.normpath(path.absolute()))
+def _as_given(query: str | Path) -> Path:
+    """Give the path or URL of a query as it was given."""
+    return absolute_path(query) if "://" in os.fspath(query) else Path(query)
 
 
 def _check_k(k: int, threshold: float) -> None:
@@ -301,7 +303,6 @@ def _check_k(k: int, threshold: float) -> None:
 def _unchanged(image: Image) -> bool:
     """Tell whether the file is as it was indexed; one that is gone counts as unchanged."""
     try:
-        facts = image.path.stat()
+        return facts_of(image.path) == (image.size_bytes, image.mtime_ns)
     except OSError:
         return True
-    return (facts.st_size, facts.st_mtime_ns) == (image.size_bytes, image.mtime_ns)

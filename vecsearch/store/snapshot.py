@@ -18,7 +18,7 @@ from vecsearch.store import schema
 from vecsearch.store.files import FileRecord, check_file, check_length
 from vecsearch.store.migrate import migrate_if_older
 from vecsearch.store.segments import Segment, map_segment, segment_bytes
-from vecsearch.types import Image, Rows, Skipped
+from vecsearch.types import Image, Rows, Skipped, path_of
 
 _IMAGES: Final = (
     "SELECT images.id, path, size_bytes, mtime_ns, content_hash, width, height, row "
@@ -70,7 +70,7 @@ class Snapshot:
         try:
             self._instance = ""
             self._connection.execute("BEGIN")
-            config = dict(schema.fetch(self._connection, "SELECT key, value FROM config"))
+            config = dict(schema.fetch(self._connection, schema.CONFIG))
             self._instance = config["instance"]
             self.encoder_json = str(config["encoder"])
             self.agreement = str(config["agreement"])
@@ -243,13 +243,19 @@ class Snapshot:
         return int(count)
 
     def sources(self) -> list[Path]:
-        """List the folders that were scanned."""
-        return [_path(path) for (path,) in self._rows("SELECT path FROM sources ORDER BY path")]
+        """List what was scanned."""
+        return [path_of(path) for (path,) in self._rows("SELECT path FROM sources ORDER BY path")]
+
+    def stamp(self, source: Path) -> str:
+        """Give what is remembered of a source, nothing if it has no stamp."""
+        query = "SELECT value FROM config WHERE key = :key"
+        rows = self._rows(query, {"key": schema.stamp_key(source)})
+        return str(rows[0][0]) if rows else ""
 
     def skipped(self) -> list[Skipped]:
         """List the files that could not be used."""
         rows = self._rows("SELECT path, size_bytes, mtime_ns, reason FROM skipped ORDER BY path")
-        return [Skipped(_path(path), size, mtime, reason) for path, size, mtime, reason in rows]
+        return [Skipped(path_of(path), size, mtime, reason) for path, size, mtime, reason in rows]
 
     def files(self) -> list[FileRecord]:
         """List the write-once files of the index."""
@@ -353,8 +359,4 @@ def living_images(connection: apsw.Connection, first_row: int, end_row: int) -> 
 
 def _image(fields: tuple[Any, ...]) -> Image:
     number, path, *rest = fields
-    return Image(number, _path(path), *rest)
-
-
-def _path(value: bytes) -> Path:
-    return Path(os.fsdecode(value))
+    return Image(number, path_of(path), *rest)

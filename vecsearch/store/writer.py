@@ -85,6 +85,7 @@ class Writer:
                 "DELETE FROM sources WHERE path = ?",
                 ((os.fsencode(path),) for path in change.gone_sources),
             )
+            statements.set_stamps(db, change.stamps, change.gone_sources)
             for first_row in change.dropped_segments:
                 statements.drop_segments(db, "first_row = ?", first_row)
         if change.dropped_segments:

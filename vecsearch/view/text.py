@@ -138,7 +138,7 @@ FORMATS: Final[Mapping[str, Callable[[Sequence[Result]], str]]] = {
 
 def _plain(value: object) -> object:
     if isinstance(value, os.PathLike):
-        return shown(Path(value))
+        return shown(value if isinstance(value, Path) else Path(value))
     if isinstance(value, bytes):
         return value.hex()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
