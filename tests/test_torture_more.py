@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,10 @@ import pytest
 from torture import crowd, cycles, model, pictures, sabotage, trees
 from torture.trial import Trial
 
-from vecsearch.building.plan import Plan, make_plan
+from vecsearch.building.plan import Plan
+from vecsearch.building.sources import plan_build
 from vecsearch.building.stage import Stage
+from vecsearch.building.worklist import Worklist
 from vecsearch.images.scan import Scan
 from vecsearch.search.opened import Opened
 from vecsearch.store import segments, snapshot
@@ -107,10 +109,7 @@ def test_a_store_that_differs_from_the_dictionary_is_noticed(
 
 
 def believe_what_cannot_be_seen(monkeypatch: Patch) -> None:
-    def plan(images: Any, skipped: Any, scans: Sequence[Scan], **named: Any) -> Plan:
-        return make_plan(images, skipped, [Scan(one.root, one.files) for one in scans], **named)
-
-    monkeypatch.setattr("vecsearch.building.run.make_plan", plan)
+    monkeypatch.setattr(Scan, "sees", lambda *_: lambda _: True)
 
 
 def keep_quiet(monkeypatch: Patch) -> None:
@@ -150,19 +149,13 @@ def leak(monkeypatch: Patch) -> None:
 
     def plan(*given: Any, **named: Any) -> Plan:
         kept.append(b"x" * (16 << 20))
-        return make_plan(*given, **named)
+        return plan_build(*given, **named)
 
-    monkeypatch.setattr("vecsearch.building.run.make_plan", plan)
+    monkeypatch.setattr("vecsearch.building.run.plan_build", plan)
 
 
 def mistake_moves(monkeypatch: Patch) -> None:
-    real = Stage.__init__
-
-    def init(self: Stage, *given: Any) -> None:
-        real(self, *given)
-        self._gone.clear()
-
-    monkeypatch.setattr(Stage, "__init__", init)
+    monkeypatch.setattr(Worklist, "take_gone", lambda *_: None)
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +20,52 @@ Pixels = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
 """(n,) int64, row numbers in the segments; the ids that FAISS knows."""
 
-_SCHEME: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+:)/(?!/)")
+_URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
+_COLLAPSED: Final = re.compile(r"^([a-z][a-z0-9+.-]+):/(?!/)")
+
+if TYPE_CHECKING:
+    _OwnPath = Path
+else:
+    _OwnPath = type(Path())  # of this system's kind, for Path itself cannot be derived from
 
 
-def path_text(path: Path) -> str:
-    """Write *path* as text; an address gets back the slash that pathlib takes from ``https://``."""
-    return _SCHEME.sub(r"\1//", str(path))
+class UrlPath(_OwnPath):
+    """A URL where a path is expected: it prints, sorts and is stored as the URL.
+
+    Files are not found under it, so whoever opens a picture asks `vecsearch.images.access`.
+    """
+
+    def __str__(self) -> str:
+        """Give the URL, whose two slashes are one in a path."""
+        return _COLLAPSED.sub(r"\1://", super().__str__())
+
+    def absolute(self) -> UrlPath:
+        """Return itself: there is no current folder."""
+        return self
+
+
+def path_of(value: bytes | str) -> Path:
+    """Turn what is stored of a path, or a URL, into it; bytes that are not text survive."""
+    text = os.fsdecode(value)
+    # Paths are stored normalised, without two slashes in a row.
+    return UrlPath(text) if "://" in text else Path(text)
+
+
+def absolute_path(given: str | Path) -> Path:
+    """Turn what a user gives, a path or a URL, into what is stored: absolute and normalised."""
+    text = os.fspath(given)
+    if url := _URL.fullmatch(text):
+        scheme, rest = url[1].lower(), url[2]
+        if scheme not in ("file", "local"):
+            return UrlPath(f"{scheme}://{rest}")
+        text = rest
+    return Path(os.path.normpath(os.path.abspath(text)))  # noqa: PTH100 - may be a Path or not
+
+
+def relative_path(given: str | Path) -> Path:
+    """Turn what a user gives, a path or a URL, into what an id of an import is: normalised only."""
+    text = os.fspath(given)
+    return absolute_path(text) if _URL.fullmatch(text) else Path(os.path.normpath(text))
 
 
 @dataclass(frozen=True, slots=True)

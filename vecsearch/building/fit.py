@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ import numpy as np
 
 from vecsearch.building.batch import batched
 from vecsearch.building.reader import Reader
+from vecsearch.building.worklist import Worklist
 from vecsearch.embed.encoder import Encoder
 from vecsearch.embed.features import FeatureFile
 from vecsearch.embed.overlap import nearest_count, overlap_when_reduced
@@ -24,7 +26,6 @@ from vecsearch.embed.quantize import (
 )
 from vecsearch.errors import EncoderMismatchError, UsageError
 from vecsearch.images.read import ReadImage
-from vecsearch.images.scan import FoundFile
 from vecsearch.types import Agreement, Pixels, Progress, Reduction, Vectors
 
 _QUERIES: Final = 400
@@ -39,12 +40,13 @@ _HELD_OUT_FROM: Final = 100
 class Sample:
     """The files to sample from, and how to read them."""
 
-    files: Sequence[FoundFile]
+    files: Worklist
     reader: Reader
 
     def read(self, count: int) -> Iterator[tuple[int, ReadImage]]:
         """Read *count* of them, the same every time, with their places in the sample."""
-        chosen = np.random.RandomState(0).permutation(len(self.files))[:count]
+        every = range(len(self.files))
+        chosen = random.Random(0).sample(every, min(count, len(every)))  # noqa: S311
         numbered = ((n, self.files[i].as_path()) for n, i in enumerate(chosen))
         for one in self.reader.read(numbered):
             if one.image is not None:

@@ -29,7 +29,7 @@ from vecsearch.store.locate import has_index, index_of
 from vecsearch.store.segments import Halves, gather
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
-from vecsearch.types import Image, Progress, Skipped
+from vecsearch.types import Image, Progress, Skipped, path_of
 
 COMMIT_BYTES: Final = 128 << 20
 """So large is a segment, and so much is done again after an interruption."""
@@ -153,12 +153,12 @@ class _Pending:
         for place, (name, (size_bytes, mtime_ns, w, h), good) in columns:
             before = known.get(name) if known else None
             if not good:
-                change.skipped.append(Skipped(Path(name), size_bytes, mtime_ns, NO_DIRECTION))
+                change.skipped.append(Skipped(path_of(name), size_bytes, mtime_ns, NO_DIRECTION))
                 report.skipped += 1
             elif before is None or before.id not in same:
                 row = row_bytes[place * width : (place + 1) * width]
                 content_hash = hashlib.sha256(row).digest()[:16]
-                embedded = FileFacts(Path(name), size_bytes, mtime_ns, content_hash, w, h)
+                embedded = FileFacts(path_of(name), size_bytes, mtime_ns, content_hash, w, h)
                 change.embedded.append((before.id if before else None, embedded))
                 new.append(place)
                 report.replaced += before is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from vecsearch.exchange.ids import read_ids
 from vecsearch.exchange.npy import NpyVectors
 from vecsearch.exchange.parquet import Facts, ParquetVectors
 from vecsearch.exchange.vectors import open_vectors
+from vecsearch.types import relative_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class Input:
         for row, one in enumerate(self._ids()):
             if not one or "\0" in one:
                 raise SourceError(f"row {row} of {self.path} has the id {one!r}", path=self.path)
-            yield os.path.normpath(self.root / one if self.root else one)
+            yield str(relative_path(self.root / one if self.root else one))
 
     def facts(self) -> Iterator[Facts] | None:
         """Read what the file itself tells of the images' files; None if it does not."""

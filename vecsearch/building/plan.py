@@ -1,100 +1,201 @@
-"""What a build has to do: the difference between the catalog and the folders, computed purely."""
+"""What a build has to do: the difference between the catalog and what the scans find."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from vecsearch.images.scan import FoundFile, Scan
-from vecsearch.types import Image, Skipped
-
-Source = tuple[Image | None, FoundFile]
-"""A file to read, and the image that the index has under its path, None for a new one."""
-
+from vecsearch.building.worklist import Known, ToRead, Worklist
+from vecsearch.images.scan import CHUNK, Entry, FoundFile, Scan, after, below
+from vecsearch.store.snapshot import Snapshot
+from vecsearch.types import Skipped, path_of
 
 UNSETTLED: Final = -1
 """The time of a skipped file that is tried again by every build."""
 
+_PAGE: Final = CHUNK + 1
+"""So many images are looked at together: one more than a chunk of files that are all unchanged."""
+
+
+@dataclass(slots=True)
+class Difference:
+    """What became of the files of a stretch of paths, in their order.
+
+    ``new`` files are in no image, ``changed`` ones are not as their image was; ``gone`` are the
+    paths of images without a file, ``forgotten`` those that need no longer be skipped. ``skipped``
+    files could not be used last time and have not changed since.
+    """
+
+    new: list[Entry] = field(default_factory=list)
+    changed: list[Entry] = field(default_factory=list)
+    gone: list[bytes] = field(default_factory=list)
+    forgotten: list[bytes] = field(default_factory=list)
+    unchanged: int = 0
+    skipped: int = 0
+
+
+def compare(
+    files: Iterable[Entry],
+    images: Iterable[Entry],
+    skipped: Iterable[Entry],
+    is_gone: Callable[[bytes], bool],
+    *,
+    retry_skipped: bool = False,
+) -> Difference:
+    """Compare the *files* of a stretch of paths with what the catalog knows of it.
+
+    A file counts as unchanged while its size and modification time are. A path without a file is
+    gone if *is_gone* says so: there may be reasons not to have seen it.
+    """
+    found = {entry[0]: entry for entry in files}
+    difference = Difference()
+    outdated, kept = set(), set()
+    for skip in skipped:
+        path = skip[0]
+        if path not in found:
+            if is_gone(path):
+                difference.forgotten.append(path)
+        elif retry_skipped or found[path] != skip:
+            outdated.add(path)
+        else:
+            difference.skipped += 1
+            del found[path]
+            kept.add(path)  # the image that it was before stays
+    for image in images:
+        path = image[0]
+        file = found.pop(path, None)
+        if file is None:
+            if path not in kept and is_gone(path):
+                difference.gone.append(path)
+        elif file != image:
+            difference.changed.append(file)
+        else:
+            difference.unchanged += 1
+            if path in outdated:
+                difference.forgotten.append(path)
+    difference.new.extend(found.values())
+    return difference
+
 
 @dataclass(slots=True)
 class Plan:
-    """Files to read, and images whose file is gone.
+    """The work, and what is known without reading a file.
 
-    ``gone`` ones whose content turns up among the files to read have moved; the rest are removed.
-    ``skipped`` files could not be used last time and have not changed since; ``forgotten`` ones
-    are no longer there; ``unreadable`` is what the scan could not look at.
+    Images that are gone and whose content turns up among the files to read have moved; the rest are
+    removed. ``unreadable`` is what the scans could not look at.
     """
 
-    to_read: list[Source] = field(default_factory=list)
-    gone: list[Image] = field(default_factory=list)
+    work: Worklist
     unchanged: int = 0
     skipped: int = 0
     forgotten: list[Path] = field(default_factory=list)
     unreadable: list[Skipped] = field(default_factory=list)
 
 
-def make_plan(
-    images: Iterable[Image],
-    skipped: Iterable[Skipped],
-    scans: Iterable[Scan],
+def add_scan(
+    plan: Plan,
+    scan: Scan,
+    snapshot: Snapshot | None,
+    is_own: Callable[[bytes], bool],
     *,
-    retry_skipped: bool = False,
-) -> Plan:
-    """Compare what the catalog knows with what the scans found.
+    retry_skipped: bool,
+) -> int:
+    """Walk a scan, add to *plan* what differs from the catalog, and count the files found.
 
-    A file counts as unchanged while its size and modification time are. Only what lies below a
-    scanned root, and not below a folder that could not be read, can be gone.
+    Only what *is_own*, and lies where the scan could see it, can be gone. Of files that are
+    unchanged, nothing is held but a chunk.
     """
-    scans = list(scans)
-    found = {file.path: file for one in scans for file in one.files}
-    roots = tuple(_below(os.fsencode(one.root)) for one in scans)
-    unreadable = {path for one in scans for path, _ in one.unreadable}
-    hidden = tuple(_below(path) for path in unreadable)
-    plan = Plan(
-        unreadable=[
-            Skipped(Path(os.fsdecode(path)), 0, UNSETTLED, reason)
-            for one in scans
-            for path, reason in one.unreadable
-        ]
+    count = 0
+    for region, chunks in scan.regions():
+        start, end = region, after(region)
+
+        def is_gone(path: bytes, region: bytes = region) -> bool:
+            return is_own(path) and scan.sees(region)(path)
+
+        for chunk in chunks:
+            count += len(chunk)
+            if snapshot is None:
+                plan.work.add(ToRead(FoundFile(*entry)) for entry in chunk)
+            elif chunk:
+                stop = _next(chunk[-1])
+                _add_stretch(plan, snapshot, chunk, (start, stop), is_gone, retry_skipped)
+                start = stop
+        if snapshot is not None:
+            _add_stretch(plan, snapshot, [], (start, end), is_gone, retry_skipped)
+    plan.unreadable.extend(
+        Skipped(path_of(path), 0, UNSETTLED, reason) for path, reason in scan.unreadable.items()
     )
+    root = os.fsencode(scan.root)
+    if snapshot is not None and root not in scan.unreadable:
+        # What was a source as a whole, a damaged tar say, may have been skipped.
+        plan.forgotten.extend(
+            path_of(path) for path, _, _ in snapshot.skipped_between(root, root + b"\0")
+        )
+    return count
 
-    def is_gone(path: bytes) -> bool:
-        return path.startswith(roots) and not (path in unreadable or path.startswith(hidden))
 
-    outdated: dict[bytes, Path] = {}
-    for skip in skipped:
-        path = os.fsencode(skip.path)
-        file = found.get(path)
-        if file is None:
-            if is_gone(path):
-                plan.forgotten.append(skip.path)
-        elif retry_skipped:
-            outdated[path] = skip.path
-        elif (file.size_bytes, file.mtime_ns) == (skip.size_bytes, skip.mtime_ns):
-            plan.skipped += 1
-            del found[path]
-            unreadable.add(path)  # the image that it was before stays
+def add_unchanged(plan: Plan, scan: Scan, snapshot: Snapshot) -> bool:
+    """Add a source that is as it was to *plan*, without a walk; False if it may not be."""
+    if not (scan.whole and snapshot.stamp(scan.root) == scan.stamp):
+        return False
+    region = below(os.fsencode(scan.root))
+    skipped = snapshot.skipped_between(region, after(region))
+    if any(mtime_ns == UNSETTLED for _, _, mtime_ns in skipped):
+        return False
+    plan.unchanged += snapshot.count_between(region, after(region))
+    plan.skipped += len(skipped)
+    return True
+
+
+def add_known(plan: Plan, snapshot: Snapshot) -> None:
+    """Add to *plan* the content that need not be embedded again, after all scans."""
+    contents = snapshot.contents_with_sizes(plan.work.sizes())
+    plan.work.add_known(Known(*content) for content in contents)
+
+
+def _add_stretch(
+    plan: Plan,
+    snapshot: Snapshot,
+    chunk: Sequence[Entry],
+    stretch: tuple[bytes, bytes],
+    is_gone: Callable[[bytes], bool],
+    retry_skipped: bool,
+) -> None:
+    """Compare the files of a chunk with all images from a path to before another, in pages."""
+    start, end = stretch
+    full = True
+    while full:
+        images = snapshot.files_between(start, end, _PAGE)
+        full = len(images) == _PAGE
+        stop = _next(images[-1]) if full else end
+        cut = bisect_left(chunk, (stop,)) if full else len(chunk)
+        files, chunk = chunk[:cut], chunk[cut:]
+        skipped = snapshot.skipped_between(start, stop)
+        if images == files and not skipped:
+            plan.unchanged += len(files)
         else:
-            outdated[path] = skip.path
-    for image in images:
-        path = os.fsencode(image.path)
-        file = found.pop(path, None)
-        if file is None:
-            if is_gone(path):
-                plan.gone.append(image)
-        elif (file.size_bytes, file.mtime_ns) == (image.size_bytes, image.mtime_ns):
-            plan.unchanged += 1
-            if path in outdated:
-                plan.forgotten.append(outdated[path])
-        else:
-            plan.to_read.append((image, file))
-    plan.to_read.extend((None, file) for file in found.values())
-    return plan
+            difference = compare(files, images, skipped, is_gone, retry_skipped=retry_skipped)
+            _add(plan, difference, snapshot, start, stop)
+        start = stop
 
 
-def _below(folder: bytes) -> bytes:
-    """Give what the paths of all files below *folder* begin with."""
-    return folder.rstrip(os.fsencode(os.sep)) + os.fsencode(os.sep)
+def _add(plan: Plan, difference: Difference, snapshot: Snapshot, start: bytes, stop: bytes) -> None:
+    plan.unchanged += difference.unchanged
+    plan.skipped += difference.skipped
+    plan.forgotten.extend(path_of(path) for path in difference.forgotten)
+    if difference.changed or difference.gone:
+        identities = snapshot.identities_between(start, stop)
+        plan.work.add_gone(identities[path] for path in difference.gone)
+        plan.work.add(
+            ToRead(FoundFile(*entry), *identities[entry[0]]) for entry in difference.changed
+        )
+    plan.work.add(ToRead(FoundFile(*entry)) for entry in difference.new)
+
+
+def _next(entry: Entry) -> bytes:
+    """Give the least path after that of *entry*."""
+    return entry[0] + b"\0"

@@ -19,7 +19,7 @@ from vecsearch.store.change import Change
 from vecsearch.store.locate import only_index
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import open_writer
-from vecsearch.types import Image, Progress, Skipped
+from vecsearch.types import Image, Progress, Skipped, absolute_path
 
 REASON: Final = "removed with vecsearch remove"
 
@@ -124,12 +124,12 @@ class _Target:
             raise UsageError("a target is empty", hint="give id:N, a path or a pattern")
         if re.fullmatch(r"id:[0-9]{1,18}", text):
             return cls(text, image_id=int(text[3:]))
-        path = os.path.normpath(os.path.abspath(text))  # noqa: PTH100 - may be a pattern
+        path = os.fspath(absolute_path(text))  # may be a pattern
         # A file that is there is meant as it is, whatever characters its name has.
         if not re.search(r"[*?\[]", text) or os.path.lexists(path):
             return cls(text, path=path)
         wanted, whole = text, "/" in text
-        if whole:
+        if whole and "://" not in text:
             absolute = os.path.join(glob.escape(str(Path.cwd())), text)  # noqa: PTH118
             wanted = os.path.normpath(absolute)
         pattern = re.compile(fnmatch.translate(wanted), re.DOTALL)

@@ -157,7 +157,10 @@ def _embedded_anew(
             batched(readable(), lambda: encoder.engine.batch_size)
         ):
             yield Change(
-                embedded=[(image.id, facts_of(read)) for image, read in batch], vectors=vectors
+                embedded=[
+                    (image.id, facts_of(read.timed(image.mtime_ns))) for image, read in batch
+                ],
+                vectors=vectors,
             )
             for image, _ in batch:
                 del reasons[image.id]

@@ -17,19 +17,19 @@ from vecsearch.building.batch import batched
 from vecsearch.building.compact import compact_if_due
 from vecsearch.building.fit import Sample, fit_int8, fit_projection
 from vecsearch.building.options import BuildOptions
-from vecsearch.building.plan import Plan, Source, make_plan
+from vecsearch.building.plan import Plan
 from vecsearch.building.reader import Reader, make_reader
-from vecsearch.building.sources import scan_sources
+from vecsearch.building.sources import Named, open_sources, plan_build
 from vecsearch.building.stage import Counts, Stage
+from vecsearch.building.worklist import ToRead, Worklist
 from vecsearch.embed.encoder import Encoder, EncoderConfig, check_same, make_encoder, open_encoder
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import EncoderMismatchError, SourceError, UsageError
 from vecsearch.images.read import ReadImage
-from vecsearch.images.scan import Scan
 from vecsearch.index.recipes import AUTO, check_recipe
 from vecsearch.store.change import NewIndex
 from vecsearch.store.folder import check_free
-from vecsearch.store.locate import has_index, index_of
+from vecsearch.store.locate import has_index
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
 from vecsearch.types import Agreement, Progress, Reduction
@@ -58,47 +58,67 @@ def build(
     encoder: EncoderConfig | None = None,
     options: BuildOptions | None = None,
     progress: Progress | None = None,
+    from_list: str | Path | Sequence[str | Path] = (),
+    null: bool = False,
 ) -> BuildReport:
     """Create an index of the pictures in *sources*, or bring it up to date.
 
-    Without *sources*: those of the index, or ``db``. Without *index*: ``indexes/`` and the name of
-    the first source. What is committed stays if the build is interrupted, and the next one goes on
-    from there.
+    A source is a folder, a ``.tar``, or a URL that fsspec opens. *from_list* names files that list
+    pictures, one path a line, or ended by null bytes if *null*; ``-`` is standard input.
+
+    Without any of these: the sources of the index, or ``db``. Without *index*: ``indexes/`` and the
+    name of the first source. What is committed stays if the build is interrupted, and the next one
+    goes on from there.
 
     Raises SourceError, WeightsError, UsageError, EncoderMismatchError, IndexFolderError.
     """
     start = time.monotonic()
     config, options = encoder or EncoderConfig(), options or BuildOptions()
-    roots = [Path(os.path.normpath(Path(source).absolute())) for source in sources]
-    folder = Path(os.path.normpath(index or index_of(roots[0] if roots else Path("db"))))
+    lists = [from_list] if isinstance(from_list, str | Path) else from_list
+    named = Named.of(sources, lists, null=null)
+    folder = Path(os.path.normpath(index or named.index()))
     reduction, agreement = None, None
     if has_index(folder) and not options.fresh:
-        with open_writer(folder) as writer, closing(Snapshot(folder)) as snapshot:
+        with (
+            open_writer(folder) as writer,
+            closing(Snapshot(folder)) as snapshot,
+            closing(Worklist()) as work,
+        ):
             spec = _checked_spec(snapshot, config)
             _check_same_recipe(snapshot, options.recipe)
             reader = make_reader(options, config.engine, spec.precision)
             if index is None:
-                _check_same_sources(snapshot, roots)
-            scans = scan_sources(roots, snapshot, options)
+                _check_same_sources(snapshot, named.roots)
+            scans = open_sources(named, snapshot, options)
+            plan = plan_build(scans, snapshot, work, options)
             opened = cache(lambda: _carried_encoder(snapshot, spec, config))
-            counts = _bring_up_to_date(writer, snapshot, scans, opened, reader, options, progress)
+            stage = Stage(writer, snapshot, scans, plan, options)
+            counts = _bring_up_to_date(stage, plan, opened, reader, progress)
             compact_if_due(writer, progress)
             total = writer.generation().image_count
     else:
         check_free(folder, fresh=options.fresh)
         reader = make_reader(options, config.engine, config.precision)
-        scans = scan_sources(roots or [Path("db")], None, options)
-        made, reduction, agreement = _new_encoder(
-            config, scans, reader, options, _existing(folder), progress
-        )
-        spec = made.spec
-        check_recipe(options.recipe or AUTO, spec.dim)
-        made, begun = _begun(folder, made, agreement, reduction, options)
-        with begun as writer:
-            counts = _bring_up_to_date(writer, None, scans, lambda: made, reader, options, progress)
-            writer.publish()
-            compact_if_due(writer, progress)
-            total = writer.generation().image_count
+        scans = open_sources(named if named.roots else Named.of(["db"], ()), None, options)
+        with closing(Worklist()) as work:
+            plan = plan_build(scans, None, work, options)
+            made, reduction, agreement = _new_encoder(
+                config, Sample(work, reader), options, _existing(folder), progress
+            )
+            spec = made.spec
+            check_recipe(options.recipe or AUTO, spec.dim)
+            made, begun = _begun(folder, made, agreement, reduction, options)
+            with begun as writer:
+                stage = Stage(writer, None, scans, plan, options)
+                counts = _bring_up_to_date(stage, plan, lambda: made, reader, progress)
+                if not writer.generation().image_count:
+                    raise SourceError(
+                        f"none of the {counts.skipped} pictures can be used; "
+                        f"the first: {stage.first_reason}"
+                    )
+                writer.publish()
+                compact_if_due(writer, progress)
+                total = writer.generation().image_count
     return BuildReport(
         index=folder,
         counts=counts,
@@ -150,14 +170,12 @@ def _checked_spec(snapshot: Snapshot, config: EncoderConfig) -> EncoderSpec:
 
 def _new_encoder(
     config: EncoderConfig,
-    scans: Sequence[Scan],
-    reader: Reader,
+    sample: Sample,
     options: BuildOptions,
     folder: Path,
     progress: Progress | None,
 ) -> tuple[Encoder, Reduction | None, Agreement | None]:
     encoder = make_encoder(config, progress)
-    sample = Sample([file for one in scans for file in one.files], reader)
     reduction, agreement = None, None
     if config.dim is not None:
         encoder, reduction = fit_projection(encoder, sample, config.dim, folder, progress)
@@ -209,29 +227,18 @@ def _carried_encoder(snapshot: Snapshot, spec: EncoderSpec, config: EncoderConfi
 
 
 def _bring_up_to_date(
-    writer: Writer,
-    snapshot: Snapshot | None,
-    scans: Sequence[Scan],
+    stage: Stage,
+    plan: Plan,
     encoder: Callable[[], Encoder],
     reader: Reader,
-    options: BuildOptions,
     progress: Progress | None,
 ) -> Counts:
-    images = snapshot.images() if snapshot else ()
-    skipped = snapshot.skipped() if snapshot else ()
-    plan = make_plan(images, skipped, scans, retry_skipped=options.retry_skipped)
-    stage = Stage(writer, snapshot, scans, plan, options)
     try:
         _read_and_embed(plan, stage, encoder, reader, progress)
         stage.finish()
     except KeyboardInterrupt:
         stage.commit()
         raise
-    if snapshot is None and not writer.generation().image_count:
-        raise SourceError(
-            f"none of the {stage.counts.skipped} pictures can be used; "
-            f"the first: {stage.first_reason}"
-        )
     return stage.counts
 
 
@@ -242,7 +249,7 @@ def _read_and_embed(
     reader: Reader,
     progress: Progress | None,
 ) -> None:
-    total = len(plan.to_read)
+    total = len(plan.work)
     done = 0
 
     def report(count: int) -> None:
@@ -251,16 +258,17 @@ def _read_and_embed(
         if progress and total:
             progress("embedding", done, total)
 
-    def to_embed() -> Iterator[tuple[Source, ReadImage]]:
-        files = ((source, source[1].as_path()) for source in plan.to_read)
+    def to_embed() -> Iterator[tuple[ToRead, ReadImage]]:
+        files = ((source, source.file.as_path()) for source in plan.work)
         for outcome in reader.read(files, known=stage.knows):
-            if outcome.image is not None and outcome.image.pixels is not None:
-                yield outcome.tag, outcome.image
+            image = outcome.image and outcome.image.timed(outcome.tag.file.mtime_ns)
+            if image is not None and image.pixels is not None:
+                yield outcome.tag, image
                 continue
-            if outcome.image is None:
+            if image is None:
                 stage.skip(outcome.tag, outcome.reason, outcome.settled)
             else:
-                stage.reuse(outcome.tag, outcome.image)
+                stage.reuse(outcome.tag, image)
             stage.commit_if_due()
             report(1)
 

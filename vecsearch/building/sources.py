@@ -1,57 +1,222 @@
-"""The folders of a build, scanned; what is missing is a question and never a deletion."""
+"""The sources of a build, ready to be scanned; what is missing is a question, not a deletion."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from vecsearch.building.options import BuildOptions
-from vecsearch.errors import SourceError
-from vecsearch.images.scan import Scan, scan
+from vecsearch.building.plan import Plan, add_known, add_scan, add_unchanged
+from vecsearch.building.worklist import Worklist
+from vecsearch.errors import SourceError, UsageError
+from vecsearch.images.folder import scan_folder
+from vecsearch.images.listed import (
+    STANDARD_INPUT,
+    is_list,
+    list_file,
+    list_source,
+    read_stamp,
+    scan_list,
+)
+from vecsearch.images.scan import Region, Scan, after, below, is_ordinary
+from vecsearch.images.tar import is_compressed_tar, is_tar, scan_tar
+from vecsearch.store.locate import index_of
 from vecsearch.store.snapshot import Snapshot
+from vecsearch.types import UrlPath, absolute_path
+
+_PAGES_BYTES: Final = 192 << 20
 
 
-def scan_sources(
-    roots: Sequence[Path], snapshot: Snapshot | None, options: BuildOptions
-) -> list[Scan]:
-    """Scan *roots*, or without any the sources of the index.
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The sources that a build was given; ``null`` tells that nulls end the lines of its lists."""
 
-    Raises SourceError if one is missing, unreadable or without pictures; one that the index has
-    images of may be missing or empty with ``allow_empty``.
+    roots: tuple[Path, ...]
+    null: bool = False
+
+    @classmethod
+    def of(
+        cls, sources: Iterable[str | Path], lists: Iterable[str | Path], *, null: bool = False
+    ) -> Named:
+        """Make them absolute, each once."""
+        roots = [*map(absolute_path, sources), *map(list_source, lists)]
+        return cls(tuple(dict.fromkeys(roots)), null)
+
+    def index(self) -> Path:
+        """Give the index that is meant if none is named; raises UsageError."""
+        root = self.roots[0] if self.roots else Path("db")
+        if root == STANDARD_INPUT:
+            raise UsageError(
+                "a list from standard input has no name", hint="name the index with -i INDEX"
+            )
+        if is_list(root) or is_tar(root):
+            root = list_file(root).with_suffix("")
+        return index_of(root)
+
+
+def open_sources(named: Named, snapshot: Snapshot | None, options: BuildOptions) -> list[Scan]:
+    """Prepare to scan what was named, or without anything the sources of the index.
+
+    With one list all lists of the index are looked at, for it is not known which one an image is
+    from. Raises SourceError if a source is missing or cannot be reached; one that the index has
+    images of may be missing with ``allow_empty``.
     """
     known = snapshot.sources() if snapshot else []
-    scans = []
-    if snapshot and not (roots or known):
+    if snapshot and not (named.roots or known):
         raise SourceError(
             f"{snapshot.folder} has no sources",
             hint="name the folders of its pictures",
             path=snapshot.folder,
         )
-    for root in roots or known:
-        if root in known and options.allow_empty and not root.exists():
-            scans.append(Scan(root, gone=True))
-            continue
-        if snapshot and root in known and not root.exists():
-            raise _question(snapshot, root, "is gone")
-        found = scan(root)
-        if not found.files and not (root in known and options.allow_empty):
-            if snapshot and root in known:
-                raise _question(snapshot, root, "has no pictures any more")
-            raise SourceError(
-                f"no images in {root}",
-                hint="nothing was changed; give a folder with .jpg, .png or other picture files",
-                path=root,
-            )
-        scans.append(found)
+    again = [one for one in known if one != STANDARD_INPUT]
+    wanted = list(named.roots or again)
+    if not wanted:
+        raise SourceError(
+            "the pictures of this index were listed on standard input",
+            hint="give the list again: --from-list -",
+        )
+    if any(map(is_list, wanted)):
+        wanted.extend(one for one in again if is_list(one) and one not in wanted)
+    owners = _Owners.of(wanted, known)
+    scans = []
+    for root in wanted:
+        try:
+            scans.append(_open(root, wanted, named, snapshot, owners))
+        except FileNotFoundError:
+            if root not in known or snapshot is None:
+                raise SourceError(
+                    f"no such {'list' if is_list(root) else 'folder'}: {_name(root)}",
+                    hint="give a folder of pictures, a .tar, a URL, or --from-list FILE",
+                    path=root,
+                ) from None
+            if not options.allow_empty:
+                raise _question(snapshot, root, "is gone") from None
+            scans.append(Scan(root, _nothing, gone=True))
     return scans
 
 
+def _open(
+    root: Path, wanted: Sequence[Path], named: Named, snapshot: Snapshot | None, owners: _Owners
+) -> Scan:
+    """Prepare to scan *root*; raises FileNotFoundError, SourceError."""
+    if isinstance(root, UrlPath):
+        from vecsearch.images.remote import scan_url
+
+        return scan_url(root)
+    if is_list(root):
+        if root != STANDARD_INPUT:
+            list_file(root).stat()
+        base, null = Path.cwd(), named.null
+        if root not in named.roots and snapshot:
+            base, null = read_stamp(snapshot.stamp(root))
+        return scan_list(root, base, null=null, is_elsewhere=owners.is_scanned)
+    if root.is_file() and is_tar(root):
+        return scan_tar(root)
+    if root.is_file() and is_compressed_tar(root):
+        raise SourceError(
+            f"{root} is compressed, so its pictures cannot be got at singly",
+            hint="uncompress it: pictures hardly become smaller by it",
+            path=root,
+        )
+    if not root.exists():
+        raise FileNotFoundError(root)
+    return scan_folder(root, wanted)
+
+
+def plan_build(
+    scans: Sequence[Scan], snapshot: Snapshot | None, work: Worklist, options: BuildOptions
+) -> Plan:
+    """Scan, and compare with the index; *work* takes what may be much.
+
+    Raises SourceError if a source is unreadable, or without pictures and not meant to be.
+    """
+    plan = Plan(work)
+    known = snapshot.sources() if snapshot else []
+    owners = _Owners.of([scan.root for scan in scans], known)
+    if snapshot:
+        snapshot.keep_pages(_PAGES_BYTES)
+    for scan in scans:
+        root = scan.root
+        if snapshot and not options.retry_skipped and add_unchanged(plan, scan, snapshot):
+            continue
+        is_own = owners.owns(root)
+        count = add_scan(plan, scan, snapshot, is_own, retry_skipped=options.retry_skipped)
+        if count or (root in known and options.allow_empty):
+            continue
+        if snapshot and root in known:
+            raise _question(snapshot, root, "has no pictures any more")
+        raise SourceError(
+            f"no images in {_name(root)}",
+            hint="nothing was changed; give a folder with .jpg, .png or other picture files",
+            path=root,
+        )
+    if snapshot:
+        add_known(plan, snapshot)
+    return plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Owners:
+    """Which source an image belongs to: by its path, for that is all that is kept.
+
+    It is that of a folder, tar or URL if the scan of this would find it there, else that of the
+    lists. An index with one source asks no further: what lies below it is its own.
+    """
+
+    scanned: tuple[bytes, ...]
+    all: tuple[bytes, ...]
+    lists_scanned: bool
+    single: bool
+
+    @classmethod
+    def of(cls, wanted: Sequence[Path], known: Sequence[Path]) -> _Owners:
+        every = {*wanted, *known}
+        lists = {one for one in every if is_list(one)}
+        return cls(
+            tuple(below(os.fsencode(one)) for one in wanted if not is_list(one)),
+            tuple(below(os.fsencode(one)) for one in every if not is_list(one)),
+            lists <= set(wanted),
+            len(every) == 1,
+        )
+
+    def is_scanned(self, path: bytes) -> bool:
+        """Tell whether a folder, tar or URL that is scanned now owns *path*."""
+        return _is_owned(path, self.scanned)
+
+    def owns(self, root: Path) -> Callable[[bytes], bool]:
+        """Give the test whether a path is *root*'s own."""
+        if is_list(root):
+            return lambda path: self.lists_scanned and not _is_owned(path, self.all)
+        if self.single:
+            return lambda path: True
+        region = (below(os.fsencode(root)),)
+        return lambda path: _is_owned(path, region)
+
+
+def _is_owned(path: bytes, regions: Iterable[bytes]) -> bool:
+    return any(path.startswith(one) and is_ordinary(path[len(one) :]) for one in regions)
+
+
+def _nothing(scan: Scan) -> list[Region]:
+    region = b"" if is_list(scan.root) else below(os.fsencode(scan.root))
+    return [(region, iter(()))]
+
+
+def _name(root: Path) -> Path:
+    return list_file(root) if is_list(root) else root
+
+
 def _question(snapshot: Snapshot, root: Path, what: str) -> SourceError:
-    below = os.path.join(root, "")  # noqa: PTH118 - with the slash
-    count = sum(os.fspath(image.path).startswith(below) for image in snapshot.images())
+    if is_list(root):
+        has = f"{snapshot.generation.image_count} images, some of them listed there"
+    else:
+        start = below(os.fsencode(root))
+        has = f"{snapshot.count_between(start, after(start))} images of it"
     return SourceError(
-        f"{root} {what}, and the index has {count} images of it; nothing was changed",
+        f"{_name(root)} {what}, and the index has {has}; nothing was changed",
         hint="is a disk not mounted? If they are to go, say --allow-empty",
         path=root,
     )

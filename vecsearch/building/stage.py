@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from vecsearch.building.options import BuildOptions
-from vecsearch.building.plan import UNSETTLED, Plan, Source
+from vecsearch.building.plan import UNSETTLED, Plan
+from vecsearch.building.worklist import ToRead
 from vecsearch.images.read import ReadImage
 from vecsearch.images.scan import Scan
 from vecsearch.store.change import Change, FileFacts
@@ -54,33 +55,34 @@ class Stage:
         self.counts = Counts(unchanged=plan.unchanged, skipped=plan.skipped)
         self.first_reason = ""
         self._writer = writer
+        self._work = plan.work
         self._snapshot = snapshot
         known = set(snapshot.sources()) if snapshot else set()
         self._change = Change(
             forgotten=list(plan.forgotten),
             skipped=list(plan.unreadable),
             sources=[one.root for one in scans if not one.gone and one.root not in known],
+            stamps=_new_stamps([one for one in scans if not one.whole], snapshot),
+        )
+        # That a source is as it was can be said when all of it is in the index.
+        self._last_stamps = _new_stamps(
+            [one for one in scans if one.whole and not one.hidden], snapshot
         )
         self._gone_sources = [one.root for one in scans if one.gone]
         self.counts.skipped += len(plan.unreadable)
         self._parts: list[Vectors] = []
         self._committed_at = time.monotonic()
-        self._gone: defaultdict[bytes, list[Image]] = defaultdict(list)
-        for image in plan.gone:
-            self._gone[image.content_hash].append(image)
-        sizes = {file.size_bytes for _, file in plan.to_read}
-        self._known = snapshot.images_with_sizes(sizes) if snapshot and sizes else {}
 
     def knows(self, content_hash: bytes) -> bool:
         """Tell whether the index has a vector for this content; asked from reading threads."""
-        return content_hash in self._known
+        return self._work.find_known(content_hash) is not None
 
-    def skip(self, source: Source, reason: str, settled: bool) -> None:
+    def skip(self, source: ToRead, reason: str, settled: bool) -> None:
         """Note that a file cannot be used, if *settled* until it changes.
 
         An image that it was before stays as it was.
         """
-        _, file = source
+        file = source.file
         self.counts.skipped += 1
         self.first_reason = self.first_reason or f"{file.as_path()} {reason}"
         self._change.skipped.append(
@@ -89,29 +91,27 @@ class Stage:
             )
         )
 
-    def reuse(self, source: Source, image: ReadImage) -> None:
+    def reuse(self, source: ToRead, image: ReadImage) -> None:
         """Take a file whose content the index knows: only touched, moved, or a copy."""
-        before, _ = source
-        known = self._known[image.content_hash]
+        known = self._work.find_known(image.content_hash)
+        assert known is not None
         facts = replace(facts_of(image), width=known.width, height=known.height)
-        if before is not None and before.content_hash == image.content_hash:
-            self._change.refiled.append((before.id, facts))
-            self._change.forgotten.append(facts.path)
+        if source.content_hash == image.content_hash:
+            assert source.image_id is not None
+            self._refile(source.image_id, facts)
             self.counts.unchanged += 1
-        elif before is None and self._gone[image.content_hash]:
-            moved = self._gone[image.content_hash].pop()
-            self._change.refiled.append((moved.id, facts))
-            self._change.forgotten.append(facts.path)
+        elif source.image_id is None and (moved := self._work.take_gone(image.content_hash)):
+            self._refile(moved, facts)
             self.counts.moved += 1
         else:
             assert self._snapshot is not None
             vector = gather(self._snapshot.segments, np.array([known.row]), self._snapshot.dim)
-            self._add(before, facts, vector)
+            self._add(source, facts, vector)
 
-    def embed(self, batch: list[tuple[Source, ReadImage]], vectors: Vectors) -> None:
+    def embed(self, batch: list[tuple[ToRead, ReadImage]], vectors: Vectors) -> None:
         """Take the (n, d) *vectors* of a batch."""
-        for number, ((before, _), image) in enumerate(batch):
-            self._add(before, facts_of(image), vectors[number : number + 1])
+        for number, (source, image) in enumerate(batch):
+            self._add(source, facts_of(image), vectors[number : number + 1])
 
     def commit_if_due(self) -> None:
         """Commit when enough images, bytes or seconds have gathered."""
@@ -140,20 +140,33 @@ class Stage:
 
     def finish(self) -> None:
         """Commit the rest, with the removal of what is gone and has not moved."""
-        gone = [image.id for images in self._gone.values() for image in images]
+        gone = self._work.gone()
         self._change.removed.extend(gone)
         self.counts.removed += len(gone)
         self._change.gone_sources.extend(self._gone_sources)
+        self._change.stamps.update(self._last_stamps)
         self.commit()
 
-    def _add(self, before: Image | None, facts: FileFacts, vector: Vectors) -> None:
-        self._change.embedded.append((before.id if before else None, facts))
+    def _add(self, source: ToRead, facts: FileFacts, vector: Vectors) -> None:
+        self._change.embedded.append((source.image_id, facts))
         self._parts.append(vector)
         self._change.forgotten.append(facts.path)
-        if before is None:
+        if source.image_id is None:
             self.counts.added += 1
         else:
             self.counts.changed += 1
+
+    def _refile(self, image_id: int, facts: FileFacts) -> None:
+        self._change.refiled.append((image_id, facts))
+        self._change.forgotten.append(facts.path)
+
+
+def _new_stamps(scans: Sequence[Scan], snapshot: Snapshot | None) -> dict[Path, str]:
+    return {
+        one.root: one.stamp
+        for one in scans
+        if one.stamp and not (snapshot and snapshot.stamp(one.root) == one.stamp)
+    }
 
 
 def facts_of(image: ReadImage | Image) -> FileFacts:

@@ -27,11 +27,22 @@ Examples:
   vecsearch build                                     # db -> indexes/db
   vecsearch build photos more-photos -i indexes/all
   vecsearch build -i indexes/all                      # bring it up to date
+  vecsearch build shards/*.tar -i indexes/all         # pictures in tars, read where they lie
+  vecsearch build s3://bucket/photos                  # or any other URL that fsspec opens
+  find photos -name '*.jpg' -print0 | vecsearch build -0 --from-list - -i indexes/some
   vecsearch build photos --weights random:0           # trial without pretrained weights
   vecsearch build photos --layer block4_pool --pool flatten --dim 256
 """
 )
-@click.argument("sources", nargs=-1, type=PATH, metavar="[SOURCE]...")
+@click.argument("sources", nargs=-1, type=click.Path(), metavar="[SOURCE]...")
+@click.option(
+    "--from-list",
+    type=click.Path(),
+    multiple=True,
+    metavar="FILE|-",
+    help="Take the pictures that FILE names, one path a line; - is standard input.",
+)
+@click.option("-0", "--null", is_flag=True, help="Null bytes end the paths of --from-list.")
 @click.option(
     "-i",
     "--index",
@@ -110,7 +121,9 @@ Examples:
 )
 @json_option
 def build(
-    sources: tuple[Path, ...],
+    sources: tuple[str, ...],
+    from_list: tuple[str, ...],
+    null: bool,
     index: Path | None,
     layer: str | None,
     pool: str | None,
@@ -131,10 +144,11 @@ def build(
 ) -> None:
     """Create an index of the pictures below SOURCE, or bring it up to date.
 
-    New and changed pictures are embedded, moved ones recognised, deleted ones dropped. An
-    interrupted build goes on where it was when the command is given again.
+    A SOURCE is a folder, a .tar, or a URL such as s3://bucket/photos. New and changed pictures are
+    embedded, moved ones recognised, deleted ones dropped. An interrupted build goes on where it was
+    when the command is given again.
 
-    SOURCE defaults to the folders that the index named by -i already has, or to db.
+    SOURCE defaults to the sources that the index named by -i already has, or to db.
     """
     config = EncoderConfig(
         layer=layer, pool=pool, dim=dim, weights=weights, precision=precision, engine=engine
@@ -154,7 +168,13 @@ def build(
     try:
         with progress() as report_to:
             report = build_index(
-                *sources, index=index, encoder=config, options=options, progress=report_to
+                *sources,
+                index=index,
+                encoder=config,
+                options=options,
+                progress=report_to,
+                from_list=from_list,
+                null=null,
             )
     except KeyboardInterrupt:
         kept = "the index is as it was" if fresh else "what was embedded is kept"

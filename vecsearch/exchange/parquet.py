@@ -12,7 +12,7 @@ import numpy as np
 
 from vecsearch.errors import SourceError, UsageError
 from vecsearch.exchange.npy import Floats
-from vecsearch.types import Image, path_text
+from vecsearch.types import Image
 
 VECTOR_COLUMNS: Final = ("vector", "embedding", "embeddings", "emb", "features")
 ID_COLUMNS: Final = ("path", "image_path", "file_name", "filename", "url", "key", "id")
@@ -168,7 +168,7 @@ class ParquetWriter:
     def write(self, images: Sequence[Image], vectors: Floats) -> None:
         """Write the next *images* and their (n, d) *vectors*; raises UsageError for a path."""
         pa = self._pa
-        paths = [path_text(image.path) for image in images]
+        paths = [str(image.path) for image in images]
         for path in paths:
             with contextlib.suppress(UnicodeEncodeError):
                 path.encode()

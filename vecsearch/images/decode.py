@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
-from vecsearch.errors import ImageError, UnreadableError
+from vecsearch.errors import ImageError
+from vecsearch.images.access import read_content
 from vecsearch.types import Pixels
 
 FORMATS = (
@@ -102,23 +103,12 @@ def preprocess(image: Image.Image, size: int) -> Pixels:
     return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
 
 
-def read_bytes(path: Path) -> bytes:
-    """Read a whole file; raises ImageError if it is gone, a folder, or not readable."""
-    try:
-        if not path.is_file():
-            reason = "not a regular file" if path.exists() else "no such file"
-            raise UnreadableError(f"cannot be read: {reason}", path=path)
-        return path.read_bytes()
-    except OSError as error:
-        raise UnreadableError(f"cannot be read: {error.strerror}", path=path) from None
-
-
 def read_thumbnail(path: Path, side: int) -> Image.Image:
     """Read a picture, scaled down to fit into *side* x *side* pixels with its shape kept.
 
     Raises ImageError.
     """
-    image, _ = decode(read_bytes(path), at_least=2 * side)
+    image, _ = decode(read_content(path).data, at_least=2 * side)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     return image
 

@@ -7,29 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from stat import S_ISREG
 from typing import Final, Generic, TypeVar
 
 from vecsearch.errors import ImageError, UnreadableError
+from vecsearch.images.access import NO_TIME, read_content
 from vecsearch.images.decode import MAX_MEGAPIXELS, OVERSAMPLING, decode, preprocess
 from vecsearch.images.jpeg import Jpeg, JpegDecoder, plain_jpeg
 from vecsearch.types import Pixels
 
 WINDOW: Final = 64
 """How many pictures are being read or wait to be taken; each waiting one holds 150 kB."""
-
-_ATTEMPTS: Final = 3
-_PAUSE_S: Final = 0.1
-"""How often, and after what time, a file that changed while it was read is read again."""
-
-LARGEST_BYTES: Final = 1 << 30
-"""No picture file is larger; what is would only fill the memory."""
 
 _GROUP: Final = 64
 _GROUP_PIXELS: Final = 256_000_000
@@ -53,6 +45,10 @@ class ReadImage:
     height: int
     pixels: Pixels | None
     jpeg: Jpeg | None = None
+
+    def timed(self, mtime_ns: int) -> ReadImage:
+        """Give it with the time that its listing told, if reading does not tell it."""
+        return replace(self, mtime_ns=mtime_ns) if self.mtime_ns == NO_TIME else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +77,10 @@ def read_image(
     A picture whose content hash (SHA-256, 16 bytes) is *known* is not decoded, nor are plain JPEGs
     if they are to be left.
     """
-    data, facts = _read_whole(path)
+    content = read_content(path)
+    data = content.data
     digest = hashlib.sha256(data).digest()[:16]
-    image = ReadImage(path, facts.st_size, facts.st_mtime_ns, digest, 0, 0, None)
+    image = ReadImage(path, len(data), content.mtime_ns, digest, 0, 0, None)
     if known is not None and known(digest):
         return image
     if leave_jpegs and (jpeg := plain_jpeg(data, max_pixels)):
@@ -99,34 +96,6 @@ def _decoded(image: ReadImage, data: bytes, size: int, max_pixels: int) -> ReadI
     except MemoryError:
         raise UnreadableError("cannot be decoded: not enough memory", path=image.path) from None
     return replace(image, width=width, height=height, pixels=pixels, jpeg=None)
-
-
-def _read_whole(path: Path) -> tuple[bytes, os.stat_result]:
-    """Read a file that stays as it is meanwhile; raises ImageError."""
-    for attempt in range(_ATTEMPTS):
-        if attempt:
-            time.sleep(_PAUSE_S)
-        data, before, after = _read_once(path)
-        if len(data) == after.st_size and before.st_mtime_ns == after.st_mtime_ns:
-            return data, after
-    raise UnreadableError("cannot be read: it changes all the time", path=path)
-
-
-def _read_once(path: Path) -> tuple[bytes, os.stat_result, os.stat_result]:
-    """Read a file, and what it was before and after."""
-    try:
-        # A pipe that is called like a picture must not hold up anything.
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with open(handle, "rb") as file:  # noqa: PTH123 - a descriptor
-            facts = os.fstat(handle)
-            if not S_ISREG(facts.st_mode):
-                raise UnreadableError("cannot be read: not a regular file", path=path)
-            if facts.st_size > LARGEST_BYTES:
-                raise ImageError(f"larger than {LARGEST_BYTES >> 20} MiB", path=path)
-            return file.read(), facts, path.stat()
-    except (OSError, ValueError, MemoryError) as error:  # ValueError: a path with a null byte
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise UnreadableError(f"cannot be read: {reason}", path=path) from None
 
 
 def read_images(

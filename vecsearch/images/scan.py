@@ -1,16 +1,14 @@
-"""A folder of pictures, walked once."""
+"""What is found in a source of pictures, in the order of the paths and a chunk at a time."""
 
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from stat import S_ISREG
 from typing import Final
 
-from vecsearch.errors import SourceError
+from vecsearch.types import path_of
 
 SUFFIXES: Final = frozenset(
     b".apng .avif .bmp .dib .gif .ico .j2k .jfif .jp2 .jpe .jpeg .jpg .mpo .pbm .pcx .pgm .png "
@@ -18,10 +16,21 @@ SUFFIXES: Final = frozenset(
 )
 """Endings, in any case, by which a file is taken for a picture."""
 
+CHUNK: Final = 8192
+"""How many files are handed on at a time."""
+
+SEPARATOR: Final = os.fsencode(os.sep)
+
+Entry = tuple[bytes, int, int]
+"""A file: its absolute path as bytes, for names need not be text, size in bytes, mtime in ns."""
+
+Region = tuple[bytes, Iterator[list[Entry]]]
+"""What the paths of some files begin with, and these files, sorted by path, in chunks."""
+
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file that should be a picture; ``path`` is absolute, as bytes: names need not be text."""
+    """A file that should be a picture; ``path`` is absolute, as bytes."""
 
     path: bytes
     size_bytes: int
@@ -29,67 +38,69 @@ class FoundFile:
 
     def as_path(self) -> Path:
         """Give ``path`` as the rest of the world wants it; undecodable bytes survive."""
-        return Path(os.fsdecode(self.path))
+        return path_of(self.path)
 
 
 @dataclass(slots=True)
 class Scan:
-    """What was found below ``root``, and the folders and files that could not be looked at.
+    """A source that is to be looked through, and what there was that could not be looked at.
 
-    ``gone`` marks a root that is meant to have gone.
+    *walk* gives its files, in as many regions as it takes, and fills in ``unreadable`` (paths, and
+    why), ``hidden`` (beginnings of paths that could not be looked at) and ``apart`` (beginnings of
+    paths whose files come in regions of their own) before it goes past them. ``gone`` marks a root
+    that is meant to have gone. ``stamp`` is what the index is to remember of the source; if it
+    tells of the ``whole`` content, a source that still has it need not be looked through.
     """
 
     root: Path
-    files: list[FoundFile] = field(default_factory=list)
-    unreadable: list[tuple[bytes, str]] = field(default_factory=list)
+    walk: Callable[[Scan], Iterable[Region]]
+    unreadable: dict[bytes, str] = field(default_factory=dict)
+    hidden: set[bytes] = field(default_factory=set)
+    apart: set[bytes] = field(default_factory=set)
     gone: bool = False
+    stamp: str = ""
+    whole: bool = False
+
+    def regions(self) -> Iterator[Region]:
+        """Walk once."""
+        yield from self.walk(self)
+
+    def refuse_below(self, folder: bytes, reason: str) -> None:
+        """Note that *folder*, and what is below it, cannot be looked at."""
+        self.unreadable[folder] = reason
+        self.hidden.add(below(folder))
+
+    def sees(self, region: bytes) -> Callable[[bytes], bool]:
+        """Give the test whether a path in *region* would have been found if it were there.
+
+        Not so below what could not be read, and where another region begins.
+        """
+        beginnings = (*self.hidden, *(one for one in self.apart if one.startswith(region)))
+        hidden = tuple(one for one in beginnings if one != region or one in self.hidden)
+        return lambda path: path not in self.unreadable and not path.startswith(hidden)
 
 
-def scan(root: Path) -> Scan:
-    """Walk *root* and list its pictures by path; raises SourceError if it is no readable folder.
-
-    Hidden files and folders are left out, links are followed, a loop of links ends at its second
-    round.
-    """
-    root = Path(os.path.normpath(root.absolute()))
-    if not root.exists():
-        raise SourceError(f"no such folder: {root}", hint="give a folder of pictures", path=root)
-    if not root.is_dir():
-        raise SourceError(f"{root} is a file", hint="give a folder of pictures", path=root)
-    found = Scan(root)
-    found.files.extend(_walk(os.fsencode(root), set(), found))
-    if found.unreadable and found.unreadable[0][0] == os.fsencode(root):
-        raise SourceError(f"{root} cannot be read: {found.unreadable[0][1]}", path=root)
-    found.files.sort(key=lambda file: file.path)
-    return found
+def below(folder: bytes) -> bytes:
+    """Give what the paths of all files below *folder* begin with."""
+    return folder.rstrip(SEPARATOR) + SEPARATOR
 
 
-def _walk(root: bytes, entered: set[tuple[int, int]], found: Scan) -> Iterator[FoundFile]:
-    # Linked folders come last, so that a file is found under its own path and not the link's.
-    pending, linked = deque([root]), deque[bytes]()
-    while pending or linked:
-        folder = pending.popleft() if pending else linked.popleft()
-        try:
-            stat = os.stat(folder)  # noqa: PTH116 - bytes
-            if (stat.st_dev, stat.st_ino) in entered:
-                continue
-            entered.add((stat.st_dev, stat.st_ino))
-            with os.scandir(folder) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
-        except OSError as error:
-            found.unreadable.append((folder, error.strerror or str(error)))
-            continue
-        for entry in entries:
-            if entry.name.startswith(b"."):
-                continue
-            try:
-                if entry.is_dir():
-                    (linked if entry.is_symlink() else pending).append(entry.path)
-                elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122
-                    facts = entry.stat()
-                    if S_ISREG(facts.st_mode):
-                        yield FoundFile(entry.path, facts.st_size, facts.st_mtime_ns)
-                    else:
-                        found.unreadable.append((entry.path, "not a regular file"))
-            except OSError as error:
-                found.unreadable.append((entry.path, error.strerror or str(error)))
+def after(prefix: bytes) -> bytes:
+    """Give the least path that is greater than all that begin with *prefix*."""
+    return prefix[:-1] + bytes([prefix[-1] + 1]) if prefix else b"\xff"
+
+
+def is_picture(name: bytes) -> bool:
+    """Tell by its ending whether a file is taken for a picture."""
+    return name[name.rfind(b".") :].lower() in SUFFIXES
+
+
+def is_hidden(path: bytes) -> bool:
+    """Tell whether a relative path has a part that folders leave out."""
+    return path.startswith(b".") or (SEPARATOR + b".") in path
+
+
+def is_ordinary(path: bytes) -> bool:
+    """Tell whether the scan of a folder would find a file under this relative path."""
+    in_tar = (b".tar" + SEPARATOR) in path.lower()
+    return is_picture(path) and not is_hidden(path) and not in_tar

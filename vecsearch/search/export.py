@@ -21,7 +21,7 @@ from vecsearch.exchange.parquet import ParquetWriter
 from vecsearch.store.locate import only_index
 from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
-from vecsearch.types import Image, Progress, Vectors, path_text
+from vecsearch.types import Image, Progress, Vectors
 
 DTYPES: Final = ("float16", "float32")
 _BLOCK_BYTES: Final = 32 << 20
@@ -90,7 +90,7 @@ def export_vectors(
             else:
                 array.write(vectors)
             if ids_writer is not None:
-                ids_writer.write(path_text(image.path) for image in images)
+                ids_writer.write(str(image.path) for image in images)
             done += len(images)
             if progress:
                 progress("exporting", done, total)

@@ -16,9 +16,21 @@ import numpy as np
 from vecsearch.embed.engine import Engine
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import ImageError, IndexFolderError, NotFoundError, UsageError
+from vecsearch.images.access import facts_of
 from vecsearch.search.opened import Opened
 from vecsearch.store.locate import only_index
-from vecsearch.types import Agreement, Hit, Image, Pixels, Reduction, Result, Skipped, Vectors
+from vecsearch.types import (
+    Agreement,
+    Hit,
+    Image,
+    Pixels,
+    Reduction,
+    Result,
+    Skipped,
+    Vectors,
+    absolute_path,
+    relative_path,
+)
 
 _EMBED_BATCH: Final = 8
 _SEARCH_BATCH: Final = 256
@@ -122,11 +134,11 @@ class Index:
                 "--encoder INDEX",
                 path=self.path,
             )
-        vectors[new] = self._embed(opened, [Path(queries[number]) for number in new])
+        vectors[new] = self._embed(opened, [_as_given(queries[number]) for number in new])
         excluded = [image.row if image and not include_self else -1 for image in known]
         hits = _hits(opened, vectors, k, excluded, threshold)
         paths = [
-            image.path if image else Path(query)
+            image.path if image else _as_given(query)
             for query, image in zip(queries, known, strict=True)
         ]
         return [
@@ -275,14 +287,14 @@ def _find(opened: Opened, query: str | Path, external: bool) -> Image | None:
                 hint="the hits of any query, and vecsearch recommend --json, tell the ids",
             )
         return image
-    image = _at(opened, Path(text))
+    image = _at(opened, text)
     return image if image and (external or _unchanged(image)) else None
 
 
-def _at(opened: Opened, path: Path) -> Image | None:
+def _at(opened: Opened, path: str | Path) -> Image | None:
     """Find the image at *path*, which the index may have from the root, from here, or as it is."""
-    whole = _normal(path)
-    names = [whole, Path(os.path.normpath(path))]
+    whole = absolute_path(path)
+    names = [whole, relative_path(path)]
     if whole.is_relative_to(Path.cwd()):
         names.append(whole.relative_to(Path.cwd()))
     for name in dict.fromkeys(names):
@@ -320,8 +332,9 @@ def _hits(
         )
 
 
-def _normal(path: Path) -> Path:
-    return Path(os.path.normpath(path.absolute()))
+def _as_given(query: str | Path) -> Path:
+    """Give the path or URL of a query as it was given."""
+    return absolute_path(query) if "://" in os.fspath(query) else Path(query)
 
 
 def _check_k(k: int, threshold: float) -> None:
@@ -334,7 +347,6 @@ def _check_k(k: int, threshold: float) -> None:
 def _unchanged(image: Image) -> bool:
     """Tell whether the file is as it was indexed; one that is gone counts as unchanged."""
     try:
-        facts = image.path.stat()
+        return facts_of(image.path) == (image.size_bytes, image.mtime_ns)
     except OSError:
         return True
-    return (facts.st_size, facts.st_mtime_ns) == (image.size_bytes, image.mtime_ns)

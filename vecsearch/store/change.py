@@ -31,7 +31,8 @@ class Change:
     whose content changed, or None for a new one, and its file). ``refiled`` images keep their
     vector and get another path or time; ``removed`` ones go. ``skipped`` files replace what was
     known of these paths, and ``forgotten`` ones are no longer skipped. ``sources`` are folders
-    scanned for the first time, ``gone_sources`` those that are no longer to be scanned.
+    scanned for the first time, ``gone_sources`` those that are no longer to be scanned,
+    ``stamps`` what to remember of some.
     ``dropped_segments``, by their first rows, have no living row any more.
     """
 
@@ -43,6 +44,7 @@ class Change:
     forgotten: list[Path] = field(default_factory=list)
     sources: list[Path] = field(default_factory=list)
     gone_sources: list[Path] = field(default_factory=list)
+    stamps: dict[Path, str] = field(default_factory=dict)
     dropped_segments: list[int] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -56,6 +58,7 @@ class Change:
                 self.forgotten,
                 self.sources,
                 self.gone_sources,
+                self.stamps,
                 self.dropped_segments,
             )
         )

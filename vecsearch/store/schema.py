@@ -5,9 +5,11 @@ answer. Format 3:
 
 - ``config``: the encoder's description; the ``recipe`` that was asked for and the ``recall`` that
   bases are tuned for; an ``instance`` that differs after every fresh build; ``compacted``, the
-  generation of the last compaction, and ``oldest``, the first whose rows are still all known.
+  generation of the last compaction, and ``oldest``, the first whose rows are still all known;
+  ``stamp:`` and the path of a source in hex, what is remembered of it: size and time of a tar, what
+  a list is relative to.
 - ``files``: every write-once file that counts, with length and SHA-256; any other is an orphan.
-- ``sources``: the folders that were scanned.
+- ``sources``: what was scanned: a folder, a tar, a URL, or ``list:`` and the path of a list.
 - ``images``: a path (bytes) with what was known of it; ``id`` is never reused; ``removed`` is the
   generation that took it out.
 - ``rows``: row number -> image; a row that ``died`` belongs to an image that was removed or changed
@@ -22,6 +24,7 @@ answer. Format 3:
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -78,6 +81,9 @@ CREATE TABLE skipped (
     reason TEXT NOT NULL
 ) WITHOUT ROWID;
 """
+
+CONFIG: Final = "SELECT key, value FROM config WHERE key < 'stamp:' OR key >= 'stamp;'"
+"""Asks for the config without the stamps, for which there are as many as tars."""
 
 _BUSY_S = 10.0
 _WRITER_CACHE_KIB: Final = 64 << 10
@@ -227,6 +233,11 @@ def _load_checksum_vfs() -> None:
         connection.load_extension(str(library))
     finally:
         connection.close()
+
+
+def stamp_key(source: Path) -> str:
+    """Give the key under which the stamp of a source is kept; its path need not be text."""
+    return f"stamp:{os.fsencode(source).hex()}"
 
 
 def _format_at(path: Path) -> int:

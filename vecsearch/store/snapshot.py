@@ -18,7 +18,7 @@ from vecsearch.store import schema
 from vecsearch.store.files import FileRecord, check_file, check_length
 from vecsearch.store.migrate import migrate_if_older
 from vecsearch.store.segments import Segment, map_segment, segment_bytes
-from vecsearch.types import Image, Rows, Skipped
+from vecsearch.types import Image, Rows, Skipped, path_of
 
 _IMAGES: Final = (
     "SELECT images.id, path, size_bytes, mtime_ns, content_hash, width, height, row "
@@ -81,7 +81,7 @@ class Snapshot:
             # It changes whenever another process has committed.
             ((self._version,),) = self._connection.execute("PRAGMA data_version")
             self._intact_version = self._version
-            config = dict(schema.fetch(self._connection, "SELECT key, value FROM config"))
+            config = dict(schema.fetch(self._connection, schema.CONFIG))
             self._instance = config["instance"]
             self.encoder_json = str(config["encoder"])
             self.agreement = str(config["agreement"])
@@ -203,10 +203,10 @@ class Snapshot:
         """Find the images of *rows*."""
         return {image.row: image for image in self._images_in("row", rows)}
 
-    def images_with_sizes(self, sizes: Iterable[int]) -> dict[bytes, Image]:
-        """Map content hash -> image, for images whose file has one of *sizes* (bytes)."""
-        found = self._images_in("size_bytes", sizes)
-        return {image.content_hash: image for image in found}
+    def contents_with_sizes(self, sizes: Iterable[int]) -> Iterator[tuple[bytes, int, int, int]]:
+        """Give content hash, row, width, height of images whose file has one of *sizes* (bytes)."""
+        for image in self._images_in("size_bytes", sizes):
+            yield image.content_hash, image.row, image.width, image.height
 
     def image_by_id(self, image_id: int) -> Image | None:
         """Find an image by its id."""
@@ -225,6 +225,37 @@ class Snapshot:
         ends = np.searchsorted(self.dead_rows, (segment.first_row, segment.end_row))
         return int(ends[1] - ends[0])
 
+    def keep_pages(self, size_bytes: int) -> None:
+        """Hold so much of the catalog in memory: images may not lie in the order of their paths."""
+        self._connection.execute(f"PRAGMA cache_size = {-size_bytes // 1024}")
+
+    def files_between(self, start: bytes, end: bytes, limit: int) -> list[tuple[bytes, int, int]]:
+        """List path, size and time of the images from a path to before another, by path.
+
+        This and the next three tell what is there now, so only the writer may ask them.
+        """
+        return self._between(
+            "path, size_bytes, mtime_ns", start, end, f"ORDER BY path LIMIT {limit}"
+        )
+
+    def identities_between(self, start: bytes, end: bytes) -> dict[bytes, tuple[int, bytes]]:
+        """Map path -> id and content hash, for the images from a path to before another."""
+        rows = self._between("path, id, content_hash", start, end)
+        return {path: (image_id, content_hash) for path, image_id, content_hash in rows}
+
+    def count_between(self, start: bytes, end: bytes) -> int:
+        """Count the images from a path to before another."""
+        ((count,),) = self._between("count(*)", start, end)
+        return int(count)
+
+    def skipped_between(self, start: bytes, end: bytes) -> list[tuple[bytes, int, int]]:
+        """List path, size and time of the skipped files from a path to before another."""
+        return self._rows(
+            "SELECT path, size_bytes, mtime_ns FROM skipped "
+            "WHERE path >= :start AND path < :end ORDER BY path",
+            {"start": start, "end": end},
+        )
+
     def images_by_path(self, paths: Sequence[str]) -> dict[str, Image]:
         """Find the images at any of *paths* that have been there since this generation."""
         # Bytes of any kind, in hexadecimal: JSON has none, and SQLite bounds the parameters.
@@ -239,13 +270,19 @@ class Snapshot:
         return len(segment.halves) - self.dead_count(segment)
 
     def sources(self) -> list[Path]:
-        """List the folders that were scanned."""
-        return [_path(path) for (path,) in self._rows("SELECT path FROM sources ORDER BY path")]
+        """List what was scanned."""
+        return [path_of(path) for (path,) in self._rows("SELECT path FROM sources ORDER BY path")]
+
+    def stamp(self, source: Path) -> str:
+        """Give what is remembered of a source, nothing if it has no stamp."""
+        query = "SELECT value FROM config WHERE key = :key"
+        rows = self._rows(query, {"key": schema.stamp_key(source)})
+        return str(rows[0][0]) if rows else ""
 
     def skipped(self) -> list[Skipped]:
         """List the files that could not be used."""
         rows = self._rows("SELECT path, size_bytes, mtime_ns, reason FROM skipped ORDER BY path")
-        return [Skipped(_path(path), size, mtime, reason) for path, size, mtime, reason in rows]
+        return [Skipped(path_of(path), size, mtime, reason) for path, size, mtime, reason in rows]
 
     def files(self) -> list[FileRecord]:
         """List the write-once files of the index."""
@@ -261,6 +298,11 @@ class Snapshot:
     def _one(self, column: str, value: object) -> Image | None:
         page = self._rows(f"{_IMAGES} WHERE {column} = :value AND {_LIVE}", {"value": value})
         return _image(page[0]) if page else None
+
+    def _between(self, columns: str, start: bytes, end: bytes, rest: str = "") -> list[Any]:
+        where = "removed IS NULL AND path >= :start AND path < :end"
+        query = f"SELECT {columns} FROM images WHERE {where} {rest}"  # noqa: S608
+        return self._rows(query, {"start": start, "end": end})
 
     def _images_in(self, column: str, values: Iterable[int]) -> Iterator[Image]:
         # As one JSON text: SQLite bounds the number of parameters, and compiles a text once.
@@ -353,8 +395,4 @@ def living_images(connection: apsw.Connection, first_row: int, end_row: int) -> 
 
 def _image(fields: tuple[Any, ...]) -> Image:
     number, path, *rest = fields
-    return Image(number, _path(path), *rest)
-
-
-def _path(value: bytes) -> Path:
-    return Path(os.fsdecode(value))
+    return Image(number, path_of(path), *rest)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
+from pathlib import Path
 
 import apsw
 
@@ -153,6 +154,17 @@ def remove_image(db: apsw.Connection, image_id: int, generation: int) -> None:
     """Let an image and its row end in *generation*."""
     db.execute("UPDATE images SET removed = ? WHERE id = ?", (generation, image_id))
     db.execute("UPDATE rows SET died = ? WHERE image = ? AND died IS NULL", (generation, image_id))
+
+
+def set_stamps(db: apsw.Connection, stamps: Mapping[Path, str], gone: Iterable[Path]) -> None:
+    """Remember the stamps of sources, and forget those of *gone* ones."""
+    db.executemany(
+        "INSERT OR REPLACE INTO config VALUES (?, ?)",
+        ((schema.stamp_key(source), stamp) for source, stamp in stamps.items()),
+    )
+    db.executemany(
+        "DELETE FROM config WHERE key = ?", ((schema.stamp_key(source),) for source in gone)
+    )
 
 
 def name_file(db: apsw.Connection, record: FileRecord) -> None:

@@ -82,6 +82,7 @@ class Writer:
                 "DELETE FROM sources WHERE path = ?",
                 ((os.fsencode(path),) for path in change.gone_sources),
             )
+            statements.set_stamps(db, change.stamps, change.gone_sources)
             for first_row in change.dropped_segments:
                 statements.drop_segment(db, first_row)
         if change.dropped_segments:

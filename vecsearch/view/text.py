@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from vecsearch.types import Agreement, Hit, Problem, Reduction, Result, path_text
+from vecsearch.types import Agreement, Hit, Problem, Reduction, Result
 
 
 def printable(text: str) -> str:
@@ -26,7 +26,7 @@ def shown(path: Path) -> str:
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
-        return path_text(path)
+        return str(path)
 
 
 def to_json(value: object, *, indent: int | None = 2) -> str:
@@ -163,7 +163,7 @@ FORMATS: Final[Mapping[str, Callable[[Sequence[Result]], str]]] = {
 
 def _plain(value: object) -> object:
     if isinstance(value, os.PathLike):
-        return shown(Path(value))
+        return shown(value if isinstance(value, Path) else Path(value))
     if isinstance(value, bytes):
         return value.hex()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from vecsearch.errors import ImageError
+from vecsearch.images.access import is_gone
 from vecsearch.images.decode import read_thumbnail
 from vecsearch.view import fonts
 
@@ -55,8 +56,7 @@ def read_or_stand_in(path: Path, side: int) -> Image.Image:
     try:
         picture = read_thumbnail(path, side)
     except ImageError:
-        gone = not path.exists()
-        return draw_stand_in("file is gone" if gone else "cannot be read", side)
+        return draw_stand_in("file is gone" if is_gone(path) else "cannot be read", side)
     return enlarge(picture, side)
 
 

@@ -1,0 +1,103 @@
+"""Pictures that a list names, one path a line or ended by null bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from vecsearch.errors import SourceError
+from vecsearch.images.access import facts_of
+from vecsearch.images.scan import Entry, Region, Scan
+from vecsearch.images.sorting import sorted_chunks
+from vecsearch.types import absolute_path, path_of
+
+PREFIX: Final = "list:"
+"""What the name of a source that is a list begins with."""
+
+STANDARD_INPUT: Final = Path(f"{PREFIX}-")
+
+_READ_BYTES: Final = 1 << 20
+
+
+def list_source(file: str | Path) -> Path:
+    """Name the source that the list in *file* is, ``-`` being standard input."""
+    return STANDARD_INPUT if str(file) == "-" else Path(f"{PREFIX}{absolute_path(file)}")
+
+
+def is_list(source: Path) -> bool:
+    """Tell whether a source is a list."""
+    return str(source).startswith(PREFIX)
+
+
+def list_file(source: Path) -> Path:
+    """Give the file of a list."""
+    return Path(str(source).removeprefix(PREFIX))
+
+
+def scan_list(
+    source: Path, base: Path, *, null: bool, is_elsewhere: Callable[[bytes], bool]
+) -> Scan:
+    """Prepare to look at the files that a list names, relative to *base*.
+
+    Those that *is_elsewhere* are left out: another scan finds them. A file counts as a picture
+    whatever its name; one that is not there is unreadable. Blank lines are passed over.
+    """
+
+    def walk(scan: Scan) -> Iterator[Region]:
+        yield b"", sorted_chunks(_files(scan, base, null, is_elsewhere))
+
+    kind = "null" if null else "lines"
+    return Scan(source, walk, stamp=f"{kind} {os.fsencode(base).hex()}")
+
+
+def read_stamp(stamp: str) -> tuple[Path, bool]:
+    """Read out of a list's stamp what its paths are relative to, and whether nulls end them."""
+    kind, _, base = stamp.partition(" ")
+    return Path(os.fsdecode(bytes.fromhex(base))), kind == "null"
+
+
+def _files(
+    scan: Scan, base: Path, null: bool, is_elsewhere: Callable[[bytes], bool]
+) -> Iterator[Entry]:
+    for line in _lines(scan.root, b"\0" if null else b"\n"):
+        text = os.fsdecode(line)
+        path = absolute_path(text if "://" in text else base / text)
+        name = os.fsencode(path)
+        if is_elsewhere(name):
+            continue
+        try:
+            yield (name, *facts_of(path_of(name)))
+        except (OSError, ValueError) as error:  # ValueError: a null byte in a line
+            scan.unreadable[name] = getattr(error, "strerror", None) or str(error)
+
+
+def _lines(source: Path, end: bytes) -> Iterator[bytes]:
+    """Give the lines of a list that are not blank; raises SourceError."""
+    with contextlib.ExitStack() as stack:
+        try:
+            file: BinaryIO
+            if source == STANDARD_INPUT:
+                file = sys.stdin.buffer
+            else:
+                file = stack.enter_context(list_file(source).open("rb"))
+            rest = b""
+            while block := file.read(_READ_BYTES):
+                *lines, rest = (rest + block).split(end)
+                yield from (line for line in map(_trimmed(end), lines) if line.strip())
+            if rest.strip():
+                yield _trimmed(end)(rest)
+        except OSError as error:
+            name = "standard input" if source == STANDARD_INPUT else list_file(source)
+            raise SourceError(
+                f"the list {name} cannot be read: {error.strerror or error}",
+                hint="nothing was changed",
+            ) from None
+
+
+def _trimmed(end: bytes) -> Callable[[bytes], bytes]:
+    """Take the carriage return off lines that were written on another system."""
+    return (lambda line: line.removesuffix(b"\r")) if end == b"\n" else (lambda line: line)

@@ -1,0 +1,168 @@
+"""Pictures behind a URL: whatever fsspec opens, S3 first of all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from vecsearch.errors import SourceError, VecsearchError
+from vecsearch.images.access import LARGEST_BYTES
+from vecsearch.images.scan import Entry, Region, Scan, below, is_picture
+from vecsearch.images.sorting import sorted_chunks
+from vecsearch.types import UrlPath, path_of
+
+_TIMES: Final = ("LastModified", "Last-Modified", "last_modified", "mtime", "updated", "created")
+_TAGS: Final = ("ETag", "etag", "Content-MD5", "content_md5", "md5Hash")
+_SECOND_NS: Final = 10**9
+_lock = threading.Lock()
+
+
+def scan_url(root: UrlPath) -> Scan:
+    """Prepare to list what lies below *root*; raises SourceError if it cannot be reached.
+
+    Raises FileNotFoundError if there is nothing.
+    """
+    with _told(root, missing_too=False):
+        _filesystem_of(root).info(_key(root))
+    return Scan(root, _walk)
+
+
+def _walk(scan: Scan) -> Iterator[Region]:
+    prefix = below(os.fsencode(scan.root))
+    # All is listed before anything is compared: half a listing would be half a deletion.
+    yield prefix, sorted_chunks(_list(scan, prefix))
+
+
+def _list(scan: Scan, prefix: bytes) -> Iterator[Entry]:
+    root = _key(scan.root)
+    with _told(scan.root):
+        filesystem = _filesystem_of(scan.root)
+        for _, folders, files in filesystem.walk(root, detail=True, on_error="raise"):
+            for name in [name for name in folders if name.startswith(".")]:
+                del folders[name]  # and they are not gone into
+            for name, facts in files.items():
+                encoded = os.fsencode(name)
+                if encoded.startswith(b".") or not is_picture(encoded):
+                    continue
+                key = str(facts["name"])
+                path = prefix + os.fsencode(key[len(root) :].lstrip("/"))
+                if facts.get("size") is None:
+                    facts = filesystem.info(key)
+                if os.fsencode(path_of(path)) != path or not key.startswith(root):
+                    scan.unreadable[path] = "its name has an empty part, or is elsewhere"
+                elif (facts.get("size") or 0) > LARGEST_BYTES:
+                    scan.unreadable[path] = f"larger than {LARGEST_BYTES >> 20} MiB"
+                else:
+                    yield (path, *_size_and_time(facts))
+
+
+def read_url(path: Path) -> bytes:
+    """Read the whole of what a URL means; raises OSError."""
+    with _as_os_errors():
+        data = _filesystem_of(path).cat_file(_key(path))
+    assert isinstance(data, bytes)
+    return data
+
+
+def facts_of_url(path: Path) -> tuple[int, int]:
+    """Ask for size in bytes and time in ns of what a URL means, as its listing has them.
+
+    Raises OSError.
+    """
+    with _as_os_errors():
+        return _size_and_time(_filesystem_of(path).info(_key(path)))
+
+
+def _size_and_time(facts: Mapping[str, Any]) -> tuple[int, int]:
+    """Give size and time of an object, with its tag in the place of the fractions of a second.
+
+    So an object that gets another tag within a second counts as changed, and the time can be read.
+    """
+    time: Any = next((facts[name] for name in _TIMES if facts.get(name)), 0)
+    tag = next((str(facts[name]) for name in _TAGS if facts.get(name)), "")
+    if isinstance(time, str):
+        try:
+            time = parsedate_to_datetime(time)
+        except ValueError:
+            tag, time = tag + time, 0
+    seconds = time.timestamp() if isinstance(time, datetime) else float(time)
+    if not tag:
+        return int(facts.get("size") or 0), round(seconds * 1e6) * 1000
+    digest = hashlib.sha256(tag.strip('"').encode()).digest()
+    fraction = int.from_bytes(digest[:8], "big") % _SECOND_NS
+    return int(facts.get("size") or 0), int(seconds) * _SECOND_NS + fraction
+
+
+def _filesystem_of(path: Path) -> Any:
+    scheme, _, rest = str(path).partition("://")
+    with _lock:
+        return _filesystem(scheme, rest.partition("/")[0])
+
+
+@lru_cache(maxsize=32)
+def _filesystem(scheme: str, host: str) -> Any:
+    """Start what reads a kind of URL, once for all threads; raises SourceError."""
+    url = f"{scheme}://{host}"
+    extra = "s3" if scheme in ("s3", "s3a") else ""
+    install = f"pip install 'vecsearch[{extra}]'" if extra else ""
+    try:
+        import fsspec
+
+        filesystem, _ = fsspec.url_to_fs(url, use_listings_cache=False)
+    except ImportError as error:
+        what = str(error).partition(". ")[0].rstrip(".")
+        raise SourceError(
+            f"{url} cannot be read with what is installed",
+            hint=install or f"{what}: pip install 'vecsearch[s3]' has the web, too",
+        ) from None
+    except ValueError as error:
+        raise SourceError(
+            f"{url} cannot be read: {error}", hint="give a folder, s3://..., or http://..."
+        ) from None
+    return filesystem
+
+
+def _key(path: Path) -> str:
+    """Give the name that the file system has for a URL."""
+    return str(_filesystem_of(path)._strip_protocol(str(path)))
+
+
+@contextmanager
+def _told(root: Path, *, missing_too: bool = True) -> Iterator[None]:
+    """Turn what a file system raises into SourceError, FileNotFoundError if *missing_too*."""
+    try:
+        yield
+    except VecsearchError:
+        raise
+    except Exception as error:
+        if isinstance(error, FileNotFoundError) and not missing_too:
+            raise
+        raise SourceError(
+            f"{root} cannot be listed: {_reason(error)}",
+            hint="nothing was changed; is the network up, and are the credentials right?",
+            path=root,
+        ) from None
+
+
+@contextmanager
+def _as_os_errors() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except VecsearchError as error:
+        raise OSError(5, str(error)) from None
+    except Exception as error:  # noqa: BLE001 - each file system has its own
+        raise OSError(5, _reason(error)) from None
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,164 @@
+"""Pictures in a tar, read where they lie: it counts as a folder, its members as files below it."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import tarfile
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from vecsearch.errors import SourceError
+from vecsearch.images.scan import CHUNK, Region, Scan, below, is_hidden, is_picture
+
+_KEPT_MEMBERS: Final = 200_000
+"""So many members of the tars used last are remembered, or those of one."""
+
+_BLOCK: Final = tarfile.BLOCKSIZE
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Where a member's bytes lie, and its own size and time."""
+
+    offset: int
+    size_bytes: int
+    mtime_ns: int
+
+
+@dataclass(slots=True)
+class _Contents:
+    """The pictures of a tar by name, what cannot be used of it, and where it is damaged."""
+
+    members: dict[bytes, Member] = field(default_factory=dict)
+    refused: dict[bytes, str] = field(default_factory=dict)
+    damage: str = ""
+
+
+def is_tar(path: Path) -> bool:
+    """Tell by its name whether a file is a tar."""
+    return path.name.lower().endswith(".tar")
+
+
+def is_compressed_tar(path: Path) -> bool:
+    """Tell by its name whether a file is a tar whose members cannot be got at singly."""
+    name = path.name.lower()
+    return name.endswith((".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst"))
+
+
+def scan_tar(root: Path) -> Scan:
+    """Prepare to list the pictures of the tar *root*; raises SourceError if it cannot be read."""
+    try:
+        facts = root.stat()
+    except OSError as error:
+        raise SourceError(f"{root} cannot be read: {error.strerror}", path=root) from None
+    # While size and time of the tar are the same, so is all that is in it.
+    return Scan(root, _walk, stamp=f"{facts.st_size} {facts.st_mtime_ns}", whole=True)
+
+
+def _walk(scan: Scan) -> Iterator[Region]:
+    path = os.fsencode(scan.root)
+    prefix = below(path)
+    try:
+        with scan.root.open("rb") as file:
+            contents = _contents_of(scan.root, file)
+    except OSError as error:
+        raise SourceError(f"{scan.root} cannot be read: {error.strerror}", path=scan.root) from None
+    if contents.damage:
+        scan.refuse_below(path, contents.damage)
+    for name, reason in contents.refused.items():
+        scan.unreadable[prefix + name] = reason
+    names = sorted(contents.members)
+    pages = (names[start : start + CHUNK] for start in range(0, len(names), CHUNK))
+    yield (
+        prefix,
+        (
+            [
+                (prefix + name, member.size_bytes, member.mtime_ns)
+                for name in page
+                for member in [contents.members[name]]
+            ]
+            for page in pages
+        ),
+    )
+
+
+def find_member(path: Path) -> tuple[Path, Member]:
+    """Find the tar and the member that a path below a tar means; raises OSError."""
+    tar = next((one for one in path.parents if is_tar(one) and one.is_file()), None)
+    if tar is None:
+        raise FileNotFoundError(2, os.strerror(2), str(path))
+    with tar.open("rb") as file:
+        contents = _contents_of(tar, file)
+    member = contents.members.get(os.fsencode(path)[len(below(os.fsencode(tar))) :])
+    if member is None:
+        raise FileNotFoundError(2, "no such member of the tar", str(path))
+    return tar, member
+
+
+def read_member(path: Path) -> tuple[bytes, Member]:
+    """Read the member that a path below a tar means, and nothing else of it; raises OSError."""
+    tar, member = find_member(path)
+    with tar.open("rb") as file:
+        before = os.fstat(file.fileno())
+        file.seek(member.offset)
+        data = file.read(member.size_bytes)
+        after = os.fstat(file.fileno())
+    if len(data) != member.size_bytes or before.st_mtime_ns != after.st_mtime_ns:
+        raise OSError(5, "the tar is cut off, or changes")
+    return data, member
+
+
+_kept: OrderedDict[tuple[Path, int, int], _Contents] = OrderedDict()
+_lock = threading.Lock()
+
+
+def _contents_of(path: Path, file: BinaryIO) -> _Contents:
+    """List an opened tar, or remember it; raises OSError."""
+    facts = os.fstat(file.fileno())
+    key = (path, facts.st_size, facts.st_mtime_ns)
+    with _lock:  # of threads that want one tar, one lists it
+        contents = _kept.get(key)
+        if contents is None:
+            contents = _kept[key] = _list(file)
+        _kept.move_to_end(key)
+        while len(_kept) > 1 and sum(len(one.members) for one in _kept.values()) > _KEPT_MEMBERS:
+            _kept.popitem(last=False)
+    return contents
+
+
+def _list(file: BinaryIO) -> _Contents:
+    """Read all headers of a tar, and nothing between them."""
+    contents = _Contents()
+    try:
+        with tarfile.open(
+            fileobj=file, mode="r:", encoding="utf-8", errors="surrogateescape"
+        ) as tar:
+            while (info := tar.next()) is not None:
+                tar.members.clear()  # type: ignore[attr-defined] # it would keep them all
+                _take(contents, info)
+            end = tar.offset
+        # For tarfile a header that is none is the end; images must not be gone for that.
+        file.seek(end)
+        if file.read(_BLOCK) != bytes(_BLOCK):
+            contents.damage = f"is cut off or damaged at byte {end}"
+    except tarfile.TarError as error:
+        contents.damage = f"is cut off, or no tar ({error})"
+    return contents
+
+
+def _take(contents: _Contents, info: tarfile.TarInfo) -> None:
+    # As a file system would see it: "./a.jpg", "/a.jpg" and "x/../a.jpg" are one file.
+    name = os.fsencode(posixpath.normpath(f"/{info.name}").lstrip("/"))
+    if info.isdir() or is_hidden(name) or not is_picture(name):
+        return
+    contents.members.pop(name, None)
+    contents.refused.pop(name, None)
+    if not info.isreg() or info.issparse():
+        contents.refused[name] = "is a link or no regular file in the tar"
+    else:
+        contents.members[name] = Member(info.offset_data, info.size, round(info.mtime * 1e9))
