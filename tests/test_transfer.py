@@ -136,7 +136,7 @@ def test_ids_in_every_format(tmp_path: Path) -> None:
     np.save(tmp_path / "s.npy", np.array(["x", "yy", "z"]))
     np.save(tmp_path / "n.npy", np.array([5, 6, 7]))
     expected = {
-        "t.txt": ["x", "y z", "https:/h/\udcff.jpg"],
+        "t.txt": ["x", "y z", "https://h/\udcff.jpg"],
         "j.json": ["x", "17", "\udcff"],
         "s.npy": ["x", "yy", "z"],
         "n.npy": ["5", "6", "7"],
