@@ -73,6 +73,7 @@ def _walk(scan: Scan) -> Iterator[Region]:
     for name, reason in contents.refused.items():
         scan.unreadable[prefix + name] = reason
     names = sorted(contents.members)
+    scan.count = len(names)
     pages = (names[start : start + CHUNK] for start in range(0, len(names), CHUNK))
     yield (
         prefix,
