@@ -37,7 +37,7 @@ class UsageError(VecsearchError):
 
 
 class SourceError(VecsearchError):
-    """A folder of pictures, or a file of vectors, that is missing, unreadable or empty."""
+    """A source of pictures, or a file of vectors, that is missing, unreadable or empty."""
 
 
 class ImageError(VecsearchError):

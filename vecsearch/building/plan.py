@@ -103,13 +103,12 @@ def add_scan(
     is_own: Callable[[bytes], bool],
     *,
     retry_skipped: bool,
-) -> int:
-    """Walk a scan, add to *plan* what differs from the catalog, and count the files found.
+) -> None:
+    """Walk a scan and add to *plan* what differs from the catalog.
 
     Only what *is_own*, and lies where the scan could see it, can be gone. Of files that are
     unchanged, nothing is held but a chunk.
     """
-    count = 0
     for region, chunks in scan.regions():
         start, end = region, after(region)
 
@@ -117,7 +116,6 @@ def add_scan(
             return is_own(path) and scan.sees(region)(path)
 
         for chunk in chunks:
-            count += len(chunk)
             if snapshot is None:
                 plan.work.add(ToRead(FoundFile(*entry)) for entry in chunk)
             elif chunk:
@@ -135,7 +133,6 @@ def add_scan(
         plan.forgotten.extend(
             path_of(path) for path, _, _ in snapshot.skipped_between(root, root + b"\0")
         )
-    return count
 
 
 def add_unchanged(plan: Plan, scan: Scan, snapshot: Snapshot) -> bool:
@@ -146,7 +143,9 @@ def add_unchanged(plan: Plan, scan: Scan, snapshot: Snapshot) -> bool:
     skipped = snapshot.skipped_between(region, after(region))
     if any(mtime_ns == UNSETTLED for _, _, mtime_ns in skipped):
         return False
-    plan.unchanged += snapshot.count_between(region, after(region))
+    unchanged = snapshot.count_between(region, after(region))
+    scan.count = unchanged + len(skipped)
+    plan.unchanged += unchanged
     plan.skipped += len(skipped)
     return True
 

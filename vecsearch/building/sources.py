@@ -15,11 +15,11 @@ from vecsearch.errors import SourceError, UsageError
 from vecsearch.images.folder import scan_folder
 from vecsearch.images.listed import (
     STANDARD_INPUT,
+    PictureList,
     is_list,
     list_file,
     list_source,
-    read_stamp,
-    scan_list,
+    scan_lists,
 )
 from vecsearch.images.scan import Region, Scan, after, below, is_ordinary
 from vecsearch.images.tar import is_compressed_tar, is_tar, scan_tar
@@ -80,11 +80,13 @@ def open_sources(named: Named, snapshot: Snapshot | None, options: BuildOptions)
         )
     if any(map(is_list, wanted)):
         wanted.extend(one for one in again if is_list(one) and one not in wanted)
-    owners = _Owners.of(wanted, known)
-    scans = []
+    scans, lists = [], []
     for root in wanted:
         try:
-            scans.append(_open(root, wanted, named, snapshot, owners))
+            if is_list(root):
+                lists.append(_list_of(root, named, snapshot))
+            else:
+                scans.append(_open(root, wanted))
         except FileNotFoundError:
             if root not in known or snapshot is None:
                 raise SourceError(
@@ -95,24 +97,20 @@ def open_sources(named: Named, snapshot: Snapshot | None, options: BuildOptions)
             if not options.allow_empty:
                 raise _question(snapshot, root, "is gone") from None
             scans.append(Scan(root, _nothing, gone=True))
+    if lists:
+        # They are one region: what no list has is gone, not what one of them has not.
+        for scan in filter(lambda scan: is_list(scan.root), scans):
+            scan.walk = lambda _: ()
+        scans.extend(scan_lists(lists, _Owners.of(wanted, known).is_scanned))
     return scans
 
 
-def _open(
-    root: Path, wanted: Sequence[Path], named: Named, snapshot: Snapshot | None, owners: _Owners
-) -> Scan:
-    """Prepare to scan *root*; raises FileNotFoundError, SourceError."""
+def _open(root: Path, wanted: Sequence[Path]) -> Scan:
+    """Prepare to scan what is no list; raises FileNotFoundError, SourceError."""
     if isinstance(root, UrlPath):
         from vecsearch.images.remote import scan_url
 
         return scan_url(root)
-    if is_list(root):
-        if root != STANDARD_INPUT:
-            list_file(root).stat()
-        base, null = Path.cwd(), named.null
-        if root not in named.roots and snapshot:
-            base, null = read_stamp(snapshot.stamp(root))
-        return scan_list(root, base, null=null, is_elsewhere=owners.is_scanned)
     if root.is_file() and is_tar(root):
         return scan_tar(root)
     if root.is_file() and is_compressed_tar(root):
@@ -124,6 +122,15 @@ def _open(
     if not root.exists():
         raise FileNotFoundError(root)
     return scan_folder(root, wanted)
+
+
+def _list_of(root: Path, named: Named, snapshot: Snapshot | None) -> PictureList:
+    """Prepare a list; one that was not named now is as it was. Raises FileNotFoundError."""
+    if root != STANDARD_INPUT and not list_file(root).exists():
+        raise FileNotFoundError(root)
+    if root in named.roots or snapshot is None:
+        return PictureList(root, Path.cwd(), named.null)
+    return PictureList.of_stamp(root, snapshot.stamp(root))
 
 
 def plan_build(
@@ -139,12 +146,12 @@ def plan_build(
     if snapshot:
         snapshot.keep_pages(_PAGES_BYTES)
     for scan in scans:
-        root = scan.root
         if snapshot and not options.retry_skipped and add_unchanged(plan, scan, snapshot):
             continue
-        is_own = owners.owns(root)
-        count = add_scan(plan, scan, snapshot, is_own, retry_skipped=options.retry_skipped)
-        if count or (root in known and options.allow_empty):
+        is_own = owners.owns(scan.root)
+        add_scan(plan, scan, snapshot, is_own, retry_skipped=options.retry_skipped)
+    for root in (scan.root for scan in scans if not scan.count):
+        if root in known and options.allow_empty:
             continue
         if snapshot and root in known:
             raise _question(snapshot, root, "has no pictures any more")

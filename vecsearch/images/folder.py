@@ -41,13 +41,18 @@ class _Walk:
         self._links: list[tuple[int, list[bytes]]] = []
 
     def regions(self) -> Iterator[Region]:
-        yield below(self._root), self._chunks(self._root)
+        yield below(self._root), self._counted(self._root)
         # Linked folders come last, those nearer to the root first, so that a file is found under
         # its own path and not the link's.
         while self._links:
             _, parts = heapq.heappop(self._links)
             folder = SEPARATOR.join(parts)
-            yield below(folder), self._chunks(folder)
+            yield below(folder), self._counted(folder)
+
+    def _counted(self, root: bytes) -> Iterator[list[Entry]]:
+        for chunk in self._chunks(root):
+            self._scan.count += len(chunk)
+            yield chunk
 
     def _chunks(self, root: bytes) -> Iterator[list[Entry]]:
         stack = [self._names(root)]

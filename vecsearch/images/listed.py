@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -13,7 +15,7 @@ from vecsearch.errors import SourceError
 from vecsearch.images.access import facts_of
 from vecsearch.images.scan import Entry, Region, Scan
 from vecsearch.images.sorting import sorted_chunks
-from vecsearch.types import absolute_path, path_of
+from vecsearch.types import absolute_path
 
 PREFIX: Final = "list:"
 """What the name of a source that is a list begins with."""
@@ -38,41 +40,58 @@ def list_file(source: Path) -> Path:
     return Path(str(source).removeprefix(PREFIX))
 
 
-def scan_list(
-    source: Path, base: Path, *, null: bool, is_elsewhere: Callable[[bytes], bool]
-) -> Scan:
-    """Prepare to look at the files that a list names, relative to *base*.
+@dataclass(frozen=True, slots=True)
+class PictureList:
+    """A list, what its paths are relative to, and whether null bytes end them."""
 
-    Those that *is_elsewhere* are left out: another scan finds them. A file counts as a picture
+    source: Path
+    base: Path
+    null: bool
+
+    @property
+    def stamp(self) -> str:
+        """What is to be remembered of it."""
+        kind = "null" if self.null else "lines"
+        return f"{kind} {os.fsencode(self.base).hex()}"
+
+    @classmethod
+    def of_stamp(cls, source: Path, stamp: str) -> PictureList:
+        """Read `stamp`."""
+        kind, _, base = stamp.partition(" ")
+        return cls(source, Path(os.fsdecode(bytes.fromhex(base))), kind == "null")
+
+
+def scan_lists(lists: Sequence[PictureList], is_elsewhere: Callable[[bytes], bool]) -> list[Scan]:
+    """Prepare to look at the files that some lists name: the first scan has those of all.
+
+    Those that are *is_elsewhere* are left out: another scan finds them. A file counts as a picture
     whatever its name; one that is not there is unreadable. Blank lines are passed over.
     """
+    scans = [Scan(one.source, lambda _: (), stamp=one.stamp) for one in lists]
 
-    def walk(scan: Scan) -> Iterator[Region]:
-        yield b"", sorted_chunks(_files(scan, base, null, is_elsewhere))
+    def walk(joint: Scan) -> Iterator[Region]:
+        files = (_files(*pair, joint, is_elsewhere) for pair in zip(lists, scans, strict=True))
+        yield b"", sorted_chunks(chain.from_iterable(files))
 
-    kind = "null" if null else "lines"
-    return Scan(source, walk, stamp=f"{kind} {os.fsencode(base).hex()}")
-
-
-def read_stamp(stamp: str) -> tuple[Path, bool]:
-    """Read out of a list's stamp what its paths are relative to, and whether nulls end them."""
-    kind, _, base = stamp.partition(" ")
-    return Path(os.fsdecode(bytes.fromhex(base))), kind == "null"
+    scans[0].walk = walk
+    return scans
 
 
 def _files(
-    scan: Scan, base: Path, null: bool, is_elsewhere: Callable[[bytes], bool]
+    one: PictureList, own: Scan, joint: Scan, is_elsewhere: Callable[[bytes], bool]
 ) -> Iterator[Entry]:
-    for line in _lines(scan.root, b"\0" if null else b"\n"):
+    for line in _lines(one.source, b"\0" if one.null else b"\n"):
         text = os.fsdecode(line)
-        path = absolute_path(text if "://" in text else base / text)
+        path = absolute_path(text if "://" in text else one.base / text)
         name = os.fsencode(path)
-        if is_elsewhere(name):
-            continue
         try:
-            yield (name, *facts_of(path_of(name)))
+            facts = facts_of(path)
         except (OSError, ValueError) as error:  # ValueError: a null byte in a line
-            scan.unreadable[name] = getattr(error, "strerror", None) or str(error)
+            joint.unreadable[name] = getattr(error, "strerror", None) or str(error)
+            continue
+        own.count += 1
+        if not is_elsewhere(name):
+            yield (name, *facts)
 
 
 def _lines(source: Path, end: bytes) -> Iterator[bytes]:

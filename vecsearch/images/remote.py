@@ -42,26 +42,39 @@ def _walk(scan: Scan) -> Iterator[Region]:
 
 
 def _list(scan: Scan, prefix: bytes) -> Iterator[Entry]:
-    root = _key(scan.root)
     with _told(scan.root):
-        filesystem = _filesystem_of(scan.root)
-        for _, folders, files in filesystem.walk(root, detail=True, on_error="raise"):
-            for name in [name for name in folders if name.startswith(".")]:
-                del folders[name]  # and they are not gone into
-            for name, facts in files.items():
-                encoded = os.fsencode(name)
-                if encoded.startswith(b".") or not is_picture(encoded):
-                    continue
+        filesystem, root = _filesystem_of(scan.root), _key(scan.root)
+        # fsspec's own walk leaves out folders that it fails to list.
+        pending = [root]
+        while pending:
+            folder = pending.pop()
+            for facts in filesystem.ls(folder, detail=True):
                 key = str(facts["name"])
-                path = prefix + os.fsencode(key[len(root) :].lstrip("/"))
-                if facts.get("size") is None:
-                    facts = filesystem.info(key)
-                if os.fsencode(path_of(path)) != path or not key.startswith(root):
-                    scan.unreadable[path] = "its name has an empty part, or is elsewhere"
-                elif (facts.get("size") or 0) > LARGEST_BYTES:
-                    scan.unreadable[path] = f"larger than {LARGEST_BYTES >> 20} MiB"
-                else:
-                    yield (path, *_size_and_time(facts))
+                name = os.fsencode(key.rstrip("/").rpartition("/")[2])
+                inside = key.startswith(root) and key.rstrip("/") != folder.rstrip("/")
+                if not inside or name.startswith(b"."):
+                    continue
+                if facts["type"] == "directory":
+                    pending.append(key.rstrip("/"))
+                elif is_picture(name):
+                    # Web servers list names only.
+                    known = facts.get("size") is not None
+                    yield from _entry(
+                        scan,
+                        prefix + os.fsencode(key[len(root) :].lstrip("/")),
+                        facts if known else filesystem.info(key),
+                    )
+
+
+def _entry(scan: Scan, path: bytes, facts: Mapping[str, Any]) -> Iterator[Entry]:
+    """Give a picture, if it can be one."""
+    if os.fsencode(path_of(path)) != path:
+        scan.unreadable[path] = "its name has a part that paths cannot have"
+    elif (facts.get("size") or 0) > LARGEST_BYTES:
+        scan.unreadable[path] = f"larger than {LARGEST_BYTES >> 20} MiB"
+    else:
+        yield (path, *_size_and_time(facts))
+    scan.count += 1
 
 
 def read_url(path: Path) -> bytes:
@@ -111,17 +124,19 @@ def _filesystem_of(path: Path) -> Any:
 def _filesystem(scheme: str, host: str) -> Any:
     """Start what reads a kind of URL, once for all threads; raises SourceError."""
     url = f"{scheme}://{host}"
-    extra = "s3" if scheme in ("s3", "s3a") else ""
-    install = f"pip install 'vecsearch[{extra}]'" if extra else ""
+    options: dict[str, Any] = {"use_listings_cache": False}
+    if scheme in ("s3", "s3a"):
+        # Many pictures are read at a time, each in one request instead of being measured first.
+        options["max_concurrency"] = 1
     try:
         import fsspec
 
-        filesystem, _ = fsspec.url_to_fs(url, use_listings_cache=False)
+        filesystem, _ = fsspec.url_to_fs(url, **options)
     except ImportError as error:
-        what = str(error).partition(". ")[0].rstrip(".")
+        extra = "s3" in scheme or "http" in scheme
         raise SourceError(
             f"{url} cannot be read with what is installed",
-            hint=install or f"{what}: pip install 'vecsearch[s3]' has the web, too",
+            hint="pip install 'vecsearch[s3]'" if extra else " ".join(str(error).split()),
         ) from None
     except ValueError as error:
         raise SourceError(
@@ -143,7 +158,7 @@ def _told(root: Path, *, missing_too: bool = True) -> Iterator[None]:
     except VecsearchError:
         raise
     except Exception as error:
-        if isinstance(error, FileNotFoundError) and not missing_too:
+        if _is_missing(error) and not missing_too:
             raise
         raise SourceError(
             f"{root} cannot be listed: {_reason(error)}",
@@ -156,12 +171,18 @@ def _told(root: Path, *, missing_too: bool = True) -> Iterator[None]:
 def _as_os_errors() -> Iterator[None]:
     try:
         yield
-    except FileNotFoundError:
-        raise
-    except VecsearchError as error:
-        raise OSError(5, str(error)) from None
-    except Exception as error:  # noqa: BLE001 - each file system has its own
+    except Exception as error:
+        if _is_missing(error):
+            raise
         raise OSError(5, _reason(error)) from None
+
+
+def _is_missing(error: Exception) -> bool:
+    """Tell whether something is known not to be there: fsspec says so of dead servers, too."""
+    cause = error.__cause__
+    status = getattr(cause, "status", 404)
+    unreachable = isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError)
+    return isinstance(error, FileNotFoundError) and status in (404, 410) and not unreachable
 
 
 def _reason(error: Exception) -> str:

@@ -47,9 +47,10 @@ class Scan:
 
     *walk* gives its files, in as many regions as it takes, and fills in ``unreadable`` (paths, and
     why), ``hidden`` (beginnings of paths that could not be looked at) and ``apart`` (beginnings of
-    paths whose files come in regions of their own) before it goes past them. ``gone`` marks a root
-    that is meant to have gone. ``stamp`` is what the index is to remember of the source; if it
-    tells of the ``whole`` content, a source that still has it need not be looked through.
+    paths whose files come in regions of their own) before it goes past them. ``count`` is how many
+    files were found; ``gone`` marks a root that is meant to have gone. ``stamp`` is what the index
+    is to remember of the source; if it tells of the ``whole`` content, a source that still has it
+    need not be looked through.
     """
 
     root: Path
@@ -57,6 +58,7 @@ class Scan:
     unreadable: dict[bytes, str] = field(default_factory=dict)
     hidden: set[bytes] = field(default_factory=set)
     apart: set[bytes] = field(default_factory=set)
+    count: int = 0
     gone: bool = False
     stamp: str = ""
     whole: bool = False

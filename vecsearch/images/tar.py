@@ -73,6 +73,7 @@ def _walk(scan: Scan) -> Iterator[Region]:
     for name, reason in contents.refused.items():
         scan.unreadable[prefix + name] = reason
     names = sorted(contents.members)
+    scan.count = len(names)
     pages = (names[start : start + CHUNK] for start in range(0, len(names), CHUNK))
     yield (
         prefix,
@@ -142,7 +143,7 @@ def _list(file: BinaryIO) -> _Contents:
                 tar.members.clear()  # type: ignore[attr-defined] # it would keep them all
                 _take(contents, info)
             end = tar.offset
-        # For tarfile a header that is none is the end; images must not be gone for that.
+        # Some versions of tarfile end at a header that is none; images must not be gone for that.
         file.seek(end)
         if file.read(_BLOCK) != bytes(_BLOCK):
             contents.damage = f"is cut off or damaged at byte {end}"
