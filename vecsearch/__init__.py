@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         VecsearchError,
         WeightsError,
     )
+    from vecsearch.search.evaluate import EvaluateReport, evaluate
     from vecsearch.search.index import Index, IndexInfo, open_index
     from vecsearch.types import Hit, Image, Result, Skipped
 
@@ -38,6 +39,7 @@ __all__ = [
     "CompactReport",
     "EncoderConfig",
     "EncoderMismatchError",
+    "EvaluateReport",
     "Hit",
     "Image",
     "ImageError",
@@ -59,6 +61,7 @@ __all__ = [
     "WeightsError",
     "build",
     "compact",
+    "evaluate",
     "open_index",
     "remove",
     "repair",
@@ -70,6 +73,7 @@ _HOMES: Final = {
     "BuildReport": "building.run",
     "CompactReport": "building.compact",
     "EncoderConfig": "embed.encoder",
+    "EvaluateReport": "search.evaluate",
     "Hit": "types",
     "Image": "types",
     "Index": "search.index",
@@ -81,6 +85,7 @@ _HOMES: Final = {
     "VerifyReport": "building.verify",
     "build": "building.run",
     "compact": "building.compact",
+    "evaluate": "search.evaluate",
     "open_index": "search.index",
     "remove": "building.remove",
     "repair": "building.repair",

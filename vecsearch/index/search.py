@@ -105,6 +105,11 @@ class CodedRows:
         self._base, self._first, self._dead, self._settings = base, first_row, dead, settings
         self._refine = faiss.IndexRefine(base, as_index(rows))
 
+    @property
+    def rows(self) -> range:
+        """The rows that it searches, the dead among them."""
+        return range(self._first, self._first + self._base.ntotal)
+
     def search(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
         """Find up to *k* rows; where the dead are many among the candidates, look further."""
         k = min(k, self._base.ntotal)
