@@ -105,7 +105,7 @@ def test_own_queries_are_asked_of_the_whole_index(approximate: Path, tmp_path: P
     expected = (answered >= truth[:, -1:] - 1e-5).mean()
     stored = vectors[[5, 700, 2400]]  # as they are, and at the length of their like
     path = tmp_path / "mine.npy"
-    np.save(path, np.concatenate([3 * mine, stored]).astype(np.float64))
+    np.save(path, np.concatenate([1e6 * mine, stored]).astype(np.float64))
     report = vecsearch.evaluate(approximate, queries=path)
     assert (report.origin, report.queries, report.left_out) == ("file", 80, 3)
     assert report.measured_rows == len(images)

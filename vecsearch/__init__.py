@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from vecsearch.building.budget import PlannedBases, PlanOptions
     from vecsearch.building.compact import CompactReport, compact
+    from vecsearch.building.forecast import PlanReport, plan
     from vecsearch.building.options import BuildOptions
     from vecsearch.building.remove import RemoveReport, remove
     from vecsearch.building.repair import RepairReport, repair
@@ -50,6 +52,9 @@ __all__ = [
     "IndexInfo",
     "IndexLockedError",
     "NotFoundError",
+    "PlanOptions",
+    "PlanReport",
+    "PlannedBases",
     "RemoveReport",
     "RepairReport",
     "Result",
@@ -63,6 +68,7 @@ __all__ = [
     "compact",
     "evaluate",
     "open_index",
+    "plan",
     "remove",
     "repair",
     "verify",
@@ -78,6 +84,9 @@ _HOMES: Final = {
     "Image": "types",
     "Index": "search.index",
     "IndexInfo": "search.index",
+    "PlanOptions": "building.budget",
+    "PlanReport": "building.forecast",
+    "PlannedBases": "building.budget",
     "RemoveReport": "building.remove",
     "RepairReport": "building.repair",
     "Result": "types",
@@ -87,6 +96,7 @@ _HOMES: Final = {
     "compact": "building.compact",
     "evaluate": "search.evaluate",
     "open_index": "search.index",
+    "plan": "building.forecast",
     "remove": "building.remove",
     "repair": "building.repair",
     "verify": "building.verify",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
@@ -14,19 +13,17 @@ import numpy.typing as npt
 from vecsearch.errors import UsageError
 from vecsearch.index.search import CodedRows, Searcher
 from vecsearch.index.settings import SearchSettings
-from vecsearch.index.tune import judging_queries
+from vecsearch.search.asked import Measured, held_out, of_bases, own_queries, stored, unknown
 from vecsearch.search.index import Index, open_index
 from vecsearch.search.opened import Opened
 from vecsearch.search.recall import (
     Interval,
-    are_rows,
     found_shares,
     interval,
     living_rows,
     true_nearest,
 )
-from vecsearch.store.segments import Segment
-from vecsearch.types import Progress, Rows, Vectors
+from vecsearch.types import Progress, Vectors
 
 K: Final = 10
 SAMPLE: Final = 1000
@@ -78,14 +75,6 @@ class EvaluateReport:
     bases: tuple[BaseFacts, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """What recall is about: rows, and the search over exactly these."""
-
-    segments: Sequence[Segment]
-    search: Callable[[Vectors, int], tuple[npt.NDArray[np.float32], Rows]]
-
-
 def evaluate(
     index: str | Path | None = None,
     *,
@@ -131,23 +120,23 @@ def evaluate(
         coded = [part for part in opened.parts if isinstance(part, CodedRows)]
         if queries is not None:
             origin: Origin = "file"
-            measured = _Measured(opened.snapshot.segments, opened.search)
-            xq = _own_queries(queries, opened.snapshot.dim, sample)
+            measured = Measured(opened.snapshot.segments, opened.search)
+            xq = own_queries(queries, opened.snapshot.dim, sample)
         elif coded:
             origin = "held out"
-            measured = _Measured(_of_bases(opened, coded), Searcher(coded).search)
-            xq = _held_out(opened, coded, sample)
+            measured = Measured(of_bases(opened, coded), Searcher(coded).search)
+            xq = held_out(opened, coded, sample)
         else:
             origin = "stored"
-            measured = _Measured(opened.snapshot.segments, opened.search)
-            xq = _stored(opened, sample)
+            measured = Measured(opened.snapshot.segments, opened.search)
+            xq = stored(opened, sample)
         living = len(living_rows(measured.segments, opened.snapshot.dead_rows))
         if not living:
             raise UsageError(
                 f"{opened.snapshot.folder} has no images that could be found",
                 hint="vecsearch build takes them in",
             )
-        xq, left_out = (xq, 0) if origin == "stored" else _unknown(xq, opened, measured, queries)
+        xq, left_out = (xq, 0) if origin == "stored" else unknown(xq, opened, measured, queries)
         times = _latencies(asked, xq, k, progress)
         batch_rate = len(xq) / _batch_seconds(asked, xq, k, progress)
         memory_bytes = anonymous_bytes()
@@ -196,99 +185,6 @@ def anonymous_bytes() -> int | None:
     return None
 
 
-def _own_queries(queries: str | Path | Vectors, dim: int, sample: int) -> Vectors:
-    """Load the user's queries, a seeded choice of them; raises UsageError."""
-    name = "the queries"
-    if isinstance(queries, str | Path):
-        name = str(queries)
-        try:
-            loaded = np.load(queries, mmap_mode="r", allow_pickle=False)
-        except OSError as error:
-            raise UsageError(
-                f"{name} cannot be read: {error.strerror or error}",
-                hint=f"give a .npy file of shape (q, {dim})",
-            ) from None
-        except (ValueError, EOFError):
-            loaded = None
-        if not isinstance(loaded, np.ndarray):
-            raise UsageError(
-                f"{name} is not an array file of numpy", hint="save one with numpy.save"
-            )
-        queries = loaded
-    if (
-        queries.ndim != 2
-        or queries.shape[1] != dim
-        or not np.issubdtype(queries.dtype, np.floating)
-    ):
-        raise UsageError(
-            f"{name} has {queries.dtype} of shape {queries.shape}",
-            hint=f"float vectors of shape (q, {dim}) are needed",
-        )
-    if not len(queries):
-        raise UsageError(f"{name} has no vectors", hint=f"give some, of shape (q, {dim})")
-    chosen = np.asarray(queries[_choice(len(queries), sample)], np.float32)
-    lengths = np.linalg.norm(chosen, axis=1)
-    if not (np.isfinite(lengths).all() and lengths.all()):
-        raise UsageError(f"{name} has a vector that is zero or not finite", hint="leave it out")
-    return chosen
-
-
-def _of_bases(opened: Opened, coded: Sequence[CodedRows]) -> list[Segment]:
-    """Cut the segments of approximate bases down to the rows that these have."""
-    counts = {part.rows.start: len(part.rows) for part in coded}
-    return [
-        replace(
-            segment,
-            halves=segment.halves[: counts[segment.first_row]],
-            checksums=segment.checksums[: counts[segment.first_row]],
-        )
-        for segment in opened.snapshot.segments
-        if segment.first_row in counts
-    ]
-
-
-def _held_out(opened: Opened, coded: Sequence[CodedRows], sample: int) -> Vectors:
-    """Take the judging queries of all approximate bases, without those of images that are gone."""
-    ends = {part.rows.start: part.rows.stop for part in coded}
-    rows = [
-        judging_queries(np.arange(ends[segment.first_row], segment.end_row))
-        for segment in opened.snapshot.segments
-        if segment.first_row in ends
-    ]
-    living = np.setdiff1d(np.concatenate(rows), opened.snapshot.dead_rows, assume_unique=True)
-    if not len(living):
-        raise UsageError(
-            f"{opened.snapshot.folder} has no images held out of its approximate bases",
-            hint="give vectors of your own with --queries",
-        )
-    return opened.gather(living[_choice(len(living), sample)])
-
-
-def _stored(opened: Opened, sample: int) -> Vectors:
-    living = living_rows(opened.snapshot.segments, opened.snapshot.dead_rows)
-    return opened.gather(living[_choice(len(living), sample)])
-
-
-def _unknown(
-    xq: Vectors, opened: Opened, measured: _Measured, queries: str | Path | Vectors | None
-) -> tuple[Vectors, int]:
-    """Give the *xq* that are not in what is measured, at unit length, and how many are."""
-    unit = xq / np.linalg.norm(xq, axis=1, keepdims=True)
-    known = np.zeros(len(xq), dtype=np.bool_)
-    for halves in (xq.astype(np.float16), unit.astype(np.float16)):
-        known |= are_rows(halves, measured.segments, opened.snapshot.dead_rows)
-    if known.all():
-        name = queries if isinstance(queries, str | Path) else "the queries"
-        raise UsageError(
-            f"all {len(xq)} vectors of {name} are in {opened.snapshot.folder}"
-            if queries is not None
-            else f"all {len(xq)} images held out of the bases of {opened.snapshot.folder} have "
-            "copies in them",
-            hint="give vectors with --queries that it does not have",
-        )
-    return unit[~known], int(known.sum())
-
-
 def _latencies(asked: Index, xq: Vectors, k: int, progress: Progress | None) -> list[float]:
     """Time each of *xq* by itself, in seconds, after some that open what is opened lazily."""
     for query in xq[:_WARMING]:
@@ -320,7 +216,7 @@ def _batch_seconds(asked: Index, xq: Vectors, k: int, progress: Progress | None)
 
 
 def _shares(
-    opened: Opened, measured: _Measured, xq: Vectors, k: int, progress: Progress | None
+    opened: Opened, measured: Measured, xq: Vectors, k: int, progress: Progress | None
 ) -> npt.NDArray[np.float64]:
     """Give the share of the truth that is found, for each of *xq*."""
     dead = opened.snapshot.dead_rows
@@ -331,8 +227,3 @@ def _shares(
         for first in range(0, len(xq), BATCH)
     ]
     return found_shares(xq, np.concatenate(found), truth, measured.segments)
-
-
-def _choice(count: int, sample: int) -> npt.NDArray[np.int64]:
-    """Choose *sample* of *count*, the same every time, in order."""
-    return np.sort(np.random.RandomState(0).permutation(count)[:sample])
