@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from vecsearch.building.budget import PlannedBases, PlanOptions
     from vecsearch.building.compact import CompactReport, compact
+    from vecsearch.building.forecast import PlanReport, plan
     from vecsearch.building.importing import ImportReport, import_vectors
     from vecsearch.building.inputs import ImportOptions
     from vecsearch.building.merge import MergeReport, merge
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
         VecsearchError,
         WeightsError,
     )
+    from vecsearch.search.evaluate import EvaluateReport, evaluate
     from vecsearch.search.export import ExportReport, export_vectors
     from vecsearch.search.index import Index, IndexInfo, open_index
     from vecsearch.types import Hit, Image, Result, Skipped
@@ -43,6 +46,7 @@ __all__ = [
     "CompactReport",
     "EncoderConfig",
     "EncoderMismatchError",
+    "EvaluateReport",
     "ExportReport",
     "Hit",
     "Image",
@@ -57,6 +61,9 @@ __all__ = [
     "IndexLockedError",
     "MergeReport",
     "NotFoundError",
+    "PlanOptions",
+    "PlanReport",
+    "PlannedBases",
     "RemoveReport",
     "RepairReport",
     "Result",
@@ -70,10 +77,12 @@ __all__ = [
     "WeightsError",
     "build",
     "compact",
+    "evaluate",
     "export_vectors",
     "import_vectors",
     "merge",
     "open_index",
+    "plan",
     "reindex",
     "remove",
     "repair",
@@ -87,6 +96,7 @@ _HOMES: Final = {
     "CompactReport": "building.compact",
     "EncoderConfig": "embed.encoder",
     "ExportReport": "search.export",
+    "EvaluateReport": "search.evaluate",
     "Hit": "types",
     "Image": "types",
     "ImportOptions": "building.inputs",
@@ -94,6 +104,9 @@ _HOMES: Final = {
     "Index": "search.index",
     "IndexInfo": "search.index",
     "MergeReport": "building.merge",
+    "PlanOptions": "building.budget",
+    "PlanReport": "building.forecast",
+    "PlannedBases": "building.budget",
     "RemoveReport": "building.remove",
     "RepairReport": "building.repair",
     "Result": "types",
@@ -108,6 +121,8 @@ _HOMES: Final = {
     "merge": "building.merge",
     "open_index": "search.index",
     "reindex": "building.reindex",
+    "evaluate": "search.evaluate",
+    "plan": "building.forecast",
     "remove": "building.remove",
     "repair": "building.repair",
     "tune": "building.reindex",

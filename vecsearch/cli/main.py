@@ -23,6 +23,8 @@ _COMMANDS: Final = {
     "recommend": "find the most similar pictures for every picture",
     "remove": "take pictures out of an index",
     "info": "show what an index is and what was skipped",
+    "plan": "tell what an index would take, before any work is done",
+    "eval": "measure recall, latency, throughput and memory of an index",
     "verify": "look for damage in an index",
     "repair": "mend what is damaged",
     "compact": "take what was removed out of an index's files",

@@ -37,7 +37,7 @@ def make_base(rows: Halves, factory: str, progress: Progress | None = None) -> A
     if not base.is_trained:
         if progress:
             progress("training", 0, len(rows))
-        _train(base, factory, _sample(rows, _sample_count(base, rows)))
+        _train(base, factory, _sample(rows, sample_count(base, *rows.shape)))
     done = 0
     for block in blocks(rows):
         base.add(block)
@@ -113,14 +113,14 @@ def count_differing(base: Any, rows: Halves) -> int:
     return differing
 
 
-def _sample_count(base: Any, rows: Halves) -> int:
-    """Tell how many rows to train on: some for each cell, within bounded memory."""
+def sample_count(base: Any, rows: int, dim: int) -> int:
+    """Tell on how many of (*rows*, *dim*) to train: some for each cell, within bounded memory."""
     import faiss
 
     inverted = faiss.try_extract_index_ivf(base)
     wanted = _SAMPLE_PER_CELL * inverted.nlist if inverted else 0
-    most = _SAMPLE_BYTES // (4 * rows.shape[1])
-    return int(min(len(rows), most, max(wanted, _SAMPLE_LEAST)))
+    most = _SAMPLE_BYTES // (4 * dim)
+    return int(min(rows, most, max(wanted, _SAMPLE_LEAST)))
 
 
 def _sample(rows: Halves, count: int) -> Vectors:

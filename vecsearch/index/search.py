@@ -135,6 +135,11 @@ class CodedRows:
         self._chosen: tuple[tuple[SearchSettings, int] | None, Any] = (None, None)
         self._refine = faiss.IndexRefine(outermost, as_index(rows))
 
+    @property
+    def rows(self) -> range:
+        """The rows that it searches, the dead among them."""
+        return range(self._first, self._first + self._base.ntotal)
+
     def search(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
         """Find up to *k* rows; where the dead are many among the candidates, look further."""
         k = min(k, self._base.ntotal)

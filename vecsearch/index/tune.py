@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from vecsearch.index.exact import exact_search
 from vecsearch.index.mapped import Halves
 from vecsearch.index.search import CodedRows
 from vecsearch.index.settings import SearchSettings
 from vecsearch.types import Progress, Rows, Vectors
+
+Held = TypeVar("Held", bound=npt.NDArray[Any])
 
 K: Final = 10
 """The k of the recall that is measured."""
@@ -62,14 +65,14 @@ def shares(found: Rows, truth: Rows) -> np.ndarray[tuple[int, ...], np.dtype[np.
     return np.asarray(hit.any(axis=2).sum(axis=1) / counted, dtype=np.float64)
 
 
-def tuning_queries(held: Halves) -> Halves:
-    """Give the half of the rows *held* out of a base that it is tuned with."""
-    return held[::2]
+def tuning_queries(held: Held) -> Held:
+    """Give the half of what is *held* out of a base that it is tuned with."""
+    return held[::2]  # type: ignore[return-value]
 
 
-def judging_queries(held: Halves) -> Halves:
+def judging_queries(held: Held) -> Held:
     """Give the other half, which it is judged by."""
-    return held[1::2]
+    return held[1::2]  # type: ignore[return-value]
 
 
 def tune(

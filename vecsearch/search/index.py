@@ -205,6 +205,10 @@ class Index:
             skipped=tuple(snapshot.skipped()),
         )
 
+    def opened(self) -> Opened:
+        """Give the newest generation, for what looks below the questions: an evaluation."""
+        return self._newest()
+
     def _newest(self) -> Opened:
         """Take up the newest generation if it is another; raises IndexFolderError and its kin."""
         if not self._opened.snapshot.is_newest():

@@ -68,9 +68,14 @@ class Opened:
     @cached_property
     def searcher(self) -> Searcher:
         """The search over all rows."""
+        return Searcher(self.parts)
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """What is searched together, of all segments."""
         values = sum(one.halves.size for one in self.snapshot.segments)
         few = values <= _FEW_VALUES
-        return Searcher([part for one in self.snapshot.segments for part in self._parts(one, few)])
+        return [part for one in self.snapshot.segments for part in self._parts(one, few)]
 
     def _parts(self, segment: Segment, few: bool) -> Iterator[Part]:
         """Give what searches the rows of *segment*: its base, and what that lacks."""

@@ -1,0 +1,96 @@
+"""How fast this machine embeds: the network that a build would run, for a few seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import repeat
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from vecsearch.building.batch import batched
+from vecsearch.building.options import BuildOptions
+from vecsearch.building.reader import make_reader
+from vecsearch.embed.encoder import DEFAULT_LAYER, Encoder, EncoderConfig, make_encoder
+from vecsearch.embed.layers import parse_layers, truncated
+from vecsearch.types import Pixels, Progress
+
+EMBEDDED_S: Final = 4.0
+_MOST_PICTURES: Final = 4096
+
+_KNOWN_RATES: Final = {"fp32": 4.6, "bf16": 9.0, "int8": 20.0}
+"""Pictures a second of two cores at the default layer, reading included."""
+
+NETWORK_SHARE: Final = 0.94
+"""A build runs at so much of the rate of the network alone."""
+
+
+def planned_encoder(config: EncoderConfig) -> Encoder:
+    """Make the network of *config* with untrained weights, for these take as long as any.
+
+    It has no PCA yet; int8, which is calibrated on pictures, is still fp32, and so slower.
+    """
+    return make_encoder(replace(config, weights="random:0"))
+
+
+def known_rate(layers: tuple[str, ...], precision: str) -> float:
+    """Give the rate that was measured elsewhere, by the number of products up to *layers*."""
+    share = _products(layers) / _products(parse_layers(DEFAULT_LAYER))
+    return _KNOWN_RATES[precision] / share
+
+
+def _products(layers: tuple[str, ...]) -> int:
+    windows = {"conv": 9, "pool": 0, "fc": 1}
+    return sum(
+        windows[row.kind] * row.inputs * row.outputs * row.side**2 for row in truncated(layers)
+    )
+
+
+def pictures_per_second(
+    encoder: Encoder,
+    config: EncoderConfig,
+    paths: Sequence[Path] = (),
+    progress: Progress | None = None,
+) -> float:
+    """Measure how many pictures a second are embedded, for some seconds.
+
+    Of *paths* a seeded choice is read, decoded and embedded as a build does it. Without any that
+    can be read, noise is embedded, and pictures that take long to decode will take longer.
+    """
+    size = encoder.engine.batch_size
+    noise = np.random.RandomState(0).randint(0, 256, (size, 224, 224, 3), dtype=np.uint8)
+    encoder.embed(noise)  # the first time is another
+    if paths and (rate := _rate(encoder, _read(paths, config, size), progress)):
+        return rate
+    return NETWORK_SHARE * _rate(encoder, repeat(noise), progress)
+
+
+def _rate(encoder: Encoder, source: Iterable[Pixels], progress: Progress | None) -> float:
+    start = time.perf_counter()
+
+    def batches() -> Iterator[tuple[int, Pixels]]:
+        for pixels in source:
+            yield len(pixels), pixels
+            if time.perf_counter() - start > EMBEDDED_S:
+                return
+
+    done = 0
+    for count, _ in encoder.stream(batches()):
+        done += count
+        if progress:
+            spent = min(EMBEDDED_S, time.perf_counter() - start)
+            progress("measuring the network", round(spent), round(EMBEDDED_S))
+    return done / (time.perf_counter() - start)
+
+
+def _read(paths: Sequence[Path], config: EncoderConfig, size: int) -> Iterator[Pixels]:
+    """Read batches of *paths*."""
+    chosen = np.random.RandomState(0).permutation(len(paths))[:_MOST_PICTURES]
+    reader = make_reader(BuildOptions(), config.engine, config.precision)
+    outcomes = reader.read((None, paths[number]) for number in chosen)
+    pictures = ((None, one.image) for one in outcomes if one.image is not None)
+    for _, pixels in batched(pictures, lambda: size):
+        yield pixels

@@ -1,0 +1,188 @@
+"""The command ``plan``: what an index would take, before any work is done."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from vecsearch.building.budget import Measurements, PlannedBases, PlanOptions, Task
+from vecsearch.building.calibrate import known_rate, pictures_per_second, planned_encoder
+from vecsearch.building.compact import most_rows
+from vecsearch.building.options import BuildOptions
+from vecsearch.building.sources import Named, open_sources, plan_build
+from vecsearch.building.worklist import Worklist
+from vecsearch.embed.encoder import DEFAULT_LAYER, DEFAULT_POOL, EncoderConfig
+from vecsearch.embed.engine import choose_engine, choose_precision
+from vecsearch.embed.layers import feature_dim, parse_layers, parse_pooling, truncated
+from vecsearch.embed.projection import check_dim, sample_size
+from vecsearch.errors import UsageError
+from vecsearch.index.recipes import check_recipe
+from vecsearch.store.segments import segment_bytes
+from vecsearch.types import Progress
+
+_CATALOG_BYTES: Final = 160
+_SOME: Final = 1000
+_CATALOG_PATH_FACTOR: Final = 2.2
+"""What the catalog has for an image: its lines, and its path twice, in pages not quite full."""
+
+_PATH_BYTES: Final = 60
+"""A path's length where none is known."""
+
+_QUERY_BYTES: Final = 150_000_000
+_BUILD_BYTES: Final = 300_000_000
+"""What a process takes that answers about a new picture, or builds, besides network and index."""
+
+_PARAMETER_BYTES: Final = {"fp32": 4, "bf16": 2, "int8": 1}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanReport:
+    """What an index of ``images`` vectors of ``dim`` dimensions would take.
+
+    ``recipe_option`` is what a build must be told, empty where its own choice is the same.
+    ``image_bytes`` is what each image adds to the disk, ``peak_bytes`` the most that the folder
+    takes, while a segment is copied. ``query_memory_bytes`` is what a process that answers holds,
+    ``query_cache_bytes`` what should besides be in the page cache. ``calibrated`` tells whether
+    times were measured on this machine.
+    """
+
+    images: int
+    layer: str
+    pool: str
+    precision: str
+    feature_dim: int
+    dim: int
+    bases: tuple[PlannedBases, ...]
+    recipe_option: str
+    segments_bytes: int
+    bases_bytes: int
+    catalog_bytes: int
+    encoder_bytes: int
+    disk_bytes: int
+    peak_bytes: int
+    image_bytes: float
+    query_memory_bytes: int
+    query_cache_bytes: int
+    build_memory_bytes: int
+    latency_ms: float
+    pictures_per_second: float
+    embedding_seconds: float
+    indexing_seconds: float
+    calibrated: bool
+
+
+def plan(
+    *sources: str | Path,
+    images: int | None = None,
+    encoder: EncoderConfig | None = None,
+    options: PlanOptions | None = None,
+    progress: Progress | None = None,
+) -> PlanReport:
+    """Tell what an index of the pictures in *sources*, or of so many *images*, would take.
+
+    *Recipe*: as a build chooses it, segment by segment, if that fits the budgets of *options*;
+    else an approximate one for all. Exact search reads all of its FAISS file for a query, so this
+    must fit into the memory too, as page cache; so must the codes of an approximate one. The
+    vectors that score its candidates are read where they are needed, and not counted.
+
+    *Bytes* come from what FAISS writes of a small base of the recipe. *Times* are measured on this
+    machine within about 15 seconds (`calibrate`): the network, untrained, on some of the pictures;
+    exact search over 64 MB; and a small base with as many cells as the real one. They are scaled
+    up: embedding by n; k-means by sample x cells x dimensions, filling by n (n log n for a graph),
+    tuning and a query by the rows that are looked at, 15% of an inverted file. Of an approximate
+    base, times are an order of magnitude: how far it must look is only known when it is tuned.
+    Without calibration they are figures of two cores.
+
+    Raises SourceError, UsageError: also when nothing fits, with what would.
+    """
+    config, options = encoder or EncoderConfig(), options or PlanOptions()
+    layers = parse_layers(DEFAULT_LAYER if config.layer is None else config.layer)
+    pool = parse_pooling(DEFAULT_POOL if config.pool is None else config.pool)
+    precision = choose_precision(
+        config.precision or "auto", choose_engine(config.engine, config.precision)
+    )
+    count, path_bytes, paths = _pictures(sources, images)
+    features = feature_dim(layers, pool)
+    dim, sampled = features, 0
+    parameters = sum(
+        math.prod(shape) for layer in truncated(layers) for shape in layer.shapes().values()
+    )
+    if config.dim is not None:
+        dim = config.dim
+        check_dim(dim, features, samples=count)
+        sampled = min(count, sample_size(dim, features))
+        parameters += dim * (features + 1)
+    check_recipe(options.recipe, dim)
+    encoder_bytes = _PARAMETER_BYTES[precision] * parameters
+    task = Task(
+        images=count,
+        dim=dim,
+        process_bytes=_QUERY_BYTES + encoder_bytes,
+        options=options,
+        measurements=Measurements(options.calibrate, progress),
+    )
+    bases, recipe_option = task.choose()
+    rate = known_rate(layers, precision)
+    if options.calibrate:
+        rate = pictures_per_second(planned_encoder(config), config, paths, progress)
+    catalog_bytes = round(count * (_CATALOG_BYTES + _CATALOG_PATH_FACTOR * path_bytes))
+    segments_bytes = segment_bytes(count, dim)
+    bases_bytes = sum(one.size_bytes for one in bases)
+    image_bytes = segments_bytes + bases_bytes + catalog_bytes
+    disk_bytes = image_bytes + encoder_bytes
+    cached = sum(one.size_bytes for one in bases if one.mapped)
+    pca_bytes = 4 * dim * features + 8 * min(sampled, features) ** 2 if sampled else 0
+    training = max(pca_bytes, *(one.training_bytes for one in bases))
+    return PlanReport(
+        images=count,
+        layer="+".join(layers),
+        pool=pool,
+        precision=precision,
+        feature_dim=features,
+        dim=dim,
+        bases=bases,
+        recipe_option=recipe_option,
+        segments_bytes=segments_bytes,
+        bases_bytes=bases_bytes,
+        catalog_bytes=catalog_bytes,
+        encoder_bytes=encoder_bytes,
+        disk_bytes=disk_bytes,
+        peak_bytes=disk_bytes + segment_bytes(min(count, most_rows(dim)), dim),
+        image_bytes=image_bytes / count,
+        query_memory_bytes=task.needed_bytes(bases) - cached,
+        query_cache_bytes=cached,
+        build_memory_bytes=_BUILD_BYTES + _PARAMETER_BYTES["fp32"] * parameters + training,
+        latency_ms=sum(one.latency_ms for one in bases),
+        pictures_per_second=rate,
+        embedding_seconds=(count + sampled) / rate,
+        indexing_seconds=sum(one.indexing_seconds for one in bases),
+        calibrated=options.calibrate,
+    )
+
+
+def _pictures(sources: Sequence[str | Path], images: int | None) -> tuple[int, float, list[Path]]:
+    """Count the pictures in *sources*: their number, the mean length of their paths, and some.
+
+    Raises UsageError unless they or a number are given.
+    """
+    if images is not None:
+        if sources:
+            raise UsageError("SOURCE and --images say the same twice", hint="give one of them")
+        if images < 1:
+            raise UsageError(f"--images is {images}", hint="give at least 1")
+        return images, _PATH_BYTES, []
+    if not sources:
+        raise UsageError(
+            "nothing to plan for", hint="give a folder of pictures, or their number with --images"
+        )
+    options = BuildOptions()
+    with closing(Worklist()) as work:
+        plan_build(open_sources(Named.of(sources, ()), None, options), None, work, options)
+        path_bytes = sum(len(one.file.path) for one in work) / len(work)
+        chosen = random.Random(0).sample(range(len(work)), min(len(work), _SOME))  # noqa: S311
+        return len(work), path_bytes, [work[place].as_path() for place in chosen]

@@ -1,0 +1,127 @@
+"""What an evaluation asks, and of which rows: never with a vector that they have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from vecsearch.errors import UsageError
+from vecsearch.index.search import CodedRows
+from vecsearch.index.tune import judging_queries
+from vecsearch.search.opened import Opened
+from vecsearch.search.recall import are_rows, living_rows
+from vecsearch.store.segments import Segment
+from vecsearch.types import Rows, Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What recall is about: rows, and the search over exactly these."""
+
+    segments: Sequence[Segment]
+    search: Callable[[Vectors, int], tuple[npt.NDArray[np.float32], Rows]]
+
+
+def own_queries(queries: str | Path | Vectors, dim: int, sample: int) -> Vectors:
+    """Load the user's queries, a seeded choice of them; raises UsageError."""
+    name = "the queries"
+    if isinstance(queries, str | Path):
+        name = str(queries)
+        try:
+            loaded = np.load(queries, mmap_mode="r", allow_pickle=False)
+        except OSError as error:
+            raise UsageError(
+                f"{name} cannot be read: {error.strerror or error}",
+                hint=f"give a .npy file of shape (q, {dim})",
+            ) from None
+        except (ValueError, EOFError):
+            loaded = None
+        if not isinstance(loaded, np.ndarray):
+            raise UsageError(
+                f"{name} is not an array file of numpy", hint="save one with numpy.save"
+            )
+        queries = loaded
+    if (
+        queries.ndim != 2
+        or queries.shape[1] != dim
+        or not np.issubdtype(queries.dtype, np.floating)
+    ):
+        raise UsageError(
+            f"{name} has {queries.dtype} of shape {queries.shape}",
+            hint=f"float vectors of shape (q, {dim}) are needed",
+        )
+    if not len(queries):
+        raise UsageError(f"{name} has no vectors", hint=f"give some, of shape (q, {dim})")
+    chosen = np.asarray(queries[_choice(len(queries), sample)], np.float32)
+    lengths = np.linalg.norm(chosen, axis=1)
+    if not (np.isfinite(lengths).all() and lengths.all()):
+        raise UsageError(f"{name} has a vector that is zero or not finite", hint="leave it out")
+    return chosen
+
+
+def of_bases(opened: Opened, coded: Sequence[CodedRows]) -> list[Segment]:
+    """Cut the segments of approximate bases down to the rows that these have."""
+    counts = {part.rows.start: len(part.rows) for part in coded}
+    return [
+        replace(
+            segment,
+            halves=segment.halves[: counts[segment.first_row]],
+            checksums=segment.checksums[: counts[segment.first_row]],
+        )
+        for segment in opened.snapshot.segments
+        if segment.first_row in counts
+    ]
+
+
+def held_out(opened: Opened, coded: Sequence[CodedRows], sample: int) -> Vectors:
+    """Take the judging queries of all approximate bases, without those of images that are gone."""
+    ends = {part.rows.start: part.rows.stop for part in coded}
+    rows = [
+        judging_queries(np.arange(ends[segment.first_row], segment.end_row))
+        for segment in opened.snapshot.segments
+        if segment.first_row in ends
+    ]
+    living = np.setdiff1d(np.concatenate(rows), opened.snapshot.dead_rows, assume_unique=True)
+    if not len(living):
+        raise UsageError(
+            f"{opened.snapshot.folder} has no images held out of its approximate bases",
+            hint="give vectors of your own with --queries",
+        )
+    return opened.gather(living[_choice(len(living), sample)])
+
+
+def stored(opened: Opened, sample: int) -> Vectors:
+    """Take some of the index's own vectors."""
+    living = living_rows(opened.snapshot.segments, opened.snapshot.dead_rows)
+    return opened.gather(living[_choice(len(living), sample)])
+
+
+def unknown(
+    xq: Vectors, opened: Opened, measured: Measured, queries: str | Path | Vectors | None
+) -> tuple[Vectors, int]:
+    """Give the *xq* that are not in what is measured, at unit length, and how many are."""
+    unit = xq / np.linalg.norm(xq, axis=1, keepdims=True)
+    known = np.zeros(len(xq), dtype=np.bool_)
+    with np.errstate(over="ignore"):  # what is too long for float16 is no row as it is
+        forms = xq.astype(np.float16), unit.astype(np.float16)
+    for halves in forms:
+        known |= are_rows(halves, measured.segments, opened.snapshot.dead_rows)
+    if known.all():
+        name = queries if isinstance(queries, str | Path) else "the queries"
+        raise UsageError(
+            f"all {len(xq)} vectors of {name} are in {opened.snapshot.folder}"
+            if queries is not None
+            else f"all {len(xq)} images held out of the bases of {opened.snapshot.folder} have "
+            "copies in them",
+            hint="give vectors with --queries that it does not have",
+        )
+    return unit[~known], int(known.sum())
+
+
+def _choice(count: int, sample: int) -> npt.NDArray[np.int64]:
+    """Choose *sample* of *count*, the same every time, in order."""
+    return np.sort(np.random.RandomState(0).permutation(count)[:sample])
