@@ -121,7 +121,7 @@ def test_ties_are_no_misses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(opened, "_FEW_VALUES", 0)
     vectors = np.repeat(draw_vectors(30, DIM, 4), 40, axis=0)
     np.random.RandomState(0).shuffle(vectors)
-    folder = make_index(tmp_path / "index", vectors, "IVF4,SQ8")
+    folder = make_index(tmp_path / "index", vectors, "IVF1,SQ8")
     report = vecsearch.evaluate(folder, queries=draw_vectors(50, DIM, 5), k=5)
     assert not report.exact
     assert report.recall >= 0.98  # of forty equal ones it has any five

@@ -19,7 +19,7 @@ from vecsearch.store.change import Change
 from vecsearch.store.locate import only_index
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import open_writer
-from vecsearch.types import Image, Progress, Skipped, absolute_path
+from vecsearch.types import Image, Progress, Skipped, absolute_path, path_of
 
 REASON: Final = "removed with vecsearch remove"
 
@@ -82,10 +82,12 @@ def _find(snapshot: Snapshot, targets: Sequence[str | Path]) -> list[Image]:
     here = str(Path.cwd())
     for image in snapshot.images():
         # Imported ids may be relative; a target is meant from here, and so are they.
-        path = os.path.normpath(os.path.join(here, image.path))  # noqa: PTH118 - a million times
+        path = os.fspath(image.path)
+        if "://" not in path:
+            path = os.path.normpath(os.path.join(here, path))  # noqa: PTH118 - a million times
         if image.id in ids:
             found[f"id:{image.id}"].append(image)
-        for literal in (path, *map(str, Path(path).parents)):
+        for literal in (path, *map(str, path_of(path).parents)):
             if literal in paths:
                 found[f"path:{literal}"].append(image)
         if image.path.name in names:
