@@ -14,9 +14,11 @@ from vecsearch.store.snapshot import Snapshot
 
 
 def carried(snapshot: Snapshot) -> NewIndex:
-    """Describe a new index with the encoder of another; raises IndexDamagedError."""
+    """Describe a new index with encoder and recipe of another; raises IndexDamagedError."""
     if EncoderSpec.from_json(snapshot.encoder_json).is_external:
-        return NewIndex(snapshot.encoder_json, snapshot.dim)
+        return NewIndex(
+            snapshot.encoder_json, snapshot.dim, recipe=snapshot.recipe, recall=snapshot.recall
+        )
     xml, constants, _ = snapshot.encoder_files()
     snapshot.check_constants()
     return NewIndex(
@@ -24,7 +26,10 @@ def carried(snapshot: Snapshot) -> NewIndex:
         snapshot.dim,
         xml.read_bytes(),
         constants.read_bytes(),
-        snapshot.agreement,
+        agreement=snapshot.agreement,
+        reduction=snapshot.reduction,
+        recipe=snapshot.recipe,
+        recall=snapshot.recall,
     )
 
 
