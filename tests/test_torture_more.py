@@ -16,7 +16,7 @@ from vecsearch.building.stage import Stage
 from vecsearch.building.worklist import Worklist
 from vecsearch.images.scan import Scan
 from vecsearch.search.opened import Opened
-from vecsearch.store import segments, snapshot
+from vecsearch.store import lookups, segments
 
 Patch = pytest.MonkeyPatch
 
@@ -71,7 +71,7 @@ def forget_dead_rows(monkeypatch: Patch) -> None:
 
 
 def forget_the_generation(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(snapshot, "_LIVE", "died IS NULL")
+    monkeypatch.setattr(lookups, "_LIVE", "died IS NULL")
 
 
 def forget_what_was_removed(monkeypatch: Patch) -> None:

@@ -20,8 +20,9 @@ from vecsearch.index.settings import SearchSettings
 from vecsearch.index.tune import K, judging_queries, recall, tuning_queries
 from vecsearch.index.tune import tune as tune_base
 from vecsearch.store.locate import only_index
+from vecsearch.store.records import Base
 from vecsearch.store.segments import Segment
-from vecsearch.store.snapshot import Base, Snapshot
+from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
 from vecsearch.types import Progress
 

@@ -15,8 +15,9 @@ from vecsearch.index.base import count_differing, open_base
 from vecsearch.index.recipes import FLAT
 from vecsearch.store.audit import audit_catalog, audit_files
 from vecsearch.store.locate import only_index
+from vecsearch.store.records import Base
 from vecsearch.store.segments import Segment
-from vecsearch.store.snapshot import Base, Snapshot
+from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import Problem, Progress
 
 

@@ -16,8 +16,9 @@ from vecsearch.index.recipes import FLAT
 from vecsearch.index.search import CodedRows, ExactRows, FewRows, Part, Scores, Searcher
 from vecsearch.index.settings import SearchSettings
 from vecsearch.store.files import FileRecord
+from vecsearch.store.records import Base
 from vecsearch.store.segments import Segment, gather
-from vecsearch.store.snapshot import Base, Snapshot
+from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import Rows, Vectors
 
 _SCORE_TOLERANCE: Final = 1e-4

@@ -14,8 +14,8 @@ from vecsearch.errors import IndexDamagedError
 from vecsearch.store import schema
 from vecsearch.store.audit import StoredSegment, stored_segments
 from vecsearch.store.files import check_file
+from vecsearch.store.lookups import living_images
 from vecsearch.store.segments import read_damaged
-from vecsearch.store.snapshot import living_images
 from vecsearch.types import Image, Vectors
 
 _BLOCK_BYTES: Final = 64 << 20

@@ -27,8 +27,8 @@ from vecsearch.store.folder import NEXT, check_free, delete_begun, delete_unname
 from vecsearch.store.locate import has_index
 from vecsearch.store.lock import writer_lock
 from vecsearch.store.migrate import migrate
+from vecsearch.store.records import Base, Generation, read_file, read_generation
 from vecsearch.store.segments import map_segment, write_segment
-from vecsearch.store.snapshot import Base, Generation, read_file, read_generation
 
 
 class Writer:

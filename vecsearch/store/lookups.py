@@ -1,0 +1,239 @@
+"""Questions to the catalog, answered as of one generation, whatever a writer does meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from vecsearch.errors import IndexFolderError
+from vecsearch.store import schema
+from vecsearch.store.files import FileRecord
+from vecsearch.store.records import Generation
+from vecsearch.types import Image, Skipped, path_of
+
+_IMAGES: Final = (
+    "SELECT images.id, path, size_bytes, mtime_ns, content_hash, width, height, row "
+    "FROM images JOIN rows ON rows.image = images.id "
+)
+_LIVE: Final = "row < :next_row AND (died IS NULL OR died > :generation)"
+_STATE: Final = "SELECT key, value FROM config WHERE key IN ('instance', 'oldest')"
+_MANY: Final = 500
+_CACHE_KIB: Final = 256 << 10
+"""How much of the catalog a reader keeps: as much as it has used of a million images."""
+
+
+class Lookups:
+    """A connection to the catalog, and the generation as of which it is asked.
+
+    Row numbers are never reused, so images are looked up when asked for, as they were at this
+    generation. After a fresh build, or a second compaction, every look-up says that the index must
+    be opened again. Which generation it is, whoever derives from this reads in a transaction.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Connect; raises IndexFolderError and its kin."""
+        self.folder = folder
+        self._connection = schema.open_catalog(folder, writing=False)
+        self._identity = _identity(folder)
+        self._instance = ""
+        self.generation = Generation(0, 0, 0, 0)
+        self._version = self._intact_version = -1
+
+    def _begin(self) -> None:
+        """Begin the transaction in which the generation is read; raises apsw.Error."""
+        self._connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}; BEGIN")
+        # It changes whenever another process has committed.
+        ((self._version,),) = self._connection.execute("PRAGMA data_version")
+        self._intact_version = self._version
+
+    def close(self) -> None:
+        """Close the catalog; mapped vectors stay valid as long as they are referenced."""
+        self._connection.close()
+
+    def is_newest(self) -> bool:
+        """Tell whether nothing was committed since, and no other index took the folder's place."""
+        if self._identity != _identity(self.folder):
+            return False
+        with self._reading() as connection:
+            ((version,),) = connection.execute("PRAGMA data_version")
+            if version == self._version:
+                return True
+            config = dict(schema.fetch(connection, _STATE))
+            newest = schema.fetch(connection, "SELECT max(id) FROM generations")
+            return config["instance"] == self._instance and newest == [(self.generation.id,)]
+
+    def images(self) -> Iterator[Image]:
+        """Iterate over all images, in the order of their ids."""
+        query = f"{_IMAGES} WHERE images.id > :last AND {_LIVE} ORDER BY images.id LIMIT {_MANY}"
+        last = 0
+        # Page by page: a cursor left open would keep every writer from committing.
+        while page := self._rows(query, {"last": last}):
+            yield from (_image(fields) for fields in page)
+            last = page[-1][0]
+
+    def images_by_row(self, rows: Iterable[int]) -> dict[int, Image]:
+        """Find the images of *rows*."""
+        return {image.row: image for image in self._images_in("row", rows)}
+
+    def images_by_path(self, paths: Sequence[str]) -> dict[str, Image]:
+        """Find the images at any of *paths* that have been there since this generation."""
+        # Bytes of any kind, in hexadecimal: JSON has none, and SQLite bounds the parameters.
+        wanted = json.dumps([os.fsencode(path).hex() for path in paths])
+        among = "IN (SELECT unhex(value) FROM json_each(:wanted))"
+        query = f"{_IMAGES} WHERE removed IS NULL AND path {among} AND {_LIVE}"
+        found = self._rows(query, {"wanted": wanted})
+        return {os.fsdecode(fields[1]): _image(fields) for fields in found}
+
+    def contents_with_sizes(self, sizes: Iterable[int]) -> Iterator[tuple[bytes, int, int, int]]:
+        """Give content hash, row, width, height of images whose file has one of *sizes* (bytes)."""
+        for image in self._images_in("size_bytes", sizes):
+            yield image.content_hash, image.row, image.width, image.height
+
+    def image_by_id(self, image_id: int) -> Image | None:
+        """Find an image by its id."""
+        return self._one("images.id", image_id)
+
+    def image_by_path(self, path: Path) -> Image | None:
+        """Find an image by the absolute path of its file."""
+        # Each by an index of its own: images that are there, and those removed since.
+        for present in ("removed IS NULL", "removed > :generation"):
+            if found := self._one(f"{present} AND path", os.fsencode(path)):
+                return found
+        return None
+
+    def keep_pages(self, size_bytes: int) -> None:
+        """Hold so much of the catalog in memory: images may not lie in the order of their paths."""
+        self._connection.execute(f"PRAGMA cache_size = {-size_bytes // 1024}")
+
+    def files_between(self, start: bytes, end: bytes, limit: int) -> list[tuple[bytes, int, int]]:
+        """List path, size and time of the images from a path to before another, by path.
+
+        This and the next three tell what is there now, so only the writer may ask them.
+        """
+        return self._between(
+            "path, size_bytes, mtime_ns", start, end, f"ORDER BY path LIMIT {limit}"
+        )
+
+    def identities_between(self, start: bytes, end: bytes) -> dict[bytes, tuple[int, bytes]]:
+        """Map path -> id and content hash, for the images from a path to before another."""
+        rows = self._between("path, id, content_hash", start, end)
+        return {path: (image_id, content_hash) for path, image_id, content_hash in rows}
+
+    def count_between(self, start: bytes, end: bytes) -> int:
+        """Count the images from a path to before another."""
+        ((count,),) = self._between("count(*)", start, end)
+        return int(count)
+
+    def skipped_between(self, start: bytes, end: bytes) -> list[tuple[bytes, int, int]]:
+        """List path, size and time of the skipped files from a path to before another."""
+        return self._rows(
+            "SELECT path, size_bytes, mtime_ns FROM skipped "
+            "WHERE path >= :start AND path < :end ORDER BY path",
+            {"start": start, "end": end},
+        )
+
+    def sources(self) -> list[Path]:
+        """List what was scanned."""
+        return [path_of(path) for (path,) in self._rows("SELECT path FROM sources ORDER BY path")]
+
+    def stamp(self, source: Path) -> str:
+        """Give what is remembered of a source, nothing if it has no stamp."""
+        query = "SELECT value FROM config WHERE key = :key"
+        rows = self._rows(query, {"key": schema.stamp_key(source)})
+        return str(rows[0][0]) if rows else ""
+
+    def skipped(self) -> list[Skipped]:
+        """List the files that could not be used."""
+        rows = self._rows("SELECT path, size_bytes, mtime_ns, reason FROM skipped ORDER BY path")
+        return [Skipped(path_of(path), size, mtime, reason) for path, size, mtime, reason in rows]
+
+    def files(self) -> list[FileRecord]:
+        """List the write-once files of the index."""
+        rows = self._rows("SELECT name, size_bytes, sha256 FROM files ORDER BY name")
+        return [FileRecord(*row) for row in rows]
+
+    def _one(self, column: str, value: object) -> Image | None:
+        page = self._rows(f"{_IMAGES} WHERE {column} = :value AND {_LIVE}", {"value": value})
+        return _image(page[0]) if page else None
+
+    def _between(self, columns: str, start: bytes, end: bytes, rest: str = "") -> list[Any]:
+        where = "removed IS NULL AND path >= :start AND path < :end"
+        query = f"SELECT {columns} FROM images WHERE {where} {rest}"  # noqa: S608
+        return self._rows(query, {"start": start, "end": end})
+
+    def _images_in(self, column: str, values: Iterable[int]) -> Iterator[Image]:
+        # As one JSON text: SQLite bounds the number of parameters, and compiles a text once.
+        wanted = "IN (SELECT value FROM json_each(:wanted))"
+        query = f"{_IMAGES} WHERE {column} {wanted} AND {_LIVE}"
+        for fields in self._rows(query, {"wanted": json.dumps(list(values))}):
+            yield _image(fields)
+
+    def _rows(self, query: str, values: dict[str, Any] | None = None) -> list[Any]:
+        """Run one look-up; raises IndexFolderError if this generation is no longer all there."""
+        present = {"next_row": self.generation.next_row, "generation": self.generation.id}
+        with self._reading() as connection:
+            self._check_all_there(connection)
+            return schema.fetch(connection, query, present | (values or {}))
+
+    def _check_all_there(self, connection: apsw.Connection) -> None:
+        """Raise IndexFolderError if what was committed since took this generation apart."""
+        ((version,),) = connection.execute("PRAGMA data_version")
+        if version == self._intact_version:
+            return
+        config = dict(schema.fetch(connection, _STATE))
+        if config["instance"] != self._instance:
+            raise IndexFolderError(
+                f"{self.folder} was built anew meanwhile", hint="open it again", path=self.folder
+            )
+        if int(config["oldest"]) > self.generation.id:
+            raise IndexFolderError(
+                f"{self.folder} has changed much since it was opened",
+                hint="open it again",
+                path=self.folder,
+            )
+        self._intact_version = version
+
+    @contextmanager
+    def _reading(self) -> Iterator[apsw.Connection]:
+        """Hold one state of the catalog; raises IndexFolderError for what SQLite raises."""
+        try:
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                if self._connection.in_transaction:  # some errors have ended it
+                    self._connection.execute("COMMIT")
+        except (apsw.ConnectionClosedError, apsw.ThreadingViolationError) as error:
+            raise IndexFolderError(
+                f"{self.folder} was closed, or is used by another thread ({error})",
+                hint="open an index for each thread",
+                path=self.folder,
+            ) from None
+        except apsw.Error as error:
+            raise schema.catalog_error(self.folder / schema.CATALOG, error) from None
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    """Tell a catalog from one that has taken its place under the same name."""
+    try:
+        facts = (folder / schema.CATALOG).stat()
+    except OSError:
+        return 0, 0
+    return facts.st_dev, facts.st_ino
+
+
+def living_images(connection: apsw.Connection, first_row: int, end_row: int) -> list[Image]:
+    """List the present images whose row lies in a range, by row."""
+    query = f"{_IMAGES} WHERE died IS NULL AND row >= ? AND row < ? ORDER BY row"
+    return [_image(fields) for fields in schema.fetch(connection, query, (first_row, end_row))]
+
+
+def _image(fields: tuple[Any, ...]) -> Image:
+    number, path, *rest = fields
+    return Image(number, path_of(path), *rest)
