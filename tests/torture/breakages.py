@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import apsw
 
 from vecsearch.store import files, schema, snapshot, writer
+from vecsearch.store.change import Change, Compaction
 from vecsearch.store.files import TEMPORARY_PREFIX, FileRecord, check_length
 from vecsearch.store.writer import Writer
 
@@ -70,41 +70,42 @@ def _tell_sqlite(command: str) -> None:
 
 
 def named_before_complete() -> None:
-    """Give files their names only after the transaction that names them in the catalog."""
-    transaction = Writer._transaction
+    """Give vectors their names only after the transaction that names them in the catalog."""
+    commit = Writer.commit
     waiting: list[tuple[Path, Path]] = []
+    committing = False
 
     def rename(path: Path, target: Path) -> None:
-        if not path.name.startswith(TEMPORARY_PREFIX):
+        if not (committing and path.name.startswith(TEMPORARY_PREFIX)):
             path.replace(target)
             return
         kept = path.with_name(f"{path.name}0")  # by another name, since its own is deleted
         path.replace(kept)
         waiting.append((kept, target))
 
-    @contextmanager
-    def late(self: Writer) -> Iterator[apsw.Connection]:
-        with transaction(self) as connection:
-            yield connection
+    def late(self: Writer, change: Change) -> None:
+        nonlocal committing
+        committing = True
+        commit(self, change)
+        committing = False
         while waiting:
             path, target = waiting.pop()
             path.replace(target)
 
     setattr(Path, "rename", rename)  # noqa: B010
-    setattr(Writer, "_transaction", late)  # noqa: B010
+    setattr(Writer, "commit", late)  # noqa: B010
 
 
 def orphans_first() -> None:
     """Delete what a commit will make superfluous before it is committed."""
     commit = Writer.compact
 
-    def compact(self: Writer, *arguments: Any) -> None:
+    def compact(self: Writer, compaction: Compaction) -> None:
+        compaction = replace(compaction, blocks=list(compaction.blocks))
         for path in (self.folder / "vectors").iterdir():
             if int(path.stem) <= self.generation().id:
-                _, blocks, *rest = arguments
-                arguments = (arguments[0], list(blocks), *rest)
                 path.unlink()
-        commit(self, *arguments)
+        commit(self, compaction)
 
     setattr(Writer, "compact", compact)  # noqa: B010
 

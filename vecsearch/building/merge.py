@@ -19,6 +19,7 @@ from vecsearch.building.importing import COMMIT_BYTES, COMMIT_ROWS
 from vecsearch.building.stage import facts_of
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import SourceError, UsageError
+from vecsearch.images.listed import is_list
 from vecsearch.store.change import Change
 from vecsearch.store.locate import has_index
 from vecsearch.store.segments import Halves, gather
@@ -117,7 +118,10 @@ def _take(
     images = source.images()
     skipped = {one.path for one in present.skipped()}
     known_sources = set(present.sources())
-    change = Change(sources=[one for one in source.sources() if one not in known_sources])
+    new_sources = [one for one in source.sources() if one not in known_sources]
+    # A list is read with its stamp, which tells what it is relative to. A tar is opened again.
+    stamps = {one: source.stamp(one) for one in new_sources if is_list(one)}
+    change = Change(sources=new_sources, stamps=stamps)
     parts: list[Halves] = []
 
     def commit() -> None:
