@@ -63,7 +63,8 @@ class Searcher:
         D = np.concatenate([d for d, _ in found], 1)  # noqa: N806
         I = np.concatenate([i for _, i in found], 1)  # noqa: N806, E741
         order = np.lexsort((I, -D), axis=1)[:, :k]
-        return np.take_along_axis(D, order, 1), np.take_along_axis(I, order, 1)
+        lines = np.arange(len(xq))[:, None]
+        return D[lines, order], I[lines, order]
 
 
 class FewRows:
