@@ -5,11 +5,11 @@
 writes FOLDER/xb.npy (COUNT, 512) float16, FOLDER/xq.npy (2,000, 512) float32 queries that are none
 of them, and FOLDER/gt.npy (2,000, 10) int64, their true nearest by inner product, best first.
 
-A picture shows a few things at once. What it shows is drawn from a tree of topics whose sizes follow
-Zipf's law, so that there is structure at every scale and no level at which the collection falls into
-separate balls; everything that no topic explains is spread along axes of power-law variance, which
-correlates the channels. The exponential makes activations non-negative and long-tailed, as pooled
-ones are, and the bias per channel makes some channels busy and most quiet.
+A picture shows a few things at once. What it shows is drawn from a tree of topics whose sizes
+follow Zipf's law, so that there is structure at every scale and no level at which the collection
+falls into separate balls; everything that no topic explains is spread along axes of power-law
+variance, which correlates the channels. The exponential makes activations non-negative and long-
+tailed, as pooled ones are, and the bias per channel makes some channels busy and most quiet.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ class _Model:
         drawn = np.minimum(
             np.searchsorted(self.edges, generator.random((rows, 2))), len(self.topics) - 1
         )
-        latent = self.noise * self.scale * generator.standard_normal(
-            (rows, len(self.scale)), np.float32
+        latent = (
+            self.noise * self.scale * generator.standard_normal((rows, len(self.scale)), np.float32)
         )
         for place in range(2):
             latent += shares[:, place, None] * self.topics[drawn[:, place]]
