@@ -20,10 +20,11 @@ ALLOWED = {
     "embed": {"images"},
     "store": set(),
     "index": set(),
-    "building": {"images", "embed", "store", "index"},
-    "search": {"images", "embed", "store", "index"},
+    "exchange": set(),
+    "building": {"images", "embed", "store", "index", "exchange"},
+    "search": {"images", "embed", "store", "index", "exchange"},
     "view": {"images"},
-    "cli": {"building", "embed", "search", "store", "view"},
+    "cli": {"building", "embed", "exchange", "search", "store", "view"},
 }
 """Which parts a part may import, besides `errors` and `types`."""
 

@@ -82,7 +82,7 @@ def test_a_failure_before_the_commit_changes_nothing(
         raise OSError(28, "No space left on device")
 
     if name == "COMMIT":
-        monkeypatch.setattr(statements, "add_row", fail)
+        monkeypatch.setattr(statements, "add_rows", fail)
     elif name == "segment":
         monkeypatch.setattr(os, "fsync", fail)
     else:

@@ -116,7 +116,7 @@ def test_damage_is_noticed_by_its_trial(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_repair_that_is_none_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vecsearch.building.repair.compact_all", lambda *_: None)
+    monkeypatch.setattr("vecsearch.building.repair.compact_segments", lambda *_: None)
     assert repairs.run(6, 0, tmp_path).failures
 
 

@@ -13,7 +13,7 @@ from torture.trial import Trial
 from vecsearch.building.plan import Plan, make_plan
 from vecsearch.building.stage import Stage
 from vecsearch.images.scan import Scan
-from vecsearch.index.search import Searcher
+from vecsearch.search.opened import Opened
 from vecsearch.store import segments, snapshot
 
 Patch = pytest.MonkeyPatch
@@ -65,12 +65,7 @@ def test_a_disorderly_crowd_is_noticed(
 
 
 def forget_dead_rows(monkeypatch: Patch) -> None:
-    real = Searcher.__init__
-
-    def init(self: Searcher, base: Any, first_row: int, tail: Any, dead_rows: Any) -> None:
-        real(self, base, first_row, tail, dead_rows[:0])
-
-    monkeypatch.setattr(Searcher, "__init__", init)
+    monkeypatch.setattr(Opened, "_dead_in", lambda self, _: self.snapshot.dead_rows[:0])
 
 
 def forget_the_generation(monkeypatch: Patch) -> None:

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from vecsearch.building.compact import CompactReport, compact
+    from vecsearch.building.importing import ImportReport, import_vectors
+    from vecsearch.building.inputs import ImportOptions
+    from vecsearch.building.merge import MergeReport, merge
     from vecsearch.building.options import BuildOptions
+    from vecsearch.building.reindex import TunedBase, TuneReport, reindex, tune
     from vecsearch.building.remove import RemoveReport, remove
     from vecsearch.building.repair import RepairReport, repair
     from vecsearch.building.run import BuildReport, build
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
         VecsearchError,
         WeightsError,
     )
+    from vecsearch.search.export import ExportReport, export_vectors
     from vecsearch.search.index import Index, IndexInfo, open_index
     from vecsearch.types import Hit, Image, Result, Skipped
 
@@ -38,30 +43,41 @@ __all__ = [
     "CompactReport",
     "EncoderConfig",
     "EncoderMismatchError",
+    "ExportReport",
     "Hit",
     "Image",
     "ImageError",
+    "ImportOptions",
+    "ImportReport",
     "Index",
     "IndexDamagedError",
     "IndexFolderError",
     "IndexFormatError",
     "IndexInfo",
     "IndexLockedError",
+    "MergeReport",
     "NotFoundError",
     "RemoveReport",
     "RepairReport",
     "Result",
     "Skipped",
     "SourceError",
+    "TuneReport",
+    "TunedBase",
     "UsageError",
     "VecsearchError",
     "VerifyReport",
     "WeightsError",
     "build",
     "compact",
+    "export_vectors",
+    "import_vectors",
+    "merge",
     "open_index",
+    "reindex",
     "remove",
     "repair",
+    "tune",
     "verify",
 ]
 
@@ -70,20 +86,31 @@ _HOMES: Final = {
     "BuildReport": "building.run",
     "CompactReport": "building.compact",
     "EncoderConfig": "embed.encoder",
+    "ExportReport": "search.export",
     "Hit": "types",
     "Image": "types",
+    "ImportOptions": "building.inputs",
+    "ImportReport": "building.importing",
     "Index": "search.index",
     "IndexInfo": "search.index",
+    "MergeReport": "building.merge",
     "RemoveReport": "building.remove",
     "RepairReport": "building.repair",
     "Result": "types",
     "Skipped": "types",
+    "TuneReport": "building.reindex",
+    "TunedBase": "building.reindex",
     "VerifyReport": "building.verify",
     "build": "building.run",
     "compact": "building.compact",
+    "export_vectors": "search.export",
+    "import_vectors": "building.importing",
+    "merge": "building.merge",
     "open_index": "search.index",
+    "reindex": "building.reindex",
     "remove": "building.remove",
     "repair": "building.repair",
+    "tune": "building.reindex",
     "verify": "building.verify",
 }
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,13 @@ Pixels = npt.NDArray[np.uint8]
 
 Rows = npt.NDArray[np.int64]
 """(n,) int64, row numbers in the segments; the ids that FAISS knows."""
+
+_SCHEME: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+:)/(?!/)")
+
+
+def path_text(path: Path) -> str:
+    """Write *path* as text; an address gets back the slash that pathlib takes from ``https://``."""
+    return _SCHEME.sub(r"\1//", str(path))
 
 
 @dataclass(frozen=True, slots=True)

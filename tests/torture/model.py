@@ -138,7 +138,7 @@ class History:
         stale = mock.patch.object(compacting, "STALE_SHARE", 1e9)
         with open_writer(self.index) as writer, stale:
             with closing(Snapshot(self.index)) as snapshot:
-                if snapshot.generation.ann is None:
+                if not snapshot.bases:
                     return self._compact_all(writer)
             with mock.patch.object(compacting, "MANY_SEGMENTS", 1):
                 compacting.compact_if_due(writer)
@@ -147,9 +147,9 @@ class History:
     def compact_if_due(self) -> None:
         """Do what a build does at its end."""
         with open_writer(self.index) as writer:
-            before = writer.generation().ann_generation
+            before = self._bases()
             compacting.compact_if_due(writer)
-            self._note_compaction(before != writer.generation().ann_generation)
+            self._note_compaction(before != self._bases())
 
     def keep(self) -> None:
         """Open a snapshot that stays open; close an old one."""
@@ -160,8 +160,12 @@ class History:
 
     def _compact_all(self, writer: Writer) -> None:
         with closing(Snapshot(self.index)) as snapshot:
-            compacting.compact_all(writer, snapshot, None)
-        self._note_compaction(True)
+            compacting.compact_segments(writer, snapshot, snapshot.segments, None)
+            self._note_compaction(bool(snapshot.segments))
+
+    def _bases(self) -> set[int]:
+        with closing(Snapshot(self.index)) as snapshot:
+            return set(snapshot.bases)
 
     def _note_compaction(self, done: bool) -> None:
         for kept in self.kept:

@@ -1,26 +1,45 @@
-"""The command ``compact``: the living rows into one segment, and the FAISS base anew over them."""
+"""The command ``compact``: living rows into few large segments, each with a FAISS base."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from vecsearch.index.base import FLAT, add_rows, new_base, write_base
+import numpy as np
+
+from vecsearch.index.base import make_base, write_base
+from vecsearch.index.recipes import Recipe, choose_recipe
+from vecsearch.index.settings import SearchSettings
+from vecsearch.index.tune import tune, tuning_queries
+from vecsearch.store.change import Compaction, NewBase
 from vecsearch.store.locate import only_index
-from vecsearch.store.segments import Halves, living_blocks
+from vecsearch.store.segments import Halves, Segment, living_blocks
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
-from vecsearch.types import Progress
+from vecsearch.types import Progress, Rows
 
 STALE_SHARE: Final = 0.1
-"""All is compacted when more than this share of the FAISS base's rows came after it or died."""
+"""What is not settled is compacted when this share of the FAISS bases' rows came after or died."""
+
+UNCOVERED_BYTES: Final = 128 << 20
+"""So much without a base is compacted in any case: exact search of it takes 6 ms."""
 
 MANY_SEGMENTS: Final = 64
-"""With so many segments behind the base, these are made one."""
+"""So many segments without a base are made one."""
+
+SEGMENT_BYTES: Final = 2 << 30
+"""A segment becomes no larger, so that making its base takes bounded memory."""
+
+HELD_OUT: Final = 1000
+"""So many rows of a segment are kept out of an approximate base, to measure it."""
+
+LEAST_STRIDE: Final = 10
+"""At most one of so many rows is held out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +63,8 @@ def compact(index: str | Path | None = None, *, progress: Progress | None = None
     with open_writer(folder) as writer:
         before = _size_bytes(folder)
         with closing(Snapshot(folder)) as snapshot:
-            if is_stale(snapshot, share=0.0) or len(snapshot.segments) > 1:
-                compact_all(writer, snapshot, progress)
+            if segments := improvable(snapshot):
+                compact_segments(writer, snapshot, segments, progress)
         total = writer.generation().image_count
     return CompactReport(
         index=folder,
@@ -59,42 +78,119 @@ def compact(index: str | Path | None = None, *, progress: Progress | None = None
 def compact_if_due(writer: Writer, progress: Progress | None = None) -> None:
     """Compact when so much has gathered that it pays: each row is copied a few times at most."""
     with closing(Snapshot(writer.folder)) as snapshot:
-        base_end = snapshot.generation.ann_end
-        if is_stale(snapshot, share=STALE_SHARE):
-            compact_all(writer, snapshot, progress)
-        elif sum(one.first_row >= base_end for one in snapshot.segments) > MANY_SEGMENTS:
-            writer.compact(
-                base_end,
-                living_blocks(snapshot.segments, snapshot.dead_rows, base_end),
-                snapshot.living_count(base_end),
-                None,
+        uncovered = [one for one in snapshot.segments if one.first_row not in snapshot.bases]
+        if _is_due(snapshot):
+            compact_segments(writer, snapshot, _unsettled(snapshot), progress)
+        elif len(uncovered) > MANY_SEGMENTS:
+            blocks = living_blocks(uncovered, snapshot.dead_rows)
+            count = sum(snapshot.living_count(one) for one in uncovered)
+            writer.compact(Compaction(uncovered, blocks, count))
+
+
+def compact_segments(
+    writer: Writer, snapshot: Snapshot, segments: Sequence[Segment], progress: Progress | None
+) -> None:
+    """Copy the living rows of *segments* into large ones, each with its FAISS base.
+
+    Each of these is committed by itself, so what was done before a kill is not done again.
+    """
+    for number, group in enumerate(_groups(snapshot, segments)):
+        rows = sum(snapshot.living_count(one) for one in group)
+        recipe = choose_recipe(snapshot.recipe, rows, snapshot.dim)
+        stride = 0 if recipe.is_exact else max(LEAST_STRIDE, rows // HELD_OUT)
+        writer.compact(
+            Compaction(
+                replaced=group,
+                blocks=_ordered(group, snapshot.dead_rows, stride),
+                row_count=rows,
+                make_base=partial(_make_base, recipe, snapshot.recall, progress),
+                held_stride=stride,
+                forget=number == 0,
             )
+        )
 
 
-def is_stale(snapshot: Snapshot, share: float) -> bool:
-    """Tell whether more than *share* of the base's rows came after it or died."""
-    generation = snapshot.generation
-    if generation.ann is None:
-        return bool(snapshot.segments)
-    changed = snapshot.living_count(generation.ann_end) + snapshot.died_since_base()
-    return changed > share * (generation.ann_end - generation.ann_first)
+def _make_base(
+    recipe: Recipe, target: float, progress: Progress | None, rows: Halves, held: Halves
+) -> NewBase:
+    """Make and tune the base over *rows*; *held* are the rows of the segment that it lacks."""
+    base = make_base(rows, recipe.factory, progress)
+    settings = SearchSettings()
+    if not recipe.is_exact:
+        settings = tune(base, rows, tuning_queries(held), target, progress)
+    return NewBase(recipe.factory, settings.to_json(), partial(write_base, base))
 
 
-def compact_all(writer: Writer, snapshot: Snapshot, progress: Progress | None) -> None:
-    """Copy all living rows into one segment and make the FAISS base over it."""
-    total = snapshot.living_count()
-    base = new_base(snapshot.dim)
+def _ordered(segments: Sequence[Segment], dead_rows: Rows, stride: int) -> Iterator[Halves]:
+    """Read the living rows, those to be held out after the others, in a second round."""
+    if not stride:
+        yield from living_blocks(segments, dead_rows)
+        return
+    for held in (False, True):
+        seen = 0
+        for block in living_blocks(segments, dead_rows):
+            chosen = (np.arange(len(block)) + seen) % stride == 0
+            seen += len(block)
+            yield block[chosen == held]
 
-    def blocks() -> Iterator[Halves]:
-        done = 0
-        for block in living_blocks(snapshot.segments, snapshot.dead_rows):
-            add_rows(base, block)
-            yield block
-            done += len(block)
-            if progress:
-                progress("indexing", done, total)
 
-    writer.compact(0, blocks(), total, lambda write: write_base(base, write), FLAT)
+def _groups(snapshot: Snapshot, segments: Sequence[Segment]) -> Iterator[list[Segment]]:
+    """Divide *segments* into groups that each make one segment, about as large as they may be."""
+    group: list[Segment] = []
+    rows = 0
+    for segment in segments:
+        living = snapshot.living_count(segment)
+        if group and rows + living > most_rows(snapshot.dim):
+            yield group
+            group, rows = [], 0
+        group.append(segment)
+        rows += living
+    if group:
+        yield group
+
+
+def _unsettled(snapshot: Snapshot) -> list[Segment]:
+    """List the segments that a compaction would change for the better."""
+    return [one for one in snapshot.segments if not _is_settled(snapshot, one)]
+
+
+def improvable(snapshot: Snapshot) -> list[Segment]:
+    """List the unsettled segments, if anything in them is dead, uncovered or could be merged."""
+    segments = _unsettled(snapshot)
+    if len(segments) == 1 and len(segments[0].halves) <= most_rows(snapshot.dim):
+        (one,) = segments
+        base = snapshot.bases.get(one.first_row)
+        wanted = choose_recipe(snapshot.recipe, len(one.halves), snapshot.dim).factory
+        if base and base.recipe == wanted and not snapshot.dead_count(one):
+            return []
+    return segments
+
+
+def _is_settled(snapshot: Snapshot, segment: Segment) -> bool:
+    """Tell whether *segment* is large, has its base as asked for, and few dead rows."""
+    base = snapshot.bases.get(segment.first_row)
+    rows, dead = len(segment.halves), snapshot.dead_count(segment)
+    if base is None or 2 * rows <= most_rows(snapshot.dim) or dead > STALE_SHARE * rows:
+        return False
+    return base.recipe == choose_recipe(snapshot.recipe, rows, snapshot.dim).factory
+
+
+def _is_due(snapshot: Snapshot) -> bool:
+    """Tell whether much is searched without a base, or much of the bases is dead."""
+    covered = stale = uncovered = 0
+    for segment in snapshot.segments:
+        if segment.first_row in snapshot.bases:
+            covered += len(segment.halves)
+            stale += snapshot.dead_count(segment)
+        else:
+            uncovered += snapshot.living_count(segment)
+    too_many = 2 * uncovered * snapshot.dim > UNCOVERED_BYTES
+    return too_many or uncovered + stale > STALE_SHARE * covered
+
+
+def most_rows(dim: int) -> int:
+    """Tell how many rows of *dim* dimensions a segment may have."""
+    return max(1, SEGMENT_BYTES // (2 * dim))
 
 
 def _size_bytes(folder: Path) -> int:

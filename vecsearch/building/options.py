@@ -14,7 +14,7 @@ DECODERS: Final = ("cpu", "device")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions:
-    """Choices of one build that leave no trace in the index.
+    """Choices of one build.
 
     ``fresh`` starts over; the old index answers until the new one is complete. ``force`` takes an
     int8 network that agrees little with fp32. ``allow_empty`` believes that a source that is gone
@@ -23,6 +23,7 @@ class BuildOptions:
     ``commit_seconds``. A picture of more than ``max_megapixels``, or half of that in a format whose
     decoder holds copies of it (AVIF, JPEG 2000, WebP), is skipped before it is decoded.
     ``decode`` on the ``device`` lets the torch engine's accelerator decode and resize JPEGs.
+    ``recipe``, which alone the index keeps, is for a new one: ``auto`` or a FAISS factory string.
     """
 
     fresh: bool = False
@@ -33,6 +34,7 @@ class BuildOptions:
     commit_seconds: float = 60.0
     max_megapixels: float = MAX_MEGAPIXELS
     decode: str = "cpu"
+    recipe: str | None = None
 
     def __post_init__(self) -> None:
         """Raise UsageError for a limit that is not positive, or an unknown decoder."""

@@ -79,11 +79,13 @@ def _find(snapshot: Snapshot, targets: Sequence[str | Path]) -> list[Image]:
     names = {one.text for one in wanted if one.image_id is None}
     patterns = {(one.pattern, one.whole) for one in wanted if one.pattern is not None}
     found: defaultdict[str, list[Image]] = defaultdict(list)
+    here = str(Path.cwd())
     for image in snapshot.images():
-        path = os.fspath(image.path)
+        # Imported ids may be relative; a target is meant from here, and so are they.
+        path = os.path.normpath(os.path.join(here, image.path))  # noqa: PTH118 - a million times
         if image.id in ids:
             found[f"id:{image.id}"].append(image)
-        for literal in (path, *map(str, image.path.parents)):
+        for literal in (path, *map(str, Path(path).parents)):
             if literal in paths:
                 found[f"path:{literal}"].append(image)
         if image.path.name in names:

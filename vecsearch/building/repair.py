@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from vecsearch.building.batch import batched
-from vecsearch.building.compact import compact_all
+from vecsearch.building.compact import compact_segments
 from vecsearch.building.plan import UNSETTLED
 from vecsearch.building.stage import facts_of
 from vecsearch.building.verify import find_problems
@@ -21,6 +21,7 @@ from vecsearch.store.change import Change
 from vecsearch.store.locate import only_index
 from vecsearch.store.salvage import Salvaged, salvage
 from vecsearch.store.schema import damaged_catalog
+from vecsearch.store.segments import Segment
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
 from vecsearch.types import Image, Problem, Progress, Skipped
@@ -70,11 +71,22 @@ def repair(index: str | Path | None = None, *, progress: Progress | None = None)
             _mend_vectors(writer, salvage(folder), report, progress)
         if kinds & {"vectors", "ann"}:
             with closing(Snapshot(folder)) as snapshot:
-                compact_all(writer, snapshot, progress)
+                compact_segments(writer, snapshot, _to_make_anew(snapshot, problems), progress)
         if problems:
             report.left = list(find_problems(folder, quick=False, progress=progress))
     report.seconds = time.monotonic() - start
     return report
+
+
+def _to_make_anew(snapshot: Snapshot, problems: Sequence[Problem]) -> list[Segment]:
+    """List the segments without a sound FAISS file."""
+    damaged = {problem.path for problem in problems if problem.kind == "ann"}
+    return [
+        one
+        for one in snapshot.segments
+        if (base := snapshot.bases.get(one.first_row)) is None
+        or snapshot.folder / base.record.name in damaged
+    ]
 
 
 def _mend_encoder(writer: Writer, progress: Progress | None) -> None:
@@ -98,18 +110,24 @@ def _mend_encoder(writer: Writer, progress: Progress | None) -> None:
 
 
 def _mend_vectors(
-    writer: Writer, damaged: Salvaged, report: RepairReport, progress: Progress | None
+    writer: Writer, damaged: Iterable[Salvaged], report: RepairReport, progress: Progress | None
 ) -> None:
     """Move the sound rows of damaged segments to a new one, and embed the images of the others."""
-    sound = Change(
-        embedded=[(image.id, facts_of(image)) for image in damaged.sound],
-        vectors=damaged.vectors,
-    )
-    if sound:
-        writer.commit(sound)
-    for change in _embedded_anew(writer, damaged.lost, report, progress):
+    lost: list[Image] = []
+    first_rows = set()
+    for run in damaged:
+        first_rows.add(run.first_row)
+        lost.extend(run.lost)
+        if run.sound:
+            writer.commit(
+                Change(
+                    embedded=[(image.id, facts_of(image)) for image in run.sound],
+                    vectors=run.vectors,
+                )
+            )
+    for change in _embedded_anew(writer, lost, report, progress):
         writer.commit(change)
-    writer.commit(Change(dropped_segments=damaged.first_rows))
+    writer.commit(Change(dropped_segments=sorted(first_rows)))
     report.re_embedded.sort()  # pictures are read in threads, and come as they are ready
 
 
@@ -117,7 +135,9 @@ def _embedded_anew(
     writer: Writer, images: Sequence[Image], report: RepairReport, progress: Progress | None
 ) -> Iterator[Change]:
     encoder = _encoder(writer) if images else None
-    reasons = dict.fromkeys((image.id for image in images), "the network is damaged too")
+    imported = EncoderSpec.from_json(writer.encoder_json()).is_external
+    reason = "it was imported, without a network" if imported else "the network is damaged too"
+    reasons = dict.fromkeys((image.id for image in images), reason)
     done = 0
     if encoder is not None:
         reading = read_images(
@@ -163,8 +183,13 @@ def _embedded_anew(
 
 
 def _encoder(writer: Writer) -> Encoder | None:
-    """Open the encoder that the index carries, None if it is damaged; raises IndexFolderError."""
+    """Open the encoder that the index carries, None if there is none or it is damaged.
+
+    Raises IndexFolderError.
+    """
     spec = EncoderSpec.from_json(writer.encoder_json())
+    if spec.is_external:
+        return None
     try:
         return open_encoder(spec, *writer.encoder_files())
     except IndexDamagedError:

@@ -23,9 +23,10 @@ from vecsearch.building.sources import scan_sources
 from vecsearch.building.stage import Counts, Stage
 from vecsearch.embed.encoder import Encoder, EncoderConfig, check_same, make_encoder, open_encoder
 from vecsearch.embed.spec import EncoderSpec
-from vecsearch.errors import EncoderMismatchError, SourceError
+from vecsearch.errors import EncoderMismatchError, SourceError, UsageError
 from vecsearch.images.read import ReadImage
 from vecsearch.images.scan import Scan
+from vecsearch.index.recipes import AUTO, check_recipe
 from vecsearch.store.change import NewIndex
 from vecsearch.store.folder import check_free
 from vecsearch.store.locate import has_index, index_of
@@ -74,6 +75,7 @@ def build(
     if has_index(folder) and not options.fresh:
         with open_writer(folder) as writer, closing(Snapshot(folder)) as snapshot:
             spec = _checked_spec(snapshot, config)
+            _check_same_recipe(snapshot, options.recipe)
             reader = make_reader(options, config.engine, spec.precision)
             if index is None:
                 _check_same_sources(snapshot, roots)
@@ -90,7 +92,9 @@ def build(
         files = made.serialize()
         made = made.reread(*files)  # the very network that will be asked, rounding and all
         spec = made.spec
-        new = NewIndex(spec.to_json(), spec.dim, *files, _note(agreement))
+        recipe = options.recipe or AUTO
+        check_recipe(recipe, spec.dim)
+        new = NewIndex(spec.to_json(), spec.dim, *files, _note(agreement), recipe)
         with open_writer(folder, new, fresh=options.fresh) as writer:
             counts = _bring_up_to_date(writer, None, scans, lambda: made, reader, options, progress)
             writer.publish()
@@ -118,8 +122,22 @@ def _check_same_sources(snapshot: Snapshot, roots: Sequence[Path]) -> None:
         )
 
 
+def _check_same_recipe(snapshot: Snapshot, recipe: str | None) -> None:
+    if recipe not in (None, snapshot.recipe):
+        raise UsageError(
+            f"{snapshot.folder} has the recipe {snapshot.recipe}",
+            hint=f"vecsearch reindex --recipe {recipe} gives it another, without reading a picture",
+        )
+
+
 def _checked_spec(snapshot: Snapshot, config: EncoderConfig) -> EncoderSpec:
     spec = EncoderSpec.from_json(snapshot.encoder_json)
+    if spec.is_external:
+        raise EncoderMismatchError(
+            f"{snapshot.folder} was imported and has no network to embed pictures with",
+            hint="choose another index with -i, or import it anew with --encoder INDEX",
+            path=snapshot.folder,
+        )
     differing = check_same(config, spec)
     if differing:
         raise EncoderMismatchError(

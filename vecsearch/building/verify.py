@@ -12,9 +12,11 @@ from vecsearch.embed.encoder import open_encoder
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import IndexFolderError, VecsearchError
 from vecsearch.index.base import count_differing, open_base
+from vecsearch.index.recipes import FLAT
 from vecsearch.store.audit import audit_catalog, audit_files
 from vecsearch.store.locate import only_index
-from vecsearch.store.snapshot import Snapshot
+from vecsearch.store.segments import Segment
+from vecsearch.store.snapshot import Base, Snapshot
 from vecsearch.types import Problem, Progress
 
 
@@ -63,44 +65,41 @@ def find_problems(folder: Path, *, quick: bool, progress: Progress | None) -> It
     if not kinds & {"vectors"}:
         with closing(Snapshot(folder)) as snapshot:
             if "ann" not in kinds:
-                yield from _compare_base(snapshot)
+                for segment in snapshot.segments:
+                    if base := snapshot.bases.get(segment.first_row):
+                        yield from _compare_base(snapshot, segment, base)
             _report(progress, 2, steps)
             if "encoder" not in kinds:
                 yield from _open_encoder(snapshot)
     _report(progress, steps, steps)
 
 
-def _compare_base(snapshot: Snapshot) -> Iterator[Problem]:
-    """Compare the FAISS file with the segments, vector by vector."""
-    generation = snapshot.generation
-    if generation.ann is None:
-        return
-    path = snapshot.folder / generation.ann.name
+def _compare_base(snapshot: Snapshot, segment: Segment, base: Base) -> Iterator[Problem]:
+    """Compare a FAISS file with its segment: an exact one vector by vector, else in number.
+
+    The codes of an approximate one are not the vectors; its checksum is all that can be compared.
+    """
+    path = snapshot.folder / base.record.name
     try:
-        base = snapshot.open_ann(open_base)
+        opened = snapshot.open_base(base, open_base)
     except IndexFolderError as error:
         yield Problem("ann", path, str(error).partition("; ")[0])
         return
-    if base is None:
+    if opened is None:
         return
-    count = generation.ann_end - generation.ann_first
-    if (base.ntotal, base.d) != (count, snapshot.dim):
-        what = f"has {base.ntotal} x {base.d} values instead of {count} x {snapshot.dim}"
-        yield Problem("ann", path, what)
-        return
-    differing = sum(
-        count_differing(base, one.halves, one.first_row - generation.ann_first)
-        for one in snapshot.segments
-        if one.first_row < generation.ann_end
-    )
-    if differing:
+    if (opened.ntotal, opened.d) != (base.row_count, snapshot.dim):
+        what = f"has {opened.ntotal} x {opened.d} values instead of "
+        yield Problem("ann", path, f"{what}{base.row_count} x {snapshot.dim}")
+    elif base.recipe == FLAT and (differing := count_differing(opened, segment.halves)):
         yield Problem("ann", path, f"has {differing} vectors that differ from the segments")
 
 
 def _open_encoder(snapshot: Snapshot) -> Iterator[Problem]:
+    spec = EncoderSpec.from_json(snapshot.encoder_json)
+    if spec.is_external:
+        return
     xml, constants, _ = snapshot.encoder_files()
     try:
-        spec = EncoderSpec.from_json(snapshot.encoder_json)
         dim = open_encoder(spec, xml, constants, engine="openvino").output_dim()
     except (VecsearchError, ValueError, KeyError, TypeError) as error:
         yield Problem("encoder", xml, " ".join(str(error).split()))

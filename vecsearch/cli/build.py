@@ -70,6 +70,11 @@ Examples:
     show_default=True,
     help="What runs the network; auto is torch on a GPU, else OpenVINO.",
 )
+@click.option(
+    "--recipe",
+    metavar="auto|FACTORY",
+    help="The kind of FAISS file of a new index: auto, by its size, or a FAISS factory string.",
+)
 @click.option("--force", is_flag=True, help="Take int8 even if it agrees little with fp32.")
 @click.option("--fresh", is_flag=True, help="Start over instead of bringing up to date.")
 @click.option(
@@ -113,6 +118,7 @@ def build(
     weights: str | None,
     precision: str | None,
     engine: str,
+    recipe: str | None,
     force: bool,
     fresh: bool,
     allow_empty: bool,
@@ -142,6 +148,7 @@ def build(
         commit_seconds=commit_seconds,
         max_megapixels=max_megapixels,
         decode=decode,
+        recipe=recipe,
     )
     Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit is in the way of a greater one
     try:

@@ -30,13 +30,13 @@ def info(index: Path | None, as_json: bool) -> None:
 
 def _describe(facts: IndexInfo) -> str:
     encoder = facts.encoder
-    pca = f", PCA from {encoder.feature_dim}" if encoder.projection_hash else ""
+    weights = f"{encoder.weights} ({encoder.weights_hash[:16]}), {encoder.precision}"
     fields = {
         "index": shown(facts.path),
         "images": facts.images,
         "sources": ", ".join(shown(path) for path in facts.sources),
-        "encoder": f"VGG19 {encoder.layer}, {encoder.pool}, d = {encoder.dim}{pca}",
-        "weights": f"{encoder.weights} ({encoder.weights_hash[:16]}), {encoder.precision}",
+        "encoder": encoder.title,
+        **({} if encoder.is_external else {"weights": weights}),
         **({"int8": format_agreement(facts.agreement)} if facts.agreement else {}),
         "fingerprint": encoder.fingerprint,
         "FAISS": f"{facts.recipe}, inner product",

@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from importlib import import_module
+from keyword import iskeyword
 from typing import Final, NoReturn
 
 import click
@@ -25,9 +26,18 @@ _COMMANDS: Final = {
     "verify": "look for damage in an index",
     "repair": "mend what is damaged",
     "compact": "take what was removed out of an index's files",
+    "reindex": "make the FAISS files anew, by another recipe",
+    "tune": "choose speed or recall of a large index",
+    "import": "make vectors of another program searchable",
+    "export": "write an index's vectors to a file",
+    "merge": "unite indexes",
     "demo": "run the main job on sample pictures",
     "completion": "print the script for shell completion",
 }
+
+
+_MODULES: Final = {"tune": "reindex"}
+"""Where a command is that does not have a module of its name."""
 
 
 class _Commands(click.Group):
@@ -39,7 +49,9 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command = getattr(import_module(f"vecsearch.cli.{cmd_name}"), cmd_name)
+        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name  # as Python must spell it
+        module = _MODULES.get(name, name)
+        command = getattr(import_module(f"vecsearch.cli.{module}"), name)
         assert isinstance(command, click.Command)
         return command
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -10,7 +11,10 @@ from vecsearch.cli.options import PATH, index_option, json_option, k_option, thr
 from vecsearch.cli.output import print_result, refuse_pictures
 from vecsearch.errors import UsageError
 from vecsearch.search.index import open_index
+from vecsearch.types import Vectors
 from vecsearch.view.text import FORMATS, format_results
+
+_ROWS_AT_A_TIME: Final = 8192
 
 
 @click.command(
@@ -20,9 +24,13 @@ Examples:
   vecsearch query id:17 id:18 -k 10 --json
   vecsearch query photo.jpg --sheet sheet.png
   vecsearch query photo.jpg --threshold 0.9 --format paths
+  vecsearch query --vectors queries.npy --json
 """
 )
-@click.argument("queries", nargs=-1, required=True, metavar="[IMAGE | id:N]...")
+@click.argument("queries", nargs=-1, metavar="[IMAGE | id:N]...")
+@click.option(
+    "--vectors", type=PATH, metavar="FILE", help="Ask with each row of a .npy or .parquet instead."
+)
 @index_option
 @k_option
 @threshold_option
@@ -45,6 +53,7 @@ Examples:
 @json_option
 def query(
     queries: tuple[str, ...],
+    vectors: Path | None,
     index: Path | None,
     k: int,
     threshold: float,
@@ -56,18 +65,44 @@ def query(
     """Find the pictures of the index that are most similar to each IMAGE.
 
     An IMAGE is a picture file or id:N, the picture with that id in the index. A picture that the
-    index has is answered at once, from its stored vector.
+    index has is answered at once, from its stored vector. Of an index of imported vectors the ids
+    of the import can be asked as they were given.
     """
+    if vectors is not None and (queries or sheet or include_self):
+        raise UsageError(
+            "--vectors goes with -k, --threshold and a format alone",
+            hint="ask with pictures in another call",
+        )
+    if vectors is None and not queries:
+        raise click.MissingParameter(param_type="argument", param_hint="'[IMAGE | id:N]...'")
     sheets = _sheet_names(sheet, queries) if sheet is not None else []
     with open_index(index) as opened:
         refuse_pictures(opened, *sheets)
-        results = opened.query(queries, k=k, threshold=threshold, include_self=include_self)
+        if vectors is not None:
+            results = opened.search(_read(vectors), k=k, threshold=threshold)
+        else:
+            results = opened.query(queries, k=k, threshold=threshold, include_self=include_self)
     if sheets:
         from vecsearch.view.sheet import draw_sheet
 
         for result, path in zip(results, sheets, strict=True):
             draw_sheet(result, path)
     print_result(format_results(results, "json" if as_json else form))
+
+
+def _read(vectors: Path) -> Vectors:
+    import numpy as np
+
+    from vecsearch.exchange.vectors import open_vectors
+
+    file = open_vectors(vectors)
+    # Not at once: of a file that is no query but a collection, nothing should be held twice.
+    xq = np.empty((file.row_count, file.dim), np.float32)
+    start = 0
+    for block in file.blocks(_ROWS_AT_A_TIME):
+        xq[start : start + len(block)] = block
+        start += len(block)
+    return xq
 
 
 def _sheet_names(sheet: Path, queries: tuple[str, ...]) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 
 from vecsearch.embed.layers import IMAGE_SIZE, feature_dim
@@ -19,6 +20,8 @@ class EncoderSpec:
     ``weights`` is a name for people; what counts is ``weights_hash``, the SHA-256 of the truncated
     network's parameters. ``projection_hash`` is that of the PCA and ``quantization_hash`` that of
     the calibrated int8 network, empty without one.
+
+    An encoder that is not ours, whose vectors were imported, has no layers; see `external`.
     """
 
     layers: tuple[str, ...]
@@ -33,6 +36,35 @@ class EncoderSpec:
     quantization_hash: str = ""
     image_size: int = IMAGE_SIZE
     preprocessing: int = PREPROCESSING_VERSION
+
+    @classmethod
+    def external(cls, name: str, dim: int) -> EncoderSpec:
+        """Describe a program of which nothing is known but its *name* and its vectors' length."""
+        return cls(
+            layers=(),
+            pool="none",
+            weights=name,
+            weights_hash=hashlib.sha256(b"external encoder " + os.fsencode(name)).hexdigest(),
+            precision="none",
+            mean=(0.0, 0.0, 0.0),
+            std=(1.0, 1.0, 1.0),
+            dim=dim,
+            image_size=0,
+            preprocessing=0,
+        )
+
+    @property
+    def is_external(self) -> bool:
+        """Tell whether the vectors were made by another program, so that there is no network."""
+        return not self.layers
+
+    @property
+    def title(self) -> str:
+        """Name the encoder in a line."""
+        if self.is_external:
+            return f"imported ({self.weights}), d = {self.dim}, no network"
+        pca = f", PCA from {self.feature_dim}" if self.projection_hash else ""
+        return f"VGG19 {self.layer}, {self.pool}, d = {self.dim}{pca}"
 
     @property
     def layer(self) -> str:
@@ -63,7 +95,7 @@ class EncoderSpec:
         for name in ("layers", "mean", "std"):
             fields[name] = tuple(fields[name])
         spec = cls(**fields)
-        if spec.preprocessing != PREPROCESSING_VERSION:
+        if not spec.is_external and spec.preprocessing != PREPROCESSING_VERSION:
             raise IndexFormatError(
                 f"the index was built with preprocessing version {spec.preprocessing}, "
                 f"this vecsearch has version {PREPROCESSING_VERSION}",

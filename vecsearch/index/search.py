@@ -1,12 +1,16 @@
-"""Nearest rows: the FAISS base and the newest rows behind it, answered as one."""
+"""Nearest rows: every segment searched in the way that it allows, answered as one."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from vecsearch.index.mapped import Halves, as_index
+from vecsearch.index.settings import SearchSettings, parameters, widened
 from vecsearch.types import Rows, Vectors
 
 Scores = npt.NDArray[np.float32]
@@ -14,24 +18,19 @@ Scores = npt.NDArray[np.float32]
 _CHUNK_BYTES: Final = 64 << 20
 
 
+class Part(Protocol):
+    """Rows that are searched together."""
+
+    def search(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
+        """Find up to *k* of its living rows for each of *xq*; -1 and -inf where there are fewer."""
+
+
 class Searcher:
-    """Searches a base over rows from *first_row* on and *tail* blocks, without dead rows.
+    """Searches parts, each with rows of its own, as one."""
 
-    ``base`` is a FAISS index or None; each tail block is (first row, (n, d) float16).
-    """
-
-    def __init__(
-        self,
-        base: Any,
-        first_row: int,
-        tail: list[tuple[int, npt.NDArray[np.float16]]],
-        dead_rows: Rows,
-    ) -> None:
-        """Keep the parts; nothing is copied."""
-        self._base = base
-        self._first_row = first_row
-        self._tail = tail
-        self._dead = dead_rows
+    def __init__(self, parts: Sequence[Part]) -> None:
+        """Keep the parts."""
+        self._parts = parts
 
     def search(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
         """Find the *k* rows of largest inner product with each of *xq*, (q, d) float32.
@@ -39,35 +38,28 @@ class Searcher:
         Returns D (q, k) and I (q, k), best first, equal scores by row; where fewer than *k* rows
         live, I is -1 and D is -inf.
         """
-        parts = [self._search_tail(xq, k, first, block) for first, block in self._tail]
-        if self._base is not None:
-            parts.append(self._search_base(xq, k))
-        D = np.concatenate([np.full((len(xq), k), -np.inf, np.float32), *(d for d, _ in parts)], 1)  # noqa: N806
-        I = np.concatenate([np.full((len(xq), k), -1), *(i for _, i in parts)], 1)  # noqa: N806, E741
+        found = [part.search(xq, k) for part in self._parts]
+        D = np.concatenate([np.full((len(xq), k), -np.inf, np.float32), *(d for d, _ in found)], 1)  # noqa: N806
+        I = np.concatenate([np.full((len(xq), k), -1), *(i for _, i in found)], 1)  # noqa: N806, E741
         order = np.lexsort((I, -D), axis=1)[:, :k]
         return np.take_along_axis(D, order, 1), np.take_along_axis(I, order, 1)
 
-    def _search_base(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
-        parameters = None
-        if len(self._dead):
-            import faiss
 
-            dead = faiss.IDSelectorBatch(self._dead - self._first_row)
-            parameters = faiss.SearchParameters(sel=faiss.IDSelectorNot(dead))  # type: ignore[call-arg]
-        k = min(k, self._base.ntotal)
-        D, I = self._base.search(np.ascontiguousarray(xq), k, params=parameters)  # noqa: N806, E741
-        rows = np.where(I < 0, -1, I + self._first_row)
-        return np.where(I < 0, -np.inf, D).astype(np.float32), rows
+class FewRows:
+    """Rows that are multiplied before FAISS would be loaded."""
 
-    def _search_tail(
-        self, xq: Vectors, k: int, first: int, block: npt.NDArray[np.float16]
-    ) -> tuple[Scores, Rows]:
+    def __init__(self, rows: Halves, first_row: int, dead: Rows) -> None:
+        """Keep *rows*, (n, d) from *first_row* on, without the *dead* ones (row numbers)."""
+        self._rows, self._first, self._dead = rows, first_row, dead
+
+    def search(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
+        """Find up to *k* rows, equal scores by row."""
         best_d: list[Scores] = []
         best_i: list[Rows] = []
-        step = max(1, _CHUNK_BYTES // (4 * block.shape[1]))
-        for start in range(0, len(block), step):
-            chunk = block[start : start + step].astype(np.float32)
-            rows = np.arange(first + start, first + start + len(chunk))
+        step = max(1, _CHUNK_BYTES // (4 * self._rows.shape[1]))
+        for start in range(0, len(self._rows), step):
+            chunk = self._rows[start : start + step].astype(np.float32)
+            rows = np.arange(len(chunk)) + (self._first + start)
             scores = xq @ chunk.T
             scores[:, np.isin(rows, self._dead, assume_unique=True)] = -np.inf
             order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
@@ -75,3 +67,80 @@ class Searcher:
             best_i.append(rows[order])
         D, I = np.concatenate(best_d, 1), np.concatenate(best_i, 1)  # noqa: N806, E741
         return D, np.where(np.isneginf(D), -1, I)
+
+
+class ExactRows:
+    """Rows of an exact FAISS index: a base, or a view of a mapped segment."""
+
+    def __init__(self, index: Any, first_row: int, dead: Rows) -> None:
+        """Search *index*, whose ids count from *first_row*, without the *dead* rows."""
+        self._index, self._first, self._dead = index, first_row, dead
+
+    @cached_property
+    def _parameters(self) -> Any:
+        if not len(self._dead):
+            return None
+        import faiss
+
+        dead = faiss.IDSelectorBatch(self._dead - self._first)
+        return faiss.SearchParameters(sel=faiss.IDSelectorNot(dead))
+
+    def search(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
+        """Find up to *k* rows."""
+        D, I = self._index.search(  # noqa: N806, E741
+            np.ascontiguousarray(xq), min(k, self._index.ntotal), params=self._parameters
+        )
+        return np.where(I < 0, -np.inf, D).astype(np.float32), np.where(I < 0, -1, I + self._first)
+
+
+class CodedRows:
+    """Rows of an approximate base, whose candidates are scored with the vectors themselves."""
+
+    def __init__(
+        self, base: Any, rows: Halves, first_row: int, dead: Rows, settings: SearchSettings
+    ) -> None:
+        """Search *base*, made of *rows* (n, d), which lie from *first_row* on."""
+        import faiss
+
+        self._first, self._dead, self._settings = first_row, dead, settings
+        # IndexRefine wants one metric and would order by it. The candidates' own order does not
+        # matter to it, so an outermost layer, which passes queries on, may name the other.
+        outermost = faiss.downcast_index(base)
+        if not isinstance(outermost, faiss.IndexPreTransform):
+            outermost = faiss.IndexPreTransform(outermost)
+        outermost.metric_type = faiss.METRIC_INNER_PRODUCT
+        self._base, self._owner = outermost, base
+        self._refine = faiss.IndexRefine(outermost, as_index(rows))
+
+    def search(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
+        """Find up to *k* rows; where the dead are many among the candidates, look further."""
+        k = min(k, self._base.ntotal)
+        wanted = k if not len(self._dead) else min(2 * k + 64, self._base.ntotal)
+        while True:
+            settings = widened(self._settings, wanted)
+            D, I = self.candidates(xq, wanted, settings)  # noqa: N806, E741
+            if len(self._dead):
+                dead = np.isin(I, self._dead)
+                D, I = np.where(dead, -np.inf, D), np.where(dead, -1, I)  # noqa: N806, E741
+            few = np.count_nonzero(I >= 0, axis=1) < k
+            if wanted == self._base.ntotal or not few.any():
+                return D, I
+            wanted = min(4 * wanted, self._base.ntotal)
+
+    def candidates(self, xq: Vectors, k: int, settings: SearchSettings) -> tuple[Scores, Rows]:
+        """Find up to *k* rows, the dead among them, as *settings* tell."""
+        import faiss
+
+        candidates = min(settings.candidates, self._base.ntotal)
+        chosen = faiss.IndexRefineSearchParameters(
+            k_factor=max(1.0, candidates / k),
+            base_index_params=parameters(self._base, settings),
+        )
+        threads = faiss.omp_get_max_threads()
+        try:
+            if len(xq) == 1:
+                faiss.omp_set_num_threads(1)  # of this thread: one query is too short for two
+            D, I = self._refine.search(np.ascontiguousarray(xq), k, params=chosen)  # noqa: N806, E741
+        finally:
+            faiss.omp_set_num_threads(threads)
+        return np.where(I < 0, -np.inf, D), np.where(I < 0, -1, I + self._first)

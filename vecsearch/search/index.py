@@ -95,6 +95,8 @@ class Index:
     ) -> list[Result]:
         """Find the *k* most similar images to each of *queries*: picture files or ``id:N``.
 
+        In an index of imported vectors, also the ids of the import, as they were given.
+
         A picture that the index has, unchanged, is answered from its stored vector. It is never
         its own hit unless *include_self*. Hits below *threshold* (cosine) are left out.
 
@@ -105,11 +107,19 @@ class Index:
         if isinstance(queries, str | Path):
             queries = [queries]
         opened = self._newest()
-        known = [_find(opened, query) for query in queries]
+        known = [_find(opened, query, self.encoder.is_external) for query in queries]
         vectors = np.empty((len(queries), self.encoder.dim), np.float32)
         rows = np.array([image.row for image in known if image], dtype=np.int64)
         vectors[[image is not None for image in known]] = opened.gather(rows)
         new = [number for number, image in enumerate(known) if image is None]
+        if new and self.encoder.is_external:
+            raise NotFoundError(
+                f"{self.path} has no image {queries[new[0]]}, and no network for new ones: it was "
+                "imported",
+                hint="ask with id:N, an id of the import or a vector, or import it with "
+                "--encoder INDEX",
+                path=self.path,
+            )
         vectors[new] = self._embed(opened, [Path(queries[number]) for number in new])
         excluded = [image.row if image and not include_self else -1 for image in known]
         hits = _hits(opened, vectors, k, excluded, threshold)
@@ -134,7 +144,11 @@ class Index:
         if not (np.isfinite(lengths).all() and lengths.all()):
             raise UsageError("a query vector is zero or not finite")
         _check_k(k, threshold)
-        hits = _hits(self._newest(), xq / lengths, k, [-1] * len(xq), threshold)
+        opened, xq = self._newest(), xq / lengths
+        hits = chain.from_iterable(
+            _hits(opened, part, k, [-1] * len(part), threshold)
+            for part in (xq[i : i + _SEARCH_BATCH] for i in range(0, len(xq), _SEARCH_BATCH))
+        )
         return [Result(f"vector:{number}", None, found) for number, found in enumerate(hits)]
 
     def recommend(self, *, k: int = 5, threshold: float = -1.0) -> Iterator[Result]:
@@ -152,7 +166,7 @@ class Index:
 
     def has_path(self, path: Path) -> bool:
         """Tell whether *path* is a picture of the index."""
-        return self._newest().snapshot.image_by_path(_normal(path)) is not None
+        return _at(self._newest(), path) is not None
 
     def vectors(self) -> tuple[list[Image], Vectors]:
         """Give all images by id and their vectors, (n, d) float32, in the same order."""
@@ -168,7 +182,7 @@ class Index:
             path=self.path,
             images=len(opened),
             generation=snapshot.generation.id,
-            recipe=snapshot.generation.recipe,
+            recipe=", ".join(dict.fromkeys(one.recipe for one in snapshot.bases.values())),
             size_bytes=sum(file.size_bytes for file in snapshot.files()),
             encoder=self.encoder,
             agreement=Agreement(**json.loads(snapshot.agreement)) if snapshot.agreement else None,
@@ -242,8 +256,11 @@ def open_index(path: str | Path | None = None) -> Index:
     return Index(Path(path) if path is not None else only_index())
 
 
-def _find(opened: Opened, query: str | Path) -> Image | None:
-    """Find the image that a query means; None for a picture that the index does not have."""
+def _find(opened: Opened, query: str | Path, external: bool) -> Image | None:
+    """Find the image that a query means; None for a picture that the index does not have.
+
+    Where there is no network (*external*), one that has changed since is what it was.
+    """
     text = os.fspath(query)
     if text.startswith("id:"):
         digits = text[3:]
@@ -255,8 +272,20 @@ def _find(opened: Opened, query: str | Path) -> Image | None:
                 hint="the hits of any query, and vecsearch recommend --json, tell the ids",
             )
         return image
-    image = opened.snapshot.image_by_path(_normal(Path(text)))
-    return image if image and _unchanged(image) else None
+    image = _at(opened, Path(text))
+    return image if image and (external or _unchanged(image)) else None
+
+
+def _at(opened: Opened, path: Path) -> Image | None:
+    """Find the image at *path*, which the index may have from the root, from here, or as it is."""
+    whole = _normal(path)
+    names = [whole, Path(os.path.normpath(path))]
+    if whole.is_relative_to(Path.cwd()):
+        names.append(whole.relative_to(Path.cwd()))
+    for name in dict.fromkeys(names):
+        if image := opened.snapshot.image_by_path(name):
+            return image
+    return None
 
 
 def _recommend(

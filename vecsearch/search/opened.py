@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -10,10 +11,13 @@ import numpy as np
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError
 from vecsearch.index.base import open_base
-from vecsearch.index.search import Scores, Searcher
-from vecsearch.store.files import CHECKED_AT_OPENING_BYTES, FileRecord
-from vecsearch.store.segments import gather
-from vecsearch.store.snapshot import Snapshot
+from vecsearch.index.mapped import as_index
+from vecsearch.index.recipes import FLAT
+from vecsearch.index.search import CodedRows, ExactRows, FewRows, Part, Scores, Searcher
+from vecsearch.index.settings import SearchSettings
+from vecsearch.store.files import FileRecord
+from vecsearch.store.segments import Segment, gather
+from vecsearch.store.snapshot import Base, Snapshot
 from vecsearch.types import Rows, Vectors
 
 _SCORE_TOLERANCE: Final = 1e-4
@@ -29,21 +33,24 @@ class Opened:
     def __init__(self, folder: Path, before: Opened | None = None) -> None:
         """Open the newest generation of *folder*; raises IndexFolderError and its kin."""
         self.snapshot: Snapshot = Snapshot(folder, before.snapshot if before else None)
-        self._known_base = before.known_base() if before else None
+        bases = before.known_bases if before else {}
+        named = {base.record for base in self.snapshot.bases.values()}
+        self._known_bases = {record: base for record, base in bases.items() if record in named}
 
     def __len__(self) -> int:
         """Count the images."""
         return self.snapshot.generation.image_count
 
-    def known_base(self) -> tuple[FileRecord, Any] | None:
-        """Give the FAISS index that was opened, and its file."""
-        return self._known_base
+    @property
+    def known_bases(self) -> dict[FileRecord, Any]:
+        """Give the FAISS indexes that were opened, by their files."""
+        return self._known_bases
 
     def search(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
         """Find the *k* rows nearest to each of *xq*, as `Searcher.search` does.
 
-        Raises IndexDamagedError if a FAISS file that was too large to be compared as a whole gives
-        other scores than the vectors do.
+        Raises IndexDamagedError if a row that was found is not what was written, or if a FAISS
+        file that was too large to be compared as a whole gives other scores than the vectors do.
         """
         if not len(self):
             raise IndexFolderError(
@@ -53,31 +60,39 @@ class Opened:
                 path=self.snapshot.folder,
             )
         D, I = self.searcher.search(xq, k)  # noqa: N806, E741
-        ann = self.snapshot.generation.ann
-        if ann is not None and ann.size_bytes > CHECKED_AT_OPENING_BYTES:
-            for scores, rows, query in zip(D, I, xq, strict=True):
-                found = rows[rows >= 0]
-                true = self.gather(found) @ query
-                if not np.allclose(true, scores[: len(found)], atol=_SCORE_TOLERANCE):
-                    path = self.snapshot.folder / ann.name
-                    raise IndexDamagedError(
-                        f"{path} is damaged (its scores are not those of the vectors)",
-                        hint="vecsearch repair makes it anew",
-                        path=path,
-                    )
+        for segment in self.snapshot.segments:
+            if not segment.believed:
+                self._check_found(segment, xq, D, I)
         return D, I
 
     @cached_property
     def searcher(self) -> Searcher:
-        """The exact search over all rows."""
-        generation, segments = self.snapshot.generation, self.snapshot.segments
-        few = sum(one.halves.size for one in segments) <= _FEW_VALUES
-        base = self.snapshot.open_ann(lambda path: None if few else self._base(path))
-        tail = [one for one in segments if base is None or one.first_row >= generation.ann_end]
-        for one in tail:
-            one.check(np.arange(len(one.halves)))
-        blocks = [(one.first_row, one.halves) for one in tail]
-        return Searcher(base, generation.ann_first, blocks, self.snapshot.dead_rows)
+        """The search over all rows."""
+        values = sum(one.halves.size for one in self.snapshot.segments)
+        few = values <= _FEW_VALUES
+        return Searcher([part for one in self.snapshot.segments for part in self._parts(one, few)])
+
+    def _parts(self, segment: Segment, few: bool) -> Iterator[Part]:
+        """Give what searches the rows of *segment*: its base, and what that lacks."""
+        first, dead = segment.first_row, self._dead_in(segment)
+        known = self.snapshot.bases.get(first)
+        base = None
+        if known:
+            base = self.snapshot.open_base(known, lambda path: few or self._base(known, path))
+        if few:
+            yield FewRows(segment.halves, first, dead)
+        elif known is None or base is None:
+            yield ExactRows(as_index(segment.halves), first, dead)
+        elif known.recipe == FLAT:
+            yield ExactRows(base, first, dead)
+        else:
+            count = known.row_count
+            settings = SearchSettings.from_json(known.search)
+            inside = np.searchsorted(dead, first + count)
+            yield CodedRows(base, segment.halves[:count], first, dead[:inside], settings)
+            if count < len(segment.halves):
+                rest = as_index(segment.halves[count:])
+                yield ExactRows(rest, first + count, dead[inside:])
 
     def gather(self, rows: Rows) -> Vectors:
         """Copy the vectors of *rows*: (len(rows), d) float32; raises IndexDamagedError."""
@@ -85,9 +100,29 @@ class Opened:
             return np.empty((0, self.snapshot.dim), np.float32)
         return gather(self.snapshot.segments, rows, self.snapshot.dim)
 
-    def _base(self, path: Path) -> Any:
-        ann = self.snapshot.generation.ann
-        assert ann is not None
-        if self._known_base is None or self._known_base[0] != ann:
-            self._known_base = (ann, open_base(path))
-        return self._known_base[1]
+    def _base(self, base: Base, path: Path) -> Any:
+        if base.record not in self._known_bases:
+            self._known_bases[base.record] = open_base(path)
+        return self._known_bases[base.record]
+
+    def _dead_in(self, segment: Segment) -> Rows:
+        dead = self.snapshot.dead_rows
+        return dead[slice(*np.searchsorted(dead, (segment.first_row, segment.end_row)))]
+
+    def _check_found(self, segment: Segment, xq: Vectors, D: Scores, I: Rows) -> None:  # noqa: N803, E741
+        """Compare what was found in *segment* with its checksums, and scores with its vectors."""
+        mine = (segment.first_row <= I) & (segment.end_row > I)
+        places = I[mine] - segment.first_row
+        segment.check(np.unique(places))
+        base = self.snapshot.bases.get(segment.first_row)
+        if base is None or base.recipe != FLAT:
+            return  # the scores come from the vectors
+        queries = np.nonzero(mine)[0]
+        true = np.einsum("ij,ij->i", segment.halves[places].astype(np.float32), xq[queries])
+        if not np.allclose(true, D[mine], atol=_SCORE_TOLERANCE):
+            path = self.snapshot.folder / base.record.name
+            raise IndexDamagedError(
+                f"{path} is damaged (its scores are not those of the vectors)",
+                hint="vecsearch repair makes it anew",
+                path=path,
+            )

@@ -1,10 +1,13 @@
-"""What is asked of a writer: a change to commit, or a new index to begin."""
+"""What is asked of a writer: a change to commit, a compaction, or a new index to begin."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vecsearch.store.files import Write
+from vecsearch.store.segments import Halves, Segment
 from vecsearch.types import Skipped, Vectors
 
 
@@ -24,16 +27,16 @@ class FileFacts:
 class Change:
     """What one commit does to the catalog.
 
-    ``vectors`` (n, d) belong, in order, to ``embedded``: (id of the image whose content changed,
-    or None for a new one, and its file). ``refiled`` images keep their vector and get another path
-    or time; ``removed`` ones go. ``skipped`` files replace what was known of these paths, and
-    ``forgotten`` ones are no longer skipped. ``sources`` are folders scanned for the first time,
-    ``gone_sources`` those that are no longer to be scanned. ``dropped_segments``, by their first
-    rows, have no living row any more.
+    ``vectors`` (n, d), float32 or float16, belong, in order, to ``embedded``: (id of the image
+    whose content changed, or None for a new one, and its file). ``refiled`` images keep their
+    vector and get another path or time; ``removed`` ones go. ``skipped`` files replace what was
+    known of these paths, and ``forgotten`` ones are no longer skipped. ``sources`` are folders
+    scanned for the first time, ``gone_sources`` those that are no longer to be scanned.
+    ``dropped_segments``, by their first rows, have no living row any more.
     """
 
     embedded: list[tuple[int | None, FileFacts]] = field(default_factory=list)
-    vectors: Vectors | None = None
+    vectors: Vectors | Halves | None = None
     refiled: list[tuple[int, FileFacts]] = field(default_factory=list)
     removed: list[int] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
@@ -59,14 +62,51 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class NewBase:
+    """A FAISS index to write: its recipe, how it is searched (JSON), and what writes its bytes."""
+
+    recipe: str
+    search: str
+    write: Callable[[Write], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """Segments to replace by one: ``blocks`` are all their living rows, ``row_count`` of them.
+
+    Every ``held_stride``-th image of them, the first included, comes behind the others, and so do
+    the rows in ``blocks``. ``make_base`` is given the other rows, and these, as they lie in the
+    new segment, and makes the FAISS base over the former. Readers of generations before the last
+    compaction lose theirs if ``forget``.
+    """
+
+    replaced: Sequence[Segment]
+    blocks: Iterable[Halves]
+    row_count: int
+    make_base: Callable[[Halves, Halves], NewBase] | None = None
+    held_stride: int = 0
+    forget: bool = False
+
+    @property
+    def base_count(self) -> int:
+        """How many rows come first."""
+        held = -(-self.row_count // self.held_stride) if self.held_stride else 0
+        return self.row_count - held
+
+
+@dataclass(frozen=True, slots=True)
 class NewIndex:
     """What a new index begins with: its encoder, as a description and as files' contents.
 
-    ``agreement`` is what was measured of an int8 encoder, as JSON.
+    The contents are empty for vectors that another program made. ``agreement`` is what was measured
+    of an int8 encoder, as JSON; ``recipe`` what FAISS bases are to be, and ``recall`` what they are
+    tuned for.
     """
 
     encoder_json: str
     dim: int
-    encoder_xml: bytes
-    encoder_bin: bytes
+    encoder_xml: bytes = b""
+    encoder_bin: bytes = b""
     agreement: str = ""
+    recipe: str = "auto"
+    recall: float = 0.95

@@ -106,7 +106,27 @@ CREATE INDEX rows_image ON rows (image);
 CREATE UNIQUE INDEX rows_live ON rows (image) WHERE died IS NULL;
 CREATE INDEX images_removed ON images (removed) WHERE removed IS NOT NULL;
 INSERT INTO config SELECT 'oldest', max(id) FROM generations;
-"""
+""",
+    2: """
+CREATE TABLE bases (
+    first_row INTEGER PRIMARY KEY REFERENCES segments (first_row), row_count INTEGER NOT NULL,
+    file TEXT NOT NULL REFERENCES files (name), recipe TEXT NOT NULL, search TEXT NOT NULL
+);
+DELETE FROM generations WHERE id < (SELECT max(id) FROM generations);
+INSERT INTO bases
+    SELECT first_row, row_count, ann_file, recipe, '{}' FROM generations JOIN segments
+    ON first_row = ann_first AND row_count = ann_end - ann_first WHERE ann_file IS NOT NULL;
+DELETE FROM files WHERE name LIKE 'ann/%' AND name NOT IN (SELECT file FROM bases);
+INSERT INTO config VALUES ('recipe', 'auto'), ('recall', '0.95');
+INSERT INTO config SELECT 'compacted', ann_generation FROM generations;
+CREATE TABLE new_generations (
+    id INTEGER PRIMARY KEY, created_ns INTEGER NOT NULL, next_row INTEGER NOT NULL,
+    image_count INTEGER NOT NULL
+);
+INSERT INTO new_generations SELECT id, created_ns, next_row, image_count FROM generations;
+DROP TABLE generations;
+ALTER TABLE new_generations RENAME TO generations;
+""",
 }
 """What leads from a format to the next; kept for as long as anyone may have an index of it."""
 

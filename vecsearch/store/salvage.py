@@ -2,57 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from vecsearch.errors import IndexDamagedError
 from vecsearch.store import schema
-from vecsearch.store.audit import stored_segments
+from vecsearch.store.audit import StoredSegment, stored_segments
 from vecsearch.store.files import check_file
 from vecsearch.store.segments import read_damaged
 from vecsearch.store.snapshot import living_images
 from vecsearch.types import Image, Vectors
 
+_BLOCK_BYTES: Final = 64 << 20
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
 class Salvaged:
-    """Of the damaged segments, by their first rows: the images whose row is sound, with their
-    vectors (n, d), and the images whose row is lost."""
+    """A run of a damaged segment's rows: the images whose row is sound, with their vectors (n, d),
 
-    first_rows: list[int] = field(default_factory=list)
-    sound: list[Image] = field(default_factory=list)
-    lost: list[Image] = field(default_factory=list)
-    vectors: Vectors | None = None
+    and the images whose row is lost. ``first_row`` is the segment's.
+    """
+
+    first_row: int
+    sound: list[Image]
+    vectors: Vectors
+    lost: list[Image]
 
 
-def salvage(folder: Path) -> Salvaged:
-    """Read what is sound in the damaged segments of *folder*, whose catalog is sound."""
-    found = Salvaged()
-    parts = []
+def salvage(folder: Path) -> Iterator[Salvaged]:
+    """Read what is sound in the damaged segments of *folder*, whose catalog is sound.
+
+    A run at a time; what is committed of one before the next is read does not matter.
+    """
     with closing(schema.open_catalog(folder, writing=False)) as catalog:
         ((dim,),) = schema.fetch(catalog, "SELECT value FROM config WHERE key = 'dim'")
+        step = max(1, _BLOCK_BYTES // (4 * int(dim)))
         for segment in stored_segments(catalog):
             halves, damaged = read_damaged(
                 folder / segment.record.name, segment.row_count, int(dim)
             )
-            if not damaged:
-                try:
-                    check_file(folder, segment.record, whole=True)
-                    continue
-                except IndexDamagedError:
-                    pass  # in a checksum of a row, and not in a row
-            found.first_rows.append(segment.first_row)
-            bad = {segment.first_row + place for place in damaged}
-            end = segment.first_row + segment.row_count
-            living = living_images(catalog, segment.first_row, end)
-            sound = [image for image in living if image.row not in bad]
-            found.sound.extend(sound)
-            found.lost.extend(image for image in living if image.row in bad)
-            places = np.array([image.row for image in sound], np.int64) - segment.first_row
-            parts.append(halves[places].astype(np.float32))
-    if found.sound:
-        found.vectors = np.concatenate(parts)
-    return found
+            if not damaged and _is_whole(folder, segment):
+                continue
+            bad = set(damaged)
+            for start in range(0, segment.row_count, step):
+                first = segment.first_row + start
+                end = min(first + step, segment.first_row + segment.row_count)
+                living = living_images(catalog, first, end)
+                sound = [one for one in living if one.row - segment.first_row not in bad]
+                lost = [one for one in living if one.row - segment.first_row in bad]
+                places = np.array([one.row for one in sound], np.int64) - segment.first_row
+                vectors = halves[places].astype(np.float32)
+                yield Salvaged(segment.first_row, sound, vectors, lost)
+
+
+def _is_whole(folder: Path, segment: StoredSegment) -> bool:
+    """Tell whether a file is what was written, in the checksums of its rows too."""
+    try:
+        check_file(folder, segment.record, whole=True)
+    except IndexDamagedError:
+        return False
+    return True

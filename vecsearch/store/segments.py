@@ -7,6 +7,7 @@ CRC-32 of each row's bytes.
 from __future__ import annotations
 
 import zlib
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,7 @@ class Segment:
 
 def write_segment(folder: Path, number: int, blocks: Iterable[Halves]) -> FileRecord:
     """Write *blocks* of rows, one after another, as segment *number*."""
-    checksums: list[int] = []
+    checksums = array("L")
 
     def fill(write: Write) -> None:
         for block in blocks:
@@ -109,16 +110,12 @@ def segment_bytes(row_count: int, dim: int) -> int:
     return row_count * (2 * dim + _CHECKSUM_BYTES)
 
 
-def living_blocks(
-    segments: Sequence[Segment], dead_rows: Rows, start_row: int = 0
-) -> Iterator[Halves]:
-    """Read the rows from *start_row* on that are not dead, in order, a block at a time.
+def living_blocks(segments: Sequence[Segment], dead_rows: Rows) -> Iterator[Halves]:
+    """Read the rows of *segments* that are not dead, in order, a block at a time.
 
     Raises IndexDamagedError.
     """
     for segment in segments:
-        if segment.first_row < start_row:
-            continue
         step = max(1, _BLOCK_BYTES // (2 * segment.halves.shape[1]))
         for start in range(0, len(segment.halves), step):
             block = segment.halves[start : start + step]

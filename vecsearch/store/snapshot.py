@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,28 +25,36 @@ _IMAGES: Final = (
     "FROM images JOIN rows ON rows.image = images.id "
 )
 _LIVE: Final = "row < :next_row AND (died IS NULL OR died > :generation)"
+_STATE: Final = "SELECT key, value FROM config WHERE key IN ('instance', 'oldest')"
 _MANY: Final = 500
+_CACHE_KIB: Final = 256 << 10
+"""How much of the catalog a reader keeps: as much as it has used of a million images."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One commit: the next free row, and how many images there are.
-
-    The FAISS file ``ann`` has the rows from ``ann_first`` to before ``ann_end``; what died by
-    ``ann_generation`` is not in it.
-    """
+    """One commit: the next free row, and how many images there are."""
 
     id: int
     created_ns: int
     next_row: int
     image_count: int
-    ann: FileRecord | None
-    ann_first: int
-    ann_end: int
-    ann_generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The FAISS file over the first ``row_count`` rows of the segment at ``first_row``.
+
+    ``recipe`` is the factory string it was made by, ``search`` (JSON) how it is searched.
+    """
+
+    record: FileRecord
+    first_row: int
+    row_count: int
     recipe: str
+    search: str
 
 
 class Snapshot:
@@ -68,15 +77,23 @@ class Snapshot:
         self._identity = _identity(folder)
         try:
             self._instance = ""
-            self._connection.execute("BEGIN")
+            self._connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}; BEGIN")
+            # It changes whenever another process has committed.
+            ((self._version,),) = self._connection.execute("PRAGMA data_version")
+            self._intact_version = self._version
             config = dict(schema.fetch(self._connection, "SELECT key, value FROM config"))
             self._instance = config["instance"]
             self.encoder_json = str(config["encoder"])
             self.agreement = str(config["agreement"])
             self.dim = int(config["dim"])
+            # An index of imported vectors has no network of its own.
             self._encoder = tuple(
-                read_file(self._connection, config[key]) for key in ("encoder_xml", "encoder_bin")
+                read_file(self._connection, config[key])
+                for key in ("encoder_xml", "encoder_bin")
+                if key in config
             )
+            self.recipe = str(config["recipe"])
+            self.recall = float(config["recall"])
             self.generation = read_generation(self._connection)
             mapped = before.mapped if before else {}
             segments = schema.fetch(
@@ -89,10 +106,11 @@ class Snapshot:
                 record = read_file(self._connection, name)
                 self.mapped[record] = mapped.get(record) or self._map(record, first, count)
             self.segments = list(self.mapped.values())
+            self.bases = {base.first_row: base for base in _bases(self._connection)}
             dead = schema.fetch(
                 self._connection,
                 "SELECT row FROM rows WHERE died IS NOT NULL AND row >= ? ORDER BY row",
-                (self.generation.ann_first,),
+                (self.segments[0].first_row if self.segments else 0,),
             )
             self.dead_rows: Rows = np.fromiter((row for (row,) in dead), dtype=np.int64)
             self._connection.execute("COMMIT")
@@ -114,23 +132,25 @@ class Snapshot:
         """Tell whether nothing was committed since, and no other index took the folder's place."""
         if self._identity != _identity(self.folder):
             return False
-        config, newest = self._look_up("SELECT max(id) FROM generations", {})
-        return config["instance"] == self._instance and newest == [(self.generation.id,)]
+        with self._reading() as connection:
+            ((version,),) = connection.execute("PRAGMA data_version")
+            if version == self._version:
+                return True
+            config = dict(schema.fetch(connection, _STATE))
+            newest = schema.fetch(connection, "SELECT max(id) FROM generations")
+            return config["instance"] == self._instance and newest == [(self.generation.id,)]
 
-    def open_ann(self, opener: Callable[[Path], T]) -> T | None:
-        """Give what *opener* makes of the checked FAISS file of this generation.
+    def open_base(self, base: Base, opener: Callable[[Path], T]) -> T | None:
+        """Give what *opener* makes of a checked FAISS file of this generation.
 
-        None if there is no file, or no longer, even since it was checked, because a later
-        generation has another: the segments have all the rows. Raises IndexDamagedError.
+        None if the file is there no longer, even since it was checked, because a later generation
+        has another: the segments have all the rows. Raises IndexDamagedError.
         """
-        ann = self.generation.ann
-        if ann is None:
-            return None
         try:
-            return opener(check_file(self.folder, ann))
+            return opener(check_file(self.folder, base.record))
         except IndexDamagedError:
-            named = self._rows("SELECT 1 FROM files WHERE name = :name", {"name": ann.name})
-            if named:
+            name = {"name": base.record.name}
+            if self._rows("SELECT 1 FROM files WHERE name = :name", name):
                 raise
             return None
 
@@ -138,9 +158,10 @@ class Snapshot:
         """Give the files of the encoder, the OpenVINO XML and its constants, and their digest.
 
         The XML is checked; of the constants, which are numbers and nothing else, the length is.
-        Whoever uses them calls `check_constants` before believing a result.
+        Whoever uses them calls `check_constants` before believing a result. Raises IndexFolderError
+        for an index of imported vectors, which has no network.
         """
-        xml, constants = self._encoder
+        xml, constants = self._encoder_records()
         with self._unless_built_anew():
             paths = check_file(self.folder, xml), check_length(self.folder, constants)
         return *paths, xml.sha256 + constants.sha256
@@ -148,7 +169,16 @@ class Snapshot:
     def check_constants(self) -> None:
         """Compare the checksum of the encoder's constants; raises IndexDamagedError."""
         with self._unless_built_anew():
-            check_file(self.folder, self._encoder[1], whole=True)
+            check_file(self.folder, self._encoder_records()[1], whole=True)
+
+    def _encoder_records(self) -> tuple[FileRecord, FileRecord]:
+        if len(self._encoder) != 2:
+            raise IndexFolderError(
+                f"{self.folder} has no network",
+                hint="its vectors were imported; vecsearch import --encoder INDEX takes one along",
+                path=self.folder,
+            )
+        return self._encoder[0], self._encoder[1]
 
     @contextmanager
     def _unless_built_anew(self) -> Iterator[None]:
@@ -189,26 +219,23 @@ class Snapshot:
                 return found
         return None
 
-    def living_count(self, start_row: int = 0) -> int:
-        """Count the rows of the segments from *start_row* on that are not dead."""
-        segments = [one for one in self.segments if one.first_row >= start_row]
-        rows = sum(len(one.halves) for one in segments)
-        return rows - sum(
-            int(np.diff(np.searchsorted(self.dead_rows, (one.first_row, one.end_row)))[0])
-            for one in segments
-        )
+    def dead_count(self, segment: Segment) -> int:
+        """Count the dead rows of *segment*."""
+        ends = np.searchsorted(self.dead_rows, (segment.first_row, segment.end_row))
+        return int(ends[1] - ends[0])
 
-    def died_since_base(self) -> int:
-        """Count the rows of the FAISS file that died after it was made."""
-        ((count,),) = self._rows(
-            "SELECT count(*) FROM rows WHERE row >= :first AND row < :end AND died > :since",
-            {
-                "first": self.generation.ann_first,
-                "end": self.generation.ann_end,
-                "since": self.generation.ann_generation,
-            },
-        )
-        return int(count)
+    def images_by_path(self, paths: Sequence[str]) -> dict[str, Image]:
+        """Find the images at any of *paths* that have been there since this generation."""
+        # Bytes of any kind, in hexadecimal: JSON has none, and SQLite bounds the parameters.
+        wanted = json.dumps([os.fsencode(path).hex() for path in paths])
+        among = "IN (SELECT unhex(value) FROM json_each(:wanted))"
+        query = f"{_IMAGES} WHERE removed IS NULL AND path {among} AND {_LIVE}"
+        found = self._rows(query, {"wanted": wanted})
+        return {os.fsdecode(fields[1]): _image(fields) for fields in found}
+
+    def living_count(self, segment: Segment) -> int:
+        """Count the rows of *segment* that are not dead."""
+        return len(segment.halves) - self.dead_count(segment)
 
     def sources(self) -> list[Path]:
         """List the folders that were scanned."""
@@ -235,16 +262,25 @@ class Snapshot:
         return _image(page[0]) if page else None
 
     def _images_in(self, column: str, values: Iterable[int]) -> Iterator[Image]:
-        wanted = [int(value) for value in values]
-        # Numbers of our own, written into the text: SQLite bounds the count of parameters.
-        for start in range(0, len(wanted), _MANY):
-            part = ",".join(map(str, wanted[start : start + _MANY]))
-            for fields in self._rows(f"{_IMAGES} WHERE {column} IN ({part}) AND {_LIVE}"):
-                yield _image(fields)
+        # As one JSON text: SQLite bounds the number of parameters, and compiles a text once.
+        wanted = "IN (SELECT value FROM json_each(:wanted))"
+        query = f"{_IMAGES} WHERE {column} {wanted} AND {_LIVE}"
+        for fields in self._rows(query, {"wanted": json.dumps(list(values))}):
+            yield _image(fields)
 
     def _rows(self, query: str, values: dict[str, Any] | None = None) -> list[Any]:
         """Run one look-up; raises IndexFolderError if this generation is no longer all there."""
-        config, page = self._look_up(query, values or {})
+        present = {"next_row": self.generation.next_row, "generation": self.generation.id}
+        with self._reading() as connection:
+            self._check_all_there(connection)
+            return schema.fetch(connection, query, present | (values or {}))
+
+    def _check_all_there(self, connection: apsw.Connection) -> None:
+        """Raise IndexFolderError if what was committed since took this generation apart."""
+        ((version,),) = connection.execute("PRAGMA data_version")
+        if version == self._intact_version:
+            return
+        config = dict(schema.fetch(connection, _STATE))
         if config["instance"] != self._instance:
             raise IndexFolderError(
                 f"{self.folder} was built anew meanwhile", hint="open it again", path=self.folder
@@ -255,18 +291,15 @@ class Snapshot:
                 hint="open it again",
                 path=self.folder,
             )
-        return page
+        self._intact_version = version
 
-    def _look_up(self, query: str, values: dict[str, Any]) -> tuple[dict[str, str], list[Any]]:
-        present = {"next_row": self.generation.next_row, "generation": self.generation.id}
+    @contextmanager
+    def _reading(self) -> Iterator[apsw.Connection]:
+        """Hold one state of the catalog; raises IndexFolderError for what SQLite raises."""
         try:
             self._connection.execute("BEGIN")
             try:
-                config = schema.fetch(
-                    self._connection,
-                    "SELECT key, value FROM config WHERE key IN ('instance', 'oldest')",
-                )
-                page = schema.fetch(self._connection, query, {**present, **values})
+                yield self._connection
             finally:
                 if self._connection.in_transaction:  # some errors have ended it
                     self._connection.execute("COMMIT")
@@ -278,7 +311,6 @@ class Snapshot:
             ) from None
         except apsw.Error as error:
             raise schema.catalog_error(self.folder / schema.CATALOG, error) from None
-        return dict(config), page
 
 
 def _identity(folder: Path) -> tuple[int, int]:
@@ -294,12 +326,9 @@ def read_generation(connection: apsw.Connection) -> Generation:
     """Read the newest generation."""
     (row,) = schema.fetch(
         connection,
-        "SELECT id, created_ns, next_row, image_count, ann_file, ann_first, ann_end, "
-        "ann_generation, recipe FROM generations ORDER BY id DESC LIMIT 1",
+        "SELECT id, created_ns, next_row, image_count FROM generations ORDER BY id DESC LIMIT 1",
     )
-    number, created_ns, next_row, image_count, ann_file, *rest = row
-    ann = read_file(connection, ann_file) if ann_file else None
-    return Generation(number, created_ns, next_row, image_count, ann, *rest)
+    return Generation(*row)
 
 
 def read_file(connection: apsw.Connection, name: str) -> FileRecord:
@@ -307,6 +336,12 @@ def read_file(connection: apsw.Connection, name: str) -> FileRecord:
     query = "SELECT name, size_bytes, sha256 FROM files WHERE name = ?"
     (record,) = schema.fetch(connection, query, (name,))
     return FileRecord(*record)
+
+
+def _bases(connection: apsw.Connection) -> Iterator[Base]:
+    query = "SELECT file, first_row, row_count, recipe, search FROM bases ORDER BY first_row"
+    for name, *rest in schema.fetch(connection, query):
+        yield Base(read_file(connection, name), *rest)
 
 
 def living_images(connection: apsw.Connection, first_row: int, end_row: int) -> list[Image]:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable, Sequence
+from itertools import count
 
 import apsw
 
 from vecsearch.store import schema
 from vecsearch.store.change import FileFacts
 from vecsearch.store.files import FileRecord
-from vecsearch.store.snapshot import Generation
+from vecsearch.store.snapshot import Base, Generation
 
 
 def add_generation(db: apsw.Connection, before: Generation, next_row: int, image_count: int) -> int:
-    """Add the generation after *before*, with its FAISS file, and give its number."""
+    """Add the generation after *before* and give its number."""
     number = before.id + 1
     db.execute(
-        "INSERT INTO generations SELECT ?, ?, ?, ?, ann_file, ann_first, ann_end, "
-        "ann_generation, recipe FROM generations WHERE id = ?",
-        (number, time.time_ns(), next_row, image_count, before.id),
+        "INSERT INTO generations VALUES (?, ?, ?, ?)",
+        (number, time.time_ns(), next_row, image_count),
     )
     return number
 
@@ -30,61 +31,121 @@ def add_segment(db: apsw.Connection, record: FileRecord, first_row: int, row_cou
     db.execute("INSERT INTO segments VALUES (?, ?, ?)", (first_row, row_count, record.name))
 
 
-def drop_segments(db: apsw.Connection, which: str, first_row: int) -> None:
-    """Forget the segments, and their files, that *which* holds of, a condition on *first_row*."""
-    files = schema.fetch(db, f"SELECT file FROM segments WHERE {which}", (first_row,))  # noqa: S608
-    db.execute(f"DELETE FROM segments WHERE {which}", (first_row,))  # noqa: S608
-    db.executemany("DELETE FROM files WHERE name = ?", files)
+def add_base(db: apsw.Connection, base: Base) -> None:
+    """Name the FAISS file of a segment."""
+    name_file(db, base.record)
+    db.execute(
+        "INSERT INTO bases VALUES (?, ?, ?, ?, ?)",
+        (base.first_row, base.row_count, base.record.name, base.recipe, base.search),
+    )
+
+
+def drop_base(db: apsw.Connection, first_row: int) -> None:
+    """Forget the FAISS file, if there is one, of the segment at *first_row*."""
+    drop = "DELETE FROM bases WHERE first_row = ? RETURNING file"
+    db.executemany("DELETE FROM files WHERE name = ?", schema.fetch(db, drop, (first_row,)))
+
+
+def drop_segment(db: apsw.Connection, first_row: int) -> None:
+    """Forget the segment at *first_row*, and its files."""
+    drop_base(db, first_row)
+    drop = "DELETE FROM segments WHERE first_row = ? RETURNING file"
+    db.executemany("DELETE FROM files WHERE name = ?", schema.fetch(db, drop, (first_row,)))
 
 
 def copy_rows(
-    db: apsw.Connection, start_row: int, next_row: int, row_count: int, generation: int
+    db: apsw.Connection,
+    ranges: Iterable[tuple[int, int]],
+    next_row: int,
+    counts: tuple[int, int, int],
+    generation: int,
 ) -> None:
-    """Give the image of every living row from *start_row* on a row from *next_row* on."""
-    db.execute(
-        "CREATE TEMP TABLE moving AS "
-        "SELECT image FROM rows WHERE died IS NULL AND row >= ? ORDER BY row",
-        (start_row,),
-    )
-    ((count,),) = db.execute("SELECT count(*) FROM moving")
-    assert count == row_count
-    db.execute("UPDATE rows SET died = ? WHERE died IS NULL AND row >= ?", (generation, start_row))
-    db.execute("INSERT INTO rows (row, image) SELECT ? + rowid - 1, image FROM moving", (next_row,))
+    """Give the image of every living row in *ranges* (first, end) a row from *next_row* on.
+
+    *counts* are how many there are, and how they are divided: every ``stride``-th, from the first
+    on, comes after the ``first_part`` others; with a stride of 0 all keep their order.
+    """
+    row_count, first_part, stride = counts
+    db.execute("CREATE TEMP TABLE moving (place INTEGER PRIMARY KEY, image INTEGER)")
+    for span in ranges:
+        living = "died IS NULL AND row >= ? AND row < ?"
+        db.execute(
+            f"INSERT INTO moving (image) SELECT image FROM rows WHERE {living} ORDER BY row",  # noqa: S608
+            span,
+        )
+        db.execute(f"UPDATE rows SET died = ? WHERE {living}", (generation, *span))  # noqa: S608
+    ((moving,),) = db.execute("SELECT count(*) FROM moving")
+    assert moving == row_count
+    place = "place - 1"
+    if stride:
+        place = (
+            f"CASE (place - 1) % {stride} WHEN 0 THEN {first_part} + (place - 1) / {stride} "
+            f"ELSE place - 2 - (place - 1) / {stride} END"
+        )
+    db.execute(f"INSERT INTO rows (row, image) SELECT ? + {place}, image FROM moving", (next_row,))  # noqa: S608
     db.execute("DROP TABLE moving")
 
 
 def forget_before(db: apsw.Connection, generation: int) -> None:
     """Delete what only readers of generations before *generation* could ask for."""
-    db.execute("DELETE FROM rows WHERE died <= ?", (generation,))
-    db.execute("DELETE FROM images WHERE removed <= ?", (generation,))
-    db.execute("UPDATE config SET value = ? WHERE key = 'oldest'", (str(generation),))
-
-
-def add_row(
-    db: apsw.Connection, image_id: int | None, facts: FileFacts, row: int, generation: int
-) -> None:
-    """Add *row*, of a new image, or of a known one whose row dies in *generation*."""
-    if image_id is None:
-        db.execute(
-            "INSERT INTO images (path, size_bytes, mtime_ns, content_hash, width, height) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            _columns(facts),
-        )
-        image_id = db.last_insert_rowid()
-    else:
-        update_image(db, image_id, facts)
-        db.execute(
-            "UPDATE rows SET died = ? WHERE image = ? AND died IS NULL", (generation, image_id)
-        )
-    db.execute("INSERT INTO rows (row, image) VALUES (?, ?)", (row, image_id))
-
-
-def update_image(db: apsw.Connection, image_id: int, facts: FileFacts) -> None:
-    """Write down another file of an image."""
     db.execute(
+        "DELETE FROM rows WHERE died <= ? AND NOT EXISTS (SELECT 1 FROM segments "
+        "WHERE row >= first_row AND row < first_row + row_count)",
+        (generation,),
+    )
+    db.execute(
+        "DELETE FROM images WHERE removed <= ? "
+        "AND NOT EXISTS (SELECT 1 FROM rows WHERE image = images.id)",
+        (generation,),
+    )
+    set_config(db, "oldest", str(generation))
+
+
+def set_config(db: apsw.Connection, key: str, value: str) -> None:
+    """Write down a value of ``config``."""
+    db.execute("INSERT OR REPLACE INTO config VALUES (?, ?)", (key, value))
+
+
+def add_rows(
+    db: apsw.Connection,
+    embedded: Sequence[tuple[int | None, FileFacts]],
+    first_row: int,
+    generation: int,
+) -> None:
+    """Add rows from *first_row* on, of new images (None), or of known ones.
+
+    The rows that known ones have had die in *generation*.
+    """
+    # One statement for all rows: so the ids of new images are counted here, as SQLite would.
+    last = schema.fetch(db, "SELECT seq FROM sqlite_sequence WHERE name = 'images'")
+    new_ids = count(last[0][0] + 1 if last else 1)
+    ids = [next(new_ids) if known_id is None else known_id for known_id, _ in embedded]
+    known = [(facts, known_id) for known_id, facts in embedded if known_id is not None]
+    update_images(db, known)
+    db.executemany(
+        "UPDATE rows SET died = ? WHERE image = ? AND died IS NULL",
+        ((generation, image_id) for _, image_id in known),
+    )
+    db.executemany(
+        "INSERT INTO images (id, path, size_bytes, mtime_ns, content_hash, width, height) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            (image_id, *_columns(facts))
+            for image_id, (known_id, facts) in zip(ids, embedded, strict=True)
+            if known_id is None
+        ),
+    )
+    db.executemany(
+        "INSERT INTO rows (row, image) VALUES (?, ?)", zip(count(first_row), ids, strict=False)
+    )
+
+
+def update_images(db: apsw.Connection, images: Iterable[tuple[FileFacts, int]]) -> None:
+    """Write down other files of images."""
+    db.executemany(
         "UPDATE images SET path = ?, size_bytes = ?, mtime_ns = ?, content_hash = ?, "
         "width = ?, height = ? WHERE id = ?",
-        (*_columns(facts), image_id),
+        ((*_columns(facts), image_id) for facts, image_id in images),
     )
 
 

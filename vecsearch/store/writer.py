@@ -6,7 +6,7 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -14,10 +14,9 @@ import apsw
 
 from vecsearch.errors import IndexFolderError, IndexLockedError
 from vecsearch.store import schema, statements
-from vecsearch.store.change import Change, NewIndex
+from vecsearch.store.change import Change, Compaction, NewIndex
 from vecsearch.store.files import (
     FileRecord,
-    Write,
     check_file,
     make_folder,
     refusals_told,
@@ -28,8 +27,8 @@ from vecsearch.store.folder import NEXT, check_free, delete_begun, delete_unname
 from vecsearch.store.locate import has_index
 from vecsearch.store.lock import writer_lock
 from vecsearch.store.migrate import migrate
-from vecsearch.store.segments import Halves, write_segment
-from vecsearch.store.snapshot import Generation, read_file, read_generation
+from vecsearch.store.segments import map_segment, write_segment
+from vecsearch.store.snapshot import Base, Generation, read_file, read_generation
 
 
 class Writer:
@@ -54,7 +53,7 @@ class Writer:
         assert added == (0 if change.vectors is None else len(change.vectors))
         segment = None
         if change.vectors is not None and added:
-            halves = change.vectors.astype("<f2")
+            halves = change.vectors.astype("<f2", copy=False)
             segment = write_segment(self.folder, before.id + 1, [halves])
         new = sum(known_id is None for known_id, _ in change.embedded)
         with self._transaction() as db:
@@ -65,10 +64,8 @@ class Writer:
                 statements.add_segment(db, segment, before.next_row, added)
             for image_id in change.removed:
                 statements.remove_image(db, image_id, number)
-            for image_id, facts in change.refiled:
-                statements.update_image(db, image_id, facts)
-            for offset, (known_id, facts) in enumerate(change.embedded):
-                statements.add_row(db, known_id, facts, before.next_row + offset, number)
+            statements.update_images(db, ((facts, known_id) for known_id, facts in change.refiled))
+            statements.add_rows(db, change.embedded, before.next_row, number)
             db.executemany(
                 "DELETE FROM skipped WHERE path = ?",
                 ((os.fsencode(path),) for path in change.forgotten),
@@ -86,50 +83,65 @@ class Writer:
                 ((os.fsencode(path),) for path in change.gone_sources),
             )
             for first_row in change.dropped_segments:
-                statements.drop_segments(db, "first_row = ?", first_row)
+                statements.drop_segment(db, first_row)
         if change.dropped_segments:
             self._collect_orphans()
 
-    def compact(
-        self,
-        start_row: int,
-        blocks: Iterable[Halves],
-        row_count: int,
-        base: Callable[[Write], object] | None,
-        recipe: str = "",
-    ) -> None:
-        """Put copies of all living rows from *start_row* on into one segment, and commit that.
-
-        *blocks* are these rows, *row_count* of them, in order. With *base*, which writes a FAISS
-        file of them and is called last, it becomes the base; without, the present one stays.
-        """
+    def compact(self, compaction: Compaction) -> None:
+        """Put copies of living rows into one segment, and its FAISS base beside it."""
         assert self._published
         before = self.generation()
-        number = before.id + 1
-        segment, ann = None, None
+        number, row_count = before.id + 1, compaction.row_count
+        segment, base = None, None
         if row_count:
-            segment = write_segment(self.folder, number, blocks)
-            ann = write_once(self.folder, f"ann/{number:06d}.faiss", base) if base else None
+            segment = write_segment(self.folder, number, compaction.blocks)
+            if compaction.make_base:
+                base = self._write_base(segment, before.next_row, compaction)
         with self._transaction() as db:
             statements.add_generation(db, before, before.next_row + row_count, before.image_count)
-            statements.drop_segments(db, "first_row >= ?", start_row)
+            for one in compaction.replaced:
+                statements.drop_segment(db, one.first_row)
             if segment:
                 statements.add_segment(db, segment, before.next_row, row_count)
-            statements.copy_rows(db, start_row, before.next_row, row_count, number)
-            if base is not None:
-                db.execute("UPDATE generations SET ann_file = NULL")
-                db.execute("DELETE FROM files WHERE name LIKE 'ann/%'")
-                if ann:
-                    statements.name_file(db, ann)
-                db.execute(
-                    "UPDATE generations SET ann_file = ?, ann_first = ?, ann_end = next_row, "
-                    "ann_generation = id, recipe = ? WHERE id = ?",
-                    (ann.name if ann else None, before.next_row, recipe, number),
-                )
-                statements.forget_before(db, before.ann_generation)
+            if base:
+                statements.add_base(db, base)
+            statements.copy_rows(
+                db,
+                [(one.first_row, one.end_row) for one in compaction.replaced],
+                before.next_row,
+                (row_count, compaction.base_count, compaction.held_stride),
+                number,
+            )
+            if compaction.forget:
+                statements.forget_before(db, int(self._config("compacted")))
+                statements.set_config(db, "compacted", str(number))
             # Readers keep what they opened; the catalog needs the present only.
             db.execute("DELETE FROM generations WHERE id < ?", (number,))
         self._collect_orphans()
+
+    def _write_base(self, record: FileRecord, first_row: int, compaction: Compaction) -> Base:
+        """Make the base over a segment that was written."""
+        assert compaction.make_base
+        path, dim = self.folder / record.name, int(self._config("dim"))
+        rows = map_segment(path, first_row, compaction.row_count, dim, record.size_bytes).halves
+        count = compaction.base_count
+        new = compaction.make_base(rows[:count], rows[count:])
+        number = self.generation().id + 1
+        file = write_once(self.folder, f"ann/{number:06d}.faiss", new.write)
+        return Base(file, first_row, count, new.recipe, new.search)
+
+    def set_search(self, searches: Mapping[int, str]) -> None:
+        """Let bases, by the first rows of their segments, be searched in another way (JSON)."""
+        before = self.generation()
+        with self._transaction() as db:
+            statements.add_generation(db, before, before.next_row, before.image_count)
+            for first_row, search in searches.items():
+                db.execute("UPDATE bases SET search = ? WHERE first_row = ?", (search, first_row))
+
+    def set_config(self, key: str, value: str) -> None:
+        """Write down a choice that the index keeps."""
+        with self._transaction() as db:
+            statements.set_config(db, key, value)
 
     def encoder_json(self) -> str:
         """Read the description of the encoder."""
@@ -203,12 +215,17 @@ class Writer:
 
     def begin(self, new: NewIndex, generation: int) -> None:
         """Fill an empty catalog with its encoder; *generation* is its first, empty one."""
-        files = self._write_encoder(generation, new.encoder_xml, new.encoder_bin)
+        files = {}
+        if new.encoder_xml:
+            files = self._write_encoder(generation, new.encoder_xml, new.encoder_bin)
         config = {
             "instance": secrets.token_hex(16),
             "encoder": new.encoder_json,
             "dim": str(new.dim),
             "agreement": new.agreement,
+            "recipe": new.recipe,
+            "recall": str(new.recall),
+            "compacted": str(generation),
             "oldest": str(generation),
         }
         with self._transaction() as db:
@@ -216,10 +233,7 @@ class Writer:
                 statements.name_file(db, record)
                 config[key] = record.name
             db.executemany("INSERT INTO config VALUES (?, ?)", config.items())
-            db.execute(
-                "INSERT INTO generations VALUES (?, ?, 0, 0, NULL, 0, 0, ?, '')",
-                (generation, time.time_ns(), generation),
-            )
+            db.execute("INSERT INTO generations VALUES (?, ?, 0, 0)", (generation, time.time_ns()))
 
     def _write_encoder(
         self, generation: int, xml: bytes, constants: bytes

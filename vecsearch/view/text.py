@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from vecsearch.types import Agreement, Hit, Problem, Result
+from vecsearch.types import Agreement, Hit, Problem, Result, path_text
 
 
 def printable(text: str) -> str:
@@ -26,7 +26,7 @@ def shown(path: Path) -> str:
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
-        return str(path)
+        return path_text(path)
 
 
 def to_json(value: object, *, indent: int | None = 2) -> str:
@@ -68,6 +68,21 @@ def format_fields(fields: Mapping[str, object]) -> str:
     """Write names and values in two columns."""
     width = max(len(name) for name in fields)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in fields.items())
+
+
+def format_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay out *rows* under *heads* in columns; numbers stand at the right."""
+    columns = list(zip(heads, *rows, strict=True))
+    numbers = [all(cell[:1].isdigit() or cell == "-" for cell in column[1:]) for column in columns]
+    widths = [max(map(len, column)) for column in columns]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, numbers, strict=True)
+        ).rstrip()
+        for line in (heads, *rows)
+    ]
+    return "\n".join(lines)
 
 
 def format_agreement(agreement: Agreement) -> str:

@@ -1,0 +1,214 @@
+"""The command ``import``: vectors that another program made become an index, or part of one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import compress, islice
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from vecsearch.building.carried import check_same_encoder, new_index
+from vecsearch.building.compact import compact_if_due
+from vecsearch.building.inputs import ImportOptions, Input, open_inputs
+from vecsearch.building.stage import facts_of
+from vecsearch.building.unit import to_halves
+from vecsearch.embed.spec import EncoderSpec
+from vecsearch.errors import SourceError
+from vecsearch.exchange.npy import Floats
+from vecsearch.exchange.parquet import Facts
+from vecsearch.store.change import Change, FileFacts
+from vecsearch.store.locate import has_index, index_of
+from vecsearch.store.segments import Halves, gather
+from vecsearch.store.snapshot import Snapshot
+from vecsearch.store.writer import Writer, open_writer
+from vecsearch.types import Image, Progress, Skipped
+
+COMMIT_BYTES: Final = 128 << 20
+"""So large is a segment, and so much is done again after an interruption."""
+
+COMMIT_ROWS: Final = 1 << 17
+"""For short vectors: what the catalog keeps of so many takes 100 MB on its way there."""
+
+NO_DIRECTION: Final = "its vector is zero or not finite"
+
+_CHUNK_BYTES: Final = 4 << 20
+_UNKNOWN: Final[Facts] = (0, 0, 0, 0)
+
+
+@dataclass(slots=True, kw_only=True)
+class ImportReport:
+    """What an import did, in numbers of vectors, and what the index holds now.
+
+    ``skipped`` ones are zero or not finite; `Index.info` names them.
+    """
+
+    index: Path
+    encoder: EncoderSpec
+    added: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    total: int = 0
+    seconds: float = 0.0
+
+
+def import_vectors(
+    *files: str | Path,
+    index: str | Path | None = None,
+    options: ImportOptions | None = None,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Make vectors in .npy and .parquet files searchable, in a new index or in one that is there.
+
+    Without *index*: ``indexes/`` and the name of the first file. Vectors are normalised; those that
+    are zero or not finite are skipped and listed. An id that the index has gets the new vector, so
+    the same import again is an update, or goes on where it was interrupted; what is there already
+    is not written again.
+
+    Raises SourceError, UsageError, EncoderMismatchError, IndexFolderError.
+    """
+    start = time.monotonic()
+    options = options or ImportOptions()
+    inputs = open_inputs(files, options)
+    folder = Path(os.path.normpath(index or index_of(Path(files[0]).with_suffix(""))))
+    if has_index(folder):
+        with open_writer(folder) as writer, closing(Snapshot(folder)) as snapshot:
+            spec = EncoderSpec.from_json(snapshot.encoder_json)
+            check_same_encoder(spec, folder, inputs, options)
+            report = ImportReport(index=folder, encoder=spec)
+            _copy(inputs, writer, snapshot, report, progress)
+    else:
+        new = new_index(inputs, options, Path(files[0]).stem)
+        report = ImportReport(index=folder, encoder=EncoderSpec.from_json(new.encoder_json))
+        with open_writer(folder, new) as writer:
+            _copy(inputs, writer, None, report, progress)
+    report.seconds = time.monotonic() - start
+    return report
+
+
+def _copy(
+    inputs: Sequence[Input],
+    writer: Writer,
+    snapshot: Snapshot | None,
+    report: ImportReport,
+    progress: Progress | None,
+) -> None:
+    total = sum(one.vectors.row_count for one in inputs)
+    pending = _Pending(writer, snapshot, report)
+    done = 0
+    for one in inputs:
+        paths = one.paths()
+        facts = one.facts()
+        step = max(1, _CHUNK_BYTES // (4 * one.vectors.dim))
+        for block in one.vectors.blocks(step):
+            names = list(islice(paths, len(block)))
+            known = map(_stat, names) if facts is None else islice(facts, len(block))
+            pending.take(names, known, block)
+            pending.commit_if_due()
+            done += len(block)
+            if progress:
+                progress("importing", done, total)
+    pending.commit()
+    report.total = writer.generation().image_count
+    if not report.total:
+        raise SourceError(
+            f"none of the {total} vectors can be used: all are zero or not finite",
+            path=inputs[0].path,
+        )
+    compact_if_due(writer, progress)
+
+
+class _Pending:
+    """What was read and not yet committed.
+
+    *snapshot* is what the index held before, None for a new one. Ids are there once in an import,
+    so what is committed meanwhile is not asked for.
+    """
+
+    def __init__(self, writer: Writer, snapshot: Snapshot | None, report: ImportReport) -> None:
+        self._writer = writer
+        self._snapshot = snapshot
+        self._report = report
+        self._were_skipped = {one.path for one in snapshot.skipped()} if snapshot else set()
+        self._change = Change()
+        self._parts: list[Halves] = []
+
+    def take(self, names: list[str], facts: Iterator[Facts], block: Floats) -> None:
+        """Take the vectors in *block* (n, d), their ids, and what is known of their files."""
+        halves, usable = to_halves(block)
+        known, same = self._known(names, halves)
+        row_bytes = halves.data.cast("B")
+        width = 2 * halves.shape[1]
+        change, report = self._change, self._report
+        new = []
+        columns = enumerate(zip(names, facts, usable.tolist(), strict=True))
+        for place, (name, (size_bytes, mtime_ns, w, h), good) in columns:
+            before = known.get(name) if known else None
+            if not good:
+                change.skipped.append(Skipped(Path(name), size_bytes, mtime_ns, NO_DIRECTION))
+                report.skipped += 1
+            elif before is None or before.id not in same:
+                row = row_bytes[place * width : (place + 1) * width]
+                content_hash = hashlib.sha256(row).digest()[:16]
+                embedded = FileFacts(Path(name), size_bytes, mtime_ns, content_hash, w, h)
+                change.embedded.append((before.id if before else None, embedded))
+                new.append(place)
+                report.replaced += before is not None
+            else:
+                report.unchanged += 1
+                if mtime_ns and (size_bytes, mtime_ns) != (before.size_bytes, before.mtime_ns):
+                    touched = replace(facts_of(before), size_bytes=size_bytes, mtime_ns=mtime_ns)
+                    change.refiled.append((before.id, touched))
+        if self._were_skipped:
+            good_names = compress(names, usable.tolist())
+            change.forgotten += self._were_skipped.intersection(map(Path, good_names))
+        self._parts.append(halves if len(new) == len(halves) else halves[new])
+
+    def _known(self, names: list[str], halves: Halves) -> tuple[dict[str, Image], set[int]]:
+        """Find the images that the index has of *names*, and the ids of those with the vectors."""
+        if self._snapshot is None or not self._snapshot.generation.image_count:
+            return {}, set()
+        known = self._snapshot.images_by_path(names)
+        found = [(place, known[name]) for place, name in enumerate(names) if name in known]
+        if not found:
+            return known, set()
+        rows = np.array([image.row for _, image in found], np.int64)
+        stored = gather(self._snapshot.segments, rows, self._snapshot.dim)
+        equal = (stored == halves[[place for place, _ in found]]).all(axis=1).tolist()
+        return known, {image.id for (_, image), same in zip(found, equal, strict=True) if same}
+
+    def commit_if_due(self) -> None:
+        """Commit when a segment's worth has gathered."""
+        if (
+            len(self._change.embedded) >= COMMIT_ROWS
+            or sum(part.nbytes for part in self._parts) >= COMMIT_BYTES
+        ):
+            self.commit()
+
+    def commit(self) -> None:
+        """Commit what has gathered."""
+        change, parts = self._change, self._parts
+        self._change, self._parts = Change(), []
+        if change.embedded:
+            change.vectors = np.concatenate(parts)
+            self._report.added += sum(known_id is None for known_id, _ in change.embedded)
+        parts.clear()
+        if change:
+            self._writer.commit(change)
+
+
+def _stat(path: str) -> Facts:
+    """Look for the file that an id may be the path of, so that it can be asked for by it."""
+    try:
+        facts = os.stat(path)  # noqa: PTH116 - for a million of them
+    except (OSError, ValueError):
+        return _UNKNOWN
+    return (facts.st_size, facts.st_mtime_ns, 0, 0) if stat.S_ISREG(facts.st_mode) else _UNKNOWN

@@ -1,0 +1,175 @@
+"""The command ``merge``: indexes of one encoder become one."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from vecsearch.building.carried import carried, differing
+from vecsearch.building.compact import compact_if_due
+from vecsearch.building.importing import COMMIT_BYTES, COMMIT_ROWS
+from vecsearch.building.stage import facts_of
+from vecsearch.embed.spec import EncoderSpec
+from vecsearch.errors import SourceError, UsageError
+from vecsearch.store.change import Change
+from vecsearch.store.locate import has_index
+from vecsearch.store.segments import Halves, gather
+from vecsearch.store.snapshot import Snapshot
+from vecsearch.store.writer import Writer, open_writer
+from vecsearch.types import Image, Progress
+
+_CHUNK_BYTES: Final = 16 << 20
+
+
+@dataclass(slots=True, kw_only=True)
+class MergeReport:
+    """What a merge did, in numbers of images, and what the index holds now.
+
+    ``replaced`` ones were in the index with an older file, ``present`` ones with the same or a
+    newer one.
+    """
+
+    index: Path
+    merged: tuple[Path, ...]
+    added: int = 0
+    replaced: int = 0
+    present: int = 0
+    total: int = 0
+    seconds: float = 0.0
+
+
+def merge(*indexes: str | Path, index: str | Path, progress: Progress | None = None) -> MergeReport:
+    """Put the images of *indexes* into *index*, a new one or one that is there.
+
+    All must have one encoder. Of images at the same path the one with the newest file stays, among
+    equal ones the first: that of *index*, then in the order of *indexes*, which are only read.
+    Images get new ids; folders to scan and skipped files are united. What is committed stays if the
+    merge is interrupted, and the same call goes on from there.
+
+    Raises SourceError where there is nothing to merge, UsageError, EncoderMismatchError,
+    IndexFolderError and its kin.
+    """
+    start = time.monotonic()
+    target = Path(os.path.normpath(index))
+    folders = [Path(os.path.normpath(one)) for one in indexes]
+    if not folders:
+        raise UsageError("nothing to merge", hint="name the indexes to take images from")
+    if target.resolve() in [one.resolve() for one in folders]:
+        raise UsageError(
+            f"{target} cannot be merged into itself",
+            hint="name only the others to add them to it, or choose another output",
+        )
+    report = MergeReport(index=target, merged=tuple(folders))
+    with ExitStack() as stack:
+        sources = [stack.enter_context(closing(Snapshot(one))) for one in folders]
+        writer = stack.enter_context(_opened(target, sources))
+        total = sum(one.generation.image_count for one in sources)
+        done = 0
+        for source in sources:
+            with closing(Snapshot(target)) as present:
+                for count in _take(source, present, writer, report):
+                    done += count
+                    if progress:
+                        progress("merging", done, total)
+        if not writer.generation().image_count:
+            raise SourceError(f"there are no images in {', '.join(map(str, folders))}")
+        with closing(Snapshot(target)) as present:
+            _take_skipped(sources, present, writer)
+        compact_if_due(writer, progress)
+        report.total = writer.generation().image_count
+    report.seconds = time.monotonic() - start
+    return report
+
+
+@contextmanager
+def _opened(target: Path, sources: Sequence[Snapshot]) -> Iterator[Writer]:
+    """Open the index to merge into, after comparing the encoders."""
+    if has_index(target):
+        with open_writer(target) as writer:
+            with closing(Snapshot(target)) as present:
+                _check_encoders([present, *sources])
+            yield writer
+        return
+    _check_encoders(sources)
+    with open_writer(target, carried(sources[0])) as writer:
+        yield writer
+
+
+def _check_encoders(snapshots: Sequence[Snapshot]) -> None:
+    specs = [EncoderSpec.from_json(one.encoder_json) for one in snapshots]
+    for other, spec in zip(snapshots[1:], specs[1:], strict=True):
+        if spec.fingerprint != specs[0].fingerprint:
+            raise differing(snapshots[0].folder, specs[0], other.folder, spec)
+
+
+def _take(
+    source: Snapshot, present: Snapshot, writer: Writer, report: MergeReport
+) -> Iterator[int]:
+    """Commit what *source* has and *present*, the index so far, has not; give numbers seen."""
+    images = source.images()
+    skipped = {one.path for one in present.skipped()}
+    known_sources = set(present.sources())
+    change = Change(sources=[one for one in source.sources() if one not in known_sources])
+    parts: list[Halves] = []
+
+    def commit() -> None:
+        nonlocal change
+        if parts:
+            change.vectors = np.concatenate(parts)
+        if change:
+            writer.commit(change)
+        change = Change()
+        parts.clear()
+
+    step = max(1, _CHUNK_BYTES // (4 * source.dim))
+    while block := list(islice(images, step)):
+        new = list(_newer(block, present, report))
+        if new:
+            rows = np.array([image.row for _, image in new], np.int64)
+            parts.append(gather(source.segments, rows, source.dim).astype(np.float16))
+            change.embedded += [(known_id, facts_of(image)) for known_id, image in new]
+            if skipped:
+                change.forgotten += skipped.intersection(image.path for _, image in new)
+        if (
+            sum(part.nbytes for part in parts) >= COMMIT_BYTES
+            or len(change.embedded) >= COMMIT_ROWS
+        ):
+            commit()
+        yield len(block)
+    commit()
+
+
+def _newer(
+    block: Sequence[Image], present: Snapshot, report: MergeReport
+) -> Iterator[tuple[int | None, Image]]:
+    """Choose the images that are not *present* with a file as new, with the ids of the older."""
+    known = present.images_by_path([os.fspath(image.path) for image in block])
+    for image in block:
+        before = known.get(os.fspath(image.path))
+        if before is None:
+            report.added += 1
+            yield None, image
+        elif before.mtime_ns < image.mtime_ns:
+            report.replaced += 1
+            yield before.id, image
+        else:
+            report.present += 1
+
+
+def _take_skipped(sources: Sequence[Snapshot], present: Snapshot, writer: Writer) -> None:
+    """Commit the files that an index skipped and none has an image of."""
+    known = {one.path for one in present.skipped()}
+    skipped = {one.path: one for source in reversed(sources) for one in source.skipped()}
+    paths = [os.fspath(path) for path in skipped if path not in known]
+    there = present.images_by_path(paths)
+    change = Change(skipped=[skipped[Path(path)] for path in paths if path not in there])
+    if change:
+        writer.commit(change)

@@ -1,0 +1,39 @@
+"""The command ``merge``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vecsearch.building.merge import merge as merge_indexes
+from vecsearch.cli.options import PATH, json_option
+from vecsearch.cli.output import print_result
+from vecsearch.cli.progress import progress
+from vecsearch.view.text import shown, to_json
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  vecsearch merge indexes/2023 indexes/2024 -o indexes/all
+  vecsearch merge indexes/2025 -o indexes/all        # adds to it
+"""
+)
+@click.argument("indexes", nargs=-1, required=True, type=PATH, metavar="INDEX...")
+@click.option(
+    "-o", "--output", type=PATH, required=True, help="The index to put them in, new or not."
+)
+@json_option
+def merge(indexes: tuple[Path, ...], output: Path, as_json: bool) -> None:
+    """Unite indexes that have the same encoder; each INDEX is only read.
+
+    Of pictures at the same path the one with the newest file stays. Pictures get new ids. An
+    interrupted merge goes on where it was when the command is given again.
+    """
+    with progress() as report_to:
+        report = merge_indexes(*indexes, index=output, progress=report_to)
+    counts = {"added": report.added, "replaced": report.replaced, "there already": report.present}
+    parts = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
+    text = f"{shown(report.index)}: {report.total} images ({parts}) in {report.seconds:.1f} s"
+    print_result(to_json(report) if as_json else text)

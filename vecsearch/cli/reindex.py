@@ -1,0 +1,106 @@
+"""The commands ``reindex`` and ``tune``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from vecsearch.building.reindex import TunedBase, TuneReport
+from vecsearch.building.reindex import reindex as reindex_index
+from vecsearch.building.reindex import tune as tune_index
+from vecsearch.cli.options import index_option, json_option
+from vecsearch.cli.progress import progress
+from vecsearch.view.text import format_table, shown, to_json
+
+RECALL: Final = click.FloatRange(0, 1, min_open=True, max_open=True)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  vecsearch reindex                                  # what fits the size of the index
+  vecsearch reindex --recipe SQfp16                  # exact, however long it takes
+  vecsearch reindex --recipe IVF1024,PQ128x4fs --recall 0.99
+"""
+)
+@index_option
+@click.option(
+    "--recipe",
+    default="auto",
+    show_default=True,
+    metavar="auto|FACTORY",
+    help="auto, or a FAISS factory string.",
+)
+@click.option(
+    "--recall",
+    type=RECALL,
+    help="What approximate bases are tuned for.  [default: as before, at first 0.95]",
+)
+@json_option
+def reindex(index: Path | None, recipe: str, recall: float | None, as_json: bool) -> None:
+    """Make the FAISS files anew from the stored vectors, without touching a picture.
+
+    The recipe is kept for what is added later. An approximate file proposes candidates only; the
+    scores always come from the vectors.
+    """
+    with progress() as report_to:
+        report = reindex_index(index, recipe=recipe, recall=recall, progress=report_to)
+    click.echo(to_json(report) if as_json else _describe(report))
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  vecsearch tune                       # the fastest settings that find 0.95 of the true ten
+  vecsearch tune --recall 0.99 -i indexes/photos
+"""
+)
+@index_option
+@click.option(
+    "--recall",
+    type=RECALL,
+    default=0.95,
+    show_default=True,
+    help="The share of the true 10 nearest that is to be found.",
+)
+@json_option
+def tune(index: Path | None, recall: float, as_json: bool) -> None:
+    """Choose how approximate FAISS files are searched, and keep it in the index.
+
+    Measured with images that were held out of these files; judged with others of them.
+    """
+    with progress() as report_to:
+        report = tune_index(index, recall=recall, progress=report_to)
+    click.echo(to_json(report) if as_json else _describe(report))
+
+
+def _describe(report: TuneReport) -> str:
+    lines = [f"{shown(report.index)}: {report.total} images, {report.seconds:.1f} s"]
+    if report.bases:
+        heads = ("images", "recipe", "nprobe / ef", "candidates", "recall@10", "judged by")
+        lines.append(format_table(heads, [_row(base) for base in report.bases]))
+    missed = [base for base in report.bases if 0 <= base.settings.recall < report.target]
+    if missed:
+        lines.append(
+            f"{len(missed)} of the FAISS files do not reach {report.target}: "
+            "vecsearch reindex --recipe gives another kind"
+        )
+    return "\n".join(lines)
+
+
+def _row(base: TunedBase) -> tuple[str, ...]:
+    settings = base.settings
+    if not settings.candidates:
+        return (str(base.images), base.recipe, "-", "-", "exact", "-")
+    effort = settings.nprobe or settings.ef_search
+    found = f"{base.recall:.3f}" if base.recall >= 0 else "not measured"
+    return (
+        str(base.images),
+        base.recipe,
+        str(effort or "-"),
+        str(settings.candidates),
+        found,
+        f"{base.queries} others",
+    )

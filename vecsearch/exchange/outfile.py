@@ -1,0 +1,34 @@
+"""Files for other programs: they appear under their names whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from vecsearch.errors import VecsearchError
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that takes the name *path* when the block ends well; folders are made.
+
+    Raises VecsearchError for what the file system refuses.
+    """
+    temporary = path.parent / f".vecsearch-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise VecsearchError(f"cannot write {path}: {error.strerror or error}", path=path) from None

@@ -1,0 +1,56 @@
+"""Rows of a mapped segment as a FAISS index: nothing is copied, a search touches what it reads."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Halves = npt.NDArray[np.float16]
+
+
+def as_index(rows: Halves) -> Any:
+    """Give an exact inner-product index over *rows*, (n, d) float16, contiguous and kept alive."""
+    import faiss
+
+    index = _empty(rows.shape[1])
+    if len(rows):
+        raw = rows.view(np.uint8).reshape(-1)
+        index.codes = faiss.MaybeOwnedVectorUInt8.create_view(
+            faiss.swig_ptr(raw), raw.size, _owner()
+        )
+        index.ntotal = len(rows)
+        object.__setattr__(index, "rows", raw)  # FAISS has but their address
+    return index
+
+
+def _empty(dim: int) -> Any:
+    import faiss
+
+    index = faiss.IndexScalarQuantizer(
+        dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+    )
+    index.is_trained = True
+    return index
+
+
+@cache
+def _owner() -> Any:
+    """Give something that FAISS accepts as the owner of memory that is not its own.
+
+    Python cannot make one, but an index that was opened as a mapped file has one.
+    """
+    import faiss
+
+    index = _empty(1)
+    index.add(np.zeros((1, 1), np.float32))
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "one.faiss")
+        faiss.write_index(index, path)
+        opened = faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC)
+    _owner.opened = opened  # type: ignore[attr-defined]
+    return opened.codes.owner

@@ -1,0 +1,69 @@
+"""How a FAISS base is searched: how much of it is looked at, how many candidates are re-scored."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSettings:
+    """``nprobe`` cells of an inverted file, or an HNSW list of ``ef_search``, are looked at.
+
+    The best ``candidates`` of them are compared exactly with the query. ``recall`` is the share of
+    the true ``k`` nearest that was found, measured with ``queries`` vectors outside the base; -1 if
+    it was not measured.
+    """
+
+    candidates: int = 0
+    nprobe: int = 0
+    ef_search: int = 0
+    recall: float = -1.0
+    k: int = 0
+    queries: int = 0
+
+    def to_json(self) -> str:
+        """Write it for the catalog."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> SearchSettings:
+        """Read what `to_json` wrote; ``{}`` is how an exact base is searched."""
+        return cls(**json.loads(text))
+
+
+def parameters(base: Any, settings: SearchSettings) -> Any:
+    """Give the FAISS search parameters for *base*; shared objects are not touched.
+
+    ``nprobe`` set on an index would hold for all its users.
+    """
+    import faiss
+
+    index: Any = faiss.downcast_index(base)
+    if isinstance(index, faiss.IndexPreTransform):
+        inner = parameters(index.index, settings)
+        return faiss.SearchParametersPreTransform(index_params=inner)
+    if isinstance(index, faiss.IndexIVFRaBitQ | faiss.IndexIVFRaBitQFastScan):
+        return faiss.IVFRaBitQSearchParameters(nprobe=settings.nprobe)
+    if isinstance(index, faiss.IndexIVF):
+        return faiss.SearchParametersIVF(nprobe=settings.nprobe)
+    if isinstance(index, faiss.IndexHNSW):
+        return faiss.SearchParametersHNSW(efSearch=settings.ef_search)
+    return None
+
+
+def widened(settings: SearchSettings, k: int) -> SearchSettings:
+    """Widen *settings*, which were measured for fewer than *k* hits, in proportion.
+
+    Cells grow by the root: more hits lie in more cells, but most still in the nearest.
+    """
+    factor = k / settings.k if settings.k else 1.0
+    if factor <= 1.0:
+        return settings
+    return replace(
+        settings,
+        candidates=round(settings.candidates * factor),
+        ef_search=round(settings.ef_search * factor),
+        nprobe=round(settings.nprobe * factor**0.5),
+    )

@@ -1,0 +1,125 @@
+"""The command ``export``: an index's vectors into a file that other programs read."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from vecsearch.errors import UsageError
+from vecsearch.exchange.ids import IdsWriter
+from vecsearch.exchange.npy import NpyWriter
+from vecsearch.exchange.outfile import whole_file
+from vecsearch.exchange.parquet import ParquetWriter
+from vecsearch.store.locate import only_index
+from vecsearch.store.segments import gather
+from vecsearch.store.snapshot import Snapshot
+from vecsearch.types import Image, Progress, Vectors, path_text
+
+DTYPES: Final = ("float16", "float32")
+_BLOCK_BYTES: Final = 32 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportReport:
+    """What was exported: how many vectors of how many dimensions, and into which files."""
+
+    index: Path
+    output: Path
+    ids: Path | None
+    vectors: int
+    dim: int
+    dtype: str
+    seconds: float
+
+
+def export_vectors(
+    output: str | Path,
+    *,
+    ids: str | Path | None = None,
+    index: str | Path | None = None,
+    dtype: str = "float16",
+    progress: Progress | None = None,
+) -> ExportReport:
+    """Write all vectors of an index, by the ids of their images, to a .npy or .parquet file.
+
+    A .parquet has a row for each image: id, path, vector, size_bytes, mtime_ns, width, height and
+    content_hash. A .npy has the vectors alone; their paths go to *ids*, a .txt or .json file.
+    float16 is what the index holds; float32 are the same values. The files appear complete or not
+    at all, and replace what was there.
+
+    Raises UsageError for an unknown ending or dtype, or for a picture of the index that would be
+    overwritten; IndexFolderError and its kin; VecsearchError where the disk refuses.
+    """
+    start = time.monotonic()
+    folder = Path(index) if index is not None else only_index()
+    output = Path(output)
+    ids = Path(ids) if ids is not None else None
+    kind = output.suffix.lower()
+    if kind not in (".npy", ".parquet"):
+        raise UsageError(f"{output} is neither .npy nor .parquet", hint="choose by the ending")
+    if dtype not in DTYPES:
+        raise UsageError(f"unknown dtype {dtype!r}", hint=f"known are {', '.join(DTYPES)}")
+    if ids is not None and kind == ".parquet":
+        raise UsageError("a .parquet has the ids itself", hint="leave --ids out")
+    with ExitStack() as stack:
+        snapshot = stack.enter_context(closing(Snapshot(folder)))
+        total, dim = snapshot.generation.image_count, snapshot.dim
+        for path in filter(None, (output, ids)):
+            _refuse_pictures(snapshot, path)
+        file = stack.enter_context(whole_file(output))
+        ids_writer = None
+        if ids is not None:
+            ids_writer = IdsWriter(stack.enter_context(whole_file(ids)), ids)
+        table = None
+        if kind == ".npy":
+            array = NpyWriter(file, total, dim, dtype)
+        else:
+            table = ParquetWriter(file, dim, dtype, snapshot.encoder_json)
+        done = 0
+        for images, vectors in _blocks(snapshot):
+            if table is not None:
+                table.write(images, vectors)
+            else:
+                array.write(vectors)
+            if ids_writer is not None:
+                ids_writer.write(path_text(image.path) for image in images)
+            done += len(images)
+            if progress:
+                progress("exporting", done, total)
+        assert done == total
+        for writer in (table, ids_writer):
+            if writer is not None:
+                writer.finish()
+    return ExportReport(
+        index=folder,
+        output=output,
+        ids=ids,
+        vectors=total,
+        dim=dim,
+        dtype=dtype,
+        seconds=time.monotonic() - start,
+    )
+
+
+def _blocks(snapshot: Snapshot) -> Iterator[tuple[list[Image], Vectors]]:
+    images = snapshot.images()
+    step = max(1, _BLOCK_BYTES // (4 * snapshot.dim))
+    while block := list(islice(images, step)):
+        rows = np.array([image.row for image in block], np.int64)
+        yield block, gather(snapshot.segments, rows, snapshot.dim)
+
+
+def _refuse_pictures(snapshot: Snapshot, path: Path) -> None:
+    if snapshot.image_by_path(Path(os.path.normpath(path.absolute()))) is not None:
+        raise UsageError(
+            f"{path} is a picture of the index, and would be overwritten",
+            hint="choose another output",
+        )
