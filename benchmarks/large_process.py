@@ -68,13 +68,20 @@ def build(
     record = path / "build.json"
     if not record.exists():
         print("building", path.name, flush=True)
-        command: list[str | Path] = [python, HERE / "large_serve.py", "build"]
-        command += [library, json.dumps(parameters), vectors, path]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        path.mkdir(parents=True, exist_ok=True)
-        record.write_text(done.stdout)
-    made: dict[str, Any] = json.loads(record.read_text())
-    return made
+        made = _run(python, "build", library, json.dumps(parameters), vectors, path)
+        record.write_text(json.dumps(made) + "\n")
+    return dict(json.loads(record.read_text()))
+
+
+def tune(python: Path, target: float, vectors: Path, path: Path) -> dict[str, Any]:
+    """Tune vecsearch's index, in a process of its own; say what came of it."""
+    return _run(python, "tune", str(target), vectors, path)
+
+
+def _run(python: Path, *arguments: str | Path) -> dict[str, Any]:
+    command: list[str | Path] = [python, HERE / "large_serve.py", *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return dict(json.loads(done.stdout))
 
 
 def efforts(

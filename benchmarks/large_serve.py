@@ -1,6 +1,7 @@
 """A process that holds one index and answers requests: a line of JSON in, a line of JSON out.
 
     python benchmarks/large_serve.py build LIBRARY PARAMETERS VECTORS PATH
+    python benchmarks/large_serve.py tune RECALL VECTORS PATH
     python benchmarks/large_serve.py serve LIBRARY VECTORS PATH
 
 Every contender has such a process, which stays while the others have their turns.
@@ -146,11 +147,8 @@ def build(library: str, parameters: dict[str, Any], vectors: Path, path: Path) -
     start, cpu = time.perf_counter(), time.process_time()
     if library == "vecsearch":
         from large_ours import build as build_ours
-        from large_ours import tune_to
 
-        made = build_ours(vectors / "xb.npy", path / "index")
-        xq, gt = np.load(vectors / "xq.npy"), np.load(vectors / "gt.npy")
-        return made | tune_to(path / "index", xq, gt, 0.95)
+        return build_ours(vectors / "xb.npy", path / "index")
     xb = np.load(vectors / "xb.npy", mmap_mode="r")
     PEERS[library]().build(xb, parameters, path / "index")
     return {
@@ -170,6 +168,13 @@ def main() -> None:
         print(json.dumps(made), file=answers, flush=True)
         return
     library, vectors, path = sys.argv[2:]
+    if sys.argv[1] == "tune":
+        from large_ours import tune_to
+
+        xq, gt = (np.load(Path(vectors) / name) for name in ("xq.npy", "gt.npy"))
+        tuned = tune_to(Path(path) / "index", xq, gt, float(library))
+        print(json.dumps(tuned), file=answers, flush=True)
+        return
     server = Server(library, Path(vectors), Path(path) / "index")
     does: dict[str, Callable[[Any], dict[str, Any]]] = {
         "recall": server.recall,
