@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import time
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from large_peers import Found, Vectors, recall
+
+if TYPE_CHECKING:
+    from vecsearch import Index
+    from vecsearch.index.search import CodedRows
 
 LAYERS: Final = ("arrays", "hits", "faiss")
 """What is timed: `Opened.search`, which returns rows and scores as the peers do; `Index.search`,
@@ -63,26 +68,48 @@ class Ours:
     """An open index."""
 
     def load(self, folder: Path) -> None:
-        """Open it, and learn which row of the vectors each of its rows is."""
-        from vecsearch import open_index
-        from vecsearch.index.search import CodedRows
-        from vecsearch.index.settings import parameters
+        """Open it, as the layer does that is compared; what others need is made when they ask."""
         from vecsearch.search.opened import Opened
 
-        self.index = open_index(folder)
+        self.folder = folder
         self.opened = Opened(folder)
+        _ = self.opened.searcher
+
+    @cached_property
+    def index(self) -> Index:
+        """The index as its users open it."""
+        from vecsearch import open_index
+
+        return open_index(self.folder)
+
+    @cached_property
+    def place(self) -> Found:
+        """Which of the vectors that were imported each row is."""
         ids = np.array([(one.row, one.id - 1) for one in self.opened.snapshot.images()])
-        self.place = np.full(ids[:, 0].max() + 1, -1)
-        self.place[ids[:, 0]] = ids[:, 1]
+        place = np.full(ids[:, 0].max() + 1, -1)
+        place[ids[:, 0]] = ids[:, 1]
+        return place
+
+    @cached_property
+    def part(self) -> CodedRows:
+        """What searches the FAISS file."""
+        from vecsearch.index.search import CodedRows
+
         part = self.opened.searcher._parts[0]
         assert isinstance(part, CodedRows)
+        return part
+
+    @cached_property
+    def parameters(self) -> Any:
+        """How the library searches the FAISS file."""
         import faiss
 
-        self.refine, settings = part._refine, part._settings
-        self.first = part._first
-        self.inner = parameters(part._base, settings)
-        self.parameters = faiss.IndexRefineSearchParameters(
-            k_factor=settings.candidates / 10, base_index_params=self.inner
+        from vecsearch.index.settings import parameters
+
+        settings = self.part._settings
+        return faiss.IndexRefineSearchParameters(
+            k_factor=settings.candidates / 10,
+            base_index_params=parameters(self.part._base, settings),
         )
 
     def search(self, xq: Vectors, k: int, layer: str) -> Found:
@@ -92,8 +119,8 @@ class Ours:
             return np.array([[hit.id - 1 for hit in one.hits] for one in found], np.int64)
         if layer == "arrays":
             return np.asarray(self.place[self.opened.search(xq, k)[1]], np.int64)
-        _, places = self.refine.search(xq, k, params=self.parameters)
-        return np.asarray(self.place[self.first + places], np.int64)
+        _, places = self.part._refine.search(xq, k, params=self.parameters)
+        return np.asarray(self.place[self.part._first + places], np.int64)
 
     def timed(self, xq: Vectors, k: int, layer: str) -> None:
         """Search, and leave the answer as the layer gives it."""
@@ -102,4 +129,4 @@ class Ours:
         elif layer == "arrays":
             self.opened.search(xq, k)
         else:
-            self.refine.search(xq, k, params=self.parameters)
+            self.part._refine.search(xq, k, params=self.parameters)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 HERE: Final = Path(__file__).parent
+_GAIN: Final = 0.002
 
 
 class Contender:
@@ -89,10 +90,11 @@ def efforts(
 ) -> Iterator[tuple[list[int], float]]:
     """Find, for each value of the second setting, the least first that reaches *target*."""
     for rest in [[one] for one in second] or [[]]:
-        low, high = 0, 8
+        low, high, before = 0, 32, 0.0
         found = contender.ask("recall", [high, *rest])["recall"]
-        while found < target and high < most:
-            low, high = high, min(2 * high, most)
+        # Where twice the effort finds hardly more, the second setting is what limits it.
+        while found < target and high < most and found - before > _GAIN:
+            low, high, before = high, min(2 * high, most), found
             found = contender.ask("recall", [high, *rest])["recall"]
         if found < target:
             continue
