@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test bench torture lint types pictures clean
+.PHONY: demo test bench bench-large torture lint types pictures clean
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -21,6 +21,9 @@ test: lint types
 
 bench: $(INSTALLED)  # about 20 minutes on two cores, which should have nothing else to do
 	$(BIN)/python benchmarks/bench.py
+
+bench-large: $(INSTALLED)  # about an hour on two idle cores and 6 GB of memory; installs hnswlib, usearch and ScaNN
+	$(BIN)/python benchmarks/large.py
 
 torture: $(INSTALLED)  # hours on two cores; SHARE=0.01 tries each a hundredth as often
 	PYTHONPATH=tests $(BIN)/python -m torture --share $(or $(SHARE),1)
