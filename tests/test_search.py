@@ -14,12 +14,12 @@ import vecsearch
 from vecsearch import ImageError, NotFoundError, UsageError
 from vecsearch.index.base import make_base, open_base, write_base
 from vecsearch.index.exact import exact_search
-from vecsearch.index.mapped import Halves, as_index
+from vecsearch.index.mapped import as_index
 from vecsearch.index.recipes import FLAT
 from vecsearch.index.search import CodedRows, ExactRows, FewRows, Part, Searcher
 from vecsearch.index.settings import SearchSettings
 from vecsearch.index.tune import recall, tune
-from vecsearch.types import Rows
+from vecsearch.types import Halves, Rows
 
 
 def unit(n: int, d: int, seed: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:

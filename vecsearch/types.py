@@ -14,6 +14,9 @@ import numpy.typing as npt
 Vectors = npt.NDArray[np.float32]
 """(n, d) float32, each row of Euclidean length 1."""
 
+Halves = npt.NDArray[np.float16]
+"""(n, d) float16, rows as they lie on the disk."""
+
 Pixels = npt.NDArray[np.uint8]
 """(h, w, 3) or (n, h, w, 3) uint8, RGB."""
 

@@ -18,10 +18,10 @@ from vecsearch.index.settings import SearchSettings
 from vecsearch.index.tune import tune, tuning_queries
 from vecsearch.store.change import Compaction, NewBase
 from vecsearch.store.locate import only_index
-from vecsearch.store.segments import Halves, Segment, living_blocks
+from vecsearch.store.segments import Segment, living_blocks
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
-from vecsearch.types import Progress, Rows
+from vecsearch.types import Halves, Progress, Rows
 
 STALE_SHARE: Final = 0.1
 """What is not settled is compacted when this share of the FAISS bases' rows came after or died."""

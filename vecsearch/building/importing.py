@@ -26,10 +26,10 @@ from vecsearch.exchange.npy import Floats
 from vecsearch.exchange.parquet import Facts
 from vecsearch.store.change import Change, FileFacts
 from vecsearch.store.locate import has_index, index_of
-from vecsearch.store.segments import Halves, gather
+from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
-from vecsearch.types import Image, Progress, Skipped, path_of
+from vecsearch.types import Halves, Image, Progress, Skipped, path_of
 
 COMMIT_BYTES: Final = 128 << 20
 """So large is a segment, and so much is done again after an interruption."""

@@ -22,10 +22,10 @@ from vecsearch.errors import SourceError, UsageError
 from vecsearch.images.listed import is_list
 from vecsearch.store.change import Change
 from vecsearch.store.locate import has_index
-from vecsearch.store.segments import Halves, gather
+from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
-from vecsearch.types import Image, Progress
+from vecsearch.types import Halves, Image, Progress
 
 _CHUNK_BYTES: Final = 16 << 20
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.exchange.npy import Floats
-from vecsearch.store.segments import Halves
+from vecsearch.types import Halves
 
 _ROUNDING: Final = 2.0**-10
 """How far from 1 the length of a unit vector may be once it is rounded to float16, twice over."""

@@ -10,9 +10,9 @@ import numpy as np
 
 from vecsearch.errors import IndexDamagedError, UsageError
 from vecsearch.index.allocate import allocate_components
-from vecsearch.index.mapped import Halves, as_index
+from vecsearch.index.mapped import as_index
 from vecsearch.index.recipes import FLAT
-from vecsearch.types import Progress, Vectors
+from vecsearch.types import Halves, Progress, Vectors
 
 _CHUNK_BYTES: Final = 64 << 20
 _SAMPLE_BYTES: Final = 256 << 20

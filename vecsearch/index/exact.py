@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vecsearch.index.base import blocks
-from vecsearch.index.mapped import Halves
-from vecsearch.types import Rows, Vectors
+from vecsearch.types import Halves, Rows, Vectors
 
 
 def exact_search(

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Halves = npt.NDArray[np.float16]
+from vecsearch.types import Halves
 
 
 def as_index(rows: Halves) -> Any:

@@ -10,9 +10,9 @@ from typing import Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.index.mapped import Halves, as_index
+from vecsearch.index.mapped import as_index
 from vecsearch.index.settings import SearchSettings, parameters, widened
-from vecsearch.types import Rows, Vectors
+from vecsearch.types import Halves, Rows, Vectors
 
 Scores = npt.NDArray[np.float32]
 

@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.index.exact import exact_search
-from vecsearch.index.mapped import Halves
 from vecsearch.index.search import CodedRows
 from vecsearch.index.settings import SearchSettings
-from vecsearch.types import Progress, Rows, Vectors
+from vecsearch.types import Halves, Progress, Rows, Vectors
 
 Held = TypeVar("Held", bound=npt.NDArray[Any])
 

@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.index.exact import exact_search
-from vecsearch.index.mapped import Halves
 from vecsearch.store.segments import Segment, gather, living_blocks
-from vecsearch.types import Progress, Rows, Vectors
+from vecsearch.types import Halves, Progress, Rows, Vectors
 
 Shares = npt.NDArray[np.float64]
 

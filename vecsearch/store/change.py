@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vecsearch.store.files import Write
-from vecsearch.store.segments import Halves, Segment
-from vecsearch.types import Skipped, Vectors
+from vecsearch.store.segments import Segment
+from vecsearch.types import Halves, Skipped, Vectors
 
 
 @dataclass(frozen=True, slots=True)

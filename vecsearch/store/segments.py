@@ -18,10 +18,7 @@ import numpy.typing as npt
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError
 from vecsearch.store.files import CHECKED_AT_OPENING_BYTES, FileRecord, Write, write_once
-from vecsearch.types import Rows, Vectors
-
-Halves = npt.NDArray[np.float16]
-"""(n, d) float16, rows as they lie on the disk."""
+from vecsearch.types import Halves, Rows, Vectors
 
 _CHECKSUM_BYTES: Final = 4
 _BLOCK_BYTES: Final = 32 << 20
