@@ -109,13 +109,39 @@ class Hit:
     distance: float
 
 
+Box = tuple[int, int, int, int]
+"""x, y, width, height in pixels of a picture as it is looked at, EXIF orientation applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A picture that a query is made of: a file, or the bytes of one, and the part that is meant.
+
+    ``query`` is how it was given; ``path`` is None for bytes and for a bare vector; ``box`` is None
+    for the whole picture; ``minus`` is for one that hits should not be like.
+    """
+
+    query: str
+    path: Path | None
+    data: bytes | None = None
+    box: Box | None = None
+    minus: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A query (``path`` is None for a bare vector) and its hits, nearest first."""
+    """A query and its hits, nearest first.
+
+    ``path`` is None unless the query is one picture that has a path. ``asked`` has the pictures of
+    which the query is made, none for a bare vector. ``error`` says why there are no hits, where a
+    query of many could not be answered.
+    """
 
     query: str
     path: Path | None
     hits: tuple[Hit, ...]
+    asked: tuple[Asked, ...] = ()
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
