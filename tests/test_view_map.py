@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.parquet as parquet
 import pytest
 from PIL import Image
+from samples import Run
 
 from vecsearch.errors import UsageError
+from vecsearch.layout.clusters import describe
+from vecsearch.layout.collection import CollectionMap, MapOptions, map_collection
+from vecsearch.layout.points import Points
+from vecsearch.types import Image as Indexed
 from vecsearch.types import Vectors
-from vecsearch.view.layout import Points, spread, tsne
 from vecsearch.view.map import GROUND, draw_map, render_map, side_for
-
-FloatArray = npt.NDArray[np.float32]
 
 
 def unit(rows: npt.NDArray[np.float64]) -> Vectors:
@@ -30,119 +35,23 @@ def clusters(count: int, each: int, d: int = 64, seed: int = 0) -> tuple[Vectors
     return unit(rows), np.repeat(np.arange(count), each).tolist()
 
 
-def least_distance(points: Points) -> float:
-    """Give the least Chebyshev distance: squares of that side just touch."""
-    apart = np.abs(points[:, np.newaxis] - points[np.newaxis]).max(axis=2)
-    return float(apart[~np.eye(len(points), dtype=bool)].min())
+def indexed(paths: Sequence[Path]) -> list[Indexed]:
+    return [Indexed(n, path, 1, 1, b"", 1, 1, n) for n, path in enumerate(paths)]
 
 
-def distances(points: Points) -> FloatArray:
-    apart = np.linalg.norm(points[:, np.newaxis] - points[np.newaxis], axis=2)
-    pairs: FloatArray = apart[np.triu_indices(len(points), 1)]
-    return pairs
+def placed(points: Points, paths: Sequence[Path], labels: list[int] | None = None) -> CollectionMap:
+    numbers = np.array(labels or [-1] * len(paths))
+    groups = describe(points, numbers, paths)
+    return CollectionMap(indexed(paths), points, numbers, groups, MapOptions())
 
 
-def rank_correlation(a: FloatArray, b: FloatArray) -> float:
-    ranks = [np.argsort(np.argsort(values)) for values in (a, b)]
-    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
-
-
-def pure_neighbours(points: Points, labels: list[int]) -> float:
-    """Give the share of points whose nearest neighbour has their own label."""
-    apart = np.linalg.norm(points[:, np.newaxis] - points[np.newaxis], axis=2)
-    np.fill_diagonal(apart, np.inf)
-    nearest = apart.argmin(axis=1)
-    return float(np.mean(np.array(labels)[nearest] == np.array(labels)))
+def laid_out(vectors: Vectors, paths: Sequence[Path], seed: int = 0) -> CollectionMap:
+    return map_collection(vectors, indexed(paths), MapOptions(seed=seed))
 
 
 def paint(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (100, 100)) -> Path:
     Image.new("RGB", size, colour).save(path, "BMP")
     return path
-
-
-@pytest.mark.parametrize("d", [1, 2, 3, 200])
-@pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 5, 7, 40])
-def test_tsne_of_any_number_of_vectors(n: int, d: int) -> None:
-    rng = np.random.default_rng(n)
-    points = tsne(unit(rng.normal(size=(n, d))))
-    assert points.shape == (n, 2)
-    assert points.dtype == np.float32
-    assert np.isfinite(points).all()
-
-
-@pytest.mark.parametrize("n", [2, 3, 5, 12, 60])
-def test_tsne_of_equal_vectors_lays_them_apart(n: int) -> None:
-    rng = np.random.default_rng(0)
-    row = unit(rng.normal(size=(1, 100)))
-    for noise in (0.0, 1e-7):  # 1e-7: equal but for rounding
-        vectors = (np.repeat(row, n, axis=0) + noise * rng.normal(size=(n, 100))).astype(np.float32)
-        points = tsne(vectors)
-        assert np.isfinite(points).all()
-        assert least_distance(points) > 0.01
-
-
-def test_tsne_of_two_pictures_each_many_times() -> None:
-    vectors = np.repeat(unit(np.eye(2, 8)), 6, axis=0)
-    points = tsne(vectors)
-    assert np.isfinite(points).all()
-    placed = spread(points, 1.0)
-    assert least_distance(placed) >= 0.999
-
-
-def test_tsne_is_the_same_for_the_same_seed() -> None:
-    vectors, _ = clusters(4, 20)
-    first = tsne(vectors, seed=3)
-    assert first.tobytes() == tsne(vectors, seed=3).tobytes()
-
-
-def test_tsne_reaches_farthest_along_x_around_the_origin() -> None:
-    vectors, _ = clusters(3, 15)
-    for points in (tsne(vectors), tsne(vectors[:4])):
-        assert points[:, 0].std() >= points[:, 1].std()
-        assert np.abs(points.mean(axis=0)).max() < 1e-3 * np.abs(points).max()
-
-
-def test_tsne_takes_a_perplexity_even_one_that_is_too_large() -> None:
-    vectors, _ = clusters(2, 6)
-    assert np.isfinite(tsne(vectors, perplexity=3.0)).all()
-    assert np.isfinite(tsne(vectors, perplexity=50.0)).all()
-
-
-def test_clusters_stay_together_through_the_whole_layout() -> None:
-    vectors, labels = clusters(5, 24)
-    points = tsne(vectors)
-    assert pure_neighbours(points, labels) > 0.98
-    scaled = points * np.float32(14 / np.ptp(points))  # crowded: 120 squares on 14 x 14
-    placed = spread(scaled, 1.0)
-    assert least_distance(placed) >= 0.999
-    assert pure_neighbours(placed, labels) > 0.9
-
-
-def test_spread_removes_overlaps_and_keeps_the_arrangement() -> None:
-    rng = np.random.default_rng(1)
-    points = rng.normal(scale=5.0, size=(300, 2)).astype(np.float32)
-    assert least_distance(points) < 0.1
-    placed = spread(points, 1.0)
-    assert placed.dtype == np.float32
-    assert least_distance(placed) >= 0.999
-    assert rank_correlation(distances(points), distances(placed)) > 0.95
-    assert np.ptp(placed) < 2.0 * np.ptp(points)
-    assert placed.tobytes() == spread(points, 1.0).tobytes()
-
-
-@pytest.mark.parametrize("n", [2, 3, 50])
-def test_spread_takes_equal_points_apart(n: int) -> None:
-    placed = spread(np.zeros((n, 2), np.float32), 10.0)
-    assert np.isfinite(placed).all()
-    assert least_distance(placed) >= 9.99
-    assert np.ptp(placed) < 10.0 * 4 * np.sqrt(n)  # a crowd, not an explosion
-
-
-def test_spread_leaves_points_that_are_far_enough_apart() -> None:
-    points = np.array([[0, 0], [1, 0], [0, 1.5], [40, -3]], np.float32)
-    assert np.array_equal(spread(points, 1.0), points)
-    for n in (0, 1):
-        assert np.array_equal(spread(points[:n], 1.0), points[:n])
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 12])
@@ -151,7 +60,7 @@ def test_every_picture_is_seen_whole_on_the_map(tmp_path: Path, n: int) -> None:
     colours = [(20 * i, 255 - 20 * i, 100 + (50 * i) % 150) for i in range(n)]
     paths = [paint(tmp_path / f"{i}.bmp", colour, (120, 80)) for i, colour in enumerate(colours)]
     out = tmp_path / "map.png"
-    draw_map(unit(rng.normal(size=(n, 16))), paths, out)
+    draw_map(laid_out(unit(rng.normal(size=(n, 16))), paths), out)
     with Image.open(out) as image:
         pixels = np.asarray(image.convert("RGB"))
     assert tuple(pixels[0, 0]) == GROUND
@@ -168,8 +77,8 @@ def test_lost_pictures_do_not_shift_the_others(tmp_path: Path) -> None:
     good = paint(tmp_path / "good.bmp", (200, 0, 0))
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"not a picture")
-    whole = np.asarray(render_map(points, [good, good, good]))
-    image = np.asarray(render_map(points, [good, tmp_path / "gone.jpg", broken]))
+    whole = np.asarray(render_map(placed(points, [good, good, good])))
+    image = np.asarray(render_map(placed(points, [good, tmp_path / "gone.jpg", broken])))
     assert image.shape == whole.shape
     red = (200, 0, 0)
     where = np.nonzero((image == red).all(axis=2))[1]
@@ -190,9 +99,9 @@ def test_a_canvas_beyond_the_limit_gets_smaller_thumbnails(
 ) -> None:
     path = paint(tmp_path / "a.bmp", (200, 0, 0))
     points = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
-    free = render_map(points, [path] * 60)
+    free = render_map(placed(points, [path] * 60))
     monkeypatch.setattr("vecsearch.view.map.LARGEST_AREA", 900_000)
-    bounded = render_map(points, [path] * 60)
+    bounded = render_map(placed(points, [path] * 60))
     assert bounded.width * bounded.height < 0.7 * free.width * free.height
     red = (np.asarray(bounded) == (200, 0, 0)).all(axis=2)
     assert red.any()
@@ -202,7 +111,7 @@ def test_the_same_input_and_seed_give_the_same_file(tmp_path: Path) -> None:
     vectors, labels = clusters(3, 6)
     paths = [paint(tmp_path / f"{i}.bmp", (80 * label, 50, 90)) for i, label in enumerate(labels)]
     for name in ("a.png", "b.png"):
-        draw_map(vectors, paths, tmp_path / name, seed=7)
+        draw_map(laid_out(vectors, paths, 7), tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
@@ -210,26 +119,94 @@ def test_progress_is_reported(tmp_path: Path) -> None:
     vectors, labels = clusters(1, 5)
     path = paint(tmp_path / "a.bmp", (200, 0, 0))
     calls: list[tuple[str, int, int]] = []
-    draw_map(
-        vectors,
-        [path] * len(labels),
-        tmp_path / "map.jpg",
-        progress=lambda phase, done, total: calls.append((phase, done, total)),
-    )
+
+    def report(phase: str, done: int, total: int) -> None:
+        calls.append((phase, done, total))
+
+    images = indexed([path] * len(labels))
+    draw_map(map_collection(vectors, images, progress=report), tmp_path / "a.jpg", progress=report)
     drawn = [("drawing", done, 5) for done in range(1, 6)]
-    assert calls == [("t-SNE", 0, 5), ("t-SNE", 5, 5), *drawn]
+    assert calls[2:] == [("t-SNE", 0, 5), ("t-SNE", 5, 5), *drawn]
 
 
-def test_wrong_input_is_refused_before_any_work(
+def test_wrong_input_is_refused(tmp_path: Path) -> None:
+    vectors, _ = clusters(1, 3)
+    with pytest.raises(UsageError, match="1 and 3 given"):
+        laid_out(vectors, [tmp_path / "a.bmp"])
+    with pytest.raises(UsageError, match="0 and 0 given"):
+        laid_out(vectors[:0], [])
+    with pytest.raises(UsageError, match="coloured by mood; there is cluster, folder, none"):
+        map_collection(vectors, indexed([tmp_path] * 3), MapOptions(color="mood"))
+    with pytest.raises(UsageError, match="usual endings"):
+        draw_map(placed(np.zeros((1, 2), np.float32), [tmp_path / "a"]), tmp_path / "map.docx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_groups_have_colours_and_names_of_their_own(tmp_path: Path) -> None:
+    paths = [paint(tmp_path / f"{name}{n}.bmp", (9, 9, 9)) for name in "ab" for n in range(4)]
+    points = np.array([[10 * (n // 4), n % 4] for n in range(8)], np.float32)
+    plain = render_map(placed(points, paths))
+    coloured = np.asarray(render_map(placed(points, paths, [0] * 4 + [1] * 4)))
+    assert coloured.shape == np.asarray(plain).shape
+    half = coloured.shape[1] // 2
+    for colour, here, there in (((37, 99, 235), slice(half), slice(half, None)),
+                                ((217, 72, 15), slice(half, None), slice(half))):  # fmt: skip
+        of_colour = (coloured == colour).all(axis=2)
+        assert of_colour[:, here].sum() > 4 * 100
+        assert not of_colour[:, there].any()
+    black = (coloured == 9).all(axis=2).sum()
+    assert black > 0.9 * (np.asarray(plain) == 9).all(axis=2).sum()  # names hide little
+
+
+def test_of_very_many_pictures_every_one_is_a_dot_and_some_are_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr("vecsearch.view.map.tsne")
-    vectors, _ = clusters(1, 3)
-    out = tmp_path / "map.png"
-    with pytest.raises(UsageError, match="3 given"):
-        draw_map(vectors, [tmp_path / "a.bmp"], out)
-    with pytest.raises(UsageError, match="0 given"):
-        draw_map(vectors[:0], [], out)
-    with pytest.raises(UsageError, match="usual endings"):
-        draw_map(vectors, [tmp_path / "a.bmp"] * 3, tmp_path / "map.docx")
-    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr("vecsearch.view.map.MOST_PICTURES", 100)
+    monkeypatch.setattr("vecsearch.view.map.LARGE_CANVAS", 900)
+    path = paint(tmp_path / "a.bmp", (200, 0, 0))
+    crowd = np.random.default_rng(0).normal(size=(200, 2))
+    points = np.concatenate([crowd, [[9, 9]]]).astype(np.float32)
+    image = np.asarray(render_map(placed(points, [path] * 201)))
+    assert max(image.shape) < 1400
+    shown = (image == (200, 0, 0)).all(axis=2)
+    assert shown[: image.shape[0] // 2, : image.shape[1] // 2].any()
+    assert shown[-200:, -200:].any()  # the one that is by itself
+
+
+def test_the_command_writes_picture_page_and_coordinates(
+    run: Run, index: Path, tmp_path: Path
+) -> None:
+    run("viz", "-i", index, "-o", "m.png", "--save-coordinates", "c.csv", "--color", "folder")
+    run("viz", "-i", index, "--save-coordinates", "c.parquet", "--color", "folder")
+    assert not (tmp_path / "tsne.png").exists()
+    with (tmp_path / "c.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["id"]) for row in rows] == list(range(1, 13))
+    assert {row["group"] for row in rows} == {"photos", "more"}
+    table = parquet.read_table(tmp_path / "c.parquet").to_pydict()
+    assert table["path"] == [row["path"] for row in rows]
+    assert table["group"] == [row["group"] for row in rows]
+    places = np.array([[row["x"], row["y"]] for row in rows], np.float32)
+    assert np.array_equal(places, np.array([table["x"], table["y"]], np.float32).T)
+    assert np.ptp(places, axis=0).min() > 0
+    run("viz", "-i", index, "--method", "pca")
+    assert (tmp_path / "pca.png").stat().st_size > 10_000
+
+
+def test_outputs_that_cannot_be_are_refused_before_the_work(
+    run: Run, index: Path, photos: Path, tmp_path: Path
+) -> None:
+    before = {path: path.read_bytes() for path in photos.rglob("*.png")}
+    for arguments, message in (
+        (("--html", "map.png"), "let it end in .html"),
+        (("--save-coordinates", "c.xlsx"), "known are .csv, .parquet"),
+        (("-o", "map.docx"), "usual endings"),
+        (("-o", "a.html", "--html", "a.html"), "two outputs have one name"),
+        (("-o", photos / "p1.png"), "would be overwritten"),
+        (("--save-coordinates", "/proc/c.csv"), "cannot write /proc/c.csv"),
+    ):
+        failed = run("viz", "-i", index, *arguments, code=1 if "/proc" in str(arguments) else 2)
+        assert message in failed.stderr
+        assert len(failed.stderr.splitlines()) == 1
+    assert {path: path.read_bytes() for path in photos.rglob("*.png")} == before
+    assert not [path for path in tmp_path.iterdir() if path.suffix in (".html", ".csv", ".docx")]

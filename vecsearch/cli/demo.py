@@ -18,6 +18,7 @@ from vecsearch.cli.viz import draw
 from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.embed.layers import FIVE_POOLS
 from vecsearch.errors import WeightsError
+from vecsearch.layout.collection import MapOptions
 from vecsearch.search.index import Index, open_index
 from vecsearch.store.locate import has_index
 from vecsearch.types import Image
@@ -70,7 +71,8 @@ def demo(source: Path, output: Path) -> None:
             draw_sheet(results[0], written[-1])
         write_recommendations(index, output / "rec", 5, -1.0, report)
         written.append(output / "tsne.png")
-        draw(index, written[-1], 0, report)
+        written.append(output / "map.html")
+        draw(index, written[-2], written[-1], None, MapOptions(), report)
     click.echo("\nwritten:")
     for path in (*written, output / "rec", folder):
         click.echo(f"  {shown(path.absolute())}")

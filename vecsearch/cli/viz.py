@@ -9,6 +9,9 @@ import click
 from vecsearch.cli.options import PATH, index_option
 from vecsearch.cli.output import refuse_pictures
 from vecsearch.cli.progress import progress
+from vecsearch.errors import UsageError
+from vecsearch.layout.collection import COLOURS, CollectionMap, MapOptions, map_collection
+from vecsearch.layout.methods import METHODS
 from vecsearch.search.index import Index, open_index
 from vecsearch.types import Progress
 from vecsearch.view.text import shown
@@ -18,7 +21,9 @@ from vecsearch.view.text import shown
     epilog="""\b
 Examples:
   vecsearch viz
-  vecsearch viz -i indexes/photos -o map.png --seed 3
+  vecsearch viz --html map.html                  # a page to browse, without any network
+  vecsearch viz -o map.png --color folder --seed 3
+  vecsearch viz --method pca --save-coordinates map.csv
 """
 )
 @index_option
@@ -26,9 +31,35 @@ Examples:
     "-o",
     "--output",
     type=PATH,
-    default=Path("tsne.png"),
+    metavar="FILE",
+    help="The picture to write: .png, .jpg, .pdf ...  [default: tsne.png, pca.png or umap.png, "
+    "unless a page or coordinates are asked for]",
+)
+@click.option("--html", type=PATH, metavar="FILE", help="Write a page: pan, zoom, search, select.")
+@click.option(
+    "--save-coordinates",
+    type=PATH,
+    metavar="FILE",
+    help="Write id, path, x, y and group of every picture: .csv or .parquet.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(list(METHODS)),
+    default=MapOptions().method,
     show_default=True,
-    help="The picture to write.",
+    help="How vectors become places.",
+)
+@click.option(
+    "--color",
+    type=click.Choice(COLOURS),
+    default=MapOptions().color,
+    show_default=True,
+    help="What is coloured alike.",
+)
+@click.option(
+    "--perplexity",
+    type=click.FloatRange(1.0, 1000.0),
+    help="Of t-SNE: about how many neighbours count.  [default: 30, or what few pictures allow]",
 )
 @click.option(
     "--seed",
@@ -37,18 +68,76 @@ Examples:
     show_default=True,
     help="Another seed, another arrangement.",
 )
-def viz(index: Path | None, output: Path, seed: int) -> None:
-    """Draw a t-SNE map of the collection: similar pictures lie close together."""
+def viz(
+    index: Path | None,
+    output: Path | None,
+    html: Path | None,
+    save_coordinates: Path | None,
+    method: str,
+    color: str,
+    perplexity: float | None,
+    seed: int,
+) -> None:
+    """Draw a map of the collection: similar pictures lie close together.
+
+    More than 10,000 pictures are laid out by a sample of them (extra large-viz).
+    """
+    if output is None and html is None and save_coordinates is None:
+        output = Path(f"{method}.png")
+    options = MapOptions(method=method, color=color, seed=seed, perplexity=perplexity)
     with open_index(index) as opened, progress() as report:
-        count = draw(opened, output, seed, report)
-    click.echo(f"{shown(output)}: {count} pictures")
+        _check(opened, output, html, save_coordinates)
+        collection = draw(opened, output, html, save_coordinates, options, report)
+    for path in (output, html, save_coordinates):
+        if path is not None:
+            click.echo(f"{shown(path)}: {len(collection.images)} pictures")
 
 
-def draw(index: Index, output: Path, seed: int, report: Progress | None) -> int:
-    """Draw the map of *index* and return how many pictures it shows."""
-    from vecsearch.view.map import draw_map
+def draw(
+    index: Index,
+    output: Path | None,
+    html: Path | None,
+    coordinates: Path | None,
+    options: MapOptions,
+    report: Progress | None,
+) -> CollectionMap:
+    """Lay *index* out, and write what has a name."""
+    from vecsearch.search.features import stored_vectors
 
-    refuse_pictures(index, output)
-    images, vectors = index.vectors()
-    draw_map(vectors, [image.path for image in images], output, seed=seed, progress=report)
-    return len(images)
+    images, features = stored_vectors(index)
+    collection = map_collection(features, images, options, progress=report)
+    if coordinates is not None:
+        from vecsearch.exchange.coordinates import write_coordinates
+
+        names = ["", *(group.name for group in collection.groups)]
+        groups = [names[label + 1] for label in collection.labels.tolist()]
+        write_coordinates(coordinates, images, collection.points, groups)
+    if output is not None:
+        from vecsearch.view.map import draw_map
+
+        draw_map(collection, output, progress=report)
+    if html is not None:
+        from vecsearch.search.features import nearest_places
+        from vecsearch.view.page import write_page
+
+        near = nearest_places(index, features, progress=report)
+        write_page(collection, near, html, progress=report)
+    return collection
+
+
+def _check(index: Index, output: Path | None, html: Path | None, coordinates: Path | None) -> None:
+    """Refuse what cannot be written before the work, and not after it."""
+    named = [path for path in (output, html, coordinates) if path is not None]
+    refuse_pictures(index, *named)
+    if len({path.absolute() for path in named}) < len(named):
+        raise UsageError("two outputs have one name", hint="name each of them")
+    if output is not None:
+        from vecsearch.view.sheet import format_of
+
+        format_of(output)
+    if html is not None and html.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{html} is no name of a page", hint="let it end in .html")
+    if coordinates is not None:
+        from vecsearch.exchange.coordinates import check_coordinates
+
+        check_coordinates(coordinates)

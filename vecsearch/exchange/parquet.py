@@ -31,7 +31,7 @@ class ParquetTable:
 
     def __init__(self, path: Path) -> None:
         """Read the schema of *path*; raises SourceError, UsageError without pyarrow."""
-        _, parquet = _pyarrow()
+        _, parquet = load_pyarrow()
         self.path = path
         try:
             # Buffered: otherwise whole row groups, which may be a file each, are read at once.
@@ -101,7 +101,7 @@ class ParquetVectors:
         self.row_count, self.encoder_json = table.row_count, table.encoder_json
         self._column = table.vector_column(column)
         kind = table.schema.field(self._column).type
-        pa, _ = _pyarrow()
+        pa, _ = load_pyarrow()
         is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
         self._fixed = pa.types.is_fixed_size_list(kind)
         if not ((is_list or self._fixed) and pa.types.is_floating(kind.value_type)):
@@ -147,7 +147,7 @@ class ParquetWriter:
 
     def __init__(self, file: IO[bytes], dim: int, dtype: str, encoder_json: str) -> None:
         """Begin the table; raises UsageError without pyarrow."""
-        self._pa, parquet = _pyarrow()
+        self._pa, parquet = load_pyarrow()
         pa = self._pa
         value = {"float16": pa.float16(), "float32": pa.float32()}[dtype]
         numbers = [(name, pa.int64()) for name in FACT_COLUMNS]
@@ -168,15 +168,8 @@ class ParquetWriter:
     def write(self, images: Sequence[Image], vectors: Floats) -> None:
         """Write the next *images* and their (n, d) *vectors*; raises UsageError for a path."""
         pa = self._pa
-        paths = [str(image.path) for image in images]
-        for path in paths:
-            with contextlib.suppress(UnicodeEncodeError):
-                path.encode()
-                continue
-            raise UsageError(
-                f"{path!r} is not text, which a .parquet cannot hold",
-                hint="export to a .npy with --ids of a .json file",
-            )
+        other = "export to a .npy with --ids of a .json file"
+        paths = [text_path(image.path, other) for image in images]
         values = pa.array(np.ascontiguousarray(vectors, self._dtype).reshape(-1))
         arrays = [
             pa.array([image.id for image in images]),
@@ -195,7 +188,17 @@ class ParquetWriter:
         self._writer.close()
 
 
-def _pyarrow() -> tuple[Any, Any]:
+def text_path(path: Path, other: str) -> str:
+    """Give *path* as text; raises UsageError, which names the *other* way, where it is none."""
+    text = str(path)
+    with contextlib.suppress(UnicodeEncodeError):
+        text.encode()
+        return text
+    raise UsageError(f"{text!r} is not text, which a .parquet cannot hold", hint=other)
+
+
+def load_pyarrow() -> tuple[Any, Any]:
+    """Import pyarrow and its Parquet; raises UsageError."""
     try:
         import pyarrow
         import pyarrow.parquet

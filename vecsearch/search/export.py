@@ -16,8 +16,8 @@ import numpy as np
 from vecsearch.errors import UsageError
 from vecsearch.exchange.ids import IdsWriter
 from vecsearch.exchange.npy import NpyWriter
-from vecsearch.exchange.outfile import whole_file
 from vecsearch.exchange.parquet import ParquetWriter
+from vecsearch.outfile import whole_file
 from vecsearch.store.locate import only_index
 from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot

@@ -1,4 +1,4 @@
-"""Files for other programs: they appear under their names whole, or not at all."""
+"""Files that are written: they appear under their names whole, or not at all."""
 
 from __future__ import annotations
 

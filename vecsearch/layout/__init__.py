@@ -1,0 +1,1 @@
+"""Where pictures stand on a map: arrays in, points out."""

@@ -1,0 +1,81 @@
+"""A collection laid out: every picture's place, and the groups that are coloured alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from vecsearch.errors import UsageError
+from vecsearch.layout.clusters import Group, Labels, describe, find_clusters, folders
+from vecsearch.layout.methods import METHODS, lay_out
+from vecsearch.layout.points import Features, Points
+from vecsearch.types import Image, Progress
+
+COLOURS: Final = ("cluster", "folder", "none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapOptions:
+    """How a collection is laid out and coloured: by ``method``, and by ``color``, one of COLOURS.
+
+    Another ``seed`` is another arrangement. ``perplexity`` is t-SNE's.
+    """
+
+    method: str = "tsne"
+    color: str = "cluster"
+    seed: int = 0
+    perplexity: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionMap:
+    """Images (n), their places (n, 2) float32, and the group of each (n), -1 for none.
+
+    ``groups`` tells of the groups by number. All points are 0 and there is no group where there is
+    one image.
+    """
+
+    images: Sequence[Image]
+    points: Points
+    labels: Labels
+    groups: Sequence[Group]
+    options: MapOptions
+
+
+def map_collection(
+    features: Features,
+    images: Sequence[Image],
+    options: MapOptions = MapOptions(),
+    *,
+    progress: Progress | None = None,
+) -> CollectionMap:
+    """Lay *images* out by their *features*, (n, d).
+
+    Raises UsageError for an option that cannot be meant, or where there is nothing to lay out.
+    """
+    if options.color not in COLOURS:
+        raise UsageError(
+            f"pictures cannot be coloured by {options.color}", hint=f"there is {', '.join(COLOURS)}"
+        )
+    if options.method not in METHODS:
+        raise UsageError(
+            f"no layout is called {options.method}", hint=f"there are {', '.join(METHODS)}"
+        )
+    if len(images) != len(features) or not len(images):
+        raise UsageError(
+            f"a map needs a picture for each vector: {len(images)} and {len(features)} given"
+        )
+    points = lay_out(
+        features, options.method, seed=options.seed, perplexity=options.perplexity,
+        progress=progress,
+    )  # fmt: skip
+    paths = [image.path for image in images]
+    labels, names = np.full(len(images), -1), None
+    if options.color == "folder":
+        labels, names = folders(paths)
+    elif options.color == "cluster":
+        labels = find_clusters(points, options.seed)
+    return CollectionMap(images, points, labels, describe(points, labels, paths, names), options)

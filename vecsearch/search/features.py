@@ -1,0 +1,66 @@
+"""The vectors of an index, fetched by place when a layout wants them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vecsearch.search.index import Index
+from vecsearch.search.opened import Opened
+from vecsearch.types import Image, Progress, Rows, Vectors
+
+_BATCH: Final = 256
+
+
+class StoredVectors:
+    """The vectors of an index's images; only those that are asked for are copied."""
+
+    def __init__(self, opened: Opened, rows: Rows) -> None:
+        """Keep where the vectors lie."""
+        self._opened, self.rows = opened, rows
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self.rows)
+
+    def __getitem__(self, places: npt.NDArray[np.int64]) -> Vectors:
+        """Fetch the vectors at *places*, (len(places), d) float32; raises IndexDamagedError."""
+        return self._opened.gather(self.rows[places])
+
+
+def stored_vectors(index: Index) -> tuple[list[Image], StoredVectors]:
+    """Give all images of *index*, by id, and their vectors in the same order."""
+    opened = index.opened()
+    images = list(opened.snapshot.images())
+    rows = np.array([image.row for image in images], dtype=np.int64)
+    return images, StoredVectors(opened, rows)
+
+
+def nearest_places(
+    index: Index, features: StoredVectors, *, k: int = 8, progress: Progress | None = None
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.float32]]:
+    """Find the *k* nearest others of every vector: their places (n, k), best first, and cosines.
+
+    Where there are fewer than *k*, the place is n and the cosine -1.
+    """
+    opened, n = index.opened(), len(features)
+    order = np.argsort(features.rows)
+    near = np.full((n, k), n, np.uint32)
+    scores = np.full((n, k), -1.0, np.float32)
+    for start in range(0, n, _BATCH):
+        block = np.arange(start, min(n, start + _BATCH))
+        D, I = opened.search(features[block], min(k + 1, n))  # noqa: N806, E741
+        found = order[np.searchsorted(features.rows, np.maximum(I, 0), sorter=order) % n]
+        other = (I >= 0) & (features.rows[block, np.newaxis] != I)
+        # Those that count come first, in their order; of k + 1 that are all others, the last goes.
+        first = np.argsort(~other, axis=1, kind="stable")[:, :k]
+        lines = np.arange(len(block))[:, np.newaxis]
+        there = other[lines, first]
+        width = first.shape[1]
+        near[block, :width] = np.where(there, found[lines, first], n)
+        scores[block, :width] = np.where(there, D[lines, first], -1.0)
+        if progress:
+            progress("neighbours", int(block[-1]) + 1, n)
+    return near, scores

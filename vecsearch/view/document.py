@@ -1,0 +1,106 @@
+"""Pages that are one file: markup, style, program, data, thumbnails, and nothing from outside."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vecsearch.outfile import whole_file
+from vecsearch.types import Progress
+from vecsearch.view.sprites import SpriteSheets
+
+_POLICY: Final = (
+    "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+)
+"""The browser itself sees to it that the page fetches nothing."""
+
+
+def encode(array: npt.NDArray[Any]) -> str:
+    """Write an array as base64 of its little-endian bytes."""
+    little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    return base64.b64encode(np.ascontiguousarray(little).tobytes()).decode()
+
+
+def split_root(paths: Sequence[Path]) -> tuple[str, list[str]]:
+    """Split paths into the folder that all are in, with a slash at its end, and what follows."""
+    texts = [str(path) for path in paths]
+    # Letter by letter, for some may be URLs and some relative; then back to the last slash.
+    root = os.path.commonprefix([text[: text.rfind("/") + 1] for text in texts])  # noqa: RUF071
+    root = root[: root.rfind("/") + 1]
+    return root, [text[len(root) :] for text in texts]
+
+
+def write_document(
+    out: Path,
+    kind: str,
+    title: str,
+    subtitle: str,
+    data: Mapping[str, object],
+    sprites: SpriteSheets,
+    scripts: Sequence[str],
+    progress: Progress,
+) -> None:
+    """Write the page *kind*, as `vecsearch.view.web` has it, whole or not at all.
+
+    Raises VecsearchError where the file cannot be written.
+    """
+    # The sheets come last in the page, but what they tell of the thumbnails comes first.
+    with tempfile.TemporaryFile() as sheets:
+        lengths = []
+        for sheet in sprites.draw(progress):
+            lengths.append(sheets.write(base64.b64encode(sheet)))
+        sheets.seek(0)
+        head = {
+            "side": sprites.side, "columns": sprites.columns, "rows": sprites.columns,
+            "widths": encode(sprites.widths), "heights": encode(sprites.heights),
+            "means": encode(sprites.means), **_mapping(data, "sprites"),
+        }  # fmt: skip
+        with whole_file(out) as file:
+            program = "\n".join(_resource(f"{name}.js") for name in ("sprites", *scripts))
+            body = Template(_resource(f"{kind}.html")).substitute(
+                title=html.escape(title), subtitle=html.escape(subtitle)
+            )
+            page = (
+                f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+                f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+                f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+                f"<title>{html.escape(title)}</title>\n"
+                f"<style>\n{_resource('common.css')}{_resource(f'{kind}.css')}</style>\n"
+                f"</head>\n<body>\n{body}"
+                f'<script type="application/json" id="data">{_json({**data, "sprites": head})}'
+                f"</script>\n<script>\n{program}</script>\n"
+            )
+            file.write(page.encode("utf-8", "surrogatepass"))
+            for number, length in enumerate(lengths):
+                file.write(f'<script>Sprites.add({number},"'.encode())
+                file.write(sheets.read(length))
+                file.write(b'")</script>\n')
+            file.write(b"</body>\n</html>\n")
+
+
+def _mapping(data: Mapping[str, object], key: str) -> dict[str, object]:
+    value = data.get(key, {})
+    assert isinstance(value, dict)
+    return value
+
+
+def _resource(name: str) -> str:
+    return files("vecsearch.view").joinpath("web", name).read_text("utf-8")
+
+
+def _json(value: object) -> str:
+    """Write JSON that cannot end the element it stands in; letters that are none are escaped."""
+    text = json.dumps(value, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e")

@@ -1,0 +1,87 @@
+"""The map of a collection as a page: to move about in, to search, and to select from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vecsearch.layout.collection import CollectionMap
+from vecsearch.layout.overlap import arrange
+from vecsearch.layout.points import Points
+from vecsearch.types import Progress
+from vecsearch.view.document import encode, split_root, write_document
+from vecsearch.view.map import METHODS
+from vecsearch.view.palette import GROUPS
+from vecsearch.view.sprites import SpriteSheets, sprite_side
+
+MOST_THUMBNAILS: Final = 20_000
+"""Of a larger collection a sample has thumbnails, and all others are dots."""
+_SAMPLE: Final = 12_000
+
+_Near = tuple[npt.NDArray[np.uint32], npt.NDArray[np.float32]]
+
+
+def write_page(
+    collection: CollectionMap, near: _Near, out: Path, *, progress: Progress | None = None
+) -> None:
+    """Write the map of *collection* as a page that needs nothing but itself.
+
+    *near* has each picture's nearest others, best first: places (n, k), n where there are fewer,
+    and cosines (n, k). Raises VecsearchError where the file cannot be written.
+    """
+    n = len(collection.images)
+    paths = [image.path for image in collection.images]
+    shown = np.arange(n)
+    if n > MOST_THUMBNAILS:
+        generator = np.random.RandomState(collection.options.seed)
+        shown = np.sort(generator.permutation(n)[:_SAMPLE])
+        placed = _evenly_scaled(collection.points)
+    else:
+        placed = arrange(collection.points)
+    sprites = np.full(n, -1, np.int32)
+    sprites[shown] = np.arange(len(shown))
+    root, rest = split_root(paths)
+    places, scores = near
+    data = {
+        "root": root,
+        "paths": rest,
+        "color": collection.options.color,
+        "x": encode(placed[:, 0]),
+        "y": encode(placed[:, 1]),
+        "labels": encode(collection.labels.astype(np.int8)),
+        "near": encode(places.astype(np.uint32)),
+        "scores": encode(np.rint((scores.clip(-1, 1) + 1) / 2 * 65535).astype(np.uint16)),
+        "groups": [
+            {"name": group.name, "size": group.size, "colour": GROUPS[number],
+             **_middle(placed, collection.labels == number)}
+            for number, group in enumerate(collection.groups)
+        ],
+        "sprites": {"of": encode(sprites)},
+    }  # fmt: skip
+    method = METHODS[collection.options.method]
+    title = "1 picture" if n == 1 else f"{n:,} pictures"
+    thumbnails = SpriteSheets([paths[one] for one in shown.tolist()], sprite_side(len(shown)))
+    report = progress or _no_progress
+    write_document(out, "map", title, method, data, thumbnails, ("tiles", "map"), report)
+
+
+def _evenly_scaled(points: Points) -> Points:
+    """Scale *points* so that most have about a unit square of their own."""
+    from scipy.spatial import cKDTree
+
+    sample = points[:: max(1, len(points) // 5000)]
+    apart = cKDTree(points).query(sample, 2)[0][:, 1]
+    scale = np.float32(0.7 / max(1e-9, float(np.median(apart))))
+    return (points * scale).astype(np.float32)
+
+
+def _middle(placed: Points, members: npt.NDArray[np.bool_]) -> dict[str, float]:
+    x, y = np.median(placed[members], axis=0).tolist()
+    return {"x": round(x, 3), "y": round(y, 3)}
+
+
+def _no_progress(phase: str, done: int, total: int) -> None:
+    pass

@@ -1,0 +1,78 @@
+"""Thumbnails in sheets, for a page that has them all inside."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from vecsearch.types import Progress
+from vecsearch.view.thumbnails import read_or_stand_in
+
+SHEET: Final = 2048
+"""Pixels on a side: what every browser decodes at once."""
+
+_SIDES: Final = ((100, 224), (400, 160), (1500, 112), (5000, 80))
+_SMALLEST: Final = 64
+_QUALITY: Final = 72
+_READ_AHEAD: Final = 256
+
+
+def sprite_side(count: int) -> int:
+    """Choose the side of a thumbnail in pixels, so that a page of so many stays below 25 MB."""
+    return next((side for most, side in _SIDES if count <= most), _SMALLEST)
+
+
+@dataclass
+class SpriteSheets:
+    """The thumbnails of *paths*, made as they are iterated over; their sizes are known after it."""
+
+    paths: Sequence[Path]
+    side: int
+    widths: npt.NDArray[np.uint8] = field(init=False)
+    heights: npt.NDArray[np.uint8] = field(init=False)
+    means: npt.NDArray[np.uint8] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Leave room for the sizes (n,) and the mean colours (n, 3)."""
+        self.widths = np.zeros(len(self.paths), np.uint8)
+        self.heights = np.zeros(len(self.paths), np.uint8)
+        self.means = np.zeros((len(self.paths), 3), np.uint8)
+
+    @property
+    def columns(self) -> int:
+        """Thumbnails in a row of a sheet, and rows in a sheet."""
+        return SHEET // self.side
+
+    def draw(self, progress: Progress) -> Iterator[bytes]:
+        """Draw the sheets, each a WebP file; what cannot be read is drawn as a stand-in."""
+        per_sheet = self.columns**2
+        for start in range(0, len(self.paths), per_sheet):
+            paths = self.paths[start : start + per_sheet]
+            rows = -(-len(paths) // self.columns)
+            sheet = Image.new("RGB", (self.columns * self.side, rows * self.side), "white")
+            for place, thumbnail in enumerate(_read_all(paths, self.side)):
+                number = start + place
+                y, x = divmod(place, self.columns)
+                sheet.paste(thumbnail, (x * self.side, y * self.side))
+                self.widths[number], self.heights[number] = thumbnail.size
+                self.means[number] = np.asarray(thumbnail.resize((1, 1), Image.Resampling.BOX))
+                progress("thumbnails", number + 1, len(self.paths))
+            file = io.BytesIO()
+            sheet.save(file, "WEBP", quality=_QUALITY, method=4)
+            yield file.getvalue()
+
+
+def _read_all(paths: Sequence[Path], side: int) -> Iterator[Image.Image]:
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(paths), _READ_AHEAD):
+            part = paths[start : start + _READ_AHEAD]
+            yield from pool.map(partial(read_or_stand_in, side=side), part)

@@ -1,0 +1,556 @@
+// The map: view, pointer and keys, the picture that is chosen, search, lasso.
+"use strict";
+
+const $ = (id) => document.getElementById(id);
+const floats = (text) => new Float32Array(decodeBase64(text).buffer);
+const count = DATA.paths.length;
+const points = new Points(
+  floats(DATA.x),
+  floats(DATA.y),
+  new Int8Array(decodeBase64(DATA.labels).buffer),
+  new Int32Array(decodeBase64(DATA.sprites.of).buffer),
+);
+const near = new Uint32Array(decodeBase64(DATA.near).buffer);
+const scores = new Uint16Array(decodeBase64(DATA.scores).buffer);
+const nearCount = count ? near.length / count : 0;
+const colours = Object.assign({}, DATA.groups.map((group) => group.colour));
+const tiles = new Tiles(points, colours);
+
+const LEGEND = 40; // pixels at the foot of the map
+
+const stage = $("stage");
+const map = $("map");
+const over = $("over");
+const view = { scale: 1, x: 0, y: 0 };
+const state = { hover: -1, chosen: -1, matches: null, lassoing: false, lasso: null };
+const selection = new Set();
+let width = 0;
+let height = 0;
+let ratio = 1;
+let wanted = false;
+let frames = 0;
+let flight = null;
+
+function redraw() {
+  if (wanted) return;
+  wanted = true;
+  requestAnimationFrame((now) => {
+    wanted = false;
+    if (flight) advance(now);
+    const missing = tiles.draw(map.getContext("2d", { alpha: false }), view, ratio, map.width, map.height);
+    drawOver();
+    frames++;
+    if (missing || flight) redraw();
+  });
+}
+
+// --- where the map is ---
+
+function fitted() {
+  const wide = points.right - points.left + 1.6;
+  const high = points.bottom - points.top + 1.6;
+  const scale = Math.min(width / wide, (height - LEGEND) / high, 220);
+  return {
+    scale,
+    x: (points.left + points.right) / 2 - width / 2 / scale,
+    y: (points.top + points.bottom) / 2 - (height - LEGEND) / 2 / scale,
+  };
+}
+
+const limits = () => [fitted().scale * 0.5, Math.max(320, fitted().scale)];
+
+function resize() {
+  const first = !width;
+  width = stage.clientWidth;
+  height = stage.clientHeight;
+  ratio = Math.min(3, window.devicePixelRatio || 1);
+  for (const canvas of [map, over]) {
+    canvas.width = Math.max(1, Math.round(width * ratio));
+    canvas.height = Math.max(1, Math.round(height * ratio));
+  }
+  if (first) Object.assign(view, fitted());
+  redraw();
+}
+
+const toMap = (x, y) => [view.x + x / view.scale, view.y + y / view.scale];
+const toScreen = (x, y) => [(x - view.x) * view.scale, (y - view.y) * view.scale];
+
+function zoom(factor, x = width / 2, y = height / 2) {
+  const [least, most] = limits();
+  const scale = Math.max(least, Math.min(most, view.scale * factor));
+  const [mapX, mapY] = toMap(x, y);
+  Object.assign(view, { scale, x: mapX - x / scale, y: mapY - y / scale });
+  redraw();
+}
+
+function fly(target) {
+  const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+  flight = { from: { ...view }, to: target, start: performance.now(), time: still ? 0 : 350 };
+  redraw();
+}
+
+function advance(now) {
+  const { from, to, start, time } = flight;
+  const part = time ? Math.max(0, Math.min(1, (now - start) / time)) : 1;
+  const eased = part * part * (3 - 2 * part);
+  const scale = from.scale * (to.scale / from.scale) ** eased;
+  const middle = (one, axis, room) => one[axis] + room / 2 / one.scale;
+  const between = (axis, room) =>
+    middle(from, axis, room) * (1 - eased) + middle(to, axis, room) * eased - room / 2 / scale;
+  Object.assign(view, { scale, x: between("x", width), y: between("y", height) });
+  if (part === 1) flight = null;
+}
+
+function flyTo(i, scale = view.scale) {
+  fly({ scale, x: points.x[i] - width / 2 / scale, y: points.y[i] - height / 2 / scale });
+}
+
+function flyToAll(members) {
+  const xs = members.map((i) => points.x[i]);
+  const ys = members.map((i) => points.y[i]);
+  const edges = [xs, ys].map((values) => values.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]));
+  const sides = edges.map(([a, b]) => b - a + 3);
+  const scale = Math.max(limits()[0], Math.min(120, width / sides[0], height / sides[1]));
+  const [x, y] = edges.map(([a, b]) => (a + b) / 2);
+  fly({ scale, x: x - width / 2 / scale, y: y - height / 2 / scale });
+}
+
+// --- what is drawn over the ground ---
+
+function frame(context, i, colour, wide) {
+  const [x, y] = toScreen(points.x[i], points.y[i]);
+  const sprite = points.sprites[i];
+  const square = Math.max(8, view.scale * FILLED);
+  const side = (lengths) => (sprite < 0 ? square : (lengths[sprite] * square) / Sprites.side);
+  const [w, h] = [side(Sprites.widths) + 2 * wide, side(Sprites.heights) + 2 * wide];
+  context.strokeStyle = colour;
+  context.lineWidth = wide;
+  context.strokeRect(x - w / 2, y - h / 2, w, h);
+}
+
+function drawOver() {
+  const context = over.getContext("2d");
+  const style = getComputedStyle(document.documentElement);
+  const accent = style.getPropertyValue("--accent");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  if (state.matches) {
+    context.globalAlpha = 0.8;
+    context.fillStyle = style.getPropertyValue("--ground");
+    context.fillRect(0, 0, width, height);
+    context.globalAlpha = 1;
+    const [left, top] = toMap(0, 0);
+    const [right, bottom] = toMap(width, height);
+    for (const i of points.within(left - 1, top - 1, right + 1, bottom + 1)) {
+      if (!state.matches.has(i)) continue;
+      const [x, y] = toScreen(points.x[i], points.y[i]);
+      tiles.drawPoint(context, i, x, y, Math.max(5, view.scale * FILLED));
+    }
+  }
+  for (const i of selection) frame(context, i, accent, 2);
+  if (state.chosen >= 0) {
+    const [x, y] = toScreen(points.x[state.chosen], points.y[state.chosen]);
+    context.strokeStyle = accent;
+    for (const [other] of neighbours(state.chosen)) {
+      context.lineWidth = 1.5;
+      context.beginPath();
+      context.moveTo(x, y);
+      context.lineTo(...toScreen(points.x[other], points.y[other]));
+      context.stroke();
+      frame(context, other, accent, 1.5);
+    }
+    const square = Math.max(28, view.scale * FILLED);
+    if (points.sprites[state.chosen] >= 0) Sprites.draw(context, points.sprites[state.chosen], x, y, square);
+    frame(context, state.chosen, accent, 3);
+  }
+  if (state.hover >= 0) frame(context, state.hover, accent, 2);
+  drawNames(context, style);
+  if (state.lasso) {
+    context.beginPath();
+    for (const [x, y] of state.lasso) context.lineTo(x, y);
+    context.closePath();
+    context.strokeStyle = accent;
+    context.lineWidth = 1.5;
+    context.stroke();
+    context.globalAlpha = 0.12;
+    context.fillStyle = accent;
+    context.fill();
+    context.globalAlpha = 1;
+  }
+}
+
+function drawNames(context) {
+  if (DATA.color !== "cluster" || view.scale > 90) return;
+  context.font = "600 13px system-ui, sans-serif";
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  const taken = [];
+  for (const group of DATA.groups) {
+    const [x, y] = toScreen(group.x, group.y);
+    const half = context.measureText(group.name).width / 2 + 9;
+    if (x < -half || y < -12 || x > width + half || y > height + 12) continue;
+    if (taken.some(([a, b, other]) => Math.abs(a - x) < half + other && Math.abs(b - y) < 24)) continue;
+    taken.push([x, y, half]);
+    context.fillStyle = group.colour;
+    context.beginPath();
+    context.roundRect(x - half, y - 11, 2 * half, 22, 11);
+    context.fill();
+    context.strokeStyle = "#ffffff";
+    context.lineWidth = 1.5;
+    context.stroke();
+    context.fillStyle = "#ffffff";
+    context.fillText(group.name, x, y + 0.5);
+  }
+}
+
+// --- pictures ---
+
+function* neighbours(i) {
+  for (let at = i * nearCount; at < (i + 1) * nearCount; at++) {
+    if (near[at] < count) yield [near[at], (scores[at] / 65535) * 2 - 1];
+  }
+}
+
+function picture(i, square) {
+  if (points.sprites[i] >= 0) return Sprites.canvas(points.sprites[i], square, Pictures.name(i));
+  return element("span", { className: "soft", textContent: "▫" });
+}
+
+function say(text) {
+  $("status").textContent = text;
+}
+
+function choose(i, move = false) {
+  state.chosen = i;
+  map.dataset.chosen = i;
+  showPanel();
+  if (i >= 0) {
+    const group = DATA.groups[points.labels[i]];
+    say(`${Pictures.name(i)}${group ? ", " + group.name : ""}`);
+    const [x, y] = toScreen(points.x[i], points.y[i]);
+    if (move || x < 30 || y < 30 || x > width - 30 || y > height - 30) flyTo(i);
+  }
+  redraw();
+}
+
+function showPanel() {
+  const panel = $("panel");
+  const before = panel.hidden;
+  panel.replaceChildren();
+  panel.hidden = state.chosen < 0 && !selection.size;
+  if (selection.size) panel.append(...selected());
+  if (state.chosen >= 0) panel.append(...details(state.chosen));
+  if (before !== panel.hidden) resize();
+}
+
+function details(i) {
+  const big = picture(i, 272);
+  big.classList.add("big");
+  const link = Pictures.link(i);
+  const copy = element("button", { textContent: "Copy path", onclick: () => copyPaths([i]) });
+  const actions = element("div", { className: "actions" }, copy);
+  if (link) actions.append(element("a", { href: link, target: "_blank", rel: "noreferrer", textContent: "Open" }));
+  const list = element("ol", { id: "neighbours" });
+  let rank = 0;
+  for (const [other, score] of neighbours(i)) {
+    const button = element("button", { title: Pictures.path(other), onclick: () => choose(other, true) });
+    const name = element("span", { textContent: `${++rank}  ${Pictures.name(other)}` });
+    button.append(picture(other, 44), name, element("small", { className: "soft", textContent: score.toFixed(3) }));
+    list.append(element("li", {}, button));
+  }
+  return [
+    big,
+    element("h2", { textContent: Pictures.name(i) }),
+    element("div", { className: "soft path", textContent: Pictures.folder(i) }),
+    actions,
+    element("h3", { textContent: "Nearest" }),
+    list,
+  ];
+}
+
+function selected() {
+  const members = [...selection];
+  const copy = element("button", { id: "copy", textContent: "Copy paths", onclick: () => copyPaths(members) });
+  const clear = element("button", { textContent: "Clear", onclick: () => select([]) });
+  const save = element("button", { textContent: "Save list", onclick: () => saveList(members) });
+  const grid = element("div", { className: "grid" });
+  for (const i of members.slice(0, 200)) {
+    const one = element("button", { title: Pictures.path(i), onclick: () => choose(i, true) });
+    one.append(picture(i, 56));
+    grid.append(one);
+  }
+  const title = members.length === 1 ? "1 picture selected" : `${members.length.toLocaleString("en")} pictures selected`;
+  const more = members.length > 200 ? [element("div", { className: "soft", textContent: "the first 200 are shown" })] : [];
+  return [element("h2", { id: "selected", textContent: title }), element("div", { className: "actions" }, copy, save, clear), grid, ...more];
+}
+
+function select(members) {
+  selection.clear();
+  for (const i of members) selection.add(i);
+  say(members.length ? `${members.length} pictures selected` : "nothing selected");
+  showPanel();
+  redraw();
+}
+
+const pathsOf = (members) => members.map(Pictures.path).join("\n");
+
+function copyPaths(members) {
+  if (members.length) copyText(pathsOf(members), () => say(`${members.length} paths copied`));
+}
+
+function saveList(members) {
+  const blob = new Blob([pathsOf(members) + "\n"], { type: "text/plain" });
+  const link = element("a", { href: URL.createObjectURL(blob), download: "pictures.txt" });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+// --- search ---
+
+const names = DATA.paths.map((path) => path.toLowerCase());
+let visit = -1;
+
+function search(text) {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  visit = -1;
+  if (!words.length) {
+    state.matches = null;
+    $("found").textContent = "";
+  } else {
+    state.matches = new Set();
+    names.forEach((name, i) => words.every((word) => name.includes(word)) && state.matches.add(i));
+    $("found").textContent = `${state.matches.size.toLocaleString("en")} found`;
+  }
+  redraw();
+}
+
+$("search").addEventListener("input", (event) => search(event.target.value));
+$("search").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && state.matches?.size) {
+    visit = (visit + (event.shiftKey ? state.matches.size - 1 : 1)) % state.matches.size;
+    choose([...state.matches][visit], true);
+  } else if (event.key === "Escape") {
+    event.target.value = "";
+    search("");
+    map.focus();
+  }
+});
+
+// --- pointer ---
+
+const pointers = new Map();
+let moved = false;
+
+const place = (event) => {
+  const box = stage.getBoundingClientRect();
+  return [event.clientX - box.left, event.clientY - box.top];
+};
+
+function pictureAt(x, y) {
+  const reach = Math.max(0.5, 6 / view.scale);
+  return points.nearest(...toMap(x, y), reach);
+}
+
+map.addEventListener("pointerdown", (event) => {
+  map.setPointerCapture(event.pointerId);
+  map.focus({ preventScroll: true });
+  pointers.set(event.pointerId, place(event));
+  moved = pointers.size > 1;
+  flight = null;
+  if ((state.lassoing || event.shiftKey) && pointers.size === 1) state.lasso = [place(event)];
+});
+
+map.addEventListener("pointermove", (event) => {
+  const now = place(event);
+  const before = pointers.get(event.pointerId);
+  if (!before) return hover(...now);
+  if (!moved && Math.hypot(now[0] - before[0], now[1] - before[1]) < 4) return;
+  moved = true;
+  hover(-1e9, -1e9);
+  if (state.lasso) {
+    state.lasso.push(now);
+    redraw();
+  } else {
+    const others = [...pointers].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
+    if (others.length) {
+      const [x, y] = others[0];
+      const apart = Math.hypot(now[0] - x, now[1] - y) / Math.max(1, Math.hypot(before[0] - x, before[1] - y));
+      zoom(apart, (now[0] + x) / 2, (now[1] + y) / 2);
+    } else {
+      stage.classList.add("moving");
+      view.x -= (now[0] - before[0]) / view.scale;
+      view.y -= (now[1] - before[1]) / view.scale;
+      redraw();
+    }
+  }
+  pointers.set(event.pointerId, now);
+});
+
+function release(event) {
+  if (!pointers.delete(event.pointerId)) return;
+  stage.classList.remove("moving");
+  const lasso = state.lasso;
+  state.lasso = null;
+  $("tip").style.display = "none";
+  if (lasso && moved) select(inside(lasso.map(([x, y]) => toMap(x, y))));
+  else if (!moved && event.type === "pointerup") choose(pictureAt(...place(event)));
+  redraw();
+}
+
+map.addEventListener("pointerup", release);
+map.addEventListener("pointercancel", release);
+stage.addEventListener("pointerleave", () => hover(-1e9, -1e9));
+map.addEventListener(
+  "wheel",
+  (event) => {
+    event.preventDefault();
+    flight = null;
+    const lines = event.deltaMode === 1 ? 16 : 1;
+    zoom(Math.exp(-event.deltaY * lines * 0.0016), ...place(event));
+    hover(-1e9, -1e9);
+  },
+  { passive: false },
+);
+map.addEventListener("dblclick", (event) => zoom(2, ...place(event)));
+
+function inside(polygon) {
+  const xs = polygon.map(([x]) => x);
+  const ys = polygon.map(([, y]) => y);
+  const found = [];
+  for (const i of points.within(Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys))) {
+    let crossings = 0;
+    for (let a = 0, b = polygon.length - 1; a < polygon.length; b = a++) {
+      const [x1, y1] = polygon[a];
+      const [x2, y2] = polygon[b];
+      if (y1 > points.y[i] !== y2 > points.y[i]) {
+        crossings += points.x[i] < ((x2 - x1) * (points.y[i] - y1)) / (y2 - y1) + x1;
+      }
+    }
+    if (crossings % 2) found.push(i);
+  }
+  return found.sort((a, b) => a - b);
+}
+
+function hover(x, y) {
+  const i = x < -1e8 ? -1 : pictureAt(x, y);
+  const tip = $("tip");
+  if (i !== state.hover) {
+    state.hover = i;
+    redraw();
+    if (i >= 0) {
+      const group = DATA.groups[points.labels[i]];
+      tip.replaceChildren(
+        picture(i, Math.max(120, Math.min(240, Sprites.side))),
+        element("div", { textContent: Pictures.name(i) }),
+        element("div", { className: "soft", textContent: group ? `${Pictures.folder(i)} · ${group.name}` : Pictures.folder(i) }),
+      );
+    }
+  }
+  tip.style.display = i >= 0 ? "block" : "none";
+  if (i < 0) return;
+  const room = [tip.offsetWidth + 18, tip.offsetHeight + 18];
+  tip.style.left = `${x + room[0] > width ? Math.max(0, x - room[0]) : x + 18}px`;
+  tip.style.top = `${Math.max(4, Math.min(y + 14, height - room[1]))}px`;
+}
+
+// --- keys ---
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+function step([dx, dy]) {
+  if (state.chosen < 0) return choose(nearestToMiddle());
+  let best = -1;
+  let least = Infinity;
+  for (let i = 0; i < count; i++) {
+    const [x, y] = [points.x[i] - points.x[state.chosen], points.y[i] - points.y[state.chosen]];
+    const along = x * dx + y * dy;
+    const aside = Math.abs(x * dy) + Math.abs(y * dx);
+    if (i === state.chosen || along <= 0 || aside > along) continue;
+    if (along + 2 * aside < least) [best, least] = [i, along + 2 * aside];
+  }
+  if (best >= 0) choose(best);
+}
+
+function nearestToMiddle() {
+  const [x, y] = toMap(width / 2, height / 2);
+  for (let reach = 1; ; reach *= 4) {
+    const found = points.nearest(x, y, reach);
+    if (found >= 0) return found;
+  }
+}
+
+function letGo() {
+  if (state.lasso) state.lasso = null;
+  else if (state.chosen >= 0) choose(-1);
+  else if (selection.size) select([]);
+  else if (state.matches) search(($("search").value = ""));
+  redraw();
+}
+
+function setLasso(on) {
+  state.lassoing = on;
+  $("lasso").setAttribute("aria-pressed", on);
+  stage.classList.toggle("lasso", on);
+}
+
+const KEYS = {
+  "+": () => zoom(1.4),
+  "=": () => zoom(1.4),
+  "-": () => zoom(1 / 1.4),
+  0: () => fly(fitted()),
+  Enter: () => state.chosen >= 0 && flyTo(state.chosen, Math.max(view.scale, 110)),
+  " ": () => {
+    if (state.chosen < 0) return;
+    if (!selection.delete(state.chosen)) selection.add(state.chosen);
+    select([...selection]);
+  },
+  l: () => setLasso(!state.lassoing),
+  c: () => copyPaths(selection.size ? [...selection] : state.chosen >= 0 ? [state.chosen] : []),
+  d: () => Theme.toggle(),
+  "/": () => $("search").focus(),
+  "?": () => $("keys").showModal(),
+  Escape: letGo,
+};
+
+document.addEventListener("keydown", (event) => {
+  const typing = /INPUT|TEXTAREA/.test(event.target.tagName);
+  const pressing = event.target.tagName === "BUTTON" && (event.key === "Enter" || event.key === " ");
+  if (typing || pressing || $("keys").open || event.ctrlKey || event.metaKey || event.altKey) return;
+  const arrow = ARROWS[event.key];
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (arrow && event.shiftKey) {
+    view.x += (arrow[0] * 80) / view.scale;
+    view.y += (arrow[1] * 80) / view.scale;
+    redraw();
+  } else if (arrow) {
+    step(arrow);
+  } else if (/^[1-9]$/.test(key)) {
+    const other = state.chosen >= 0 && [...neighbours(state.chosen)][key - 1];
+    if (other) choose(other[0], true);
+  } else if (KEYS[key]) {
+    KEYS[key]();
+  } else {
+    return;
+  }
+  event.preventDefault();
+});
+
+// --- the rest ---
+
+$("lasso").addEventListener("click", () => setLasso(!state.lassoing));
+$("fit").addEventListener("click", () => fly(fitted()));
+$("theme").addEventListener("click", () => Theme.toggle());
+$("help").addEventListener("click", () => $("keys").showModal());
+DATA.groups.forEach((group, number) => {
+  const members = () => [...points.labels.keys()].filter((i) => points.labels[i] === number);
+  const swatch = element("i");
+  swatch.style.background = group.colour;
+  const text = `${group.name} ${group.size.toLocaleString("en")}`;
+  const button = element("button", { title: "Select these", onclick: () => (select(members()), flyToAll(members())) });
+  button.append(swatch, text);
+  $("legend").append(button);
+});
+Theme.onchange.push(() => (tiles.invalidate(), redraw()));
+Sprites.onload.push(() => (tiles.invalidate(), redraw()));
+new ResizeObserver(resize).observe(stage);
+resize();
