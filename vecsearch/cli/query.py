@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from vecsearch.cli.html import html_option, write_results
 from vecsearch.cli.options import PATH, index_option, json_option, k_option, threshold_option
 from vecsearch.cli.output import print_result, refuse_pictures
 from vecsearch.errors import UsageError
@@ -23,6 +24,7 @@ Examples:
   vecsearch query photo.jpg
   vecsearch query id:17 id:18 -k 10 --json
   vecsearch query photo.jpg --sheet sheet.png
+  vecsearch query *.jpg --html hits.html
   vecsearch query photo.jpg --threshold 0.9 --format paths
   vecsearch query --vectors queries.npy --json
 """
@@ -41,6 +43,7 @@ Examples:
     metavar="FILE",
     help="Draw the query and its hits side by side. Several queries: FILE-1, FILE-2 ...",
 )
+@html_option
 @click.option(
     "--format",
     "form",
@@ -59,6 +62,7 @@ def query(
     threshold: float,
     include_self: bool,
     sheet: Path | None,
+    html: Path | None,
     form: str,
     as_json: bool,
 ) -> None:
@@ -77,7 +81,7 @@ def query(
         raise click.MissingParameter(param_type="argument", param_hint="'[IMAGE | id:N]...'")
     sheets = _sheet_names(sheet, queries) if sheet is not None else []
     with open_index(index) as opened:
-        refuse_pictures(opened, *sheets)
+        refuse_pictures(opened, *sheets, *([html] if html else []))
         if vectors is not None:
             results = opened.search(_read(vectors), k=k, threshold=threshold)
         else:
@@ -87,6 +91,9 @@ def query(
 
         for result, path in zip(results, sheets, strict=True):
             draw_sheet(result, path)
+    if html is not None:
+        title = "1 query" if len(results) == 1 else f"{len(results):,} queries"
+        write_results(results, html, title, None)
     print_result(format_results(results, "json" if as_json else form))
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from vecsearch.cli.html import html_option, write_results
 from vecsearch.cli.options import PATH, index_option, json_option, k_option, threshold_option
 from vecsearch.cli.output import print_result, refuse_pictures
 from vecsearch.cli.progress import progress
@@ -24,6 +25,7 @@ _STEM_BYTES: Final = 180
 Examples:
   vecsearch recommend                       # sheets and recommendations.json in output/rec
   vecsearch recommend -k 3 -o rec-sheets
+  vecsearch recommend --html recommendations.html   # one page to browse, instead of sheets
   vecsearch recommend --json --no-sheets > recommendations.json
 """
 )
@@ -39,21 +41,34 @@ Examples:
     help="The folder for the sheets and recommendations.json.",
 )
 @click.option("--sheets/--no-sheets", default=True, help="Whether to write files at all.")
+@html_option
 @json_option
 def recommend(
-    index: Path | None, k: int, threshold: float, output: Path, sheets: bool, as_json: bool
+    index: Path | None,
+    k: int,
+    threshold: float,
+    output: Path,
+    sheets: bool,
+    html: Path | None,
+    as_json: bool,
 ) -> None:
     """Find, for every picture of the index, the most similar others.
 
-    Draws one sheet a picture, named after it, and writes all as JSON.
+    Draws one sheet a picture, named after it, and writes all as JSON; or a page with --html.
     """
     with open_index(index) as opened, progress() as report:
-        if sheets:
+        if html is not None:
+            refuse_pictures(opened, html)
+            results = list(opened.recommend(k=k, threshold=threshold))
+            write_results(results, html, f"{len(results):,} pictures", report)
+        elif sheets:
             results = write_recommendations(opened, output, k, threshold, report)
         else:
             results = list(opened.recommend(k=k, threshold=threshold))
     if as_json:
         print_result(to_json([_fields(result) for result in results]))
+    elif html is not None:
+        click.echo(f"{shown(html)}: {len(results)} pictures")
     elif sheets:
         click.echo(f"{len(results)} sheets and recommendations.json in {shown(output)}")
     else:

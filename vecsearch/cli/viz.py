@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from vecsearch.cli.html import html_option
 from vecsearch.cli.options import PATH, index_option
 from vecsearch.cli.output import refuse_pictures
 from vecsearch.cli.progress import progress
@@ -35,7 +36,7 @@ Examples:
     help="The picture to write: .png, .jpg, .pdf ...  [default: tsne.png, pca.png or umap.png, "
     "unless a page or coordinates are asked for]",
 )
-@click.option("--html", type=PATH, metavar="FILE", help="Write a page: pan, zoom, search, select.")
+@html_option
 @click.option(
     "--save-coordinates",
     type=PATH,
@@ -90,7 +91,8 @@ def viz(
         collection = draw(opened, output, html, save_coordinates, options, report)
     for path in (output, html, save_coordinates):
         if path is not None:
-            click.echo(f"{shown(path)}: {len(collection.images)} pictures")
+            count = len(collection.images)
+            click.echo(f"{shown(path)}: {count} picture{'s' if count != 1 else ''}")
 
 
 def draw(
@@ -135,8 +137,6 @@ def _check(index: Index, output: Path | None, html: Path | None, coordinates: Pa
         from vecsearch.view.sheet import format_of
 
         format_of(output)
-    if html is not None and html.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"{html} is no name of a page", hint="let it end in .html")
     if coordinates is not None:
         from vecsearch.exchange.coordinates import check_coordinates
 

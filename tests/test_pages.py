@@ -1,0 +1,299 @@
+"""The pages, in a real browser: clicks, keys, and nothing in the console or on the network."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, Route, sync_playwright
+from samples import CHEAP, Run, draw
+
+import vecsearch
+from vecsearch.cli.viz import draw as draw_collection
+from vecsearch.layout.collection import MapOptions
+
+_CLIPBOARD = ["clipboard-read", "clipboard-write"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start Chromium: the system's, or the one that playwright has installed."""
+    with sync_playwright() as playwright:
+        names = ("chromium", "chromium-browser", "google-chrome")
+        found = next(filter(None, map(shutil.which, names)), None)
+        program = found or playwright.chromium.executable_path
+        if not Path(program).exists():
+            assert not os.environ.get("VECSEARCH_TEST_BROWSER"), "there is no Chromium"
+            pytest.skip("needs Chromium (apt install chromium, or playwright install chromium)")
+        # Chromium refuses to sandbox what root runs, as in containers.
+        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+def until(page: Page, condition: str) -> None:
+    """Wait for a condition; playwright's own way needs eval, which the pages forbid."""
+    for _ in range(100):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"never came: {condition}")
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Any]:
+    """Open a page; at the end, nothing may have been said in the console or fetched."""
+    context = browser.new_context(
+        viewport={"width": 1000, "height": 700}, permissions=_CLIPBOARD, reduced_motion="reduce"
+    )
+    said: list[str] = []
+    fetched: list[str] = []
+
+    def watch(route: Route) -> None:
+        fetched.append(route.request.url)
+        route.continue_()
+
+    def visit(path: Path) -> Page:
+        page = context.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.route("**/*", watch)
+        page.goto(path.as_uri())
+        until(page, "Sprites.sheets.length > 0 && Sprites.sheets[0]")
+        return page
+
+    yield visit
+    context.close()
+    assert said == []
+    assert {url.partition(":")[0] for url in fetched} <= {"file", "blob", "data"}
+
+
+def place_of(page: Page, number: int) -> tuple[float, float]:
+    """Tell where in the window a picture of the map is."""
+    code = """(i) => { const box = stage.getBoundingClientRect();
+        const [x, y] = toScreen(points.x[i], points.y[i]); return [x + box.left, y + box.top]; }"""
+    x, y = page.evaluate(code, number)
+    return x, y
+
+
+def darkness(page: Page) -> float:
+    with Image.open(io.BytesIO(page.screenshot())) as image:
+        return 255 - float(np.asarray(image.convert("L")).mean())
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of twelve pictures in two folders, and the page of its map."""
+    folder = tmp_path_factory.mktemp("collection")
+    for number in range(12):
+        below = "photos/more" if number > 9 else "photos"
+        draw(folder / below / f"p{number}.png", number)
+    index = vecsearch.build(folder / "photos", index=folder / "index", encoder=CHEAP).index
+    with vecsearch.open_index(index) as opened:
+        options = MapOptions(color="folder")
+        draw_collection(opened, None, folder / "map.html", None, options, None)
+    return folder
+
+
+@pytest.fixture
+def index(collection: Path) -> Path:
+    return collection / "index"
+
+
+@pytest.fixture
+def map_page(collection: Path, visit: Any) -> Page:
+    page: Page = visit(collection / "map.html")
+    return page
+
+
+def test_a_click_shows_a_picture_and_its_nearest(map_page: Page, index: Path) -> None:
+    with vecsearch.open_index(index) as opened:
+        images = list(opened)
+        nearest = [hit.path.name for hit in opened.query("id:4", k=8)[0].hits]
+    map_page.mouse.move(*place_of(map_page, 3))
+    assert images[3].path.name in map_page.locator("#tip").inner_text()
+    assert str(images[3].path.parent) in map_page.locator("#tip").inner_text()
+    map_page.mouse.click(*place_of(map_page, 3))
+    assert map_page.locator("#panel h2").inner_text() == images[3].path.name
+    listed = map_page.locator("#neighbours button span").all_inner_texts()
+    assert [text.split()[-1] for text in listed] == nearest
+    map_page.locator("#neighbours button").nth(1).click()
+    assert map_page.locator("#panel h2").inner_text() == nearest[1]
+    map_page.get_by_role("button", name="Copy path").click()
+    copied = map_page.evaluate("navigator.clipboard.readText()")
+    assert copied in [str(image.path) for image in images if image.path.name == nearest[1]]
+    link = map_page.get_by_role("link", name="Open").get_attribute("href")
+    assert link == Path(copied).as_uri()
+
+
+def test_the_map_is_moved_and_zoomed(map_page: Page) -> None:
+    before = np.array([place_of(map_page, number) for number in range(12)])
+    map_page.mouse.move(300, 300)
+    map_page.mouse.down()
+    map_page.mouse.move(360, 320, steps=4)
+    map_page.mouse.up()
+    moved = np.array([place_of(map_page, number) for number in range(12)])
+    assert np.abs(moved - before - (60, 20)).max() < 1
+    assert map_page.locator("#panel").is_hidden()  # a drag is no click
+    map_page.mouse.wheel(0, -300)
+    map_page.wait_for_timeout(100)
+    zoomed = np.array([place_of(map_page, number) for number in range(12)])
+    assert np.ptp(zoomed) > 1.3 * np.ptp(moved)
+    map_page.keyboard.press("0")
+    until(map_page, "!flight")
+    assert np.abs(np.array([place_of(map_page, n) for n in range(12)]) - before).max() < 1
+
+
+def test_a_lasso_selects_what_is_in_it(map_page: Page, index: Path) -> None:
+    with vecsearch.open_index(index) as opened:
+        paths = [str(image.path) for image in opened]
+    x, y = place_of(map_page, 5)
+    map_page.get_by_role("button", name="Lasso").click()
+    map_page.mouse.move(x - 15, y - 15)
+    map_page.mouse.down()
+    for corner in ((x + 15, y - 15), (x + 15, y + 15), (x - 15, y + 15)):
+        map_page.mouse.move(*corner, steps=3)
+    map_page.mouse.up()
+    assert map_page.locator("#selected").inner_text() == "1 picture selected"
+    map_page.get_by_role("button", name="Copy paths").click()
+    assert map_page.evaluate("navigator.clipboard.readText()") == paths[5]
+    map_page.locator("#legend button").first.click()  # of the larger folder
+    map_page.keyboard.press("c")
+    copied = map_page.evaluate("navigator.clipboard.readText()")
+    assert copied.splitlines() == [path for path in paths if "more" not in path]
+
+
+def test_search_finds_by_all_words(map_page: Page) -> None:
+    map_page.keyboard.press("/")
+    map_page.keyboard.type("p1 MORE")
+    assert map_page.locator("#found").inner_text() == "2 found"
+    map_page.keyboard.press("Enter")
+    assert map_page.locator("#panel h2").inner_text() == "p10.png"
+    map_page.keyboard.press("Enter")
+    assert map_page.locator("#panel h2").inner_text() == "p11.png"
+    map_page.keyboard.press("Escape")
+    assert map_page.locator("#found").inner_text() == ""
+
+
+def test_the_map_works_by_keyboard_alone(map_page: Page) -> None:
+    map_page.keyboard.press("ArrowRight")
+    first = map_page.locator("#map").get_attribute("data-chosen")
+    assert first is not None
+    seen = {first}
+    for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp") * 3:
+        map_page.keyboard.press(key)
+        seen.add(map_page.locator("#map").get_attribute("data-chosen") or "")
+    assert len(seen) >= 3
+    nearest = map_page.locator("#neighbours button span").first.inner_text().split()[-1]
+    map_page.keyboard.press("1")
+    assert map_page.locator("#panel h2").inner_text() == nearest
+    assert nearest in map_page.locator("#status").inner_text()
+    map_page.keyboard.press("Space")
+    assert map_page.locator("#selected").inner_text() == "1 picture selected"
+    map_page.keyboard.press("?")
+    assert map_page.locator("#keys").is_visible()
+    map_page.keyboard.press("Escape")
+    for _ in range(2):
+        map_page.keyboard.press("Escape")
+    assert map_page.locator("#panel").is_hidden()
+    for _ in range(12):
+        map_page.keyboard.press("Tab")
+        if map_page.evaluate("document.activeElement.id") == "lasso":
+            break
+    map_page.keyboard.press("Enter")
+    assert map_page.locator("#lasso").get_attribute("aria-pressed") == "true"
+
+
+def test_the_map_is_dark_when_the_system_is_or_one_wants(map_page: Page) -> None:
+    light = darkness(map_page)
+    map_page.emulate_media(color_scheme="dark")
+    map_page.wait_for_timeout(150)
+    dark = darkness(map_page)
+    assert dark > light + 100
+    map_page.get_by_role("button", name="Dark").click()
+    map_page.wait_for_timeout(150)
+    assert darkness(map_page) == pytest.approx(light, abs=3)
+
+
+def test_names_cannot_break_a_page(run: Run, tmp_path: Path, visit: Any) -> None:
+    names = ["</script><b>.png", "<img src=x onerror=alert(1)>.png", "$title & \"'.png", "日本.png"]
+    raw = os.fsdecode(b"caf\xe9.png")
+    for number, name in enumerate([*names, raw]):
+        draw(tmp_path / "odd" / name.replace("/", "∕"), number)
+    vecsearch.build(tmp_path / "odd", index=tmp_path / "ix", encoder=CHEAP)
+    run("viz", "-i", "ix", "--html", "map.html")
+    page = visit(tmp_path / "map.html")
+    shown = page.evaluate("DATA.paths.map((_, i) => Pictures.name(i))")
+    assert {name.replace("/", "∕") for name in names} < set(shown)
+    assert page.evaluate("document.querySelectorAll('b, img').length") == 0
+    run("recommend", "-i", "ix", "--html", "all.html")
+    page = visit(tmp_path / "all.html")
+    assert page.evaluate("document.querySelectorAll('section').length") == 5
+    assert page.evaluate("document.querySelectorAll('img').length") == 0
+
+
+def test_an_index_of_one_picture_and_one_whose_file_is_gone(
+    run: Run, tmp_path: Path, visit: Any
+) -> None:
+    picture = draw(tmp_path / "one" / "a.png", 1)
+    vecsearch.build(tmp_path / "one", index=tmp_path / "ix", encoder=CHEAP)
+    picture.unlink()
+    assert "1 pictures" not in run("viz", "-i", "ix", "--html", "map.html", "-o", "m.png").stdout
+    page = visit(tmp_path / "map.html")
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#panel h2").inner_text() == "a.png"
+    assert page.locator("#neighbours li").count() == 0
+    run("recommend", "-i", "ix", "--html", "all.html")
+    assert "no hits" in visit(tmp_path / "all.html").inner_text("#s0")
+
+
+def test_a_gallery_leads_from_picture_to_picture(
+    run: Run, index: Path, tmp_path: Path, visit: Any
+) -> None:
+    with vecsearch.open_index(index) as opened:
+        results = list(opened.recommend(k=3))
+    run("recommend", "-i", index, "-k", "3", "--html", "all.html")
+    assert not (tmp_path / "output").exists()
+    page = visit(tmp_path / "all.html")
+    assert page.locator("section").count() == 12
+    hits = page.locator("#s0 .hits .tile")
+    assert [tile.get_attribute("title") for tile in hits.all()] == [
+        str(hit.path) for hit in results[0].hits
+    ]
+    assert f"{results[0].hits[1].score:.3f}" in hits.nth(1).inner_text()
+    hits.nth(1).click()
+    other = next(n for n, one in enumerate(results) if one.path == results[0].hits[1].path)
+    assert page.url.endswith(f"#s{other}")
+    until(page, f"document.activeElement.id === 's{other}'")
+    page.go_back()
+    page.keyboard.press("/")
+    page.keyboard.type("p11")
+    assert page.locator("section:visible").count() == 1
+    page.keyboard.press("Escape")
+    assert page.locator("section:visible").count() == 12
+    page.locator("#s2 .query .tile").click()
+    assert str(results[2].path) in page.locator("#one").inner_text()
+
+
+def test_a_gallery_of_queries_works_by_keyboard(
+    run: Run, index: Path, tmp_path: Path, visit: Any
+) -> None:
+    run("query", "id:1", "id:7", "-i", index, "-k", "4", "--html", "hits.html")
+    page = visit(tmp_path / "hits.html")
+    assert page.locator("section").count() == 2
+    page.keyboard.press("j")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    assert page.locator("#one").is_visible()
+    title = page.locator("#s1 .tile").nth(1).get_attribute("title") or "?"
+    assert title in page.locator("#one").inner_text()
+    page.keyboard.press("Escape")
+    assert page.locator("#one").is_hidden()

@@ -1,0 +1,33 @@
+"""The option --html, and the gallery that it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from vecsearch.cli.options import PATH
+from vecsearch.types import Progress, Result
+
+
+def _page(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+    if value is not None and value.suffix.lower() not in (".html", ".htm"):
+        raise click.BadParameter(f"{value} is no name of a page; let it end in .html")
+    return value
+
+
+html_option = click.option(
+    "--html", type=PATH, metavar="FILE", callback=_page, help="Write a page to browse in."
+)
+
+
+def write_results(
+    results: Sequence[Result], out: Path, title: str, progress: Progress | None
+) -> None:
+    """Write *results* as a gallery."""
+    from vecsearch.view.gallery import result_section, write_gallery
+
+    most = max((len(result.hits) for result in results), default=0)
+    sections = [result_section(result) for result in results]
+    write_gallery(sections, title, f"up to {most} nearest each", out, progress=progress)

@@ -1,0 +1,122 @@
+"""A gallery: queries with their hits, or groups of copies, as a page to browse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vecsearch.types import Asked, Progress, Result
+from vecsearch.view.document import split_root, write_document
+from vecsearch.view.sprites import SpriteSheets, sprite_side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """A picture with a name below it, and a word at the left and at the right below that.
+
+    ``path`` is None where there is no picture. A tile with a ``mark`` is the one to look at, one
+    with ``minus`` is what hits should not be like.
+    """
+
+    path: Path | None
+    name: str
+    left: str = ""
+    right: str = ""
+    mark: bool = False
+    minus: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A row of a gallery: what was asked, and what was found.
+
+    ``about`` is the picture whose row this is: a click on it anywhere leads here.
+    """
+
+    heading: str
+    queries: Sequence[Tile] = ()
+    tiles: Sequence[Tile]
+    note: str = ""
+    about: Path | None = None
+
+
+def result_section(result: Result) -> Section:
+    """Describe a query and its hits."""
+    asked = result.asked or (Asked(result.query, result.path),)
+    return Section(
+        heading=str(result.path or result.query),
+        queries=[
+            Tile(
+                path=one.path,
+                name=one.path.name if one.path else one.query,
+                left="not" if one.minus else "query",
+                minus=one.minus,
+            )
+            for one in asked
+        ],
+        tiles=[
+            Tile(
+                path=hit.path,
+                name=hit.path.name,
+                left=str(hit.rank),
+                right=f"{round(hit.score, 3) + 0.0:.3f}",
+            )
+            for hit in result.hits
+        ],
+        note=result.error,
+        about=result.path if len(asked) == 1 else None,
+    )
+
+
+def write_gallery(
+    sections: Sequence[Section],
+    title: str,
+    subtitle: str,
+    out: Path,
+    *,
+    progress: Progress | None = None,
+) -> None:
+    """Write *sections* as a page that needs nothing but itself.
+
+    Raises VecsearchError where the file cannot be written.
+    """
+    tiles = [one for section in sections for one in (*section.queries, *section.tiles)]
+    numbers: dict[Path, int] = {}
+    for one in tiles:
+        if one.path is not None:
+            numbers.setdefault(one.path, len(numbers))
+    paths = list(numbers)
+    root, rest = split_root(paths)
+    data = {
+        "root": root,
+        "paths": rest,
+        "sections": [
+            {
+                "heading": section.heading,
+                "queries": [_fields(one, numbers) for one in section.queries],
+                "tiles": [_fields(one, numbers) for one in section.tiles],
+                "note": section.note,
+                "about": numbers.get(section.about, -1) if section.about else -1,
+            }
+            for section in sections
+        ],
+    }
+    sprites = SpriteSheets(paths, sprite_side(len(paths)))
+    report = progress or _no_progress
+    write_document(out, "gallery", title, subtitle, data, sprites, ("gallery",), report)
+
+
+def _fields(one: Tile, numbers: dict[Path, int]) -> dict[str, object]:
+    return {
+        "picture": numbers[one.path] if one.path is not None else -1,
+        "name": one.name,
+        "left": one.left,
+        "right": one.right,
+        **({"mark": True} if one.mark else {}),
+        **({"minus": True} if one.minus else {}),
+    }
+
+
+def _no_progress(phase: str, done: int, total: int) -> None:
+    pass
