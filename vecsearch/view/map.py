@@ -13,8 +13,9 @@ from PIL import Image, ImageDraw, ImageFilter
 from vecsearch.errors import UsageError
 from vecsearch.types import Progress, Vectors
 from vecsearch.view import fonts
+from vecsearch.view.files import format_of, write_image
 from vecsearch.view.layout import Points, spread, tsne
-from vecsearch.view.sheet import INK, format_of, write_image
+from vecsearch.view.sheet import INK
 from vecsearch.view.thumbnails import GREY, read_or_stand_in
 
 GROUND = (244, 245, 248)
