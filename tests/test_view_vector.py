@@ -160,6 +160,7 @@ def test_pdf_has_the_text_as_text_where_it_is_in_pixels(tmp_path: Path, result: 
         if item.text.isascii():
             assert text == item.text
     assert {"plain (1).png", "file is gone", "+", "\u2212"} <= {text for text, _, _ in found}
+    assert b"+DejaVuSans-Bold" in data
     assert b"/MediaBox [ 0 0 %g %g ]" % (scene.width / 2, scene.height / 2) in data
 
 

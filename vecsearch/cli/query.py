@@ -9,6 +9,7 @@ import click
 
 from vecsearch.cli.options import PATH, index_option, json_option, k_option, threshold_option
 from vecsearch.cli.output import print_result, refuse_pictures
+from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.errors import UsageError
 from vecsearch.search.index import open_index
 from vecsearch.types import Vectors
@@ -23,6 +24,7 @@ Examples:
   vecsearch query photo.jpg
   vecsearch query id:17 id:18 -k 10 --json
   vecsearch query photo.jpg --sheet sheet.png
+  vecsearch query photo.jpg --preview
   vecsearch query photo.jpg --threshold 0.9 --format paths
   vecsearch query --vectors queries.npy --json
 """
@@ -41,6 +43,7 @@ Examples:
     metavar="FILE",
     help="Draw the query and its hits side by side. Several queries: FILE-1, FILE-2 ...",
 )
+@preview_option
 @click.option(
     "--format",
     "form",
@@ -59,6 +62,7 @@ def query(
     threshold: float,
     include_self: bool,
     sheet: Path | None,
+    preview: str | None,
     form: str,
     as_json: bool,
 ) -> None:
@@ -87,6 +91,7 @@ def query(
 
         for result, path in zip(results, sheets, strict=True):
             draw_sheet(result, path)
+    show_preview(results, preview, result_is_text=form == "table" and not as_json)
     print_result(format_results(results, "json" if as_json else form))
 
 

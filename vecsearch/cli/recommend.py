@@ -10,6 +10,7 @@ import click
 
 from vecsearch.cli.options import PATH, index_option, json_option, k_option, threshold_option
 from vecsearch.cli.output import print_result, refuse_pictures
+from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.cli.progress import progress
 from vecsearch.search.index import Index, open_index
 from vecsearch.types import Progress, Result
@@ -39,9 +40,16 @@ Examples:
     help="The folder for the sheets and recommendations.json.",
 )
 @click.option("--sheets/--no-sheets", default=True, help="Whether to write files at all.")
+@preview_option
 @json_option
 def recommend(
-    index: Path | None, k: int, threshold: float, output: Path, sheets: bool, as_json: bool
+    index: Path | None,
+    k: int,
+    threshold: float,
+    output: Path,
+    sheets: bool,
+    preview: str | None,
+    as_json: bool,
 ) -> None:
     """Find, for every picture of the index, the most similar others.
 
@@ -52,6 +60,7 @@ def recommend(
             results = write_recommendations(opened, output, k, threshold, report)
         else:
             results = list(opened.recommend(k=k, threshold=threshold))
+    show_preview(results, preview, result_is_text=not as_json)
     if as_json:
         print_result(to_json([_fields(result) for result in results]))
     elif sheets:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -109,7 +110,12 @@ def printable(name: str) -> str:
 
 def shorten(name: str, font: Font, width: int) -> str:
     """Cut the middle out of *name* so that it is at most *width* pixels; its extension stays."""
-    if font.getlength(name) <= width:
+    return cut_middle(name, font.getlength, width)
+
+
+def cut_middle(name: str, measure: Callable[[str], float], width: float) -> str:
+    """Cut the middle out of *name* so that it is at most *width* as *measure* measures it."""
+    if measure(name) <= width:
         return name
     dot = name.rfind(".")
     extension = len(name) - dot if dot > 0 and len(name) - dot <= LONGEST_EXTENSION else 0
@@ -117,7 +123,7 @@ def shorten(name: str, font: Font, width: int) -> str:
     low, high = 0, len(name)
     while high - low > 1:
         kept = (low + high) // 2
-        if font.getlength(_without_middle(name, kept, extension)) <= width:
+        if measure(_without_middle(name, kept, extension)) <= width:
             low = kept
         else:
             high = kept

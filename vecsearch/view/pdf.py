@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from typing import IO, Final
 
 import matplotlib as mpl
@@ -32,10 +31,8 @@ def write_pdf(scene: Scene, file: IO[bytes]) -> None:
     """Write *scene* as a PDF of one page: text as text with its fonts, each image once."""
     size = (scene.width * POINTS / 72, scene.height * POINTS / 72)
     metadata = {"Title": scene.title, "Creator": "vecsearch", "CreationDate": None}
-    with mpl.rc_context(), warnings.catch_warnings():
+    with mpl.rc_context():
         mpl.rcdefaults()  # a user's settings are for plots
-        # A character that no font has comes out as a box, as it does in pixels.
-        warnings.filterwarnings("ignore", "Glyph", UserWarning)
         figure = Figure(figsize=size, facecolor=_share(scene.ground))
         figure.add_artist(_Drawing(scene))
         FigureCanvasPdf(figure).print_pdf(file, metadata=metadata)  # type: ignore[no-untyped-call]
