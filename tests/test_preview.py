@@ -200,6 +200,17 @@ def test_half_blocks(result: Result) -> None:
     assert lines[WIDE // 4].split() == ["query", "1", "0.988", "2", "0.000"]
 
 
+@pytest.mark.parametrize("size", [(480, 250), (470, 100), (111, 240), (600, 60)])
+def test_no_block_is_part_picture_and_part_nothing(tmp_path: Path, size: tuple[int, int]) -> None:
+    path = tmp_path / "a.png"
+    Image.new("RGB", size, COLOURS[0]).save(path)
+    lines = draw(Result("a", path, ())).splitlines()
+    rows = from_blocks(lines[: next(i for i, line in enumerate(lines) if "query" in line)])
+    halves = [half for row in rows for cell in row for half in cell if half is not None]
+    assert halves
+    assert all(near(half, COLOURS[0]) for half in halves)
+
+
 def test_fewer_colours_and_none(result: Result) -> None:
     assert "\x1b[38;2;" not in draw(result, colours="256")
     assert re.search(r"[34]8;5;\d+", draw(result, colours="256"))
@@ -242,6 +253,7 @@ def test_very_many_hits_are_counted(result: Result) -> None:
     hits = tuple(Hit(i, i, result.hits[0].path, 0.5, 0.5) for i in range(1, 121))
     text = draw(Result(result.query, result.path, hits), colours="none")
     assert text.endswith("\nand 70 more hits")
+    assert text.count("0.500") == 50
 
 
 class Screen(io.StringIO):
@@ -294,6 +306,8 @@ def test_the_preview_stands_above_the_table(run: Run, index: Path) -> None:
     assert re.search(r"[▀▄█ ]", shown)
     assert "\x1b[" in shown
     assert "\x1b_G" in run(*arguments, "--preview-mode", "kitty").stdout
+    assert "\x1b_G" in run(*arguments, VECSEARCH_QUERY_PREVIEW_MODE="kitty").stdout
+    assert "\x1b[" in run(*arguments, VECSEARCH_QUERY_PREVIEW="1", TERM="xterm").stdout
     assert "kitty" in run(*arguments, "--preview-mode", "vt52", code=2).stderr
 
 
@@ -311,7 +325,7 @@ def test_without_chafa_the_extra_is_named_at_once(run: Run, index: Path, tmp_pat
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("raise ModuleNotFoundError('No module', name='chafa')")
     path = os.pathsep.join([str(package.parent), os.environ.get("PYTHONPATH", "")])
-    done = run("query", "id:1", "-i", index, "--preview", code=2, PYTHONPATH=path)
+    done = run("query", "id:1", "-i", "no index", "--preview", code=2, PYTHONPATH=path)
     assert "pip install 'vecsearch[preview]'" in done.stderr
     assert not done.stdout
     (package / "__init__.py").write_text("raise ImportError('libglib-2.0 was not found')")

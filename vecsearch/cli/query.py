@@ -62,7 +62,8 @@ def query(
     threshold: float,
     include_self: bool,
     sheet: Path | None,
-    preview: str | None,
+    preview: bool,
+    preview_mode: str | None,
     form: str,
     as_json: bool,
 ) -> None:
@@ -91,7 +92,7 @@ def query(
 
         for result, path in zip(results, sheets, strict=True):
             draw_sheet(result, path)
-    show_preview(results, preview, result_is_text=form == "table" and not as_json)
+    show_preview(results, preview, preview_mode, result_is_text=form == "table" and not as_json)
     print_result(format_results(results, "json" if as_json else form))
 
 

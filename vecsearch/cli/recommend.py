@@ -48,7 +48,8 @@ def recommend(
     threshold: float,
     output: Path,
     sheets: bool,
-    preview: str | None,
+    preview: bool,
+    preview_mode: str | None,
     as_json: bool,
 ) -> None:
     """Find, for every picture of the index, the most similar others.
@@ -60,7 +61,7 @@ def recommend(
             results = write_recommendations(opened, output, k, threshold, report)
         else:
             results = list(opened.recommend(k=k, threshold=threshold))
-    show_preview(results, preview, result_is_text=not as_json)
+    show_preview(results, preview, preview_mode, result_is_text=not as_json)
     if as_json:
         print_result(to_json([_fields(result) for result in results]))
     elif sheets:
