@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from vecsearch.errors import UsageError, VecsearchError
-from vecsearch.types import Hit, Result
-from vecsearch.view import fonts, sheet
+from vecsearch.types import Asked, Hit, Result
+from vecsearch.view import files, fonts, sheet
+from vecsearch.view.scene import Text
 from vecsearch.view.thumbnails import MOST_ENLARGED, PLATE, Thumbnails
 
 Colour = tuple[int, int, int]
@@ -115,8 +116,8 @@ def test_small_pictures_are_enlarged_but_tiny_ones_not_without_end(tmp_path: Pat
     small = paint(tmp_path / "small.bmp", COLOURS[0], (100, 50))
     tiny = paint(tmp_path / "tiny.bmp", COLOURS[1], (10, 10))
     thumbnails = Thumbnails(220)
-    assert thumbnails.get(small).size == (220, 110)
-    assert thumbnails.get(tiny).size == (10 * MOST_ENLARGED, 10 * MOST_ENLARGED)
+    assert thumbnails.get(small).image.size == (220, 110)
+    assert thumbnails.get(tiny).image.size == (10 * MOST_ENLARGED, 10 * MOST_ENLARGED)
 
 
 def test_files_that_are_gone_or_broken_get_different_stand_ins(tmp_path: Path) -> None:
@@ -198,8 +199,9 @@ def test_fallback_font_is_taken_when_the_first_lacks_a_character(
     other = fonts.load(17, bold=True)
     monkeypatch.setattr(fonts, "FALLBACKS", ("other.ttf",))
     monkeypatch.setattr(fonts, "_find", lambda name, size: other)
-    monkeypatch.setattr(fonts, "_covers", lambda font, text: font is other)
-    assert fonts.load_for("猫.jpg", 17) is other
+    missing = {id(plain): frozenset("猫🍕"), id(other): frozenset("🍕")}
+    monkeypatch.setattr(fonts, "_missing", lambda font, text: missing[id(font)])
+    assert fonts.load_for("猫🍕.jpg", 17) is other  # which has more of it
 
 
 def test_without_matplotlib_pillows_own_font_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,6 +221,7 @@ def test_drawing_a_sheet_imports_nothing_heavy(tmp_path: Path) -> None:
         "from vecsearch.view.sheet import draw_sheet;"
         "path = Path(sys.argv[1]); hits = (Hit(1, 1, path, 0.5, 1.0),);"
         "draw_sheet(Result('q', path, hits), path.with_suffix('.png'));"
+        "draw_sheet(Result('q', path, hits), path.with_suffix('.svg'));"
         "heavy = {'torch', 'torchvision', 'sklearn', 'scipy', 'matplotlib', 'faiss', 'openvino'};"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
@@ -245,8 +248,8 @@ def test_thumbnails_are_kept_within_their_budget(tmp_path: Path) -> None:
     assert thumbnails.get(paths[0]) is first
     for path in paths[:3]:
         path.unlink()
-    assert thumbnails.get(paths[2]).getpixel((25, 25)) == COLOURS[2]
-    assert thumbnails.get(paths[1]).getpixel((1, 25)) == PLATE
+    assert thumbnails.get(paths[2]).image.getpixel((25, 25)) == COLOURS[2]
+    assert thumbnails.get(paths[1]).image.getpixel((1, 25)) == PLATE
 
 
 def test_a_very_long_result_is_drawn_up_to_a_limit(
@@ -264,15 +267,112 @@ def test_a_very_long_result_is_drawn_up_to_a_limit(
 )
 def test_the_ending_names_the_format(tmp_path: Path, ending: str, kind: str) -> None:
     out = tmp_path / "new" / "folder" / f"sheet{ending}"
-    sheet.write_image(Image.new("RGB", (30, 20), COLOURS[0]), out)
+    files.write_image(Image.new("RGB", (30, 20), COLOURS[0]), out)
     with Image.open(out) as image:
         assert (image.format, image.size) == (kind, (30, 20))
     assert [path.name for path in out.parent.iterdir()] == [out.name]
 
 
-def test_pdf(tmp_path: Path) -> None:
+def texts(result: Result) -> list[str]:
+    scene = sheet.lay_out(result, sheet.new_thumbnails())
+    return [item.text for item in scene.items if isinstance(item, Text)]
+
+
+def small_middle(number: int) -> tuple[int, int]:
+    """Give the middle of one of many pictures that are asked at once."""
+    x = sheet.MARGIN + number % 2 * (sheet.SMALL_TILE + sheet.SMALL_GAP)
+    y = sheet.MARGIN + sheet.HEADING + number // 2 * (sheet.SMALL_TILE + sheet.SMALL_CAPTION)
+    return x + sheet.SMALL_TILE // 2, y + sheet.SMALL_TILE // 2
+
+
+def test_a_query_of_many_pictures_shows_them_small_with_their_signs(tmp_path: Path) -> None:
+    paths = [paint(tmp_path / f"{i}.bmp", COLOURS[i]) for i in range(5)]
+    asked = tuple(Asked(str(path), path, minus=i == 2) for i, path in enumerate(paths))
+    image = draw(Result("many", None, result_of(None, *paths).hits, asked), tmp_path)
+    corner = 10 - sheet.SMALL_TILE // 2
+    for i in range(5):
+        assert at(image, small_middle(i)) == COLOURS[i]
+        sign = sheet.MINUS if i == 2 else sheet.ACCENT
+        assert at(image, small_middle(i), corner, corner) == sign
+    assert [at(image, middle(i)) for i in range(5)] == COLOURS[:5]
+    without = tuple(Asked(str(path), path) for path in paths)
+    image = draw(Result("many", None, (), without), tmp_path)
+    assert at(image, small_middle(2), corner, corner) == COLOURS[2]  # no minus, no signs
+    assert image.height > small_middle(4)[1] + sheet.SMALL_TILE // 2 + sheet.MARGIN
+
+
+def test_where_there_is_room_the_pictures_asked_stand_large_one_below_the_other(
+    tmp_path: Path,
+) -> None:
+    paths = [paint(tmp_path / f"{i}.bmp", COLOURS[i]) for i in range(8)]
+    asked = (Asked("id:5", paths[1]), Asked("b.bmp", None, data=paths[2].read_bytes()))
+    result = Result("two", None, result_of(None, *paths).hits, asked)
+    image = draw(result, tmp_path)
+    assert at(image, middle(-1)) == COLOURS[1]
+    assert at(image, middle(-1, 1)) == COLOURS[2]
+    assert {"1.bmp", "id:5", "b.bmp"} <= set(texts(result))
+
+
+def test_more_pictures_than_there_is_room_for_are_counted(tmp_path: Path) -> None:
+    path = paint(tmp_path / "a.bmp", COLOURS[0])
+    asked = tuple(Asked(f"{i}", None, data=path.read_bytes()) for i in range(10))
+    words = texts(Result("many", None, (), asked))
+    assert [word for word in words if word.isdigit()] == ["0", "1", "2", "3", "4", "5"]
+    assert "+ 4 more" in words
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_the_box_that_is_asked_is_outlined_on_the_upright_picture(
+    tmp_path: Path, orientation: int
+) -> None:
+    # As it is looked at, 400 x 200; stored on its side with orientation 6.
+    size = (400, 200) if orientation == 1 else (200, 400)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "query.png"
+    Image.new("RGB", size, COLOURS[1]).save(path, exif=exif)
+    asked = Asked("query.png", path, box=(300, 100, 80, 60))
+    image = draw(Result("query.png", path, (), (asked,)), tmp_path)
+    scale = sheet.TILE / 400
+    inside = (round((340 - 200) * scale), round((130 - 100) * scale))
+    assert at(image, middle(-1), *inside) == COLOURS[1]
+    dimmed = at(image, middle(-1), -50, 0)
+    assert sum(dimmed) < sum(COLOURS[1]) / 2
+    edge = (inside[0], round((100 - 100) * scale) - 1)
+    assert at(image, middle(-1), *edge) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(
+    "box", [(0, 0, 400, 200), (399, 199, 1, 1), (0, 0, 1, 1), (390, 190, 900, 900)]
+)
+def test_a_box_at_the_edge_or_beyond_is_no_trouble(
+    tmp_path: Path, box: tuple[int, int, int, int]
+) -> None:
+    path = paint(tmp_path / "query.bmp", COLOURS[1], (400, 200))
+    draw(Result("query.bmp", path, (), (Asked("query.bmp", path, box=box),)), tmp_path)
+
+
+def test_a_query_that_could_not_be_answered_says_why(tmp_path: Path) -> None:
+    reason = "is not a picture; " + "and so on " * 30 + "/a/path" * 40
+    result = Result("q", None, (), (Asked("q", None, data=b"no picture"),), reason)
+    words = texts(result)
+    assert "cannot be read" in words
+    assert "no hits" not in words
+    start = words.index("Not answered") + 1
+    assert " ".join(words[start:]).startswith("is not a picture; and so on and so on")
+    font = fonts.load(sheet.NAME_SIZE)
+    image = draw(result, tmp_path)
+    room = image.width - middle(0)[0] + sheet.TILE // 2 - sheet.MARGIN
+    assert all(font.getlength(word) <= room for word in words[start:])
+
+
+def test_a_heap_of_combining_marks_is_cut() -> None:
+    assert fonts.printable("x" + "\u0323" * 40 + ".png") == "x" + "\u0323" * 3 + ".png"
+
+
+def test_pillows_own_pdf(tmp_path: Path) -> None:
     out = tmp_path / "sheet.pdf"
-    sheet.write_image(Image.new("RGB", (30, 20)), out)
+    files.write_image(Image.new("RGB", (30, 20)), out)
     assert out.read_bytes().startswith(b"%PDF")
 
 
@@ -290,7 +390,7 @@ def test_unknown_endings_are_refused_before_any_work(
 @pytest.mark.parametrize("name", ["too_wide.webp", "only_black_and_white.xbm"])
 def test_what_a_format_cannot_hold_is_a_usage_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match=r"try \.png") as caught:
-        sheet.write_image(Image.new("RGB", (17000, 1)), tmp_path / name)
+        files.write_image(Image.new("RGB", (17000, 1)), tmp_path / name)
     assert name in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -308,7 +408,7 @@ def test_failing_to_write_leaves_the_old_file_and_nothing_else(
 
     monkeypatch.setattr(Image.Image, "save", save)
     with pytest.raises(VecsearchError, match="No space left") as caught:
-        sheet.write_image(Image.new("RGB", (30, 20)), out)
+        files.write_image(Image.new("RGB", (30, 20)), out)
     assert str(out) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["sheet.png"]
@@ -321,5 +421,5 @@ def test_a_file_where_the_folder_should_be_and_a_folder_where_the_file(tmp_path:
     image = Image.new("RGB", (30, 20))
     for out in (tmp_path / "file" / "sheet.png", tmp_path / "folder.png"):
         with pytest.raises(VecsearchError, match="cannot write"):
-            sheet.write_image(image, out)
+            files.write_image(image, out)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.png"]

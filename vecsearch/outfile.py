@@ -16,7 +16,8 @@ from vecsearch.errors import VecsearchError
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that takes the name *path* when the block ends well; folders are made.
 
-    Raises VecsearchError for what the file system refuses.
+    Raises VecsearchError for what the file system refuses; what a library calls an OSError without
+    a number goes through.
     """
     temporary = path.parent / f".vecsearch-{os.getpid()}-{secrets.token_hex(4)}.tmp"
     try:
@@ -31,4 +32,12 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise VecsearchError(f"cannot write {path}: {error.strerror or error}", path=path) from None
+        if error.errno is None:
+            raise
+        text = str(path)
+        name = "".join(
+            c if c.isprintable() or "\udc80" <= c <= "\udcff" else "\ufffd" for c in text
+        )
+        raise VecsearchError(
+            f"cannot write {name}: {os.strerror(error.errno)}", path=path
+        ) from None

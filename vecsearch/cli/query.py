@@ -10,6 +10,7 @@ import click
 from vecsearch.cli.html import html_option, write_results
 from vecsearch.cli.options import PATH, index_option, json_option, k_option, threshold_option
 from vecsearch.cli.output import print_result, refuse_pictures
+from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.errors import UsageError
 from vecsearch.search.index import open_index
 from vecsearch.types import Vectors
@@ -25,6 +26,7 @@ Examples:
   vecsearch query id:17 id:18 -k 10 --json
   vecsearch query photo.jpg --sheet sheet.png
   vecsearch query *.jpg --html hits.html
+  vecsearch query photo.jpg --preview
   vecsearch query photo.jpg --threshold 0.9 --format paths
   vecsearch query --vectors queries.npy --json
 """
@@ -44,6 +46,7 @@ Examples:
     help="Draw the query and its hits side by side. Several queries: FILE-1, FILE-2 ...",
 )
 @html_option
+@preview_option
 @click.option(
     "--format",
     "form",
@@ -63,6 +66,8 @@ def query(
     include_self: bool,
     sheet: Path | None,
     html: Path | None,
+    preview: bool,
+    preview_mode: str | None,
     form: str,
     as_json: bool,
 ) -> None:
@@ -94,6 +99,7 @@ def query(
     if html is not None:
         title = "1 query" if len(results) == 1 else f"{len(results):,} queries"
         write_results(results, html, title, None)
+    show_preview(results, preview, preview_mode, result_is_text=form == "table" and not as_json)
     print_result(format_results(results, "json" if as_json else form))
 
 

@@ -11,6 +11,7 @@ import click
 from vecsearch.cli.html import html_option, write_results
 from vecsearch.cli.options import PATH, index_option, json_option, k_option, threshold_option
 from vecsearch.cli.output import print_result, refuse_pictures
+from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.cli.progress import progress
 from vecsearch.search.index import Index, open_index
 from vecsearch.types import Progress, Result
@@ -42,6 +43,7 @@ Examples:
 )
 @click.option("--sheets/--no-sheets", default=True, help="Whether to write files at all.")
 @html_option
+@preview_option
 @json_option
 def recommend(
     index: Path | None,
@@ -50,6 +52,8 @@ def recommend(
     output: Path,
     sheets: bool,
     html: Path | None,
+    preview: bool,
+    preview_mode: str | None,
     as_json: bool,
 ) -> None:
     """Find, for every picture of the index, the most similar others.
@@ -65,6 +69,7 @@ def recommend(
             results = write_recommendations(opened, output, k, threshold, report)
         else:
             results = list(opened.recommend(k=k, threshold=threshold))
+    show_preview(results, preview, preview_mode, result_is_text=not as_json)
     if as_json:
         print_result(to_json([_fields(result) for result in results]))
     elif html is not None:

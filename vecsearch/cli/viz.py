@@ -134,7 +134,7 @@ def _check(index: Index, output: Path | None, html: Path | None, coordinates: Pa
     if len({path.absolute() for path in named}) < len(named):
         raise UsageError("two outputs have one name", hint="name each of them")
     if output is not None:
-        from vecsearch.view.sheet import format_of
+        from vecsearch.view.files import format_of
 
         format_of(output)
     if coordinates is not None:

@@ -108,9 +108,17 @@ def read_thumbnail(path: Path, side: int) -> Image.Image:
 
     Raises ImageError.
     """
-    image, _ = decode(read_content(path).data, at_least=2 * side)
+    return decode_thumbnail(read_content(path).data, side)[0]
+
+
+def decode_thumbnail(data: bytes, side: int) -> tuple[Image.Image, tuple[int, int]]:
+    """Decode a picture, scaled down as by `read_thumbnail`; with it, its true (width, height).
+
+    Raises ImageError.
+    """
+    image, size = decode(data, at_least=2 * side)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return image
+    return image, size
 
 
 def open_image(data: bytes) -> Image.Image:

@@ -1,9 +1,10 @@
-"""Fonts for the pictures that are drawn, and text cut to a width in pixels."""
+"""Fonts for the pictures that are drawn, and text cut or broken to a width in pixels."""
 
 from __future__ import annotations
 
 import importlib.util
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -36,6 +37,9 @@ Pillow looks for them in the system's font folders."""
 LONGEST_EXTENSION = 6
 """Characters, with the dot; what is longer after a dot is no extension."""
 
+MOST_MARKS = 3
+"""No language puts more marks on a letter that has none built in."""
+
 _NO_CHARACTER = "\U0010ffff"  # can stand in no text, so every font draws its "missing" sign
 
 
@@ -58,30 +62,60 @@ def load(size: int, bold: bool = False) -> Font:
 def load_for(text: str, size: int) -> Font:
     """Load the font that draws *text*: that of `load`, or the first fallback that has it all.
 
-    Where no font has it all, that of `load`, which draws a box for each character it lacks.
+    Where no font has it all, the first of those that have most of it; a font draws a box for each
+    character that it lacks.
     """
     font = load(size)
-    if text.isascii() or _covers(font, text):
+    if text.isascii() or covers(font, text):
         return font
+    best, fewest = font, len(_missing(font, text))
     for name in FALLBACKS:
         other = _find(name, size)
-        if other is not None and _covers(other, text):
-            return other
-    return font
+        if other is not None and (missing := len(_missing(other, text))) < fewest:
+            best, fewest = other, missing
+            if not fewest:
+                break
+    return best
+
+
+def covers(font: Font, text: str) -> bool:
+    """Tell whether *font* has all characters of *text*."""
+    return not _missing(font, text)
+
+
+def is_bold(font: Font) -> bool:
+    """Tell whether *font* is bold."""
+    return "Bold" in (font.getname()[1] or "")
+
+
+def file_of(font: Font) -> Path | None:
+    """Give the file that *font* is from; Pillow's own is from none."""
+    return Path(font.path) if isinstance(font.path, str | Path) else None
 
 
 def printable(name: str) -> str:
     """Give the file name *name* as it can be drawn in one line.
 
-    Bytes that are not UTF-8 (surrogates) and control characters become U+FFFD.
+    Bytes that are not UTF-8 (surrogates) and control characters become U+FFFD; of a heap of
+    combining marks, which would reach over the picture, the first MOST_MARKS stay.
     """
     composed = unicodedata.normalize("NFC", name)  # macOS hands out decomposed names
-    return "".join(c if c.isprintable() or c in "\u200c\u200d" else "\ufffd" for c in composed)
+    kept, marks = [], 0
+    for c in composed:
+        marks = marks + 1 if unicodedata.combining(c) else 0
+        if marks <= MOST_MARKS:
+            kept.append(c if c.isprintable() or c in "\u200c\u200d" else "\ufffd")
+    return "".join(kept)
 
 
 def shorten(name: str, font: Font, width: int) -> str:
     """Cut the middle out of *name* so that it is at most *width* pixels; its extension stays."""
-    if font.getlength(name) <= width:
+    return cut_middle(name, font.getlength, width)
+
+
+def cut_middle(name: str, measure: Callable[[str], float], width: float) -> str:
+    """Cut the middle out of *name* so that it is at most *width* as *measure* measures it."""
+    if measure(name) <= width:
         return name
     dot = name.rfind(".")
     extension = len(name) - dot if dot > 0 and len(name) - dot <= LONGEST_EXTENSION else 0
@@ -89,11 +123,23 @@ def shorten(name: str, font: Font, width: int) -> str:
     low, high = 0, len(name)
     while high - low > 1:
         kept = (low + high) // 2
-        if font.getlength(_without_middle(name, kept, extension)) <= width:
+        if measure(_without_middle(name, kept, extension)) <= width:
             low = kept
         else:
             high = kept
     return _without_middle(name, low, extension)
+
+
+def wrap(text: str, font: Font, width: int, most: int) -> list[str]:
+    """Break *text* into at most *most* lines of *width* pixels; the last is cut if it must be."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".lstrip()
+        if not lines[-1] or len(lines) == most or font.getlength(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return [shorten(line, font, width) for line in lines]
 
 
 def _without_middle(name: str, kept: int, extension: int) -> str:
@@ -111,6 +157,6 @@ def _find(name: str, size: int) -> Font | None:
 
 
 @lru_cache(maxsize=4096)
-def _covers(font: Font, text: str) -> bool:
-    missing = bytes(font.getmask(_NO_CHARACTER))
-    return all(bytes(font.getmask(c)) != missing for c in set(text) if not c.isspace())
+def _missing(font: Font, text: str) -> frozenset[str]:
+    box = bytes(font.getmask(_NO_CHARACTER))
+    return frozenset(c for c in text if not c.isspace() and bytes(font.getmask(c)) == box)

@@ -8,18 +8,18 @@ from pathlib import Path
 
 from vecsearch.types import Asked, Progress, Result
 from vecsearch.view.document import split_root, write_document
-from vecsearch.view.sprites import SpriteSheets, sprite_side
+from vecsearch.view.sprites import Picture, SpriteSheets, sprite_side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
     """A picture with a name below it, and a word at the left and at the right below that.
 
-    ``path`` is None where there is no picture. A tile with a ``mark`` is the one to look at, one
+    ``picture`` is None where there is none. A tile with a ``mark`` is the one to look at, one
     with ``minus`` is what hits should not be like.
     """
 
-    path: Path | None
+    picture: Picture | None
     name: str
     left: str = ""
     right: str = ""
@@ -48,7 +48,7 @@ def result_section(result: Result) -> Section:
         heading=str(result.path or result.query),
         queries=[
             Tile(
-                path=one.path,
+                picture=one if one.data or one.box else one.path,
                 name=one.path.name if one.path else one.query,
                 left="not" if one.minus else "query",
                 minus=one.minus,
@@ -57,7 +57,7 @@ def result_section(result: Result) -> Section:
         ],
         tiles=[
             Tile(
-                path=hit.path,
+                picture=hit.path,
                 name=hit.path.name,
                 left=str(hit.rank),
                 right=f"{round(hit.score, 3) + 0.0:.3f}",
@@ -65,7 +65,7 @@ def result_section(result: Result) -> Section:
             for hit in result.hits
         ],
         note=result.error,
-        about=result.path if len(asked) == 1 else None,
+        about=result.path,
     )
 
 
@@ -82,12 +82,12 @@ def write_gallery(
     Raises VecsearchError where the file cannot be written.
     """
     tiles = [one for section in sections for one in (*section.queries, *section.tiles)]
-    numbers: dict[Path, int] = {}
+    numbers: dict[Picture, int] = {}
     for one in tiles:
-        if one.path is not None:
-            numbers.setdefault(one.path, len(numbers))
-    paths = list(numbers)
-    root, rest = split_root(paths)
+        if one.picture is not None:
+            numbers.setdefault(one.picture, len(numbers))
+    pictures = list(numbers)
+    root, rest = split_root([_path(one) for one in pictures])
     data = {
         "root": root,
         "paths": rest,
@@ -102,14 +102,20 @@ def write_gallery(
             for section in sections
         ],
     }
-    sprites = SpriteSheets(paths, sprite_side(len(paths)))
+    sprites = SpriteSheets(pictures, sprite_side(len(pictures)))
     report = progress or _no_progress
     write_document(out, "gallery", title, subtitle, data, sprites, ("gallery",), report)
 
 
-def _fields(one: Tile, numbers: dict[Path, int]) -> dict[str, object]:
+def _path(picture: Picture) -> Path:
+    if isinstance(picture, Asked):
+        return picture.path or Path(picture.query)
+    return picture
+
+
+def _fields(one: Tile, numbers: dict[Picture, int]) -> dict[str, object]:
     return {
-        "picture": numbers[one.path] if one.path is not None else -1,
+        "picture": numbers[one.picture] if one.picture is not None else -1,
         "name": one.name,
         "left": one.left,
         "right": one.right,

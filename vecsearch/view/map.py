@@ -16,8 +16,9 @@ from vecsearch.layout.collection import CollectionMap
 from vecsearch.layout.overlap import arrange
 from vecsearch.types import Progress
 from vecsearch.view import fonts
+from vecsearch.view.files import format_of, write_image
 from vecsearch.view.palette import GROUPS
-from vecsearch.view.sheet import INK, format_of, write_image
+from vecsearch.view.sheet import INK
 from vecsearch.view.thumbnails import GREY, read_or_stand_in
 
 GROUND: Final = (244, 245, 248)

@@ -1,24 +1,32 @@
-"""A contact sheet: the query picture and its hits in rank order, side by side."""
+"""A contact sheet: what was asked, and the hits in rank order, side by side."""
 
 from __future__ import annotations
 
 import math
-import os
-import secrets
-from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from vecsearch.errors import UsageError, VecsearchError
-from vecsearch.types import Hit, Result
+from vecsearch.types import Asked, Hit, Result
 from vecsearch.view import fonts
-from vecsearch.view.thumbnails import GREY, PLATE, Thumbnails, draw_stand_in
+from vecsearch.view.files import format_of, write_image, write_whole
+from vecsearch.view.scene import Colour, Picture, Rectangle, Scene, Text, paint
+from vecsearch.view.thumbnails import (
+    GREY,
+    PLATE,
+    REASON_AT,
+    ROOM_FOR_TEXT,
+    Thumbnail,
+    Thumbnails,
+    reason_size,
+)
 
 PAPER = (255, 255, 255)
 INK = (31, 36, 45)
 HAIRLINE = (228, 231, 236)
 ACCENT = (37, 99, 235)
+MINUS = (190, 38, 48)
 
 MARGIN = 44
 TILE = 220
@@ -37,17 +45,21 @@ RADIUS = 6
 EDGE = 1
 """Width of the hairline around a tile."""
 
+SMALL_GAP = 16
+SMALL_TILE = (TILE - SMALL_GAP) // 2
+"""Where many pictures are asked at once, two stand side by side."""
+SMALL_CAPTION = 44
+SMALL_NAME_SIZE = 13
+
 MOST_HITS = 400
 """More are not drawn; the heading says so."""
+MOST_ASKED = 6
+"""More are counted only."""
+MOST_DETAILED = 60
+"""In PDF and SVG pictures are twice as fine, for paper and for zooming, unless they are more."""
 
-SAVE_OPTIONS: dict[str, dict[str, int]] = {
-    "AVIF": {"quality": 85},
-    "JPEG": {"quality": 92, "subsampling": 0},
-    "PDF": {"quality": 92, "resolution": 144},
-    "PNG": {"compress_level": 4},  # level 6, the default, takes twice as long for 2 % less
-    "WEBP": {"quality": 90},
-}
-"""By Pillow's name of the format; a format that is not listed is written with its defaults."""
+_ERROR_COLUMNS: Final = 3
+_ERROR_LINES: Final = 8
 
 
 def new_thumbnails() -> Thumbnails:
@@ -58,40 +70,58 @@ def new_thumbnails() -> Thumbnails:
 def draw_sheet(result: Result, out: Path, *, thumbnails: Thumbnails | None = None) -> None:
     """Draw *result* as a contact sheet into the file *out*, whose ending names the format.
 
-    *thumbnails* (`new_thumbnails`) keeps decoded pictures from one sheet to the next.
+    PDF and SVG have text as text. *thumbnails* (`new_thumbnails`) keeps decoded pictures from one
+    sheet to the next.
 
     Raises UsageError for an ending that cannot be written, VecsearchError where writing fails.
     """
-    format_of(out)  # before the work, not after it
-    write_image(render_sheet(result, thumbnails or new_thumbnails()), out)
+    kind = format_of(out, vector=True)  # before the work, not after it
+    if kind not in ("PDF", "SVG"):
+        write_image(render_sheet(result, thumbnails or new_thumbnails()), out)
+        return
+    fine = min(len(result.hits), MOST_HITS) <= MOST_DETAILED
+    scene = lay_out(result, thumbnails or Thumbnails(TILE, detail=2 if fine else 1))
+    if kind == "PDF":
+        from vecsearch.view.pdf import write_pdf as write
+    else:
+        from vecsearch.view.svg import write_svg as write
+    write_whole(out, lambda file: write(scene, file))
 
 
 def render_sheet(result: Result, thumbnails: Thumbnails) -> Image.Image:
-    """Draw *result* as a contact sheet."""
-    hits = result.hits[:MOST_HITS]
-    columns = columns_for(len(hits))
-    rows = max(1, math.ceil(len(hits) / columns))
-    left = MARGIN + TILE + 2 * GUTTER
-    top = MARGIN + HEADING
-    size = (
-        left + columns * (TILE + GAP) - GAP + MARGIN,
-        top + rows * (TILE + CAPTION + ROW_GAP) - ROW_GAP + MARGIN,
-    )
-    image = Image.new("RGB", size, PAPER)
-    draw = ImageDraw.Draw(image)
-    line = MARGIN + TILE + GUTTER
-    draw.line((line, MARGIN, line, size[1] - MARGIN), fill=HAIRLINE, width=2)
+    """Draw *result* as a contact sheet, in pixels."""
+    return paint(lay_out(result, thumbnails))
 
-    _draw_heading(draw, MARGIN, "Query", ACCENT)
-    _draw_query(image, draw, result, thumbnails)
-    _draw_heading(draw, left, _count(len(hits), len(result.hits)), INK)
+
+def lay_out(result: Result, thumbnails: Thumbnails) -> Scene:
+    """Decide what stands where on the contact sheet of *result*."""
+    hits = result.hits[:MOST_HITS]
+    columns = _ERROR_COLUMNS if result.error else columns_for(len(hits))
+    height = _height(max(1, math.ceil(len(hits) / columns)))
+    left, top = MARGIN + TILE + 2 * GUTTER, MARGIN + HEADING
+
+    sheet = _Sheet(thumbnails)
+    sheet.write(MARGIN, MARGIN + 18, "Query", ACCENT, HEADING_SIZE, bold=True)
+    height = max(height, _add_query(sheet, result, top, height))
+    heading = "Not answered" if result.error else _count(len(hits), len(result.hits))
+    sheet.write(left, MARGIN + 18, heading, INK, HEADING_SIZE, bold=True)
     for i, hit in enumerate(hits):
         x = left + i % columns * (TILE + GAP)
         y = top + i // columns * (TILE + CAPTION + ROW_GAP)
-        _draw_tile(image, thumbnails.get(hit.path), x, y)
-        _draw_name(draw, x, y, hit.path.name)
-        _draw_rank(draw, x, y, hit)
-    return image
+        sheet.add_tile(thumbnails.get(hit.path), x, y)
+        sheet.name(hit.path.name, x, y + TILE + 28)
+        _add_rank(sheet, hit, x, y + TILE + 54)
+    width = columns * (TILE + GAP) - GAP
+    if result.error:
+        font = fonts.load_for(result.error, NAME_SIZE)
+        lines = fonts.wrap(fonts.printable(result.error), font, width, _ERROR_LINES)
+        for i, line in enumerate(lines):
+            sheet.write(left, top + 22 + 26 * i, line, GREY)
+    elif not hits:
+        sheet.write(left, top + TILE // 2 + 6, "no hits", GREY)
+    size = (left + width + MARGIN, top + height + MARGIN)
+    divider = Rectangle(MARGIN + TILE + GUTTER, MARGIN, 2, size[1] - 2 * MARGIN + 1, HAIRLINE)
+    return Scene(*size, PAPER, (divider, *sheet.items), fonts.printable(result.query))
 
 
 def columns_for(hits: int) -> int:
@@ -103,106 +133,102 @@ def columns_for(hits: int) -> int:
     return min(range(fewest + 2, fewest - 1, -1), key=lambda columns: -hits % columns)
 
 
-def format_of(out: Path) -> str:
-    """Give Pillow's name of the format that the ending of *out* stands for; raises UsageError."""
-    ending = out.suffix.lower()
-    formats = Image.registered_extensions()
-    if formats.get(ending) not in Image.SAVE:
-        what = f"pictures cannot be written as {ending!r}" if ending else "has no ending"
-        raise UsageError(
-            f"{fonts.printable(str(out))}: {what}",
-            hint="usual endings are .png, .jpg, .webp, .pdf and .tif",
-            path=out,
-        )
-    return formats[ending]
+class _Sheet:
+    """What is drawn so far."""
+
+    def __init__(self, thumbnails: Thumbnails) -> None:
+        self.thumbnails = thumbnails
+        self.items: list[Rectangle | Picture | Text] = []
+
+    def write(
+        self,
+        x: int,
+        y: int,
+        text: str,
+        fill: Colour,
+        size: int = NAME_SIZE,
+        *,
+        bold: bool = False,
+    ) -> None:
+        font = fonts.load(size, bold=True) if bold else fonts.load_for(text, size)
+        self.items.append(Text(x, y, text, font, fill))
+
+    def name(self, name: str, x: int, y: int, *, width: int = TILE, size: int = NAME_SIZE) -> None:
+        text = fonts.printable(name)
+        font = fonts.load_for(text, size)
+        self.items.append(Text(x, y, fonts.shorten(text, font, width), font, INK))
+
+    def add_tile(self, thumbnail: Thumbnail, x: int, y: int, side: int = TILE) -> None:
+        # The hairline lies outside the tile: it covers nothing of the picture.
+        edge = side + 2 * EDGE
+        self.items.append(Rectangle(x - EDGE, y - EDGE, edge, edge, HAIRLINE, RADIUS))
+        tile = Rectangle(x, y, side, side, PLATE, RADIUS)
+        image, fine = thumbnail.image, self.thumbnails.detail * self.thumbnails.side / side
+        width, height = image.width / fine, image.height / fine
+        place = (x + (side - width) // 2, y + (side - height) // 2)
+        self.items += [tile, Picture(image, *place, width, height, tile)]
+        if thumbnail.reason and side >= ROOM_FOR_TEXT:
+            font = fonts.load(reason_size(side))
+            words = thumbnail.reason
+            self.items.append(Text(x + side / 2, y + side * REASON_AT, words, font, GREY, "middle"))
 
 
-def write_image(image: Image.Image, out: Path) -> None:
-    """Write *image* to *out* in the format of its ending: either whole, or not at all.
+def _add_query(sheet: _Sheet, result: Result, top: int, height: int) -> int:
+    """Add the pictures that were asked, where *height* is that of the hits; return theirs."""
+    asked = result.asked or (Asked(result.query, result.path),)
+    signed = any(one.minus for one in asked)
+    large = _height(len(asked)) <= height or len(asked) == 1
+    side, columns = (TILE, 1) if large else (SMALL_TILE, 2)
+    down = TILE + CAPTION + ROW_GAP if large else SMALL_TILE + SMALL_CAPTION
+    shown = asked[:MOST_ASKED]
+    for i, one in enumerate(shown):
+        x = MARGIN + i % columns * (side + SMALL_GAP)
+        y = top + i // columns * down
+        sheet.add_tile(_look_at(sheet.thumbnails, one), x, y, side)
+        if signed:
+            _add_sign(sheet, one, x, y, side)
+        name = one.query if one.path is None else one.path.name
+        if not large:
+            sheet.name(name, x, y + side + 19, width=side, size=SMALL_NAME_SIZE)
+            continue
+        sheet.name(name, x, y + side + 28)
+        if one.path is not None and one.query.startswith("id:"):
+            sheet.write(x, y + side + 54, one.query, GREY)
+    rows = math.ceil(len(shown) / columns)
+    bottom = _height(rows) if large else rows * down
+    if len(shown) < len(asked):
+        bottom += 24
+        sheet.write(MARGIN, top + bottom - 8, f"+ {len(asked) - len(shown):,} more", GREY)
+    return bottom
 
-    Missing folders are made. Raises UsageError for an ending or size that the format cannot
-    have, VecsearchError where the file cannot be written.
-    """
-    kind = format_of(out)
-    name = fonts.printable(str(out))
-    # In the same folder, so that the last step is one rename.
-    temporary = out.parent / f".vecsearch-{os.getpid()}-{secrets.token_hex(4)}.tmp"
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("xb") as file:
-                image.save(file, kind, **SAVE_OPTIONS.get(kind, {}))
-            temporary.replace(out)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        if error.errno is None:  # Pillow's own: a mode or size that the format does not have
-            raise UsageError(f"{name}: {error}", hint="try .png", path=out) from None
-        reason = os.strerror(error.errno)
-        raise VecsearchError(f"cannot write {name}: {reason}", path=out) from error
-    except ValueError as error:
-        raise UsageError(f"{name}: {error}", hint="try .png", path=out) from None
+
+def _look_at(thumbnails: Thumbnails, asked: Asked) -> Thumbnail:
+    if asked.path is not None and asked.data is None and asked.box is None:
+        return thumbnails.get(asked.path)
+    return thumbnails.look_at(asked)
+
+
+def _add_sign(sheet: _Sheet, asked: Asked, x: int, y: int, side: int) -> None:
+    """Add a plus or a minus in the corner of a picture."""
+    size = 26 if side == TILE else 20
+    badge = Rectangle(x + 6, y + 6, size, size, MINUS if asked.minus else ACCENT, RADIUS)
+    font = fonts.load(size - 6, bold=True)
+    middle, baseline = badge.x + size / 2, badge.y + size / 2 + 0.37 * font.size
+    sign = "\u2212" if asked.minus else "+"
+    sheet.items += [badge, Text(middle, baseline, sign, font, PAPER, "middle")]
+
+
+def _add_rank(sheet: _Sheet, hit: Hit, x: int, y: int) -> None:
+    score = f"{round(hit.score, 3) + 0.0:.3f}"  # + 0.0 so that no hit scores "-0.000"
+    sheet.write(x, y, str(hit.rank), ACCENT, bold=True)
+    sheet.items.append(Text(x + TILE, y, score, fonts.load(NAME_SIZE), GREY, "end"))
+
+
+def _height(rows: int) -> int:
+    return rows * (TILE + CAPTION + ROW_GAP) - ROW_GAP
 
 
 def _count(drawn: int, found: int) -> str:
     if drawn < found:
         return f"Nearest {drawn:,} of {found:,}"
     return {0: "Nearest", 1: "Nearest"}.get(drawn, f"{drawn:,} nearest")
-
-
-def _draw_heading(draw: ImageDraw.ImageDraw, x: int, text: str, colour: tuple[int, ...]) -> None:
-    font = fonts.load(HEADING_SIZE, bold=True)
-    draw.text((x, MARGIN + 18), text, colour, font, anchor="ls")
-
-
-def _draw_query(
-    image: Image.Image, draw: ImageDraw.ImageDraw, result: Result, thumbnails: Thumbnails
-) -> None:
-    top = MARGIN + HEADING
-    if result.path is None:
-        _draw_tile(image, draw_stand_in("no picture", TILE), MARGIN, top)
-        _draw_name(draw, MARGIN, top, result.query)
-    else:
-        _draw_tile(image, thumbnails.get(result.path), MARGIN, top)
-        _draw_name(draw, MARGIN, top, result.path.name)
-        if result.query.startswith("id:"):
-            _draw_second(draw, MARGIN, top, result.query)
-    if not result.hits:
-        x = MARGIN + TILE + 2 * GUTTER
-        draw.text((x, top + TILE / 2), "no hits", GREY, fonts.load(NAME_SIZE), anchor="lm")
-
-
-def _draw_tile(image: Image.Image, picture: Image.Image, x: int, y: int) -> None:
-    tile = Image.new("RGB", (TILE, TILE), PLATE)
-    tile.paste(picture, ((TILE - picture.width) // 2, (TILE - picture.height) // 2))
-    # The hairline lies outside the tile: it covers nothing of the picture.
-    image.paste(HAIRLINE, (x - EDGE, y - EDGE), _rounded(TILE + 2 * EDGE))
-    image.paste(tile, (x, y), _rounded(TILE))
-
-
-@lru_cache(maxsize=2)
-def _rounded(side: int) -> Image.Image:
-    fine = 4  # drawn larger and scaled down: Pillow's edges are not smooth
-    mask = Image.new("L", (side * fine, side * fine), 0)
-    box = (0, 0, side * fine - 1, side * fine - 1)
-    ImageDraw.Draw(mask).rounded_rectangle(box, RADIUS * fine, fill=255)
-    return mask.resize((side, side), Image.Resampling.BOX)
-
-
-def _draw_name(draw: ImageDraw.ImageDraw, x: int, y: int, name: str) -> None:
-    text = fonts.printable(name)
-    font = fonts.load_for(text, NAME_SIZE)
-    draw.text((x, y + TILE + 28), fonts.shorten(text, font, TILE), INK, font, anchor="ls")
-
-
-def _draw_rank(draw: ImageDraw.ImageDraw, x: int, y: int, hit: Hit) -> None:
-    baseline = y + TILE + 54
-    score = f"{round(hit.score, 3) + 0.0:.3f}"  # + 0.0 so that no hit scores "-0.000"
-    rank = fonts.load(NAME_SIZE, bold=True)
-    draw.text((x, baseline), str(hit.rank), ACCENT, rank, anchor="ls")
-    draw.text((x + TILE, baseline), score, GREY, fonts.load(NAME_SIZE), anchor="rs")
-
-
-def _draw_second(draw: ImageDraw.ImageDraw, x: int, y: int, text: str) -> None:
-    draw.text((x, y + TILE + 54), text, GREY, fonts.load(NAME_SIZE), anchor="ls")

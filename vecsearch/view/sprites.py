@@ -14,8 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from vecsearch.types import Progress
-from vecsearch.view.thumbnails import read_or_stand_in
+from vecsearch.types import Asked, Progress
+from vecsearch.view.thumbnails import Thumbnails, read_or_stand_in
+
+Picture = Path | Asked
+"""A picture file, or what a query was made of, with its box marked."""
 
 SHEET: Final = 2048
 """Pixels on a side: what every browser decodes at once."""
@@ -33,9 +36,9 @@ def sprite_side(count: int) -> int:
 
 @dataclass
 class SpriteSheets:
-    """The thumbnails of *paths*, made as they are iterated over; their sizes are known after it."""
+    """The thumbnails of *pictures*, made as they are iterated over; their sizes are known after it."""
 
-    paths: Sequence[Path]
+    pictures: Sequence[Picture]
     side: int
     widths: npt.NDArray[np.uint8] = field(init=False)
     heights: npt.NDArray[np.uint8] = field(init=False)
@@ -43,9 +46,9 @@ class SpriteSheets:
 
     def __post_init__(self) -> None:
         """Leave room for the sizes (n,) and the mean colours (n, 3)."""
-        self.widths = np.zeros(len(self.paths), np.uint8)
-        self.heights = np.zeros(len(self.paths), np.uint8)
-        self.means = np.zeros((len(self.paths), 3), np.uint8)
+        self.widths = np.zeros(len(self.pictures), np.uint8)
+        self.heights = np.zeros(len(self.pictures), np.uint8)
+        self.means = np.zeros((len(self.pictures), 3), np.uint8)
 
     @property
     def columns(self) -> int:
@@ -55,24 +58,30 @@ class SpriteSheets:
     def draw(self, progress: Progress) -> Iterator[bytes]:
         """Draw the sheets, each a WebP file; what cannot be read is drawn as a stand-in."""
         per_sheet = self.columns**2
-        for start in range(0, len(self.paths), per_sheet):
-            paths = self.paths[start : start + per_sheet]
-            rows = -(-len(paths) // self.columns)
+        for start in range(0, len(self.pictures), per_sheet):
+            part = self.pictures[start : start + per_sheet]
+            rows = -(-len(part) // self.columns)
             sheet = Image.new("RGB", (self.columns * self.side, rows * self.side), "white")
-            for place, thumbnail in enumerate(_read_all(paths, self.side)):
+            for place, thumbnail in enumerate(_read_all(part, self.side)):
                 number = start + place
                 y, x = divmod(place, self.columns)
                 sheet.paste(thumbnail, (x * self.side, y * self.side))
                 self.widths[number], self.heights[number] = thumbnail.size
                 self.means[number] = np.asarray(thumbnail.resize((1, 1), Image.Resampling.BOX))
-                progress("thumbnails", number + 1, len(self.paths))
+                progress("thumbnails", number + 1, len(self.pictures))
             file = io.BytesIO()
             sheet.save(file, "WEBP", quality=_QUALITY, method=4)
             yield file.getvalue()
 
 
-def _read_all(paths: Sequence[Path], side: int) -> Iterator[Image.Image]:
+def _read_all(pictures: Sequence[Picture], side: int) -> Iterator[Image.Image]:
     with ThreadPoolExecutor() as pool:
-        for start in range(0, len(paths), _READ_AHEAD):
-            part = paths[start : start + _READ_AHEAD]
-            yield from pool.map(partial(read_or_stand_in, side=side), part)
+        for start in range(0, len(pictures), _READ_AHEAD):
+            part = pictures[start : start + _READ_AHEAD]
+            yield from pool.map(partial(_read, side=side), part)
+
+
+def _read(picture: Picture, side: int) -> Image.Image:
+    if isinstance(picture, Asked):
+        return Thumbnails(side).look_at(picture).image
+    return read_or_stand_in(picture, side)

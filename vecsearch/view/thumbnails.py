@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
 from vecsearch.errors import ImageError
-from vecsearch.images.access import is_gone
-from vecsearch.images.decode import read_thumbnail
+from vecsearch.images.access import is_gone, read_content
+from vecsearch.images.decode import decode_thumbnail, read_thumbnail
+from vecsearch.types import Asked, Box
 from vecsearch.view import fonts
 
 MOST_ENLARGED = 3.0
@@ -22,33 +24,70 @@ PLATE = (243, 244, 247)
 FAINT = (168, 174, 184)
 GREY = (107, 114, 128)
 
+ROOM_FOR_TEXT = 72
+"""A stand-in that is smaller has a sign alone."""
+REASON_AT = 0.76
+"""Where the reason stands, as a share of the stand-in's height."""
+
+_DIMMED = 0.4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Thumbnail:
+    """A picture as it is shown, or the sign of a stand-in and the *reason* for it.
+
+    ``image`` is shared: draw with it, never on it.
+    """
+
+    image: Image.Image
+    reason: str = ""
+
 
 class Thumbnails:
     """Thumbnails that fit into *side* x *side* pixels, with the pictures' own shapes.
 
-    Those used last are kept, in *budget_bytes* of memory.
+    With a *detail* of 2 they have twice as many pixels each way. Those used last are kept, in
+    *budget_bytes* of memory.
     """
 
-    def __init__(self, side: int, *, budget_bytes: int = 64 << 20) -> None:
+    def __init__(self, side: int, *, detail: int = 1, budget_bytes: int = 64 << 20) -> None:
         """Start with none."""
         self.side = side
-        self._capacity = max(1, budget_bytes // (3 * side * side))
-        self._kept: OrderedDict[Path, Image.Image] = OrderedDict()
+        self.detail = detail
+        self._capacity = max(1, budget_bytes // (3 * (side * detail) ** 2))
+        self._kept: OrderedDict[Path, Thumbnail] = OrderedDict()
 
-    def get(self, path: Path) -> Image.Image:
-        """Give the thumbnail of *path*; for a file that is gone or broken, a square saying so.
-
-        The picture is shared: draw with it, never on it.
-        """
+    def get(self, path: Path) -> Thumbnail:
+        """Give the thumbnail of *path*, or a stand-in for a file that is gone or broken."""
         thumbnail = self._kept.get(path)
         if thumbnail is None:
-            thumbnail = read_or_stand_in(path, self.side)
+            thumbnail = self.look_at(Asked(str(path), path))
             self._kept[path] = thumbnail
             if len(self._kept) > self._capacity:
                 self._kept.popitem(last=False)
         else:
             self._kept.move_to_end(path)
         return thumbnail
+
+    def look_at(self, asked: Asked) -> Thumbnail:
+        """Give the thumbnail of a picture that is asked for, with its box marked, or a stand-in."""
+        side = self.side * self.detail
+        if asked.data is None and asked.path is None:
+            return self._stand_in("no picture")
+        try:
+            data = asked.data
+            if data is None:
+                assert asked.path is not None
+                data = read_content(asked.path).data
+            image, size = decode_thumbnail(data, side)
+        except ImageError:
+            gone = asked.path is not None and asked.data is None and is_gone(asked.path)
+            return self._stand_in("file is gone" if gone else "cannot be read")
+        image = enlarge(image, side, MOST_ENLARGED * self.detail)
+        return Thumbnail(mark_box(image, asked.box, size) if asked.box else image)
+
+    def _stand_in(self, reason: str) -> Thumbnail:
+        return Thumbnail(draw_sign(self.side * self.detail), reason)
 
 
 def read_or_stand_in(path: Path, side: int) -> Image.Image:
@@ -60,25 +99,58 @@ def read_or_stand_in(path: Path, side: int) -> Image.Image:
     return enlarge(picture, side)
 
 
-def enlarge(picture: Image.Image, side: int) -> Image.Image:
-    """Enlarge a small picture to fit *side* x *side* pixels, but not beyond MOST_ENLARGED."""
-    scale = min(side / max(picture.size), MOST_ENLARGED)
+def enlarge(picture: Image.Image, side: int, most: float = MOST_ENLARGED) -> Image.Image:
+    """Enlarge a small picture to fit *side* x *side* pixels, but not beyond *most* times."""
+    scale = min(side / max(picture.size), most)
     if scale <= 1.0:
         return picture
     width, height = (max(1, round(length * scale)) for length in picture.size)
     return picture.resize((width, height), Image.Resampling.LANCZOS)
 
 
+def mark_box(image: Image.Image, box: Box, size: tuple[int, int]) -> Image.Image:
+    """Give *image*, of a picture of *size*, with *box* outlined and what is around it dimmed."""
+    x, y, width, height = box
+    across, down = image.width / size[0], image.height / size[1]
+    left = min(max(round(x * across), 0), image.width - 1)
+    top = min(max(round(y * down), 0), image.height - 1)
+    right = min(max(round((x + width) * across), left + 1), image.width)
+    bottom = min(max(round((y + height) * down), top + 1), image.height)
+    marked = image.point(lambda value: value * _DIMMED)
+    line = max(2, max(image.size) // 80)
+    # The outline lies around the box where there is room: it covers nothing of it.
+    outline = (left - line, top - line, right + line - 1, bottom + line - 1)
+    corners = (max(outline[0], 0), max(outline[1], 0))
+    ends = (min(outline[2], image.width - 1), min(outline[3], image.height - 1))
+    ImageDraw.Draw(marked).rectangle((*corners, *ends), fill="white")
+    marked.paste(image.crop((left, top, right, bottom)), (left, top))
+    return marked
+
+
 @lru_cache(maxsize=16)
 def draw_stand_in(reason: str, side: int) -> Image.Image:
-    """Draw a pale square with a struck-out picture sign and, where there is room, *reason*."""
+    """Draw a pale square with the sign of a lost picture and, where there is room, *reason*."""
+    image = draw_sign(side).copy()
+    if side >= ROOM_FOR_TEXT:
+        place = (side / 2, side * REASON_AT)
+        font = fonts.load(reason_size(side))
+        ImageDraw.Draw(image).text(place, reason, GREY, font, anchor="ms")
+    return image
+
+
+def reason_size(side: int) -> int:
+    """Choose the size of the text in a stand-in."""
+    return max(8, side - 12) // 8 if side < 150 else 17
+
+
+@lru_cache(maxsize=16)
+def draw_sign(side: int) -> Image.Image:
+    """Draw a pale square with a struck-out picture sign, and room for a reason below it."""
     fine = 4  # drawn larger and scaled down: Pillow's lines are not smooth
     image = Image.new("RGB", (side * fine, side * fine), PLATE)
     draw = ImageDraw.Draw(image)
-    size = max(8, side - 12) // 8 if side < 150 else 17
-    room = side >= 72
     unit = side * fine / 100
-    up = 8 * unit if room else 0.0
+    up = 8 * unit if side >= ROOM_FOR_TEXT else 0.0
     line = max(fine, round(2.0 * unit))
 
     def at(x: float, y: float) -> tuple[float, float]:
@@ -89,8 +161,4 @@ def draw_stand_in(reason: str, side: int) -> Image.Image:
     draw.polygon([at(35, 62), at(48, 50), at(53, 55), at(57, 51), at(65, 62)], fill=FAINT)
     draw.line((at(30, 71), at(70, 31)), fill=PLATE, width=line * 4)
     draw.line((at(31, 70), at(69, 32)), fill=FAINT, width=line)
-    image = image.resize((side, side), Image.Resampling.LANCZOS)
-    if room:
-        draw = ImageDraw.Draw(image)
-        draw.text((side / 2, side * 0.76), reason, GREY, fonts.load(size), anchor="ms")
-    return image
+    return image.resize((side, side), Image.Resampling.LANCZOS)
