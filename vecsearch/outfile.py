@@ -34,10 +34,11 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         if error.errno is None:
             raise
-        text = str(path)
-        name = "".join(
-            c if c.isprintable() or "\udc80" <= c <= "\udcff" else "\ufffd" for c in text
-        )
-        raise VecsearchError(
-            f"cannot write {name}: {os.strerror(error.errno)}", path=path
-        ) from None
+        reason = os.strerror(error.errno)
+        raise VecsearchError(f"cannot write {_printable(path)}: {reason}", path=path) from None
+
+
+def _printable(path: Path) -> str:
+    return "".join(
+        c if c.isprintable() or "\udc80" <= c <= "\udcff" else "\ufffd" for c in str(path)
+    )

@@ -36,7 +36,7 @@ def sprite_side(count: int) -> int:
 
 @dataclass
 class SpriteSheets:
-    """The thumbnails of *pictures*, made as they are iterated over; their sizes are known after it."""
+    """The thumbnails of *pictures*, made as they are iterated over, and their sizes after it."""
 
     pictures: Sequence[Picture]
     side: int
