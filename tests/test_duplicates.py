@@ -97,6 +97,26 @@ def test_groups_are_those_of_all_pairs(
     assert vecsearch.duplicates(folder, threshold=NEAR) == report
 
 
+def test_a_pair_counts_from_whichever_side_it_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors = draw_vectors(300, DIM, 7)
+    vectors[:150] = vectors[150:] + 0.01 * draw_vectors(150, DIM, 8)
+    folder = make_index(tmp_path / "index", vectors, "IVF1,SQ8")
+    monkeypatch.setattr(opened, "_FEW_VALUES", 0)
+    both = vecsearch.duplicates(folder, threshold=NEAR)
+    assert groups_of(both).items() >= {n: n + 150 for n in range(1, 151)}.items()
+    search = opened.Opened.search
+
+    def only_better(self: opened.Opened, xq: Vectors, k: int) -> Any:
+        D, I = search(self, xq, k)  # noqa: N806, E741
+        worse = I[:, :1] > I  # the first is the image itself; those with greater rows are better
+        return np.where(worse, -np.inf, D), np.where(worse, -1, I)
+
+    monkeypatch.setattr(opened.Opened, "search", only_better)
+    assert vecsearch.duplicates(folder, threshold=NEAR) == both
+
+
 def test_a_chain_is_not_one_group(tmp_path: Path) -> None:
     angles = 0.1 * np.arange(30)  # each like its neighbours alone
     vectors = np.zeros((30, 4), np.float32)
@@ -343,7 +363,10 @@ def test_a_kill_at_any_moment_loses_nothing(
         here = content_of(aside) if aside.exists() else {}
         for name, what in before.items():
             assert what in (there.get(name), here.get(name)), (number, name)
-        if number % 3 == 0:  # the same command goes on
+        if number % 3 == 0:  # the same command goes on, whatever is left of a line
+            if aside.exists():
+                with (aside / JOURNAL).open("ab") as journal:
+                    journal.write(b'{"from": "/cut')
             again = vecsearch.move_aside(report, aside)
             assert all(one.reason.endswith("is gone") for one in again.left)
             assert content_of(copies).keys() == before.keys() - MOVED
