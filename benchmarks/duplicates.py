@@ -33,7 +33,7 @@ COMMAND: Final = """
 from pathlib import Path
 from vecsearch.cli.main import cli
 cli(standalone_mode=False)
-print(Path("/proc/self/status").read_text())
+print("VmHWM:" + Path("/proc/self/status").read_text().partition("VmHWM:")[2])
 """
 """The command, and then its own peak: that of a finished process may be its parent's."""
 
