@@ -201,11 +201,11 @@ def _line(mark: str, copy: DuplicateCopy) -> list[str]:
 def _describe_aside(report: AsideReport) -> list[str]:
     lines = _describe_left(report.left)
     size = written_size(report.moved_bytes)
-    lines.append(f"{report.moved} files moved to {shown(report.folder)}, {size}")
+    lines.append(f"{report.moved} files moved to {printable(shown(report.folder))}, {size}")
     if report.moved:
         lines.append(
             "the index still has them: vecsearch build brings it up to date; "
-            "vecsearch duplicates --undo moves them back"
+            f"vecsearch duplicates --undo {printable(shown(report.folder))} moves them back"
         )
     return lines
 
