@@ -35,15 +35,27 @@ if TYPE_CHECKING:
         VecsearchError,
         WeightsError,
     )
+    from vecsearch.search.aside import AsideReport, BackReport, Left, move_aside, move_back
+    from vecsearch.search.duplicates import (
+        DuplicateCopy,
+        DuplicateGroup,
+        DuplicatesReport,
+        duplicates,
+    )
     from vecsearch.search.evaluate import EvaluateReport, evaluate
     from vecsearch.search.export import ExportReport, export_vectors
     from vecsearch.search.index import Index, IndexInfo, open_index
     from vecsearch.types import Hit, Image, Result, Skipped
 
 __all__ = [
+    "AsideReport",
+    "BackReport",
     "BuildOptions",
     "BuildReport",
     "CompactReport",
+    "DuplicateCopy",
+    "DuplicateGroup",
+    "DuplicatesReport",
     "EncoderConfig",
     "EncoderMismatchError",
     "EvaluateReport",
@@ -59,6 +71,7 @@ __all__ = [
     "IndexFormatError",
     "IndexInfo",
     "IndexLockedError",
+    "Left",
     "MergeReport",
     "NotFoundError",
     "PlanOptions",
@@ -77,10 +90,13 @@ __all__ = [
     "WeightsError",
     "build",
     "compact",
+    "duplicates",
     "evaluate",
     "export_vectors",
     "import_vectors",
     "merge",
+    "move_aside",
+    "move_back",
     "open_index",
     "plan",
     "reindex",
@@ -91,9 +107,14 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "AsideReport": "search.aside",
+    "BackReport": "search.aside",
     "BuildOptions": "building.options",
     "BuildReport": "building.run",
     "CompactReport": "building.compact",
+    "DuplicateCopy": "search.duplicates",
+    "DuplicateGroup": "search.duplicates",
+    "DuplicatesReport": "search.duplicates",
     "EncoderConfig": "embed.encoder",
     "ExportReport": "search.export",
     "EvaluateReport": "search.evaluate",
@@ -103,6 +124,7 @@ _HOMES: Final = {
     "ImportReport": "building.importing",
     "Index": "search.index",
     "IndexInfo": "search.index",
+    "Left": "search.aside",
     "MergeReport": "building.merge",
     "PlanOptions": "building.budget",
     "PlanReport": "building.forecast",
@@ -116,9 +138,12 @@ _HOMES: Final = {
     "VerifyReport": "building.verify",
     "build": "building.run",
     "compact": "building.compact",
+    "duplicates": "search.duplicates",
     "export_vectors": "search.export",
     "import_vectors": "building.importing",
     "merge": "building.merge",
+    "move_aside": "search.aside",
+    "move_back": "search.aside",
     "open_index": "search.index",
     "reindex": "building.reindex",
     "evaluate": "search.evaluate",

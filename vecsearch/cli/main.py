@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "query": "find the pictures most similar to some",
     "viz": "draw a t-SNE map of the collection",
     "recommend": "find the most similar pictures for every picture",
+    "duplicates": "find copies of pictures, and move them aside",
     "remove": "take pictures out of an index",
     "info": "show what an index is and what was skipped",
     "plan": "tell what an index would take, before any work is done",

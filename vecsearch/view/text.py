@@ -7,7 +7,7 @@ import dataclasses
 import io
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -85,6 +85,15 @@ def format_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
+def format_csv(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Write *rows* under *heads* as comma-separated values, without a newline at the end."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(heads)
+    writer.writerows(rows)
+    return out.getvalue().rstrip("\n")
+
+
 def format_agreement(agreement: Agreement) -> str:
     """Say how int8 compares with fp32."""
     return (
@@ -139,13 +148,9 @@ def _jsonl(results: Sequence[Result]) -> str:
 
 
 def _csv(results: Sequence[Result]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["query", "rank", "id", "path", "score", "distance"])
-    for result in results:
-        for hit in result.hits:
-            writer.writerow([result.query, *hit_fields(hit).values()])
-    return out.getvalue().rstrip("\n")
+    heads = ("query", "rank", "id", "path", "score", "distance")
+    lines = ((one.query, *hit_fields(hit).values()) for one in results for hit in one.hits)
+    return format_csv(heads, lines)
 
 
 def _paths(results: Sequence[Result]) -> str:

@@ -1,0 +1,220 @@
+"""The command ``duplicates``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vecsearch.cli.options import PATH, index_option, json_option
+from vecsearch.cli.output import print_result
+from vecsearch.cli.progress import progress
+from vecsearch.cli.units import written_size
+from vecsearch.errors import UsageError
+from vecsearch.search.aside import (
+    AsideReport,
+    BackReport,
+    Left,
+    check_folder,
+    move_aside,
+    move_back,
+)
+from vecsearch.search.duplicates import (
+    THRESHOLD,
+    DuplicateCopy,
+    DuplicateGroup,
+    DuplicatesReport,
+)
+from vecsearch.search.duplicates import duplicates as find_duplicates
+from vecsearch.search.index import open_index
+from vecsearch.view.text import format_csv, format_table, printable, shown, to_json
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  vecsearch duplicates
+  vecsearch duplicates --exact --format paths
+  vecsearch duplicates --threshold 0.99 --json
+  vecsearch duplicates --move-to copies         # all but the best of each group
+  vecsearch duplicates --undo copies            # and back again
+"""
+)
+@index_option
+@click.option(
+    "--threshold",
+    type=float,
+    default=THRESHOLD,
+    show_default=True,
+    metavar="COSINE",
+    help="How similar a copy is to the picture that is kept, at least.",
+)
+@click.option("--exact", is_flag=True, help="Only files with the same bytes.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only tell; so does the command by itself.")
+@click.option(
+    "--move-to", type=PATH, metavar="DIR", help="Move all but the best copy of each group to DIR."
+)
+@click.option("--undo", type=PATH, metavar="DIR", help="Move back what was moved to DIR.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv", "paths"]),
+    default="table",
+    show_default=True,
+    envvar="VECSEARCH_DUPLICATES_FORMAT",
+    help="How to print the groups; paths are those of the copies that are not kept.",
+)
+@json_option
+def duplicates(
+    index: Path | None,
+    threshold: float,
+    exact: bool,
+    dry_run: bool,
+    move_to: Path | None,
+    undo: Path | None,
+    form: str,
+    as_json: bool,
+) -> int:
+    """Find pictures that are copies of each other, and which of them to keep.
+
+    Copies are files with the same bytes, and pictures whose cosine is at least the threshold. Of
+    each group the largest picture is kept, and every other is a copy of that one. Nothing is
+    changed without --move-to, which writes a journal and overwrites nothing.
+    """
+    form = "json" if as_json else form
+    if undo is not None:
+        if move_to is not None or dry_run:
+            raise UsageError("--undo goes alone", hint="leave out --move-to and --dry-run")
+        with progress() as report_to:
+            back = move_back(undo, progress=report_to)
+        print_result(to_json(back) if form == "json" else _describe_back(back))
+        return 1 if back.left else 0
+    with open_index(index) as opened:
+        index = opened.path
+        if move_to is not None:
+            check_folder(move_to, index, opened.info().sources)
+    with progress() as report_to:
+        report = find_duplicates(index, threshold=threshold, exact=exact, progress=report_to)
+        aside = None
+        if move_to is not None and not dry_run:
+            aside = move_aside(report, move_to, progress=report_to)
+    _print(report, aside, form)
+    return 1 if aside is not None and aside.left else 0
+
+
+def _print(report: DuplicatesReport, aside: AsideReport | None, form: str) -> None:
+    if form == "json":
+        print_result(to_json(_fields(report) | ({"aside": aside} if aside else {})))
+        return
+    if form == "table":
+        print_result("\n".join(_table(report, aside)))
+        return
+    if form == "csv":
+        print_result(format_csv(_HEADS, _rows(report)))
+    elif report.copies:
+        print_result("\n".join(shown(one.path) for group in report.groups for one in group.others))
+    if aside is not None:
+        click.echo("\n".join(_describe_aside(aside)), err=True)
+
+
+_HEADS = ("group", "kept", "id", "score", "exact", "width", "height", "size_bytes", "state", "path")
+
+
+def _rows(report: DuplicatesReport) -> list[list[object]]:
+    return [
+        [number, int(place == 0), *_copy_fields(one).values()]
+        for number, group in enumerate(report.groups, start=1)
+        for place, one in enumerate((group.kept, *group.others))
+    ]
+
+
+def _fields(report: DuplicatesReport) -> dict[str, object]:
+    return {
+        "index": report.index,
+        "images": report.images,
+        "threshold": report.threshold,
+        "approximate": report.approximate,
+        "copies": report.copies,
+        "exact": report.exact,
+        "movable": report.movable,
+        "freed_bytes": report.freed_bytes,
+        "groups": [
+            {
+                "kept": _copy_fields(group.kept),
+                "others": [_copy_fields(one) for one in group.others],
+                "freed_bytes": group.freed_bytes,
+            }
+            for group in report.groups
+        ],
+    }
+
+
+def _copy_fields(copy: DuplicateCopy) -> dict[str, object]:
+    return {
+        "id": copy.id,
+        "score": round(copy.score, 4),
+        "exact": copy.exact,
+        "width": copy.width,
+        "height": copy.height,
+        "size_bytes": copy.size_bytes,
+        "state": copy.state,
+        "path": shown(copy.path),
+    }
+
+
+def _table(report: DuplicatesReport, aside: AsideReport | None) -> list[str]:
+    what = "files with the same bytes" if report.threshold is None else "copies"
+    if not report.groups:
+        limit = "" if report.threshold is None else f" at a cosine of {report.threshold:g}"
+        return [f"{shown(report.index)}: no {what} among {report.images} images{limit}"]
+    lines = []
+    for group in report.groups:
+        lines += [_group_table(group), ""]
+    lines.append(
+        f"{len(report.groups)} groups, {report.copies} copies ({report.exact} with the same bytes) "
+        f"among {report.images} images"
+    )
+    if report.approximate:
+        lines.append("the index is approximate: near copies may have been missed")
+    if aside is not None:
+        return lines + _describe_aside(aside)
+    lines.append(
+        f"{report.movable} can be moved aside, {written_size(report.freed_bytes)}; --move-to DIR "
+        "does that"
+    )
+    return lines
+
+
+def _group_table(group: DuplicateGroup) -> str:
+    rows = [_line("keep", group.kept), *(_line("copy", one) for one in group.others)]
+    return format_table(("", "score", "pixels", "size", "id", "path"), rows)
+
+
+def _line(mark: str, copy: DuplicateCopy) -> list[str]:
+    score = "-" if mark == "keep" else "same" if copy.exact else f"{copy.score:.4f}"
+    pixels = f"{copy.width} x {copy.height}" if copy.width else "-"
+    state = "" if copy.state == "there" else f"  ({copy.state})"
+    path = f"{printable(shown(copy.path))}{state}"
+    return [mark, score, pixels, written_size(copy.size_bytes), str(copy.id), path]
+
+
+def _describe_aside(report: AsideReport) -> list[str]:
+    lines = _describe_left(report.left)
+    size = written_size(report.moved_bytes)
+    lines.append(f"{report.moved} files moved to {printable(shown(report.folder))}, {size}")
+    if report.moved:
+        lines.append(
+            "the index still has them: vecsearch build brings it up to date; "
+            f"vecsearch duplicates --undo {printable(shown(report.folder))} moves them back"
+        )
+    return lines
+
+
+def _describe_back(report: BackReport) -> str:
+    lines = _describe_left(report.left)
+    lines.append(f"{report.moved} files moved back from {shown(report.folder)}")
+    return "\n".join(lines)
+
+
+def _describe_left(left: tuple[Left, ...]) -> list[str]:
+    return [f"not moved: {printable(shown(one.path))} ({printable(one.reason)})" for one in left]

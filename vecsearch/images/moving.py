@@ -1,0 +1,118 @@
+"""Moving one file without ever writing over another, and so that a kill loses nothing."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+_BLOCK: Final = 1 << 20
+_NAME: Final = 60  # of a name's letters, so that no file system finds it too long
+_NO_LINKS: Final = {
+    errno.EXDEV,
+    errno.EPERM,
+    errno.ENOTSUP,
+    errno.EOPNOTSUPP,
+    errno.ENOSYS,
+    errno.EMLINK,
+    errno.EACCES,
+}
+
+
+def move_file(source: Path, target: Path) -> None:
+    """Move a regular file, durably; raises OSError, FileExistsError if *target* is there.
+
+    It is at *target* before it leaves *source*: by a hard link, or, on another file system, by a
+    copy with the same times, which is compared before it gets its name. Killed in between, it is at
+    both, and `take_back_half` tidies up; what `partial_of` names may be left of a copy.
+    """
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        _copy(source, target)
+    sync_folder(target.parent)
+    source.unlink()
+    sync_folder(source.parent)
+
+
+def take_back_half(source: Path, target: Path) -> bool:
+    """Undo a move that was cut short: delete the same file at *target*, as it is at *source*.
+
+    False, and nothing is deleted, if *target* is another file, or the only name of this one.
+    """
+    before, after = source.lstat(), target.lstat()
+    if os.path.samestat(before, after):
+        if before.st_nlink < 2:
+            return False
+    elif not _are_equal(source, target):
+        return False
+    target.unlink()
+    sync_folder(target.parent)
+    return True
+
+
+def make_folder(folder: Path) -> None:
+    """Make *folder* and those above it that are missing, durably; raises OSError."""
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in made:
+        sync_folder(one.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names in *folder* durable (a no-op where folders cannot be synced)."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def partial_of(target: Path) -> Path:
+    """Give the name that a copy has until it is complete, which no scan of a folder takes up."""
+    return target.with_name(f".vecsearch-{target.name[-_NAME:]}.partial")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file; it takes the name *target* when it is complete, unless that is taken."""
+    partial = partial_of(target)
+    written = hashlib.sha256()
+    try:
+        with source.open("rb") as original, partial.open("wb") as copy:
+            while block := original.read(_BLOCK):
+                copy.write(block)
+                written.update(block)
+            copy.flush()
+            shutil.copystat(source, partial)
+            os.fsync(copy.fileno())
+        with partial.open("rb") as again:
+            if hashlib.file_digest(again, "sha256").digest() != written.digest():
+                raise OSError(errno.EIO, "what was copied is not what was read", str(target))
+        try:
+            os.link(partial, target)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            if os.path.lexists(target):
+                raise FileExistsError(
+                    errno.EEXIST, os.strerror(errno.EEXIST), str(target)
+                ) from None
+            partial.rename(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _are_equal(a: Path, b: Path) -> bool:
+    """Tell whether two files have the same bytes."""
+    with a.open("rb") as one, b.open("rb") as other:
+        while block := one.read(_BLOCK):
+            if other.read(len(block)) != block:
+                return False
+        return not other.read(1)
