@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from vecsearch.cli.html import html_option, write_copies
 from vecsearch.cli.options import PATH, index_option, json_option
-from vecsearch.cli.output import print_result
+from vecsearch.cli.output import print_result, refuse_pictures
 from vecsearch.cli.progress import progress
 from vecsearch.cli.units import written_size
 from vecsearch.errors import UsageError
@@ -36,6 +37,7 @@ Examples:
   vecsearch duplicates
   vecsearch duplicates --exact --format paths
   vecsearch duplicates --threshold 0.99 --json
+  vecsearch duplicates --html copies.html       # side by side, to look at first
   vecsearch duplicates --move-to copies         # all but the best of each group
   vecsearch duplicates --undo copies            # and back again
 """
@@ -55,6 +57,7 @@ Examples:
     "--move-to", type=PATH, metavar="DIR", help="Move all but the best copy of each group to DIR."
 )
 @click.option("--undo", type=PATH, metavar="DIR", help="Move back what was moved to DIR.")
+@html_option
 @click.option(
     "--format",
     "form",
@@ -72,6 +75,7 @@ def duplicates(
     dry_run: bool,
     move_to: Path | None,
     undo: Path | None,
+    html: Path | None,
     form: str,
     as_json: bool,
 ) -> int:
@@ -83,18 +87,21 @@ def duplicates(
     """
     form = "json" if as_json else form
     if undo is not None:
-        if move_to is not None or dry_run:
-            raise UsageError("--undo goes alone", hint="leave out --move-to and --dry-run")
+        if move_to is not None or html is not None or dry_run:
+            raise UsageError("--undo goes alone", hint="leave out --move-to, --html, --dry-run")
         with progress() as report_to:
             back = move_back(undo, progress=report_to)
         print_result(to_json(back) if form == "json" else _describe_back(back))
         return 1 if back.left else 0
     with open_index(index) as opened:
         index = opened.path
+        refuse_pictures(opened, *([html] if html else []))
         if move_to is not None:
             check_folder(move_to, index, opened.info().sources)
     with progress() as report_to:
         report = find_duplicates(index, threshold=threshold, exact=exact, progress=report_to)
+        if html is not None:
+            write_copies(report, html, report_to)
         aside = None
         if move_to is not None and not dry_run:
             aside = move_aside(report, move_to, progress=report_to)
