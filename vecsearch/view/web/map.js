@@ -128,6 +128,17 @@ function frame(context, i, colour, wide) {
   context.strokeRect(x - w / 2, y - h / 2, w, h);
 }
 
+// What is selected: framed where pictures are large, tinted where frames would hide them.
+function mark(context, i, colour) {
+  if (view.scale > 18) return frame(context, i, colour, 2);
+  const [x, y] = toScreen(points.x[i], points.y[i]);
+  const square = Math.max(2, view.scale * FILLED);
+  context.globalAlpha = 0.55;
+  context.fillStyle = colour;
+  context.fillRect(x - square / 2, y - square / 2, square, square);
+  context.globalAlpha = 1;
+}
+
 function drawOver() {
   const context = over.getContext("2d");
   const style = getComputedStyle(document.documentElement);
@@ -147,7 +158,7 @@ function drawOver() {
       tiles.drawPoint(context, i, x, y, Math.max(5, view.scale * FILLED));
     }
   }
-  for (const i of selection) frame(context, i, accent, 2);
+  for (const i of selection) mark(context, i, accent);
   if (state.chosen >= 0) {
     const [x, y] = toScreen(points.x[state.chosen], points.y[state.chosen]);
     context.strokeStyle = accent;
