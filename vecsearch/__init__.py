@@ -37,10 +37,13 @@ if TYPE_CHECKING:
     )
     from vecsearch.search.evaluate import EvaluateReport, evaluate
     from vecsearch.search.export import ExportReport, export_vectors
-    from vecsearch.search.index import Index, IndexInfo, open_index
-    from vecsearch.types import Hit, Image, Result, Skipped
+    from vecsearch.search.index import Index, open_index
+    from vecsearch.search.info import IndexInfo
+    from vecsearch.search.options import QueryOptions
+    from vecsearch.types import Asked, Hit, Image, Result, Skipped
 
 __all__ = [
+    "Asked",
     "BuildOptions",
     "BuildReport",
     "CompactReport",
@@ -64,6 +67,7 @@ __all__ = [
     "PlanOptions",
     "PlanReport",
     "PlannedBases",
+    "QueryOptions",
     "RemoveReport",
     "RepairReport",
     "Result",
@@ -91,6 +95,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "Asked": "types",
     "BuildOptions": "building.options",
     "BuildReport": "building.run",
     "CompactReport": "building.compact",
@@ -102,11 +107,12 @@ _HOMES: Final = {
     "ImportOptions": "building.inputs",
     "ImportReport": "building.importing",
     "Index": "search.index",
-    "IndexInfo": "search.index",
+    "IndexInfo": "search.info",
     "MergeReport": "building.merge",
     "PlanOptions": "building.budget",
     "PlanReport": "building.forecast",
     "PlannedBases": "building.budget",
+    "QueryOptions": "search.options",
     "RemoveReport": "building.remove",
     "RepairReport": "building.repair",
     "Result": "types",

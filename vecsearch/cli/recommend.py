@@ -12,6 +12,7 @@ from vecsearch.cli.options import PATH, index_option, json_option, k_option, thr
 from vecsearch.cli.output import print_result, refuse_pictures
 from vecsearch.cli.progress import progress
 from vecsearch.search.index import Index, open_index
+from vecsearch.search.options import QueryOptions
 from vecsearch.types import Progress, Result
 from vecsearch.view.text import result_fields, shown, to_json
 
@@ -51,7 +52,7 @@ def recommend(
         if sheets:
             results = write_recommendations(opened, output, k, threshold, report)
         else:
-            results = list(opened.recommend(k=k, threshold=threshold))
+            results = list(opened.recommend(k=k, options=QueryOptions(threshold=threshold)))
     if as_json:
         print_result(to_json([_fields(result) for result in results]))
     elif sheets:
@@ -69,7 +70,9 @@ def write_recommendations(
     thumbnails = new_thumbnails()
     results = []
     names: set[str] = set()
-    for number, result in enumerate(index.recommend(k=k, threshold=threshold), start=1):
+    for number, result in enumerate(
+        index.recommend(k=k, options=QueryOptions(threshold=threshold)), start=1
+    ):
         assert result.path is not None
         path = output / _sheet_name(result, names)
         refuse_pictures(index, path)
