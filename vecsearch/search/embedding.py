@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -82,6 +81,8 @@ class Embedder:
         prepare: Callable[[], object],
         step: Step,
     ) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
         # OpenVINO holds Python up neither as it starts nor as it computes. Meanwhile this thread
         # waits for the first pictures, checks the network's constants, and loads FAISS.
         with ThreadPoolExecutor(1) as pool:

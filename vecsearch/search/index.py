@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -15,12 +15,14 @@ from vecsearch.errors import IndexFolderError, UsageError
 from vecsearch.search.answers import Answers
 from vecsearch.search.embedding import Embedder
 from vecsearch.search.hits import Candidates
-from vecsearch.search.info import IndexInfo, describe
 from vecsearch.search.opened import Opened
 from vecsearch.search.options import QueryOptions, Question, as_asked, check_k
 from vecsearch.search.questions import image_at
 from vecsearch.store.locate import only_index
 from vecsearch.types import Asked, Image, Progress, Result, Vectors
+
+if TYPE_CHECKING:
+    from vecsearch.search.info import IndexInfo
 
 _SEARCH_BATCH: Final = 256
 _DEFAULTS: Final = QueryOptions()
@@ -169,6 +171,8 @@ class Index:
 
     def info(self) -> IndexInfo:
         """Describe the index."""
+        from vecsearch.search.info import describe
+
         return describe(self._newest(), self.encoder)
 
     def opened(self) -> Opened:
