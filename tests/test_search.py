@@ -11,7 +11,7 @@ import pytest
 from samples import CHEAP, draw
 
 import vecsearch
-from vecsearch import ImageError, NotFoundError, UsageError
+from vecsearch import ImageError, NotFoundError, QueryOptions, UsageError
 from vecsearch.index.base import make_base, open_base, write_base
 from vecsearch.index.exact import exact_search
 from vecsearch.index.mapped import as_index
@@ -151,7 +151,7 @@ def test_a_picture_is_its_own_hit_only_when_asked(index: Path, photos: Path) -> 
     path = photos / "p4.png"
     with vecsearch.open_index(index) as opened:
         assert path not in {hit.path for hit in opened.query([path], k=50)[0].hits}
-        own = opened.query([path], k=1, include_self=True)[0].hits[0]
+        own = opened.query([path], k=1, options=QueryOptions(include_self=True))[0].hits[0]
         assert own.path == path
         assert own.score == pytest.approx(1, abs=1e-3)
         copy = photos.parent / "copy.png"  # not a file of the index: the original may be its hit
@@ -188,10 +188,12 @@ def test_threshold_and_large_k(index: Path) -> None:
         everything = opened.query(["id:1"], k=1000)[0].hits
         assert len(everything) == 11
         limit = everything[4].score
-        assert len(opened.query(["id:1"], k=1000, threshold=limit)[0].hits) == 5
-        assert opened.query(["id:1"], threshold=1.0)[0].hits == ()
+        assert (
+            len(opened.query(["id:1"], k=1000, options=QueryOptions(threshold=limit))[0].hits) == 5
+        )
+        assert opened.query(["id:1"], options=QueryOptions(threshold=1.0))[0].hits == ()
         with pytest.raises(UsageError, match="a cosine lies between"):
-            opened.query(["id:1"], threshold=1.1)
+            opened.query(["id:1"], options=QueryOptions(threshold=1.1))
 
 
 def test_several_questions_at_once_keep_their_order(index: Path, photos: Path) -> None:

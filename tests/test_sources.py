@@ -22,7 +22,7 @@ import pytest
 from samples import CHEAP, FRESH, Run, draw
 
 import vecsearch
-from vecsearch import BuildOptions, BuildReport, SourceError, UsageError
+from vecsearch import BuildOptions, BuildReport, QueryOptions, SourceError, UsageError
 from vecsearch.building import plan as planning
 from vecsearch.building.fit import Sample
 from vecsearch.building.options import BuildOptions as Options
@@ -469,7 +469,7 @@ def test_what_a_url_holds_is_kept_up_to_date(memory: str, photos: Path, tmp_path
     assert counts(report) == {"changed": 1, "moved": 1, "unchanged": 1, "skipped": 1}
     with vecsearch.open_index(index) as opened:
         assert opened.has_path(absolute_path("memory://pics/a.png"))
-        (result,) = opened.query("memory://pics/a.png", include_self=True)
+        (result,) = opened.query("memory://pics/a.png", options=QueryOptions(include_self=True))
         assert str(result.hits[0].path) == "memory://pics/a.png"
         assert [str(source) for source in opened.info().sources] == [memory]
         from vecsearch.view.sheet import draw_sheet
@@ -572,7 +572,7 @@ def test_pictures_of_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     report = vecsearch.build(index=index)
     assert counts(report) == {"changed": 1, "removed": 1, "unchanged": 2}
     with vecsearch.open_index(index) as opened:
-        (result,) = opened.query(f"{url}/0/0.png", include_self=True)
+        (result,) = opened.query(f"{url}/0/0.png", options=QueryOptions(include_self=True))
         assert str(result.hits[0].path) == f"{url}/0/0.png"
     s3.rm("bucket", recursive=True)
     with pytest.raises(SourceError, match="s3://bucket/set is gone, and the index has 3 images"):

@@ -22,6 +22,7 @@ from vecsearch import (
     EncoderMismatchError,
     ImportOptions,
     NotFoundError,
+    QueryOptions,
     SourceError,
     UsageError,
     VecsearchError,
@@ -123,7 +124,7 @@ def test_an_import_again_writes_what_differs_only(imported: Path, tmp_path: Path
     report = vecsearch.import_vectors(file, index=imported, options=options_for(file))
     assert (report.added, report.replaced, report.unchanged, report.total) == (5, 1, 199, 205)
     with vecsearch.open_index(imported) as index:
-        assert index.query("a10", include_self=True)[0].hits[0].id == 11
+        assert index.query("a10", options=QueryOptions(include_self=True))[0].hits[0].id == 11
         best = index.search(changed[10], k=1)[0].hits[0]
     assert (best.id, round(best.score, 2)) == (11, 1.0)
     assert not vecsearch.verify(imported).problems
@@ -227,7 +228,10 @@ def test_an_index_without_a_network_says_so(imported: Path, photos: Path) -> Non
         assert index.query(["id:3"])[0].hits == index.query(["a2"])[0].hits
         assert len(list(index.recommend(k=2))) == 200
         with pytest.raises(NotFoundError, match=r"no network for new ones.*--encoder INDEX"):
-            index.query(["id:3", photos / "p1.png"])
+            index.query(photos / "p1.png")
+        known, new = index.query(["id:3", photos / "p1.png"])
+        assert len(known.hits) == 5
+        assert "no network for new ones" in new.error
     with pytest.raises(EncoderMismatchError, match="was imported and has no network to embed"):
         vecsearch.build(photos, index=imported)
     removed = vecsearch.remove("a1", "id:9", index=imported).removed

@@ -44,11 +44,14 @@ if TYPE_CHECKING:
     )
     from vecsearch.search.evaluate import EvaluateReport, evaluate
     from vecsearch.search.export import ExportReport, export_vectors
-    from vecsearch.search.index import Index, IndexInfo, open_index
-    from vecsearch.types import Hit, Image, Result, Skipped
+    from vecsearch.search.index import Index, open_index
+    from vecsearch.search.info import IndexInfo
+    from vecsearch.search.options import QueryOptions
+    from vecsearch.types import Asked, Hit, Image, Result, Skipped
 
 __all__ = [
     "AsideReport",
+    "Asked",
     "BackReport",
     "BuildOptions",
     "BuildReport",
@@ -77,6 +80,7 @@ __all__ = [
     "PlanOptions",
     "PlanReport",
     "PlannedBases",
+    "QueryOptions",
     "RemoveReport",
     "RepairReport",
     "Result",
@@ -109,6 +113,7 @@ __all__ = [
 _HOMES: Final = {
     "AsideReport": "search.aside",
     "BackReport": "search.aside",
+    "Asked": "types",
     "BuildOptions": "building.options",
     "BuildReport": "building.run",
     "CompactReport": "building.compact",
@@ -123,12 +128,13 @@ _HOMES: Final = {
     "ImportOptions": "building.inputs",
     "ImportReport": "building.importing",
     "Index": "search.index",
-    "IndexInfo": "search.index",
     "Left": "search.aside",
+    "IndexInfo": "search.info",
     "MergeReport": "building.merge",
     "PlanOptions": "building.budget",
     "PlanReport": "building.forecast",
     "PlannedBases": "building.budget",
+    "QueryOptions": "search.options",
     "RemoveReport": "building.remove",
     "RepairReport": "building.repair",
     "Result": "types",

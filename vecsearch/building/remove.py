@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
-import glob
 import os
 import re
 from collections import defaultdict
@@ -15,6 +13,7 @@ from typing import Final
 
 from vecsearch.building.compact import compact_if_due
 from vecsearch.errors import NotFoundError, UsageError
+from vecsearch.images.patterns import PathPattern, seen_from
 from vecsearch.store.change import Change
 from vecsearch.store.locate import only_index
 from vecsearch.store.snapshot import Snapshot
@@ -77,14 +76,12 @@ def _find(snapshot: Snapshot, targets: Sequence[str | Path]) -> list[Image]:
     ids = {one.image_id for one in wanted}
     paths = {one.path for one in wanted if one.image_id is None}
     names = {one.text for one in wanted if one.image_id is None}
-    patterns = {(one.pattern, one.whole) for one in wanted if one.pattern is not None}
+    patterns = {one.pattern for one in wanted if one.pattern is not None}
     found: defaultdict[str, list[Image]] = defaultdict(list)
     here = str(Path.cwd())
     for image in snapshot.images():
         # Imported ids may be relative; a target is meant from here, and so are they.
-        path = os.fspath(image.path)
-        if "://" not in path:
-            path = os.path.normpath(os.path.join(here, path))  # noqa: PTH118 - a million times
+        path = seen_from(here, os.fspath(image.path))
         if image.id in ids:
             found[f"id:{image.id}"].append(image)
         for literal in (path, *map(str, path_of(path).parents)):
@@ -92,9 +89,9 @@ def _find(snapshot: Snapshot, targets: Sequence[str | Path]) -> list[Image]:
                 found[f"path:{literal}"].append(image)
         if image.path.name in names:
             found[f"name:{image.path.name}"].append(image)
-        for pattern, whole in patterns:
-            if pattern.match(path if whole else image.path.name):
-                found[f"glob:{pattern.pattern}"].append(image)
+        for pattern in patterns:
+            if pattern.matches(path):
+                found[f"glob:{pattern.matcher.pattern}"].append(image)
     chosen: dict[int, Image] = {}
     for one in wanted:
         hits = next((found[key] for key in one.meanings() if key in found), None)
@@ -109,16 +106,12 @@ def _find(snapshot: Snapshot, targets: Sequence[str | Path]) -> list[Image]:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """What a target may mean: an id, or a path, a file's name, a pattern, the first that hits.
-
-    The pattern is of ``whole`` paths, or of file names.
-    """
+    """What a target may mean: an id, or a path, a file's name, a pattern, the first that hits."""
 
     text: str
     image_id: int | None = None
     path: str = ""
-    pattern: re.Pattern[str] | None = None
-    whole: bool = False
+    pattern: PathPattern | None = None
 
     @classmethod
     def of(cls, text: str) -> _Target:
@@ -130,17 +123,12 @@ class _Target:
         # A file that is there is meant as it is, whatever characters its name has.
         if not re.search(r"[*?\[]", text) or os.path.lexists(path):
             return cls(text, path=path)
-        wanted, whole = text, "/" in text
-        if whole and "://" not in text:
-            absolute = os.path.join(glob.escape(str(Path.cwd())), text)  # noqa: PTH118
-            wanted = os.path.normpath(absolute)
-        pattern = re.compile(fnmatch.translate(wanted), re.DOTALL)
-        return cls(text, path=path, pattern=pattern, whole=whole)
+        return cls(text, path=path, pattern=PathPattern.of(text))
 
     def meanings(self) -> list[str]:
         if self.image_id is not None:
             return [f"id:{self.image_id}"]
         keys = [f"path:{self.path}"]
         if self.pattern is not None:
-            keys += [f"name:{self.text}", f"glob:{self.pattern.pattern}"]
+            keys += [f"name:{self.text}", f"glob:{self.pattern.matcher.pattern}"]
         return keys

@@ -8,7 +8,8 @@ import click
 
 from vecsearch.cli.options import index_option, json_option
 from vecsearch.cli.output import print_result
-from vecsearch.search.index import IndexInfo, open_index
+from vecsearch.search.index import open_index
+from vecsearch.search.info import IndexInfo
 from vecsearch.view.text import (
     format_agreement,
     format_fields,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -11,12 +14,16 @@ from vecsearch.cli.html import html_option, write_results
 from vecsearch.cli.options import PATH, index_option, json_option, k_option, threshold_option
 from vecsearch.cli.output import print_result, refuse_pictures
 from vecsearch.cli.preview import preview_option, show_preview
+from vecsearch.cli.progress import progress
 from vecsearch.errors import UsageError
-from vecsearch.search.index import open_index
-from vecsearch.types import Vectors
-from vecsearch.view.text import FORMATS, format_results
+from vecsearch.search.index import Index, open_index
+from vecsearch.search.options import COMBINATIONS, QueryOptions, Question
+from vecsearch.types import Box, Result, Vectors
+from vecsearch.view.text import FORMATS, format_error, format_results
 
 _ROWS_AT_A_TIME: Final = 8192
+_MANY: Final = 16
+"""So many queries are worth a progress bar, whose library takes a moment to load."""
 
 
 @click.command(
@@ -28,17 +35,57 @@ Examples:
   vecsearch query *.jpg --html hits.html
   vecsearch query photo.jpg --preview
   vecsearch query photo.jpg --threshold 0.9 --format paths
+  vecsearch query front.jpg side.jpg --combine max
+  vecsearch query burger.jpg --not fries.jpg --not id:4
+  vecsearch query street.jpg --box 310,80,200,150
+  vecsearch query photo.jpg --under photos/2026 --glob '*.png'
+  vecsearch query photo.jpg -k 20 --offset 20
+  curl -s https://example.org/photo.jpg | vecsearch query -
+  find new -name '*.jpg' -print0 | vecsearch query -0 - --format jsonl
   vecsearch query --vectors queries.npy --json
 """
 )
-@click.argument("queries", nargs=-1, metavar="[IMAGE | id:N]...")
+@click.argument("queries", nargs=-1, metavar="[IMAGE | id:N | -]...")
 @click.option(
     "--vectors", type=PATH, metavar="FILE", help="Ask with each row of a .npy or .parquet instead."
 )
 @index_option
 @k_option
 @threshold_option
+@click.option("--offset", default=0, metavar="N", help="Pass over the N nearest.")
+@click.option(
+    "--combine",
+    type=click.Choice(COMBINATIONS),
+    help="Ask with all IMAGEs as one: with the mean of their vectors, or by each hit's largest "
+    "cosine with any of them.",
+)
+@click.option(
+    "--not",
+    "minus",
+    multiple=True,
+    metavar="IMAGE",
+    help="Find less of what is like this one; a file or id:N, repeatable.",
+)
+@click.option(
+    "--box",
+    metavar="X,Y,W,H",
+    help="Ask with this part of each IMAGE, in pixels of the picture as it is looked at.",
+)
+@click.option(
+    "--under",
+    multiple=True,
+    metavar="PATH",
+    help="Only hits below this folder, tar or URL; repeatable.",
+)
+@click.option(
+    "--glob",
+    "patterns",
+    multiple=True,
+    metavar="PATTERN",
+    help="Only hits whose file name, or with a slash whole path, is like this; repeatable.",
+)
 @click.option("--include-self", is_flag=True, help="Let an indexed picture be its own hit.")
+@click.option("-0", "--null", is_flag=True, help="Null bytes end the paths of the list for -.")
 @click.option(
     "--sheet",
     type=PATH,
@@ -63,44 +110,118 @@ def query(
     index: Path | None,
     k: int,
     threshold: float,
+    offset: int,
+    combine: str | None,
+    minus: tuple[str, ...],
+    box: str | None,
+    under: tuple[str, ...],
+    patterns: tuple[str, ...],
     include_self: bool,
+    null: bool,
     sheet: Path | None,
     html: Path | None,
     preview: bool,
     preview_mode: str | None,
     form: str,
     as_json: bool,
-) -> None:
+) -> int:
     """Find the pictures of the index that are most similar to each IMAGE.
 
-    An IMAGE is a picture file or id:N, the picture with that id in the index. A picture that the
+    An IMAGE is a picture file or id:N, the picture with that id in the index; - is what comes on
+    standard input: a picture, or a list of IMAGEs, one a line. A picture that the
     index has is answered at once, from its stored vector. Of an index of imported vectors the ids
-    of the import can be asked as they were given.
+    of the import can be asked as they were given. Of several, one that cannot be answered does not
+    keep the others from it; the exit code is 1 then.
     """
-    if vectors is not None and (queries or sheet or include_self):
+    pictured = queries or sheet or html or preview or preview_mode
+    if vectors is not None and (pictured or include_self or combine or minus or box):
         raise UsageError(
-            "--vectors goes with -k, --threshold and a format alone",
+            "--vectors goes with -k, --threshold, --offset, --under, --glob and a format alone",
             hint="ask with pictures in another call",
         )
     if vectors is None and not queries:
-        raise click.MissingParameter(param_type="argument", param_hint="'[IMAGE | id:N]...'")
-    sheets = _sheet_names(sheet, queries) if sheet is not None else []
+        raise click.MissingParameter(param_type="argument", param_hint="'[IMAGE | id:N | -]...'")
+    if null and "-" not in queries:
+        raise UsageError("--null is about a list on standard input", hint="add - to read one")
+    if "-" in minus:
+        raise UsageError("--not does not read standard input", hint="give a file or id:N")
+    options = QueryOptions(
+        threshold=threshold,
+        include_self=include_self,
+        offset=offset,
+        combine=combine,
+        minus=minus,
+        box=_parse_box(box) if box is not None else None,
+        under=under,
+        glob=patterns,
+    )
+    questions = _with_input(queries, null)
+    form = "json" if as_json else form
     with open_index(index) as opened:
-        refuse_pictures(opened, *sheets, *([html] if html else []))
         if vectors is not None:
-            results = opened.search(_read(vectors), k=k, threshold=threshold)
-        else:
-            results = opened.query(queries, k=k, threshold=threshold, include_self=include_self)
+            print_result(format_results(opened.search(_read(vectors), k=k, options=options), form))
+            return 0
+        sheets = _sheet_names(sheet, questions, combine) if sheet is not None else []
+        refuse_pictures(opened, *sheets, *([html] if html else []))
+        streams = form == "jsonl" and not sheets
+        results = _answer(opened, questions, k, options, streams=streams)
     if sheets:
         from vecsearch.view.sheet import draw_sheet
 
         for result, path in zip(results, sheets, strict=True):
-            draw_sheet(result, path)
+            if not result.error:
+                draw_sheet(result, path)
     if html is not None:
         title = "1 query" if len(results) == 1 else f"{len(results):,} queries"
         write_results(results, html, title, None)
-    show_preview(results, preview, preview_mode, result_is_text=form == "table" and not as_json)
-    print_result(format_results(results, "json" if as_json else form))
+    show_preview(results, preview, preview_mode, result_is_text=form == "table")
+    if not streams:
+        print_result(format_results(results, form))
+    return 1 if any(result.error for result in results) else 0
+
+
+def _answer(
+    opened: Index, questions: Sequence[Question], k: int, options: QueryOptions, *, streams: bool
+) -> list[Result]:
+    """Answer *questions*, and say on stderr what was wrong with some; print JSON lines at once."""
+    stdout = sys.stdout  # the progress bar takes its place
+    shown = len(questions) > _MANY and not (streams and stdout.isatty())
+    results = []
+    with progress() if shown else nullcontext() as report:
+        for result in opened.query_each(questions, k=k, options=options, progress=report):
+            results.append(result)
+            if result.error:
+                click.echo(f"vecsearch: {format_error(result)}", err=True)
+            if streams:
+                click.echo(format_results([result], "jsonl"), file=stdout, color=True)
+    return results
+
+
+def _with_input(queries: Sequence[str], null: bool) -> list[Question]:
+    """Put what comes on standard input in the place of ``-``."""
+    if queries.count("-") > 1:
+        raise UsageError("standard input can be read once", hint="give - once")
+    return list(_expanded(queries, null))
+
+
+def _expanded(queries: Sequence[str], null: bool) -> Iterator[Question]:
+    for one in queries:
+        if one == "-":
+            from vecsearch.search.piped import read_piped
+
+            yield from read_piped(sys.stdin.buffer.read(), null=null)
+        else:
+            yield one
+
+
+def _parse_box(text: str) -> Box:
+    try:
+        x, y, width, height = (int(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(
+            f"--box is {text!r}", hint="give x,y,width,height in whole pixels, such as 0,0,640,480"
+        ) from None
+    return x, y, width, height
 
 
 def _read(vectors: Path) -> Vectors:
@@ -118,11 +239,12 @@ def _read(vectors: Path) -> Vectors:
     return xq
 
 
-def _sheet_names(sheet: Path, queries: tuple[str, ...]) -> list[Path]:
+def _sheet_names(sheet: Path, questions: Sequence[Question], combine: str | None) -> list[Path]:
     names = [sheet]
-    if len(queries) > 1:
-        names = [sheet.with_stem(f"{sheet.stem}-{n}") for n in range(1, len(queries) + 1)]
-    for query in queries:
-        if Path(query).absolute() in [name.absolute() for name in names]:
-            raise UsageError(f"the sheet would overwrite the query {query}")
+    if len(questions) > 1 and not combine:
+        names = [sheet.with_stem(f"{sheet.stem}-{n}") for n in range(1, len(questions) + 1)]
+    taken = {name.absolute() for name in names}
+    for question in questions:
+        if isinstance(question, str) and Path(question).absolute() in taken:
+            raise UsageError(f"the sheet would overwrite the query {question}")
     return names

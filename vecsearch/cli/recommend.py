@@ -14,6 +14,7 @@ from vecsearch.cli.output import print_result, refuse_pictures
 from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.cli.progress import progress
 from vecsearch.search.index import Index, open_index
+from vecsearch.search.options import QueryOptions
 from vecsearch.types import Progress, Result
 from vecsearch.view.text import result_fields, shown, to_json
 
@@ -63,12 +64,13 @@ def recommend(
     with open_index(index) as opened, progress() as report:
         if html is not None:
             refuse_pictures(opened, html)
-            results = list(opened.recommend(k=k, threshold=threshold))
+            options = QueryOptions(threshold=threshold)
+            results = list(opened.recommend(k=k, options=options))
             write_results(results, html, f"{len(results):,} pictures", report)
         elif sheets:
             results = write_recommendations(opened, output, k, threshold, report)
         else:
-            results = list(opened.recommend(k=k, threshold=threshold))
+            results = list(opened.recommend(k=k, options=QueryOptions(threshold=threshold)))
     show_preview(results, preview, preview_mode, result_is_text=not as_json)
     if as_json:
         print_result(to_json([_fields(result) for result in results]))
@@ -89,7 +91,9 @@ def write_recommendations(
     thumbnails = new_thumbnails()
     results = []
     names: set[str] = set()
-    for number, result in enumerate(index.recommend(k=k, threshold=threshold), start=1):
+    for number, result in enumerate(
+        index.recommend(k=k, options=QueryOptions(threshold=threshold)), start=1
+    ):
         assert result.path is not None
         path = output / _sheet_name(result, names)
         refuse_pictures(index, path)

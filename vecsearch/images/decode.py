@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 
-from vecsearch.errors import ImageError
+from vecsearch.errors import ImageError, UsageError
 from vecsearch.images.access import read_content
-from vecsearch.types import Pixels
+from vecsearch.types import Box, Pixels
 
 FORMATS = (
     *("JPEG", "PNG", "WEBP", "GIF", "BMP", "PPM", "TIFF"),  # Pillow tries them in this order
@@ -57,7 +57,11 @@ that the network wants. Measured over pictures of 6 to 12 megapixels, vectors ke
 
 
 def decode(
-    data: bytes, *, at_least: int | None = None, max_pixels: int = round(1e6 * MAX_MEGAPIXELS)
+    data: bytes,
+    *,
+    at_least: int | None = None,
+    max_pixels: int = round(1e6 * MAX_MEGAPIXELS),
+    box: Box | None = None,
 ) -> tuple[Image.Image, tuple[int, int]]:
     """Decode *data* into an upright RGB picture; return it with its true (width, height).
 
@@ -66,13 +70,16 @@ def decode(
     scale that leaves as many pixels on its shorter side. A picture of more than *max_pixels*, as it
     would be decoded, is refused before it is; half of that, where the decoder holds copies of it.
 
-    Raises ImageError with a one-line reason.
+    With a *box*, in pixels of the upright picture at full size, only that part is returned, and it
+    is what *at_least* is about.
+
+    Raises ImageError with a one-line reason, UsageError for a *box* outside the picture.
     """
     try:
         image = open_image(data)
         width, height = image.size
         if at_least is not None:
-            image.draft(None, (at_least, at_least))
+            image.draft(None, _draft_size(width, height, at_least, box))
         pixels = image.width * image.height
         limit = max_pixels / 2 if image.format in _COPIED else max_pixels
         if pixels > limit:
@@ -85,8 +92,10 @@ def decode(
             oriented = _to_rgb(ImageOps.exif_transpose(image))
         if image.getexif().get(0x0112, 1) >= 5:  # orientations 5 to 8 turn by 90 degrees
             width, height = height, width
+        if box is not None:
+            oriented = _crop(oriented, (width, height), box)
         return oriented, (width, height)
-    except (ImageError, MemoryError):
+    except (ImageError, MemoryError, UsageError):
         raise
     except UnidentifiedImageError:
         what = "the file is empty" if not data else "not a picture in a format known here"
@@ -129,6 +138,29 @@ def open_image(data: bytes) -> Image.Image:
         Image.init()
         built = [name for name in FORMATS if name in Image.OPEN]
         return Image.open(io.BytesIO(data), formats=built)
+
+
+def _draft_size(width: int, height: int, at_least: int, box: Box | None) -> tuple[int, int]:
+    """Tell how large a JPEG must be decoded so that of it, or of *box*, *at_least* is left."""
+    shorter = min(box[2:]) if box else 0
+    if shorter <= 0:
+        return at_least, at_least
+    # Rounded up; and EXIF's turns by 90 degrees make no difference, for both are in proportion.
+    return -(-width * at_least // shorter), -(-height * at_least // shorter)
+
+
+def _crop(image: Image.Image, size: tuple[int, int], box: Box) -> Image.Image:
+    """Cut *box* out of an upright picture that was *size* before it was decoded smaller."""
+    x, y, width, height = box
+    if min(x, y) < 0 or min(width, height) < 1 or x + width > size[0] or y + height > size[1]:
+        raise UsageError(
+            f"the box {x},{y},{width},{height} is not within the picture",
+            hint=f"its size is {size[0]} x {size[1]}; give x,y,width,height in its pixels",
+        )
+    across, down = image.width / size[0], image.height / size[1]
+    left, top = min(round(x * across), image.width - 1), min(round(y * down), image.height - 1)
+    right, bottom = round((x + width) * across), round((y + height) * down)
+    return image.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

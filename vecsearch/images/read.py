@@ -18,15 +18,18 @@ from vecsearch.errors import ImageError, UnreadableError
 from vecsearch.images.access import NO_TIME, read_content
 from vecsearch.images.decode import MAX_MEGAPIXELS, OVERSAMPLING, decode, preprocess
 from vecsearch.images.jpeg import Jpeg, JpegDecoder, plain_jpeg
-from vecsearch.types import Pixels
+from vecsearch.types import Asked, Pixels
 
 WINDOW: Final = 64
 """How many pictures are being read or wait to be taken; each waiting one holds 150 kB."""
+
+_NO_MEMORY: Final = "cannot be decoded: not enough memory"
 
 _GROUP: Final = 64
 _GROUP_PIXELS: Final = 256_000_000
 """How many JPEGs, or pixels of them, are decoded together; these take 768 MB decoded."""
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -94,7 +97,7 @@ def _decoded(image: ReadImage, data: bytes, size: int, max_pixels: int) -> ReadI
         picture, (width, height) = decode(data, at_least=OVERSAMPLING * size, max_pixels=max_pixels)
         pixels = preprocess(picture, size)
     except MemoryError:
-        raise UnreadableError("cannot be decoded: not enough memory", path=image.path) from None
+        raise UnreadableError(_NO_MEMORY, path=image.path) from None
     return replace(image, width=width, height=height, pixels=pixels, jpeg=None)
 
 
@@ -114,7 +117,8 @@ def read_images(
     """
     leave_jpegs = decode_jpegs is not None
 
-    def work(tag: T, path: Path) -> Outcome[T]:
+    def work(file: tuple[T, Path]) -> Outcome[T]:
+        tag, path = file
         return _outcome(
             tag,
             lambda: read_image(
@@ -122,10 +126,26 @@ def read_images(
             ),
         )
 
-    outcomes = _in_threads(files, work, threads)
+    outcomes = in_threads(files, work, threads)
     if decode_jpegs is not None:
         return _decode_left(outcomes, decode_jpegs, size, max_pixels)
     return outcomes
+
+
+def read_asked(asked: Asked, size: int) -> Pixels:
+    """Read the picture of a query, or the part of it that is meant, as `read_image` does.
+
+    Raises ImageError, UsageError for a box outside the picture.
+    """
+    data = asked.data
+    if data is None:
+        assert asked.path is not None
+        data = read_content(asked.path).data
+    try:
+        picture, _ = decode(data, at_least=OVERSAMPLING * size, box=asked.box)
+        return preprocess(picture, size)
+    except MemoryError:
+        raise UnreadableError(_NO_MEMORY, path=asked.path) from None
 
 
 def _outcome(tag: T, read: Callable[[], ReadImage]) -> Outcome[T]:
@@ -135,21 +155,22 @@ def _outcome(tag: T, read: Callable[[], ReadImage]) -> Outcome[T]:
         return Outcome(tag, None, str(error), not isinstance(error, UnreadableError))
 
 
-def _in_threads(
-    files: Iterable[tuple[T, Path]],
-    work: Callable[[T, Path], Outcome[T]],
-    threads: int | None,
-) -> Iterator[Outcome[T]]:
+def in_threads(
+    items: Iterable[S], work: Callable[[S], T], threads: int | None = None
+) -> Iterator[T]:
+    """Give what *work* makes of each of *items*, in threads, as it is ready.
 
+    At most `WINDOW` items are taken ahead of what was given.
+    """
     count = threads or min(16, os.cpu_count() or 1)
     with ThreadPoolExecutor(count, thread_name_prefix="read") as pool:
-        pending: set[Future[Outcome[T]]] = set()
+        pending: set[Future[T]] = set()
         try:
-            for tag, path in files:
+            for item in items:
                 if len(pending) >= WINDOW:
                     done, pending = wait(pending, return_when=FIRST_COMPLETED)
                     yield from (future.result() for future in done)
-                pending.add(pool.submit(work, tag, path))
+                pending.add(pool.submit(work, item))
             while pending:
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)

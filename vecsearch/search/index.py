@@ -2,58 +2,30 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vecsearch.embed.engine import Engine
 from vecsearch.embed.spec import EncoderSpec
-from vecsearch.errors import ImageError, IndexFolderError, NotFoundError, UsageError
-from vecsearch.images.access import facts_of
+from vecsearch.errors import IndexFolderError, UsageError
+from vecsearch.search.answers import Answers
+from vecsearch.search.embedding import Embedder
+from vecsearch.search.hits import Candidates
 from vecsearch.search.opened import Opened
+from vecsearch.search.options import QueryOptions, Question, as_asked, check_k
+from vecsearch.search.questions import image_at
 from vecsearch.store.locate import only_index
-from vecsearch.types import (
-    Agreement,
-    Hit,
-    Image,
-    Pixels,
-    Reduction,
-    Result,
-    Skipped,
-    Vectors,
-    absolute_path,
-    relative_path,
-)
+from vecsearch.types import Asked, Image, Progress, Result, Vectors
 
-_EMBED_BATCH: Final = 8
+if TYPE_CHECKING:
+    from vecsearch.search.info import IndexInfo
+
 _SEARCH_BATCH: Final = 256
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexInfo:
-    """What an index is: its encoder, its size, where its pictures are, what was skipped.
-
-    ``reduction`` is what the build measured of a PCA, ``agreement`` of an int8 encoder against
-    fp32, None for others.
-    """
-
-    path: Path
-    images: int
-    generation: int
-    recipe: str
-    size_bytes: int
-    encoder: EncoderSpec
-    reduction: Reduction | None
-    agreement: Agreement | None
-    sources: tuple[Path, ...]
-    skipped: tuple[Skipped, ...]
+_DEFAULTS: Final = QueryOptions()
 
 
 class Index:
@@ -72,7 +44,7 @@ class Index:
         self.path = path
         self._opened = Opened(path)
         self.encoder = EncoderSpec.from_json(self._opened.snapshot.encoder_json)
-        self._engine: Engine | None = None
+        self._embedder = Embedder(self.encoder)
 
     def __enter__(self) -> Index:
         """Return itself."""
@@ -101,55 +73,56 @@ class Index:
 
     def query(
         self,
-        queries: str | Path | Sequence[str | Path],
+        queries: Question | Iterable[Question],
         *,
         k: int = 5,
-        threshold: float = -1.0,
-        include_self: bool = False,
+        options: QueryOptions = _DEFAULTS,
+        progress: Progress | None = None,
     ) -> list[Result]:
-        """Find the *k* most similar images to each of *queries*: picture files or ``id:N``.
+        """Find the *k* most similar images to each of *queries*, or to all of them combined.
 
-        In an index of imported vectors, also the ids of the import, as they were given.
+        A query is a picture file, ``id:N``, or the bytes of a picture; in an index of imported
+        vectors, also an id of the import, as it was given. A picture that the index has, unchanged,
+        is answered from its stored vector. It is never its own hit unless *options* say so.
 
-        A picture that the index has, unchanged, is answered from its stored vector. It is never
-        its own hit unless *include_self*. Hits below *threshold* (cosine) are left out.
-
-        Raises ImageError for a file that is no picture, NotFoundError for an id that is not there,
-        UsageError for k < 1.
+        Of several queries, one that cannot be answered is a result with ``error``. A single or
+        combined one raises ImageError for a file that is no picture, NotFoundError for an id that
+        is not there, UsageError for a box outside the picture. So do pictures of ``minus``, and
+        NotFoundError is also raised if no image may be a hit, UsageError for k < 1.
         """
-        _check_k(k, threshold)
-        if isinstance(queries, str | Path):
-            queries = [queries]
-        opened = self._newest()
-        known = [_find(opened, query, self.encoder.is_external) for query in queries]
-        vectors = np.empty((len(queries), self.encoder.dim), np.float32)
-        rows = np.array([image.row for image in known if image], dtype=np.int64)
-        vectors[[image is not None for image in known]] = opened.gather(rows)
-        new = [number for number, image in enumerate(known) if image is None]
-        if new and self.encoder.is_external:
-            raise NotFoundError(
-                f"{self.path} has no image {queries[new[0]]}, and no network for new ones: it was "
-                "imported",
-                hint="ask with id:N, an id of the import or a vector, or import it with "
-                "--encoder INDEX",
-                path=self.path,
-            )
-        vectors[new] = self._embed(opened, [_as_given(queries[number]) for number in new])
-        excluded = [image.row if image and not include_self else -1 for image in known]
-        hits = _hits(opened, vectors, k, excluded, threshold)
-        paths = [
-            image.path if image else _as_given(query)
-            for query, image in zip(queries, known, strict=True)
-        ]
-        return [
-            Result(str(query), path, found)
-            for query, path, found in zip(queries, paths, hits, strict=True)
-        ]
+        return list(self.query_each(queries, k=k, options=options, progress=progress))
 
-    def search(self, vectors: Vectors, *, k: int = 5, threshold: float = -1.0) -> list[Result]:
+    def query_each(
+        self,
+        queries: Question | Iterable[Question],
+        *,
+        k: int = 5,
+        options: QueryOptions = _DEFAULTS,
+        progress: Progress | None = None,
+    ) -> Iterator[Result]:
+        """Answer as `query` does, 256 queries at a time, for more than should wait for the last.
+
+        Raises what concerns all queries at the first result.
+        """
+        check_k(k)
+        given = [queries] if isinstance(queries, str | Path | bytes | Asked) else list(queries)
+        asked = [as_asked(one, number, box=options.box) for number, one in enumerate(given)]
+        minus = [as_asked(one, n, minus=True) for n, one in enumerate(options.minuses)]
+        if not asked:
+            return
+        answers = Answers(self._newest(), self._embedder, k, options, progress)
+        if options.combine:
+            yield answers.combined(asked, minus)
+        else:
+            yield from answers.each(asked, minus)
+
+    def search(
+        self, vectors: Vectors, *, k: int = 5, options: QueryOptions = _DEFAULTS
+    ) -> list[Result]:
         """Find the *k* images nearest to each of *vectors*, (q, d) float32 of any length.
 
-        Raises UsageError for another shape, a vector that is not finite or zero, or k < 1.
+        Raises UsageError for another shape, a vector that is not finite or zero, k < 1, or options
+        that are about pictures; NotFoundError if no image may be a hit.
         """
         xq = np.array(vectors, np.float32, ndmin=2)
         lengths = np.linalg.norm(xq, axis=1, keepdims=True)
@@ -157,30 +130,38 @@ class Index:
             raise UsageError(f"vectors of shape (q, {self.encoder.dim}) are needed, not {xq.shape}")
         if not (np.isfinite(lengths).all() and lengths.all()):
             raise UsageError("a query vector is zero or not finite")
-        _check_k(k, threshold)
-        opened, xq = self._newest(), xq / lengths
-        hits = chain.from_iterable(
-            _hits(opened, part, k, [-1] * len(part), threshold)
-            for part in (xq[i : i + _SEARCH_BATCH] for i in range(0, len(xq), _SEARCH_BATCH))
-        )
-        return [Result(f"vector:{number}", None, found) for number, found in enumerate(hits)]
+        check_k(k)
+        options.check_no_pictures()
+        candidates, xq = Candidates(self._newest(), k, options), xq / lengths
+        results: list[Result] = []
+        for start in range(0, len(xq), _SEARCH_BATCH):
+            part = xq[start : start + _SEARCH_BATCH]
+            for found in candidates.nearest(part, [()] * len(part)):
+                results.append(Result(f"vector:{len(results)}", None, found))
+        return results
 
-    def recommend(self, *, k: int = 5, threshold: float = -1.0) -> Iterator[Result]:
-        """Give, for every image by id, its *k* most similar others; raises UsageError for k < 1."""
-        _check_k(k, threshold)
+    def recommend(self, *, k: int = 5, options: QueryOptions = _DEFAULTS) -> Iterator[Result]:
+        """Give, for every image by id, its *k* most similar others.
+
+        Raises UsageError for k < 1 or options that are about query pictures, NotFoundError if no
+        image may be a hit.
+        """
+        check_k(k)
+        options.check_no_pictures()
         opened = self._newest()
-        batch: list[Image] = []
-        for image in opened.snapshot.images():
-            batch.append(image)
-            if len(batch) == _SEARCH_BATCH:
-                yield from _recommend(opened, batch, k, threshold)
-                batch = []
-        if batch:
-            yield from _recommend(opened, batch, k, threshold)
+        candidates = Candidates(opened, k, options)
+        images = opened.snapshot.images()
+        while batch := list(islice(images, _SEARCH_BATCH)):
+            rows = np.array([image.row for image in batch], dtype=np.int64)
+            own = [() if options.include_self else (image.row,) for image in batch]
+            found = candidates.nearest(opened.gather(rows), own)
+            for image, hits in zip(batch, found, strict=True):
+                asked = Asked(f"id:{image.id}", image.path)
+                yield Result(asked.query, image.path, hits, (asked,))
 
     def has_path(self, path: Path) -> bool:
         """Tell whether *path* is a picture of the index."""
-        return _at(self._newest(), path) is not None
+        return image_at(self._newest().snapshot, path) is not None
 
     def vectors(self) -> tuple[list[Image], Vectors]:
         """Give all images by id and their vectors, (n, d) float32, in the same order."""
@@ -190,20 +171,9 @@ class Index:
 
     def info(self) -> IndexInfo:
         """Describe the index."""
-        opened = self._newest()
-        snapshot = opened.snapshot
-        return IndexInfo(
-            path=self.path,
-            images=len(opened),
-            generation=snapshot.generation.id,
-            recipe=", ".join(dict.fromkeys(one.recipe for one in snapshot.bases.values())),
-            size_bytes=sum(file.size_bytes for file in snapshot.files()),
-            encoder=self.encoder,
-            reduction=Reduction(**json.loads(snapshot.reduction)) if snapshot.reduction else None,
-            agreement=Agreement(**json.loads(snapshot.agreement)) if snapshot.agreement else None,
-            sources=tuple(snapshot.sources()),
-            skipped=tuple(snapshot.skipped()),
-        )
+        from vecsearch.search.info import describe
+
+        return describe(self._newest(), self.encoder)
 
     def opened(self) -> Opened:
         """Give the newest generation, for what looks below the questions: an evaluation."""
@@ -223,49 +193,6 @@ class Index:
             self._opened = opened
         return self._opened
 
-    def _embed(self, opened: Opened, paths: Sequence[Path]) -> Vectors:
-        if not paths:
-            return np.empty((0, self.encoder.dim), np.float32)
-        from concurrent.futures import ThreadPoolExecutor
-
-        # OpenVINO holds Python up neither as it starts nor as it computes. Meanwhile this thread
-        # reads the first pictures, checks the network's constants, and loads FAISS.
-        with ThreadPoolExecutor(1) as pool:
-            engine = pool.submit(self._start_engine, opened)
-            batches = self._read_batches(paths)
-            first = next(batches)
-            vectors = pool.submit(
-                lambda: [engine.result().embed(batch) for batch in chain([first], batches)]
-            )
-            if self._engine is None:
-                opened.snapshot.check_constants()
-            _ = opened.searcher
-            self._engine = engine.result()
-            return np.concatenate(vectors.result())
-
-    def _start_engine(self, opened: Opened) -> Engine:
-        from vecsearch.embed.encoder import open_query_engine
-
-        return self._engine or open_query_engine(self.encoder, *opened.snapshot.encoder_files())
-
-    def _read_batches(self, paths: Sequence[Path]) -> Iterator[Pixels]:
-        from vecsearch.images.read import read_image
-
-        for start in range(0, len(paths), _EMBED_BATCH):
-            batch = []
-            for path in paths[start : start + _EMBED_BATCH]:
-                try:
-                    image = read_image(path, self.encoder.image_size)
-                except ImageError as error:
-                    raise ImageError(
-                        f"query {path}: {error}",
-                        hint="give a picture file, or id:N for a picture of the index",
-                        path=path,
-                    ) from None
-                assert image.pixels is not None
-                batch.append(image.pixels)
-            yield np.stack(batch)
-
 
 def open_index(path: str | Path | None = None) -> Index:
     """Open the index in the folder *path*; without one, the only index in ``indexes/``.
@@ -273,84 +200,3 @@ def open_index(path: str | Path | None = None) -> Index:
     Raises IndexFolderError and its kin.
     """
     return Index(Path(path) if path is not None else only_index())
-
-
-def _find(opened: Opened, query: str | Path, external: bool) -> Image | None:
-    """Find the image that a query means; None for a picture that the index does not have.
-
-    Where there is no network (*external*), one that has changed since is what it was.
-    """
-    text = os.fspath(query)
-    if text.startswith("id:"):
-        digits = text[3:]
-        plausible = digits.isdecimal() and len(digits) < 19  # SQLite's integers end there
-        image = opened.snapshot.image_by_id(int(digits)) if plausible else None
-        if image is None:
-            raise NotFoundError(
-                f"{opened.snapshot.folder} has no image {text}",
-                hint="the hits of any query, and vecsearch recommend --json, tell the ids",
-            )
-        return image
-    image = _at(opened, text)
-    return image if image and (external or _unchanged(image)) else None
-
-
-def _at(opened: Opened, path: str | Path) -> Image | None:
-    """Find the image at *path*, which the index may have from the root, from here, or as it is."""
-    whole = absolute_path(path)
-    names = [whole, relative_path(path)]
-    if whole.is_relative_to(Path.cwd()):
-        names.append(whole.relative_to(Path.cwd()))
-    for name in dict.fromkeys(names):
-        if image := opened.snapshot.image_by_path(name):
-            return image
-    return None
-
-
-def _recommend(
-    opened: Opened, images: Sequence[Image], k: int, threshold: float
-) -> Iterator[Result]:
-    rows = np.array([image.row for image in images], dtype=np.int64)
-    hits = _hits(opened, opened.gather(rows), k, rows.tolist(), threshold)
-    for image, found in zip(images, hits, strict=True):
-        yield Result(f"id:{image.id}", image.path, found)
-
-
-def _hits(
-    opened: Opened, xq: Vectors, k: int, excluded: Sequence[int], threshold: float
-) -> Iterator[tuple[Hit, ...]]:
-    """Search *xq*; leave out, for each, the row in *excluded* (-1: none)."""
-    spare = any(row >= 0 for row in excluded)
-    D, I = opened.search(xq, min(k + spare, len(opened)))  # noqa: N806, E741
-    D = np.clip(D, -1.0, 1.0)  # noqa: N806 - float16 is a little off the unit sphere
-    images = opened.snapshot.images_by_row(np.unique(I[I >= 0]).tolist())
-    for scores, rows, out in zip(D.tolist(), I.tolist(), excluded, strict=True):
-        nearest = [
-            (score, images[row])
-            for score, row in zip(scores, rows, strict=True)
-            if row not in (-1, out) and score >= threshold
-        ]
-        yield tuple(
-            Hit(rank, image.id, image.path, score, float(np.sqrt(2.0 - 2.0 * score)))
-            for rank, (score, image) in enumerate(nearest[:k], start=1)
-        )
-
-
-def _as_given(query: str | Path) -> Path:
-    """Give the path or URL of a query as it was given."""
-    return absolute_path(query) if "://" in os.fspath(query) else Path(query)
-
-
-def _check_k(k: int, threshold: float) -> None:
-    if k < 1:
-        raise UsageError(f"k is {k}", hint="ask for at least 1 neighbour")
-    if not -1.0 <= threshold <= 1.0:
-        raise UsageError(f"the threshold is {threshold}", hint="a cosine lies between -1 and 1")
-
-
-def _unchanged(image: Image) -> bool:
-    """Tell whether the file is as it was indexed; one that is gone counts as unchanged."""
-    try:
-        return facts_of(image.path) == (image.size_bytes, image.mtime_ns)
-    except OSError:
-        return True

@@ -47,8 +47,10 @@ class Opened:
         """Give the FAISS indexes that were opened, by their files."""
         return self._known_bases
 
-    def search(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
+    def search(self, xq: Vectors, k: int, searcher: Searcher | None = None) -> tuple[Scores, Rows]:
         """Find the *k* rows nearest to each of *xq*, as `Searcher.search` does.
+
+        *searcher* is that `among` some rows; without it all are searched.
 
         Raises IndexDamagedError if a row that was found is not what was written, or if a FAISS
         file that was too large to be compared as a whole gives other scores than the vectors do.
@@ -60,7 +62,7 @@ class Opened:
                 hint="vecsearch build goes on; build --retry-skipped takes removed ones in again",
                 path=self.snapshot.folder,
             )
-        D, I = self.searcher.search(xq, k)  # noqa: N806, E741
+        D, I = (searcher or self.searcher).search(xq, k)  # noqa: N806, E741
         for segment in self.snapshot.segments:
             if not segment.believed:
                 self._check_found(segment, xq, D, I)
@@ -70,6 +72,18 @@ class Opened:
     def searcher(self) -> Searcher:
         """The search over all rows."""
         return Searcher(self.parts)
+
+    def among(self, rows: Rows) -> Searcher:
+        """Give the exact search over some living *rows*, sorted."""
+        from vecsearch.index.chosen import ChosenRows
+
+        parts = []
+        for segment in self.snapshot.segments:
+            start, end = np.searchsorted(rows, (segment.first_row, segment.end_row))
+            if start < end:
+                places = rows[start:end] - segment.first_row
+                parts.append(ChosenRows(segment.halves, segment.first_row, places))
+        return Searcher(parts)
 
     @cached_property
     def parts(self) -> list[Part]:

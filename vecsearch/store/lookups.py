@@ -23,7 +23,10 @@ _IMAGES: Final = (
 )
 _LIVE: Final = "row < :next_row AND (died IS NULL OR died > :generation)"
 _STATE: Final = "SELECT key, value FROM config WHERE key IN ('instance', 'oldest')"
+_PRESENT: Final = "removed IS NULL"
+_REMOVED_SINCE: Final = "removed > :generation"
 _MANY: Final = 500
+_PAGE: Final = 8192
 _CACHE_KIB: Final = 256 << 10
 """How much of the catalog a reader keeps: as much as it has used of a million images."""
 
@@ -102,10 +105,30 @@ class Lookups:
     def image_by_path(self, path: Path) -> Image | None:
         """Find an image by the absolute path of its file."""
         # Each by an index of its own: images that are there, and those removed since.
-        for present in ("removed IS NULL", "removed > :generation"):
+        for present in (_PRESENT, _REMOVED_SINCE):
             if found := self._one(f"{present} AND path", os.fsencode(path)):
                 return found
         return None
+
+    def rows_between(self, start: bytes, end: bytes | None) -> list[int]:
+        """List the rows of the images from a path to before another (None: all after it)."""
+        query = " UNION ALL ".join(
+            _select_between("row", present, end) for present in (_PRESENT, _REMOVED_SINCE)
+        )
+        return [row for (row,) in self._rows(query, {"start": start, "end": end})]
+
+    def paths_between(self, start: bytes, end: bytes | None) -> Iterator[tuple[int, bytes]]:
+        """Give row and path of the images from a path to before another (None: all after it).
+
+        One that is removed meanwhile may come twice.
+        """
+        bounds = {"start": start, "end": end}
+        query = f"{_select_between('row, path', _PRESENT, end)} ORDER BY path LIMIT {_PAGE}"
+        while page := self._rows(query, bounds):
+            yield from page
+            bounds["start"] = page[-1][1] + b"\0"
+        query = _select_between("row, path", _REMOVED_SINCE, end)
+        yield from self._rows(query, {"start": start, "end": end})
 
     def keep_pages(self, size_bytes: int) -> None:
         """Hold so much of the catalog in memory: images may not lie in the order of their paths."""
@@ -217,6 +240,16 @@ class Lookups:
             ) from None
         except apsw.Error as error:
             raise schema.catalog_error(self.folder / schema.CATALOG, error) from None
+
+
+def _select_between(columns: str, present: str, end: bytes | None) -> str:
+    """Write the query for living images whose path lies between ``:start`` and ``:end``."""
+    where = f"{present} AND path >= :start" + (" AND path < :end" if end is not None else "")
+    # A cross join is what SQLite does in this order: few paths are looked up, not all rows.
+    return (
+        f"SELECT {columns} FROM images CROSS JOIN rows ON rows.image = images.id "  # noqa: S608
+        f"WHERE {where} AND {_LIVE}"
+    )
 
 
 def _identity(folder: Path) -> tuple[int, int]:

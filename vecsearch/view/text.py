@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from vecsearch.types import Agreement, Hit, Problem, Reduction, Result
+from vecsearch.types import Agreement, Asked, Box, Hit, Problem, Reduction, Result
 
 
 def printable(text: str) -> str:
@@ -55,8 +55,17 @@ def hit_fields(hit: Hit) -> dict[str, object]:
 
 
 def result_fields(result: Result) -> dict[str, object]:
-    """Give a query and its hits as the JSON of the command line has them."""
-    return {"query": result.query, "hits": [hit_fields(hit) for hit in result.hits]}
+    """Give a query and its hits as the JSON of the command line has them.
+
+    ``asked`` is there if a query is more than one whole picture, ``error`` if it has no answer.
+    """
+    fields: dict[str, object] = {"query": result.query}
+    if len(result.asked) > 1 or any(asked.box for asked in result.asked):
+        fields["asked"] = [_asked_fields(asked) for asked in result.asked]
+    fields["hits"] = [hit_fields(hit) for hit in result.hits]
+    if result.error:
+        fields["error"] = result.error
+    return fields
 
 
 def format_results(results: Sequence[Result], form: str) -> str:
@@ -118,14 +127,39 @@ def format_problem(problem: Problem) -> str:
     return f"{printable(shown(problem.path))}: {problem.what}{rows}"
 
 
+def format_error(result: Result) -> str:
+    """Say why a query has no answer."""
+    return f"query {printable(result.query)}: {printable(result.error)}"
+
+
+def format_box(box: Box) -> str:
+    """Write a part of a picture as ``--box`` has it."""
+    return ",".join(map(str, box))
+
+
+def _asked_fields(asked: Asked) -> dict[str, object]:
+    fields: dict[str, object] = {"query": asked.query}
+    if asked.path is not None:
+        fields["path"] = shown(asked.path)
+    if asked.box:
+        fields["box"] = asked.box
+    if asked.minus:
+        fields["minus"] = True
+    return fields
+
+
 def _table(results: Sequence[Result]) -> str:
     blocks = []
     for result in results:
         label = printable(result.query)
         if result.path is not None and label.startswith("id:"):
             label = f"{label}  {printable(shown(result.path))}"
+        if boxes := dict.fromkeys(asked.box for asked in result.asked if asked.box):
+            label = f"{label}  box {' '.join(map(format_box, boxes))}"
         lines = [label]
-        if result.hits:
+        if result.error:
+            lines.append(f"  {printable(result.error)}")
+        elif result.hits:
             width = max(2, *(len(str(hit.id)) for hit in result.hits))
             lines.append(f"  rank   score  distance  {'id':>{width}}  path")
             lines.extend(

@@ -1,0 +1,47 @@
+"""Patterns that paths are compared with, as shells have them."""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class PathPattern:
+    """A pattern of ``whole`` paths, or of file names; ``*`` stands for slashes too.
+
+    All paths that it can match begin with ``start``, which ends with a slash or is empty.
+    """
+
+    matcher: re.Pattern[str]
+    whole: bool
+    start: str
+
+    @classmethod
+    def of(cls, text: str) -> PathPattern:
+        """Read what a user gives: with a slash it is of whole paths, from the current folder on."""
+        wanted, whole = text, "/" in text
+        if whole and "://" not in text:
+            absolute = os.path.join(glob.escape(str(Path.cwd())), text)  # noqa: PTH118
+            wanted = os.path.normpath(absolute)
+        literal = re.split(r"[*?\[]", wanted, maxsplit=1)[0] if whole else ""
+        return cls(
+            re.compile(fnmatch.translate(wanted), re.DOTALL),
+            whole,
+            literal[: literal.rfind("/") + 1],
+        )
+
+    def matches(self, path: str) -> bool:
+        """Tell whether it matches a path, which is absolute or a URL."""
+        return self.matcher.match(path if self.whole else path.rpartition("/")[2]) is not None
+
+
+def seen_from(folder: str, path: str) -> str:
+    """Make the path of an image absolute: one that was imported may be relative."""
+    if "://" in path:
+        return path
+    return os.path.normpath(os.path.join(folder, path))  # noqa: PTH118 - a million times

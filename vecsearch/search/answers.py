@@ -1,0 +1,180 @@
+"""Questions -> results: each by itself, a chunk at a time, or all as one query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from vecsearch.errors import ImageError, UsageError, VecsearchError
+from vecsearch.search.combine import is_zero, less_like, unit
+from vecsearch.search.embedding import Embedded, Embedder
+from vecsearch.search.hits import Candidates
+from vecsearch.search.opened import Opened
+from vecsearch.search.options import QueryOptions
+from vecsearch.search.questions import Meant
+from vecsearch.types import Asked, Hit, Progress, Result, Vectors
+
+CHUNK: Final = 256
+"""So many questions are answered together; no more of them are held as vectors."""
+
+_NAMED: Final = 4
+"""Of more pictures in one query, the label names the first and counts the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Minus:
+    """What hits should not be like: pictures, the mean of their vectors (d,), rows of the index."""
+
+    meant: Sequence[Meant]
+    vector: Vectors
+    rows: frozenset[int]
+
+
+class Answers:
+    """The way from questions to results, by one generation of an index."""
+
+    def __init__(
+        self,
+        opened: Opened,
+        embedder: Embedder,
+        k: int,
+        options: QueryOptions,
+        progress: Progress | None,
+    ) -> None:
+        """Find the images that may be hits; raises NotFoundError if there are none."""
+        self._opened, self._embedder, self._options = opened, embedder, options
+        self._candidates = Candidates(opened, k, options)
+        self._progress = progress
+        self._done = self._total = 0
+
+    def each(self, questions: Sequence[Asked], minus: Sequence[Asked]) -> Iterator[Result]:
+        """Answer every question by itself.
+
+        What is wrong with a single one is raised; of several, it is the result of that one.
+        """
+        unlike = self._begin(questions, minus)
+        for embedded in self._chunks(questions):
+            xq, nothing = self._steered(embedded.vectors, unlike)
+            refused = {number: _nothing_left() for number in nothing} | embedded.refused
+            if refused and len(questions) == 1:
+                raise _named(embedded.meant[0].asked, refused[0])
+            good = [number for number in range(len(xq)) if number not in refused]
+            excluded = [self._excluded([embedded.meant[number]], unlike) for number in good]
+            found = self._candidates.nearest(xq[good], excluded) if good else ()
+            hits = dict(zip(good, found, strict=True))
+            for number, meant in enumerate(embedded.meant):
+                error = str(refused[number]) if number in refused else ""
+                yield _result([meant], unlike, hits.get(number, ()), error)
+
+    def combined(self, questions: Sequence[Asked], minus: Sequence[Asked]) -> Result:
+        """Answer all questions as one; raises what is wrong with any."""
+        unlike = self._begin(questions, minus)
+        largest = self._options.combine == "max"
+        meant: list[Meant] = []
+        vectors: list[Vectors] = []
+        total = np.zeros(self._embedder.dim, np.float64)
+        for embedded in self._sound_chunks(questions):
+            meant += embedded.meant
+            if largest:
+                vectors.append(embedded.vectors)
+            else:
+                total += embedded.vectors.sum(axis=0, dtype=np.float64)
+        if not largest:
+            mean = np.asarray(total / len(meant), np.float32)
+            if is_zero(mean):
+                raise UsageError(
+                    "the query pictures cancel out: the mean of their vectors is zero",
+                    hint="combine them by max",
+                )
+            vectors = [mean[None]]
+        steered = []
+        for part in vectors:
+            xq, nothing = self._steered(part, unlike)
+            if nothing:
+                raise _nothing_left()
+            steered.append(xq)
+        excluded = self._excluded(meant, unlike)
+        return _result(meant, unlike, self._candidates.nearest_to_any(steered, excluded))
+
+    def _begin(self, questions: Sequence[Asked], minus: Sequence[Asked]) -> _Minus | None:
+        """Take up the pictures that hits should not be like; raises what is wrong with any."""
+        self._done, self._total = 0, len(questions) + len(minus)
+        if not minus:
+            return None
+        meant: list[Meant] = []
+        total = np.zeros(self._embedder.dim, np.float64)
+        for embedded in self._sound_chunks(minus):
+            meant += embedded.meant
+            total += embedded.vectors.sum(axis=0, dtype=np.float64)
+        rows = frozenset(one.image.row for one in meant if one.image)
+        return _Minus(meant, np.asarray(total / len(meant), np.float32), rows)
+
+    def _chunks(self, questions: Sequence[Asked]) -> Iterator[Embedded]:
+        for start in range(0, len(questions), CHUNK):
+            chunk = questions[start : start + CHUNK]
+            yield self._embedder.embed(self._opened, chunk, self._candidates.prepare, self._step)
+
+    def _sound_chunks(self, questions: Sequence[Asked]) -> Iterator[Embedded]:
+        for embedded in self._chunks(questions):
+            for number, error in sorted(embedded.refused.items()):
+                raise _named(embedded.meant[number].asked, error)
+            yield embedded
+
+    def _step(self, count: int) -> None:
+        self._done += count
+        if self._progress:
+            self._progress("embedding", self._done, self._total)
+
+    def _steered(self, vectors: Vectors, unlike: _Minus | None) -> tuple[Vectors, list[int]]:
+        """Lead queries away from the minus pictures; give the places where nothing is left."""
+        # Without any, vectors stay as they are stored, to the bit.
+        single = self._options.combine != "mean"
+        if unlike is None:
+            return vectors if single else unit(vectors), []
+        return less_like(vectors, unlike.vector)
+
+    def _excluded(self, meant: Sequence[Meant], unlike: _Minus | None) -> frozenset[int]:
+        """List the rows that are no hits: of the query's own pictures, and of minus ones."""
+        own = () if self._options.include_self else (one.image.row for one in meant if one.image)
+        return frozenset(own) | (unlike.rows if unlike else frozenset())
+
+
+def _result(
+    meant: Sequence[Meant], unlike: _Minus | None, hits: tuple[Hit, ...], error: str = ""
+) -> Result:
+    pictures = [one.asked for one in meant]
+    minus = [one.asked for one in unlike.meant] if unlike else []
+    path = pictures[0].path if len(pictures) == 1 and not minus else None
+    label = _listed(pictures, " + ") + (" - " + _listed(minus, " - ") if minus else "")
+    return Result(label, path, hits, (*pictures, *minus), error)
+
+
+def _listed(pictures: Sequence[Asked], sign: str) -> str:
+    named = [picture.query for picture in pictures[:_NAMED]]
+    if len(pictures) > len(named):
+        named.append(f"{len(pictures) - len(named)} more")
+    return sign.join(named)
+
+
+def _named(asked: Asked, error: VecsearchError) -> VecsearchError:
+    """Say which query an error is about, if it does not say so itself."""
+    message = f"query {asked.query}: {error}"
+    if isinstance(error, UsageError):
+        return UsageError(message)
+    if not isinstance(error, ImageError):
+        return error
+    hint = "give a picture file, or id:N for a picture of the index"
+    if asked.query.startswith("id:"):
+        message = f"query {asked.query}: {asked.path}: {error}"
+        hint = "without a box it is answered from its stored vector"
+    return ImageError(message, hint=hint, path=asked.path)
+
+
+def _nothing_left() -> UsageError:
+    return UsageError(
+        "what hits should be like and what they should not be like is the same",
+        hint="give other pictures to one of them",
+    )

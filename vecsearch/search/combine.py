@@ -1,0 +1,41 @@
+"""Several vectors -> one query, and queries that lead away from some pictures."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from vecsearch.types import Vectors
+
+GAMMA: Final = 0.25
+"""The weight of the pictures that hits should not be like. Measured on photographs, asking with a
+picture and taking away a hit of another kind: see docs/design.md."""
+
+_SAME_COSINE: Final = 1 - 1e-5
+_ZERO_LENGTH: Final = 1e-3
+
+
+def less_like(plus: Vectors, minus: Vectors) -> tuple[Vectors, list[int]]:
+    """Lead queries away from a vector: Rocchio's formula with one relevant vector each.
+
+    *plus* (q, d) and *minus* (d,) are means of unit vectors. Returns (q, d) of unit length, and the
+    places where nothing is left to ask for, for the two are the same. J. J. Rocchio, "Relevance
+    feedback in information retrieval", in G. Salton (ed.), The SMART Retrieval System, 1971.
+    """
+    cosines = unit(plus) @ unit(minus[None])[0]
+    difference = plus - GAMMA * minus
+    lengths = np.linalg.norm(difference, axis=1)
+    nothing = (cosines > _SAME_COSINE) | (lengths < _ZERO_LENGTH)
+    return unit(difference), np.flatnonzero(nothing).tolist()
+
+
+def is_zero(vector: Vectors) -> bool:
+    """Tell whether a mean (d,) of unit vectors has no direction, for they cancel out."""
+    return bool(np.linalg.norm(vector) < _ZERO_LENGTH)
+
+
+def unit(vectors: Vectors) -> Vectors:
+    """Give (n, d) *vectors* unit length; a zero one stays."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths > 0, lengths, 1), np.float32)

@@ -1,0 +1,140 @@
+"""Questions -> vectors: stored ones are copied, new pictures are read ahead and embedded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
+
+import numpy as np
+
+from vecsearch.embed.engine import Engine
+from vecsearch.embed.spec import EncoderSpec
+from vecsearch.errors import ImageError, NotFoundError, UsageError, VecsearchError
+from vecsearch.search.opened import Opened
+from vecsearch.search.questions import Meant, understand
+from vecsearch.types import Asked, Pixels, Vectors
+
+_EMBED_BATCH: Final = 8
+
+Step = Callable[[int], None]
+"""Is told how many more questions have their vectors, or are refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Questions, what they mean, and ``vectors`` (n, d), in one order.
+
+    What was wrong with one of them is in ``refused``, by its place; its vector is zero.
+    """
+
+    meant: list[Meant]
+    vectors: Vectors
+    refused: dict[int, VecsearchError]
+
+
+class Embedder:
+    """Makes vectors of questions; the network is started by the first that needs it."""
+
+    def __init__(self, spec: EncoderSpec) -> None:
+        """Keep what the network is."""
+        self._spec = spec
+        self._engine: Engine | None = None
+        self._checked = False
+
+    @property
+    def dim(self) -> int:
+        """How long the vectors are."""
+        return self._spec.dim
+
+    def embed(
+        self, opened: Opened, questions: Sequence[Asked], prepare: Callable[[], object], step: Step
+    ) -> Embedded:
+        """Give *questions* their vectors; meanwhile *prepare* what will be needed next.
+
+        Raises IndexFolderError and its kin.
+        """
+        meant: list[Meant] = []
+        refused: dict[int, VecsearchError] = {}
+        for number, question in enumerate(questions):
+            try:
+                meant.append(understand(opened.snapshot, question, external=self._spec.is_external))
+            except NotFoundError as error:
+                meant.append(Meant(question, None))
+                refused[number] = error
+        vectors = np.zeros((len(meant), self._spec.dim), np.float32)
+        rows = {number: one.row for number, one in enumerate(meant) if one.row is not None}
+        vectors[list(rows)] = opened.gather(np.array(list(rows.values()), np.int64))
+        new = [number for number in range(len(meant)) if number not in rows.keys() | refused.keys()]
+        step(len(meant) - len(new))
+        if new:
+            pictures = [(number, meant[number].asked) for number in new]
+            self._embed(opened, pictures, Embedded(meant, vectors, refused), prepare, step)
+        return Embedded(meant, vectors, refused)
+
+    def _embed(
+        self,
+        opened: Opened,
+        pictures: Sequence[tuple[int, Asked]],
+        into: Embedded,
+        prepare: Callable[[], object],
+        step: Step,
+    ) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        # OpenVINO holds Python up neither as it starts nor as it computes. Meanwhile this thread
+        # waits for the first pictures, checks the network's constants, and loads FAISS.
+        with ThreadPoolExecutor(1) as pool:
+            engine = pool.submit(self._start_engine, opened)
+            batches = self._read_batches(pictures, into.refused, step)
+            first = next(batches, None)
+
+            def compute() -> None:
+                for numbers, pixels in chain([first] if first else [], batches):
+                    into.vectors[numbers] = engine.result().embed(np.stack(pixels))
+                    step(len(numbers))
+
+            computed = pool.submit(compute)
+            if not self._checked:
+                opened.snapshot.check_constants()
+                self._checked = True
+            prepare()
+            self._engine = engine.result()
+            computed.result()
+
+    def _start_engine(self, opened: Opened) -> Engine:
+        from vecsearch.embed.encoder import open_query_engine
+
+        return self._engine or open_query_engine(self._spec, *opened.snapshot.encoder_files())
+
+    def _read_batches(
+        self,
+        pictures: Sequence[tuple[int, Asked]],
+        refused: dict[int, VecsearchError],
+        step: Step,
+    ) -> Iterator[tuple[list[int], list[Pixels]]]:
+        """Read pictures as they are ready, into batches with their numbers."""
+        from vecsearch.images.read import in_threads, read_asked
+
+        def read(numbered: tuple[int, Asked]) -> tuple[int, Pixels | VecsearchError]:
+            number, asked = numbered
+            try:
+                return number, read_asked(asked, self._spec.image_size)
+            except (ImageError, UsageError) as error:
+                return number, error
+
+        numbers: list[int] = []
+        batch: list[Pixels] = []
+        for number, pixels in in_threads(pictures, read):
+            if isinstance(pixels, VecsearchError):
+                refused[number] = pixels
+                step(1)
+                continue
+            numbers.append(number)
+            batch.append(pixels)
+            if len(batch) == _EMBED_BATCH:
+                yield numbers, batch
+                numbers, batch = [], []
+        if batch:
+            yield numbers, batch

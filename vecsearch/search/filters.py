@@ -1,0 +1,100 @@
+"""Among which images a question is asked: those below some paths, those of some names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from vecsearch.errors import NotFoundError
+from vecsearch.images.patterns import PathPattern, seen_from
+from vecsearch.images.scan import after, below
+from vecsearch.store.snapshot import Snapshot
+from vecsearch.types import Rows, UrlPath, absolute_path
+
+_ROOT: Final = os.fsencode(os.sep)
+
+_Span = tuple[bytes, bytes | None]
+
+
+def chosen_rows(snapshot: Snapshot, under: Sequence[str | Path], patterns: Sequence[str]) -> Rows:
+    """Find the rows, sorted, of the images that lie below any of *under* and match any pattern.
+
+    One of the two may be empty, for all images. Raises NotFoundError where a path or pattern means
+    no image, and where no image is both.
+    """
+    lying = [_checked(snapshot, _below(snapshot, path), f"below {path}") for path in under]
+    called = [_checked(snapshot, _matching(snapshot, one), f"like {one}") for one in patterns]
+    united = [np.unique(np.concatenate(rows)) for rows in (lying, called) if rows]
+    if len(united) == 1:
+        return united[0]
+    both = np.intersect1d(united[0], united[1], assume_unique=True)
+    return _checked(snapshot, both, f"below {_either(under)} that is like {_either(patterns)}")
+
+
+def _checked(snapshot: Snapshot, rows: Rows, what: str) -> Rows:
+    if not len(rows):
+        raise NotFoundError(
+            f"{snapshot.folder} has no image {what}",
+            hint="paths are meant from the current folder; the hits of any query show those it has",
+            path=snapshot.folder,
+        )
+    return rows
+
+
+def _either(texts: Sequence[str | Path]) -> str:
+    return " or ".join(map(str, texts))
+
+
+def _below(snapshot: Snapshot, given: str | Path) -> Rows:
+    """Find the rows of the images below a folder, a tar or a URL, or at that very path."""
+    root = absolute_path(given)
+    name = os.fsencode(root)
+    rows = [*_between(snapshot, _span(name)), *_between(snapshot, (name, name + b"\0"))]
+    # Ids of an import may be relative, and are then meant from here.
+    here = Path.cwd()
+    if not isinstance(root, UrlPath):
+        if here.is_relative_to(root):
+            rows.extend(row for row, _ in _relative(snapshot))
+        elif root.is_relative_to(here):
+            name = os.fsencode(root.relative_to(here))
+            for span in (_span(name), (name, name + b"\0")):
+                rows.extend(_between(snapshot, span))
+    return np.unique(np.array(rows, np.int64))
+
+
+def _matching(snapshot: Snapshot, text: str) -> Rows:
+    """Find the rows of the images whose path or name a pattern matches."""
+    pattern = PathPattern.of(text)
+    here = str(Path.cwd())
+    start = os.fsencode(pattern.start)
+    images = [snapshot.paths_between(start, after(start) if start else None)]
+    if start and "://" not in pattern.start:
+        images.append(_relative(snapshot))
+    rows = [
+        row
+        for some in images
+        for row, path in some
+        if pattern.matches(seen_from(here, os.fsdecode(path)))
+    ]
+    return np.unique(np.array(rows, np.int64))
+
+
+def _relative(snapshot: Snapshot) -> Iterator[tuple[int, bytes]]:
+    """Give row and path of the images whose path is relative, as ids of an import may be."""
+    for span in ((b"", _ROOT), (after(_ROOT), None)):
+        for row, path in snapshot.paths_between(*span):
+            if b"://" not in path:
+                yield row, path
+
+
+def _span(folder: bytes) -> _Span:
+    start = below(folder)
+    return start, after(start)
+
+
+def _between(snapshot: Snapshot, span: _Span) -> list[int]:
+    return snapshot.rows_between(*span)

@@ -1,0 +1,96 @@
+"""What a query means: an image of the index, or a picture that is to be read."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from vecsearch.errors import NotFoundError
+from vecsearch.images.access import facts_of
+from vecsearch.store.lookups import Lookups
+from vecsearch.types import Asked, Image, absolute_path, relative_path
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """A picture of a query; ``image`` is what the index has of it, as it is."""
+
+    asked: Asked
+    image: Image | None
+
+    @property
+    def row(self) -> int | None:
+        """Where its vector lies; None for a new picture or a part of one."""
+        return self.image.row if self.image and self.asked.box is None else None
+
+
+def understand(lookups: Lookups, question: Asked, *, external: bool) -> Meant:
+    """Find what a question means in an index, which may have no network (*external*).
+
+    Raises NotFoundError for an id that is not there, or a picture that would need the network.
+    """
+    if question.data is not None:
+        meant = Meant(question, None)
+    else:
+        name = question.query
+        if question.path is not None and not name.startswith("id:"):
+            name = str(question.path)
+        image = _find(lookups, name, external)
+        path = image.path if image else as_given(name)
+        meant = Meant(Asked(question.query, path, None, question.box, question.minus), image)
+    if external and meant.row is None:
+        raise NotFoundError(
+            f"{lookups.folder} has no image {question.query}, and no network for new ones: it was "
+            "imported"
+            if meant.image is None
+            else f"{lookups.folder} has no network for a part of a picture: it was imported",
+            hint="ask with id:N, an id of the import or a vector, or import it with "
+            "--encoder INDEX",
+            path=lookups.folder,
+        )
+    return meant
+
+
+def image_at(lookups: Lookups, path: str | Path) -> Image | None:
+    """Find the image at *path*, which the index may have from the root, from here, or as it is."""
+    whole = absolute_path(path)
+    names = [whole, relative_path(path)]
+    if whole.is_relative_to(Path.cwd()):
+        names.append(whole.relative_to(Path.cwd()))
+    for name in dict.fromkeys(names):
+        if image := lookups.image_by_path(name):
+            return image
+    return None
+
+
+def as_given(query: str | Path) -> Path:
+    """Give the path or URL of a query as it was given."""
+    return absolute_path(query) if "://" in os.fspath(query) else Path(query)
+
+
+def _find(lookups: Lookups, text: str, external: bool) -> Image | None:
+    """Find the image that a query means; None for a picture that the index does not have.
+
+    Where there is no network (*external*), one that has changed since is what it was.
+    """
+    if text.startswith("id:"):
+        digits = text[3:]
+        plausible = digits.isdecimal() and len(digits) < 19  # SQLite's integers end there
+        image = lookups.image_by_id(int(digits)) if plausible else None
+        if image is None:
+            raise NotFoundError(
+                f"{lookups.folder} has no image {text}",
+                hint="the hits of any query, and vecsearch recommend --json, tell the ids",
+            )
+        return image
+    image = image_at(lookups, text)
+    return image if image and (external or _unchanged(image)) else None
+
+
+def _unchanged(image: Image) -> bool:
+    """Tell whether the file is as it was indexed; one that is gone counts as unchanged."""
+    try:
+        return facts_of(image.path) == (image.size_bytes, image.mtime_ns)
+    except OSError:
+        return True
