@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         VecsearchError,
         WeightsError,
     )
+    from vecsearch.layout.collection import CollectionMap, MapOptions, map_collection
     from vecsearch.search.aside import AsideReport, BackReport, Left, move_aside, move_back
     from vecsearch.search.duplicates import (
         DuplicateCopy,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from vecsearch.search.info import IndexInfo
     from vecsearch.search.options import QueryOptions
     from vecsearch.types import Asked, Hit, Image, Result, Skipped
+    from vecsearch.view.map import draw_map
 
 __all__ = [
     "AsideReport",
@@ -55,6 +57,7 @@ __all__ = [
     "BackReport",
     "BuildOptions",
     "BuildReport",
+    "CollectionMap",
     "CompactReport",
     "DuplicateCopy",
     "DuplicateGroup",
@@ -75,6 +78,7 @@ __all__ = [
     "IndexInfo",
     "IndexLockedError",
     "Left",
+    "MapOptions",
     "MergeReport",
     "NotFoundError",
     "PlanOptions",
@@ -94,10 +98,12 @@ __all__ = [
     "WeightsError",
     "build",
     "compact",
+    "draw_map",
     "duplicates",
     "evaluate",
     "export_vectors",
     "import_vectors",
+    "map_collection",
     "merge",
     "move_aside",
     "move_back",
@@ -112,24 +118,26 @@ __all__ = [
 
 _HOMES: Final = {
     "AsideReport": "search.aside",
-    "BackReport": "search.aside",
     "Asked": "types",
+    "BackReport": "search.aside",
     "BuildOptions": "building.options",
     "BuildReport": "building.run",
+    "CollectionMap": "layout.collection",
     "CompactReport": "building.compact",
     "DuplicateCopy": "search.duplicates",
     "DuplicateGroup": "search.duplicates",
     "DuplicatesReport": "search.duplicates",
     "EncoderConfig": "embed.encoder",
-    "ExportReport": "search.export",
     "EvaluateReport": "search.evaluate",
+    "ExportReport": "search.export",
     "Hit": "types",
     "Image": "types",
     "ImportOptions": "building.inputs",
     "ImportReport": "building.importing",
     "Index": "search.index",
-    "Left": "search.aside",
     "IndexInfo": "search.info",
+    "Left": "search.aside",
+    "MapOptions": "layout.collection",
     "MergeReport": "building.merge",
     "PlanOptions": "building.budget",
     "PlanReport": "building.forecast",
@@ -144,16 +152,18 @@ _HOMES: Final = {
     "VerifyReport": "building.verify",
     "build": "building.run",
     "compact": "building.compact",
+    "draw_map": "view.map",
     "duplicates": "search.duplicates",
+    "evaluate": "search.evaluate",
     "export_vectors": "search.export",
     "import_vectors": "building.importing",
+    "map_collection": "layout.collection",
     "merge": "building.merge",
     "move_aside": "search.aside",
     "move_back": "search.aside",
     "open_index": "search.index",
-    "reindex": "building.reindex",
-    "evaluate": "search.evaluate",
     "plan": "building.forecast",
+    "reindex": "building.reindex",
     "remove": "building.remove",
     "repair": "building.repair",
     "tune": "building.reindex",
