@@ -127,7 +127,13 @@ def test_demo_without_weights_says_so_and_draws_everything(run: Run, tmp_path: P
     assert "weights random:0" in done.stdout
     written = [line.strip() for line in done.stdout.partition("written:")[2].splitlines() if line]
     assert written == [
-        *("output/query-donut_test.png", "output/tsne.png", "output/rec", "output/index")
+        *(
+            "output/query-donut_test.png",
+            "output/tsne.png",
+            "output/map.html",
+            "output/rec",
+            "output/index",
+        )
     ]
     assert len(list((tmp_path / "output" / "rec").glob("*.png"))) == 5
     assert "5 unchanged" in run("demo", "few").stdout

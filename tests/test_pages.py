@@ -273,6 +273,7 @@ def test_a_gallery_leads_from_picture_to_picture(
     assert page.url.endswith(f"#s{other}")
     until(page, f"document.activeElement.id === 's{other}'")
     page.go_back()
+    until(page, "document.activeElement.id === 's0'")
     page.keyboard.press("/")
     page.keyboard.type("p11")
     assert page.locator("section:visible").count() == 1
