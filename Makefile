@@ -17,7 +17,7 @@ demo: $(INSTALLED)
 	$(BIN)/vecsearch demo
 
 test: lint types
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadscope
 
 bench: $(INSTALLED)  # about 20 minutes on two cores, which should have nothing else to do
 	$(BIN)/python benchmarks/bench.py
