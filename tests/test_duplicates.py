@@ -502,9 +502,9 @@ def test_none_and_one_and_nonsense(tmp_path: Path, run: Run) -> None:
     draw(tmp_path / "photos" / "one.png", 1)
     folder = vecsearch.build(tmp_path / "photos", index=tmp_path / "index", encoder=CHEAP).index
     done = run("duplicates", "-i", folder)
-    assert done.stdout == "index: no copies among 1 images at a cosine of 0.997\n"
+    assert done.stdout == "index: no copies among 1 image at a cosine of 0.997\n"
     done = run("duplicates", "-i", folder, "--exact")
-    assert done.stdout == "index: no files with the same bytes among 1 images\n"
+    assert done.stdout == "index: no files with the same bytes among 1 image\n"
     assert run("duplicates", "-i", folder, "--format", "paths").stdout == ""
     for threshold in ("1.01", "nan"):
         done = run("duplicates", "-i", folder, "--threshold", threshold, code=2)

@@ -67,14 +67,15 @@ def test_tsne_of_any_number_of_vectors(n: int, d: int) -> None:
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 12, 60])
-def test_tsne_of_equal_vectors_lays_them_apart(n: int) -> None:
+def test_equal_vectors_have_one_place_and_are_arranged_around_it(n: int) -> None:
     rng = np.random.default_rng(0)
     row = unit(rng.normal(size=(1, 100)))
     for noise in (0.0, 1e-7):  # 1e-7: equal but for rounding
         vectors = (np.repeat(row, n, axis=0) + noise * rng.normal(size=(n, 100))).astype(np.float32)
         points = lay_out(vectors)
-        assert np.isfinite(points).all()
-        assert least_distance(points) > 0.01
+        assert not points.any()
+        assert (find_clusters(points) == -1).all()
+        assert least_distance(arrange(points)) >= 0.999
 
 
 def test_tsne_of_two_pictures_each_many_times() -> None:

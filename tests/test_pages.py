@@ -245,7 +245,8 @@ def test_an_index_of_one_picture_and_one_whose_file_is_gone(
     picture = draw(tmp_path / "one" / "a.png", 1)
     vecsearch.build(tmp_path / "one", index=tmp_path / "ix", encoder=CHEAP)
     picture.unlink()
-    assert "1 pictures" not in run("viz", "-i", "ix", "--html", "map.html", "-o", "m.png").stdout
+    told = run("viz", "-i", "ix", "--html", "map.html", "-o", "m.png").stdout
+    assert told == "m.png: 1 picture\nmap.html: 1 picture\n"
     page = visit(tmp_path / "map.html")
     page.keyboard.press("ArrowRight")
     assert page.locator("#panel h2").inner_text() == "a.png"

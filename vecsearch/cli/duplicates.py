@@ -28,7 +28,7 @@ from vecsearch.search.duplicates import (
 )
 from vecsearch.search.duplicates import duplicates as find_duplicates
 from vecsearch.search.index import open_index
-from vecsearch.view.text import format_csv, format_table, printable, shown, to_json
+from vecsearch.view.text import counted, format_csv, format_table, printable, shown, to_json
 
 
 @click.command(
@@ -173,13 +173,14 @@ def _table(report: DuplicatesReport, aside: AsideReport | None) -> list[str]:
     what = "files with the same bytes" if report.threshold is None else "copies"
     if not report.groups:
         limit = "" if report.threshold is None else f" at a cosine of {report.threshold:g}"
-        return [f"{shown(report.index)}: no {what} among {report.images} images{limit}"]
+        return [f"{shown(report.index)}: no {what} among {counted(report.images, 'image')}{limit}"]
     lines = []
     for group in report.groups:
         lines += [_group_table(group), ""]
     lines.append(
-        f"{len(report.groups)} groups, {report.copies} copies ({report.exact} with the same bytes) "
-        f"among {report.images} images"
+        f"{counted(len(report.groups), 'group')}, {counted(report.copies, 'copy')} "
+        f"({report.exact:,} with the same bytes) "
+        f"among {counted(report.images, 'image')}"
     )
     if report.approximate:
         lines.append("the index is approximate: near copies may have been missed")

@@ -11,7 +11,7 @@ from vecsearch.cli.options import PATH
 from vecsearch.cli.units import written_size
 from vecsearch.search.duplicates import DuplicateCopy, DuplicatesReport
 from vecsearch.types import Progress, Result
-from vecsearch.view.text import shown
+from vecsearch.view.text import counted, shown
 
 
 def _page(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
@@ -58,7 +58,6 @@ def write_copies(report: DuplicatesReport, out: Path, progress: Progress | None)
         )
         for group in report.groups
     ]
-    count = len(sections)
-    title = f"{count:,} group{'s' if count != 1 else ''} of copies"
+    title = f"{counted(len(sections), 'group')} of copies"
     freed = f"{report.copies:,} copies, {written_size(report.freed_bytes)} to free"
     write_gallery(sections, title, freed, out, progress=progress)

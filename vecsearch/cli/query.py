@@ -19,7 +19,7 @@ from vecsearch.errors import UsageError
 from vecsearch.search.index import Index, open_index
 from vecsearch.search.options import COMBINATIONS, QueryOptions, Question
 from vecsearch.types import Box, Result, Vectors
-from vecsearch.view.text import FORMATS, format_error, format_results
+from vecsearch.view.text import FORMATS, counted, format_error, format_results
 
 _ROWS_AT_A_TIME: Final = 8192
 _MANY: Final = 16
@@ -172,7 +172,7 @@ def query(
             if not result.error:
                 draw_sheet(result, path)
     if html is not None:
-        title = "1 query" if len(results) == 1 else f"{len(results):,} queries"
+        title = counted(len(results), "query")
         write_results(results, html, title, None)
     show_preview(results, preview, preview_mode, result_is_text=form == "table")
     if not streams:

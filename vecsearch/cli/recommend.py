@@ -16,7 +16,7 @@ from vecsearch.cli.progress import progress
 from vecsearch.search.index import Index, open_index
 from vecsearch.search.options import QueryOptions
 from vecsearch.types import Progress, Result
-from vecsearch.view.text import result_fields, shown, to_json
+from vecsearch.view.text import counted, result_fields, shown, to_json
 
 _STEM_BYTES: Final = 180
 """File systems allow 255 bytes a name; an id and the ending come behind."""
@@ -66,7 +66,7 @@ def recommend(
             refuse_pictures(opened, html)
             options = QueryOptions(threshold=threshold)
             results = list(opened.recommend(k=k, options=options))
-            write_results(results, html, f"{len(results):,} pictures", report)
+            write_results(results, html, counted(len(results), "picture"), report)
         elif sheets:
             results = write_recommendations(opened, output, k, threshold, report)
         else:
@@ -75,9 +75,9 @@ def recommend(
     if as_json:
         print_result(to_json([_fields(result) for result in results]))
     elif html is not None:
-        click.echo(f"{shown(html)}: {len(results)} pictures")
+        click.echo(f"{shown(html)}: {counted(len(results), 'picture')}")
     elif sheets:
-        click.echo(f"{len(results)} sheets and recommendations.json in {shown(output)}")
+        click.echo(f"{counted(len(results), 'sheet')} and recommendations.json in {shown(output)}")
     else:
         click.echo(f"{len(results)} pictures; add --json to print their recommendations")
 

@@ -15,7 +15,7 @@ from vecsearch.layout.collection import COLOURS, CollectionMap, MapOptions, map_
 from vecsearch.layout.methods import METHODS
 from vecsearch.search.index import Index, open_index
 from vecsearch.types import Progress
-from vecsearch.view.text import shown
+from vecsearch.view.text import counted, shown
 
 
 @click.command(
@@ -91,8 +91,7 @@ def viz(
         collection = draw(opened, output, html, save_coordinates, options, report)
     for path in (output, html, save_coordinates):
         if path is not None:
-            count = len(collection.images)
-            click.echo(f"{shown(path)}: {count} picture{'s' if count != 1 else ''}")
+            click.echo(f"{shown(path)}: {counted(len(collection.images), 'picture')}")
 
 
 def draw(

@@ -34,8 +34,7 @@ class MapOptions:
 class CollectionMap:
     """Images (n), their places (n, 2) float32, and the group of each (n), -1 for none.
 
-    ``groups`` tells of the groups by number. All points are 0 and there is no group where there is
-    one image.
+    ``groups`` tells of the groups by number. All points are 0 where nothing tells the images apart.
     """
 
     images: Sequence[Image]

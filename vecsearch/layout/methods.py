@@ -10,7 +10,7 @@ import numpy as np
 
 from vecsearch.errors import UsageError
 from vecsearch.layout.landmarks import place_by_landmarks
-from vecsearch.layout.points import Features, Points, filled_disc, turned
+from vecsearch.layout.points import Features, Points, turned
 from vecsearch.layout.principal import Scores, principal
 from vecsearch.types import Progress
 
@@ -44,8 +44,8 @@ def lay_out(
     ``pca``: the first two principal components.
     ``umap``: McInnes, Healy & Melville 2018, through umap-learn (extra ``umap``).
 
-    The same input and seed give the same points. Raises UsageError for another method or where its
-    package is missing.
+    The same input and seed give the same points; equal vectors are all at one place. Raises
+    UsageError for another method or where its package is missing.
     """
     if method not in METHODS:
         raise UsageError(f"no layout is called {method}", hint=f"there are {', '.join(METHODS)}")
@@ -54,7 +54,7 @@ def lay_out(
     scores = principal(features, seed)
     report("principal components", len(features), len(features))
     if not scores.any():
-        return filled_disc(len(scores))
+        return np.zeros((len(scores), 2), np.float32)
     if method == "pca" or len(scores) < FEWEST:
         return turned(scores[:, :2])
     wanted = DEFAULT_PERPLEXITY if perplexity is None else perplexity

@@ -45,10 +45,3 @@ def disc(k: npt.NDArray[np.int64], of: npt.NDArray[np.int64]) -> ExactPoints:
     angle = k * (np.pi * (3.0 - np.sqrt(5.0)))
     directions: ExactPoints = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     return directions * np.sqrt((k + 0.5) / of)[:, np.newaxis]
-
-
-def filled_disc(n: int) -> Points:
-    """Lay n points that nothing tells apart out as a disc."""
-    if n < 2:
-        return np.zeros((n, 2), np.float32)
-    return disc(np.arange(n), np.full(n, n)).astype(np.float32)

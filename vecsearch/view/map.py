@@ -19,6 +19,7 @@ from vecsearch.view import fonts
 from vecsearch.view.files import format_of, write_image
 from vecsearch.view.palette import GROUPS
 from vecsearch.view.sheet import INK
+from vecsearch.view.text import counted
 from vecsearch.view.thumbnails import GREY, read_or_stand_in
 
 GROUND: Final = (244, 245, 248)
@@ -156,7 +157,7 @@ def _draw_title(image: Image.Image, collection: CollectionMap, margin: int, size
     plain = fonts.load(size)
     baseline = margin + 0.8 * size
     x = float(margin)
-    count = "1 picture" if n == 1 else f"{n:,} pictures"
+    count = counted(n, "picture")
     draw.text((x, baseline), count, INK, bold, anchor="ls")
     x += bold.getlength(count) + 0.6 * size
     method = METHODS[collection.options.method]

@@ -16,6 +16,7 @@ from vecsearch.view.document import encode, split_root, write_document
 from vecsearch.view.map import METHODS
 from vecsearch.view.palette import GROUPS
 from vecsearch.view.sprites import SpriteSheets, sprite_side
+from vecsearch.view.text import counted
 
 MOST_THUMBNAILS: Final = 20_000
 """Of a larger collection a sample has thumbnails, and all others are dots."""
@@ -62,7 +63,7 @@ def write_page(
         "sprites": {"of": encode(sprites)},
     }  # fmt: skip
     method = METHODS[collection.options.method]
-    title = "1 picture" if n == 1 else f"{n:,} pictures"
+    title = counted(n, "picture")
     thumbnails = SpriteSheets([paths[one] for one in shown.tolist()], sprite_side(len(shown)))
     report = progress or _no_progress
     write_document(out, "map", title, method, data, thumbnails, ("tiles", "map"), report)

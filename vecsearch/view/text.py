@@ -29,6 +29,12 @@ def shown(path: Path) -> str:
         return str(path)
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun: 1 picture, 1,000 pictures."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
 def to_json(value: object, *, indent: int | None = 2) -> str:
     """Write dataclasses, paths and plain values as JSON.
 
