@@ -175,8 +175,12 @@ class Fetched:
         return self.vectors[places]
 
 
-def test_a_large_collection_is_laid_out_by_landmarks(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("refined", [False, True])
+def test_a_large_collection_is_laid_out_by_landmarks(
+    refined: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Most pictures are placed by a sample; clusters, the seed and the progress are as ever."""
+    monkeypatch.setattr("vecsearch.layout.landmarks.MOST_REFINED", 600 if refined else 599)
     monkeypatch.setattr(methods, "LANDMARKS", 150)
     monkeypatch.setattr("vecsearch.layout.principal._SAMPLE_VALUES", 1)
     monkeypatch.setattr("vecsearch.layout.principal._LEAST_SAMPLE", 200)
@@ -191,11 +195,27 @@ def test_a_large_collection_is_laid_out_by_landmarks(monkeypatch: pytest.MonkeyP
     assert np.isfinite(points).all()
     assert pure_neighbours(points, labels) > 0.97
     assert ("placing", 450, 450) in reports
+    assert (("refining", 200, 200) in reports) == refined
     tsne = [done for phase, done, _ in reports if phase == "t-SNE"]
     assert tsne == sorted(tsne)
     assert len(tsne) > 20
     assert points.tobytes() == lay_out(vectors, seed=1).tobytes()
     assert points.tobytes() != lay_out(vectors, seed=2).tobytes()
+
+
+def test_refining_brings_neighbours_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twins of which neither is a landmark are nearer to each other than to anything else."""
+    monkeypatch.setattr(methods, "LANDMARKS", 60)
+    rng = np.random.default_rng(0)
+    originals = rng.normal(size=(300, 24))
+    twins = originals + rng.normal(scale=0.02, size=originals.shape)
+    vectors = unit(np.concatenate([originals, twins]))
+    found = []
+    for most in (0, 600):
+        monkeypatch.setattr("vecsearch.layout.landmarks.MOST_REFINED", most)
+        points = lay_out(vectors)
+        found.append(pure_neighbours(points, [*range(300), *range(300)]))
+    assert found[1] > found[0] + 0.1
 
 
 def test_landmarks_with_copies_of_each_other(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from vecsearch.errors import UsageError
-from vecsearch.layout.landmarks import place_by_landmarks
+from vecsearch.layout.landmarks import Report, place_by_landmarks
 from vecsearch.layout.points import Features, Points, turned
 from vecsearch.layout.principal import Scores, principal
 from vecsearch.types import Progress
@@ -23,8 +23,6 @@ LANDMARKS: Final = 10_000
 """A larger collection is laid out by so many of its vectors, and the others are placed by them."""
 
 _UMAP_NEIGHBOURS: Final = 15
-
-_Report = Callable[[str, int, int], None]
 
 
 def lay_out(
@@ -49,7 +47,7 @@ def lay_out(
     """
     if method not in METHODS:
         raise UsageError(f"no layout is called {method}", hint=f"there are {', '.join(METHODS)}")
-    report: _Report = progress or _no_progress
+    report: Report = progress or _no_progress
     report("principal components", 0, len(features))
     scores = principal(features, seed)
     report("principal components", len(features), len(features))
@@ -63,7 +61,7 @@ def lay_out(
     return turned(METHODS[method](scores, seed, min(wanted, len(scores) - 1), report))
 
 
-def _tsne(scores: Scores, seed: int, perplexity: float, report: _Report) -> Points:
+def _tsne(scores: Scores, seed: int, perplexity: float, report: Report) -> Points:
     n = len(scores)
     if n > LANDMARKS:
         return place_by_landmarks(scores, LANDMARKS, seed, perplexity, report)
@@ -79,7 +77,7 @@ def _tsne(scores: Scores, seed: int, perplexity: float, report: _Report) -> Poin
     return points
 
 
-def _umap(scores: Scores, seed: int, perplexity: float, report: _Report) -> Points:
+def _umap(scores: Scores, seed: int, perplexity: float, report: Report) -> Points:
     n = len(scores)
     report("UMAP", 0, n)
     try:
@@ -100,11 +98,11 @@ def _umap(scores: Scores, seed: int, perplexity: float, report: _Report) -> Poin
     return points
 
 
-def _pca(scores: Scores, seed: int, perplexity: float, report: _Report) -> Points:
+def _pca(scores: Scores, seed: int, perplexity: float, report: Report) -> Points:
     return scores[:, :2]
 
 
-METHODS: Final[Mapping[str, Callable[[Scores, int, float, _Report], Points]]] = {
+METHODS: Final[Mapping[str, Callable[[Scores, int, float, Report], Points]]] = {
     "tsne": _tsne,
     "pca": _pca,
     "umap": _umap,
