@@ -170,6 +170,26 @@ def test_a_lasso_selects_what_is_in_it(map_page: Page, index: Path) -> None:
     assert copied.splitlines() == [path for path in paths if "more" not in path]
 
 
+def test_a_lasso_is_not_the_box_around_it(map_page: Page, index: Path) -> None:
+    with vecsearch.open_index(index) as opened:
+        paths = [str(image.path) for image in opened]
+    places = [place_of(map_page, number) for number in range(12)]
+    x0, y0 = np.min(places, axis=0) - 25
+    x1, y1 = np.max(places, axis=0) + 25
+    above = [(x - x0) / (x1 - x0) + (y - y0) / (y1 - y0) < 1 for x, y in places]
+    assert 0 < sum(above) < 12
+    map_page.keyboard.down("Shift")
+    map_page.mouse.move(x0, y0)
+    map_page.mouse.down()
+    for corner in ((x1, y0), (x0, y1)):
+        map_page.mouse.move(*corner, steps=3)
+    map_page.mouse.up()
+    map_page.keyboard.up("Shift")
+    map_page.keyboard.press("c")
+    copied = map_page.evaluate("navigator.clipboard.readText()")
+    assert copied.splitlines() == [path for path, one in zip(paths, above, strict=True) if one]
+
+
 def test_search_finds_by_all_words(map_page: Page) -> None:
     map_page.keyboard.press("/")
     map_page.keyboard.type("p1 MORE")
