@@ -144,10 +144,10 @@ def test_wrong_input_is_refused(tmp_path: Path) -> None:
 
 
 def test_groups_have_colours_and_names_of_their_own(tmp_path: Path) -> None:
-    paths = [paint(tmp_path / f"{name}{n}.bmp", (9, 9, 9)) for name in "ab" for n in range(4)]
-    points = np.array([[10 * (n // 4), n % 4] for n in range(8)], np.float32)
+    paths = [paint(tmp_path / f"{name}{n}.bmp", (9, 9, 9)) for name in "ab" for n in range(5)]
+    points = np.array([[10 * (n // 5), n % 5] for n in range(10)], np.float32)
     plain = render_map(placed(points, paths))
-    coloured = np.asarray(render_map(placed(points, paths, [0] * 4 + [1] * 4)))
+    coloured = np.asarray(render_map(placed(points, paths, [0] * 5 + [1] * 5)))
     assert coloured.shape == np.asarray(plain).shape
     half = coloured.shape[1] // 2
     for colour, here, there in (((37, 99, 235), slice(half), slice(half, None)),
@@ -155,7 +155,7 @@ def test_groups_have_colours_and_names_of_their_own(tmp_path: Path) -> None:
         of_colour = (coloured == colour).all(axis=2)
         assert of_colour[:, here].sum() > 4 * 100
         assert not of_colour[:, there].any()
-    named = placed(points, paths, [0] * 4 + [1] * 4)
+    named = placed(points, paths, [0] * 5 + [1] * 5)
     unnamed = np.asarray(render_map(replace(named, options=MapOptions(color="folder"))))
     black, whole = ((image == 9).all(axis=2).sum() for image in (coloured, unnamed))
     assert 0.99 * whole < black <= whole  # names hide next to nothing
