@@ -21,6 +21,10 @@ from vecsearch.view.text import counted
 MOST_THUMBNAILS: Final = 20_000
 """Of a larger collection a sample has thumbnails, and all others are dots."""
 _SAMPLE: Final = 12_000
+_AIR: Final = 1.5
+_LARGEST: Final = 280
+_LARGEST_OF_MANY: Final = 64
+"""Pixels on the screen: what overlaps on the map of many comes apart as one zooms in."""
 
 _Near = tuple[npt.NDArray[np.uint32], npt.NDArray[np.float32]]
 
@@ -39,7 +43,7 @@ def write_page(
     if n > MOST_THUMBNAILS:
         generator = np.random.RandomState(collection.options.seed)
         shown = np.sort(generator.permutation(n)[:_SAMPLE])
-        placed = _evenly_scaled(collection.points)
+        placed = _scaled(collection.points)
     else:
         placed = arrange(collection.points)
     sprites = np.full(n, -1, np.int32)
@@ -50,6 +54,7 @@ def write_page(
         "root": root,
         "paths": rest,
         "color": collection.options.color,
+        "largest": _LARGEST if len(shown) == n else _LARGEST_OF_MANY,
         "x": encode(placed[:, 0]),
         "y": encode(placed[:, 1]),
         "labels": encode(collection.labels.astype(np.int8)),
@@ -69,14 +74,10 @@ def write_page(
     write_document(out, "map", title, method, data, thumbnails, ("tiles", "map"), report)
 
 
-def _evenly_scaled(points: Points) -> Points:
-    """Scale *points* so that most have about a unit square of their own."""
-    from scipy.spatial import cKDTree
-
-    sample = points[:: max(1, len(points) // 5000)]
-    apart = cKDTree(points).query(sample, 2)[0][:, 1]
-    scale = np.float32(0.7 / max(1e-9, float(np.median(apart))))
-    return (points * scale).astype(np.float32)
+def _scaled(points: Points) -> Points:
+    """Scale *points* so that the map has room for the unit squares of those with thumbnails."""
+    area = max(1e-9, float(np.prod(np.ptp(points, axis=0).astype(np.float64))))
+    return (points * np.float32(np.sqrt(_AIR * _SAMPLE / area))).astype(np.float32)
 
 
 def _middle(placed: Points, members: npt.NDArray[np.bool_]) -> dict[str, float]:

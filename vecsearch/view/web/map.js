@@ -57,7 +57,11 @@ function fitted() {
   };
 }
 
-const limits = () => [fitted().scale * 0.5, Math.max(320, fitted().scale)];
+const squareNow = () => Math.min(view.scale * FILLED, DATA.largest);
+const limits = () => {
+  const { scale } = fitted();
+  return [scale * 0.5, DATA.largest < 100 ? scale * 1000 : Math.max(320, scale)];
+};
 
 function resize() {
   const first = !width;
@@ -120,7 +124,7 @@ function flyToAll(members) {
 function frame(context, i, colour, wide) {
   const [x, y] = toScreen(points.x[i], points.y[i]);
   const sprite = points.sprites[i];
-  const square = Math.max(8, view.scale * FILLED);
+  const square = Math.max(8, squareNow());
   const side = (lengths) => (sprite < 0 ? square : (lengths[sprite] * square) / Sprites.side);
   const [w, h] = [side(Sprites.widths) + 2 * wide, side(Sprites.heights) + 2 * wide];
   context.strokeStyle = colour;
@@ -130,9 +134,9 @@ function frame(context, i, colour, wide) {
 
 // What is selected: framed where pictures are large, tinted where frames would hide them.
 function mark(context, i, colour) {
-  if (view.scale > 18) return frame(context, i, colour, 2);
+  if (squareNow() > 16) return frame(context, i, colour, 2);
   const [x, y] = toScreen(points.x[i], points.y[i]);
-  const square = Math.max(2, view.scale * FILLED);
+  const square = Math.max(2, squareNow());
   context.globalAlpha = 0.55;
   context.fillStyle = colour;
   context.fillRect(x - square / 2, y - square / 2, square, square);
@@ -155,7 +159,7 @@ function drawOver() {
     for (const i of points.within(left - 1, top - 1, right + 1, bottom + 1)) {
       if (!state.matches.has(i)) continue;
       const [x, y] = toScreen(points.x[i], points.y[i]);
-      tiles.drawPoint(context, i, x, y, Math.max(5, view.scale * FILLED));
+      tiles.drawPoint(context, i, x, y, Math.max(5, squareNow()));
     }
   }
   for (const i of selection) mark(context, i, accent);
@@ -170,7 +174,7 @@ function drawOver() {
       context.stroke();
       frame(context, other, accent, 1.5);
     }
-    const square = Math.max(28, view.scale * FILLED);
+    const square = Math.max(28, squareNow());
     if (points.sprites[state.chosen] >= 0) Sprites.draw(context, points.sprites[state.chosen], x, y, square);
     frame(context, state.chosen, accent, 3);
   }
@@ -358,7 +362,7 @@ const place = (event) => {
 };
 
 function pictureAt(x, y) {
-  const reach = Math.max(0.5, 6 / view.scale);
+  const reach = Math.max(squareNow() / 2, 6) / view.scale;
   return points.nearest(...toMap(x, y), reach);
 }
 

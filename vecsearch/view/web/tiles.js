@@ -24,6 +24,7 @@ class Tiles {
 
   draw(context, view, ratio, width, height) {
     const { points } = this;
+    this.largest = DATA.largest * ratio;
     const scale = view.scale * ratio;
     const level = Math.ceil(Math.log2(scale));
     const size = TILE / 2 ** level; // in units of the map
@@ -104,7 +105,7 @@ class Tiles {
   }
 
   drawPoints(context, x0, y0, size, scale, plain = false) {
-    const square = scale * FILLED;
+    const square = Math.min(scale * FILLED, this.largest);
     for (const i of this.points.within(x0 - 1, y0 - 1, x0 + size + 1, y0 + size + 1)) {
       this.drawPoint(context, i, (this.points.x[i] - x0) * scale, (this.points.y[i] - y0) * scale, square, plain);
     }
