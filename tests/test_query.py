@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from samples import CHEAP, draw, hits_of
+from samples import CHEAP, Run, draw, hits_of
 from synthetic import add_vectors, draw_vectors, make_index
 
 import vecsearch
@@ -626,3 +626,29 @@ with vecsearch.open_index("{index}") as opened:
 assert not {{"PIL", "openvino", "faiss"}} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_no_picture_is_overwritten_by_whatever_path(
+    run: Run, index: Path, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(photos)
+    asked = draw(tmp_path / "other" / "q.png", 50)
+    before = {path: path.read_bytes() for path in (photos / "p1.png", asked)}
+    for arguments in (
+        ("query", "id:1", "--sheet", "link/p1.png"),
+        ("viz", "-o", "link/p1.png"),
+        ("query", "other/../other/q.png", "--sheet", "other/q.png"),
+        ("query", "id:1", "--not", asked, "--sheet", "other/q.png"),
+    ):
+        refused = run(*arguments, "-i", index, code=2)
+        assert "would be overwritten" in refused.stderr
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_links_lead_to_what_is_indexed(run: Run, index: Path, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(photos)
+    names = hits_of(run("query", "link/p1.png", "-i", index, "-k", "12", "--json"))[0]
+    assert len(names) == 11
+    assert "p1.png" not in names
+    below = hits_of(run("query", "id:12", "--under", "link/more", "-i", index, "--json"))[0]
+    assert sorted(below) == ["p10.jpg", "p11.jpg"]

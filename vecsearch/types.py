@@ -127,6 +127,13 @@ class Asked:
     box: Box | None = None
     minus: bool = False
 
+    @property
+    def name(self) -> str:
+        """What a picture of it is called: the file's name, or how it was given."""
+        if self.path is not None:
+            return self.path.name
+        return "standard input" if self.query == "-" else self.query
+
 
 @dataclass(frozen=True, slots=True)
 class Result:

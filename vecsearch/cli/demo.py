@@ -56,7 +56,7 @@ def demo(source: Path, output: Path) -> None:
             options = BuildOptions(fresh=_is_of_another(folder, source))
             built = build(source, index=folder, options=options, progress=report)
         except WeightsError as error:
-            click.echo(f"vecsearch: {error}", err=True)
+            click.echo(f"note: {error}", err=True)
             click.echo("the demo goes on with untrained weights (random:0, all five pools)\n")
             config = EncoderConfig(weights="random:0", layer=FIVE_POOLS)
             options = BuildOptions(fresh=True)

@@ -52,7 +52,7 @@ Examples:
     help="How similar a copy is to the picture that is kept, at least.",
 )
 @click.option("--exact", is_flag=True, help="Only files with the same bytes.")
-@click.option("-n", "--dry-run", is_flag=True, help="Only tell; so does the command by itself.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only report, as the command does by itself.")
 @click.option(
     "--move-to", type=PATH, metavar="DIR", help="Move all but the best copy of each group to DIR."
 )
@@ -121,7 +121,7 @@ def _print(report: DuplicatesReport, aside: AsideReport | None, form: str) -> No
     elif report.copies:
         print_result("\n".join(shown(one.path) for group in report.groups for one in group.others))
     if aside is not None:
-        click.echo("\n".join(_describe_aside(aside)), err=True)
+        click.echo("\n".join(_describe_aside(aside, report.index)), err=True)
 
 
 _HEADS = ("group", "kept", "id", "score", "exact", "width", "height", "size_bytes", "state", "path")
@@ -185,11 +185,10 @@ def _table(report: DuplicatesReport, aside: AsideReport | None) -> list[str]:
     if report.approximate:
         lines.append("the index is approximate: near copies may have been missed")
     if aside is not None:
-        return lines + _describe_aside(aside)
-    lines.append(
-        f"{report.movable} can be moved aside, {written_size(report.freed_bytes)}; --move-to DIR "
-        "does that"
-    )
+        return lines + _describe_aside(aside, report.index)
+    size = written_size(report.freed_bytes)
+    offer = "; --move-to DIR does that" if report.movable else ""
+    lines.append(f"{report.movable:,} can be moved aside, {size}{offer}")
     return lines
 
 
@@ -206,13 +205,14 @@ def _line(mark: str, copy: DuplicateCopy) -> list[str]:
     return [mark, score, pixels, written_size(copy.size_bytes), str(copy.id), path]
 
 
-def _describe_aside(report: AsideReport) -> list[str]:
+def _describe_aside(report: AsideReport, index: Path) -> list[str]:
     lines = _describe_left(report.left)
     size = written_size(report.moved_bytes)
     lines.append(f"{report.moved} files moved to {printable(shown(report.folder))}, {size}")
     if report.moved:
         lines.append(
-            "the index still has them: vecsearch build brings it up to date; "
+            "the index still has them: "
+            f"vecsearch build -i {printable(shown(index))} brings it up to date; "
             f"vecsearch duplicates --undo {printable(shown(report.folder))} moves them back"
         )
     return lines
@@ -220,7 +220,10 @@ def _describe_aside(report: AsideReport) -> list[str]:
 
 def _describe_back(report: BackReport) -> str:
     lines = _describe_left(report.left)
-    lines.append(f"{report.moved} files moved back from {shown(report.folder)}")
+    lines.append(
+        f"{counted(report.moved, 'file')} moved back from {shown(report.folder)}; if an index was "
+        "brought up to date meanwhile, vecsearch build takes them in again"
+    )
     return "\n".join(lines)
 
 

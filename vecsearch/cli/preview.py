@@ -22,7 +22,7 @@ def preview_option(function: _Function) -> _Function:
         "--preview-mode",
         callback=_need_chafa,
         type=click.Choice(_MODES),
-        help="Show it so: by the protocol of kitty, iTerm2 or sixel, or in half blocks.",
+        help="How to: by the protocol of kitty, iTerm2 or sixel, or in half blocks.",
     )
     flag = click.option(
         "--preview",

@@ -19,7 +19,7 @@ from vecsearch.errors import UsageError
 from vecsearch.search.index import Index, open_index
 from vecsearch.search.options import COMBINATIONS, QueryOptions, Question
 from vecsearch.types import Box, Result, Vectors
-from vecsearch.view.text import FORMATS, counted, format_error, format_results
+from vecsearch.view.text import FORMATS, counted, format_error, format_results, shown
 
 _ROWS_AT_A_TIME: Final = 8192
 _MANY: Final = 16
@@ -52,7 +52,7 @@ Examples:
 @index_option
 @k_option
 @threshold_option
-@click.option("--offset", default=0, metavar="N", help="Pass over the N nearest.")
+@click.option("--offset", default=0, metavar="N", help="Skip the N nearest.")
 @click.option(
     "--combine",
     type=click.Choice(COMBINATIONS),
@@ -130,8 +130,8 @@ def query(
     An IMAGE is a picture file or id:N, the picture with that id in the index; - is what comes on
     standard input: a picture, or a list of IMAGEs, one a line. A picture that the
     index has is answered at once, from its stored vector. Of an index of imported vectors the ids
-    of the import can be asked as they were given. Of several, one that cannot be answered does not
-    keep the others from it; the exit code is 1 then.
+    of the import can be asked as they were given. If one of several cannot be
+    answered, the others still are, and the exit code is 1.
     """
     pictured = queries or sheet or html or preview or preview_mode
     if vectors is not None and (pictured or include_self or combine or minus or box):
@@ -162,7 +162,9 @@ def query(
             print_result(format_results(opened.search(_read(vectors), k=k, options=options), form))
             return 0
         sheets = _sheet_names(sheet, questions, combine) if sheet is not None else []
-        refuse_pictures(opened, *sheets, *([html] if html else []))
+        outputs = [*sheets, *([html] if html else [])]
+        refuse_pictures(opened, *outputs)
+        _refuse_queries(outputs, [*questions, *minus])
         streams = form == "jsonl" and not sheets
         results = _answer(opened, questions, k, options, streams=streams)
     if sheets:
@@ -174,6 +176,8 @@ def query(
     if html is not None:
         title = counted(len(results), "query")
         write_results(results, html, title, None)
+    for path in outputs:
+        click.echo(f"{shown(path)}: written", err=True)
     show_preview(results, preview, preview_mode, result_is_text=form == "table")
     if not streams:
         print_result(format_results(results, form))
@@ -243,8 +247,14 @@ def _sheet_names(sheet: Path, questions: Sequence[Question], combine: str | None
     names = [sheet]
     if len(questions) > 1 and not combine:
         names = [sheet.with_stem(f"{sheet.stem}-{n}") for n in range(1, len(questions) + 1)]
-    taken = {name.absolute() for name in names}
-    for question in questions:
-        if isinstance(question, str) and Path(question).absolute() in taken:
-            raise UsageError(f"the sheet would overwrite the query {question}")
     return names
+
+
+def _refuse_queries(outputs: Sequence[Path], questions: Sequence[Question]) -> None:
+    """Raise UsageError if a file to be written is a picture that is asked with."""
+    taken = {path.resolve() for path in outputs}
+    for question in questions:
+        if isinstance(question, str) and Path(question).resolve() in taken:
+            raise UsageError(
+                f"{question} is a query, and would be overwritten", hint="choose another output"
+            )

@@ -13,6 +13,7 @@ from vecsearch.cli.options import PATH, index_option, json_option, k_option, thr
 from vecsearch.cli.output import print_result, refuse_pictures
 from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.cli.progress import progress
+from vecsearch.outfile import whole_file
 from vecsearch.search.index import Index, open_index
 from vecsearch.search.options import QueryOptions
 from vecsearch.types import Progress, Result
@@ -102,8 +103,8 @@ def write_recommendations(
         if report:
             report("drawing sheets", number, len(index))
     text = to_json([_fields(result) for result in results]) + "\n"
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "recommendations.json").write_text(text, encoding="utf-8")
+    with whole_file(output / "recommendations.json") as file:
+        file.write(text.encode())
     return results
 
 

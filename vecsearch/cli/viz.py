@@ -33,7 +33,7 @@ Examples:
     "--output",
     type=PATH,
     metavar="FILE",
-    help="The picture to write: .png, .jpg, .pdf ...  [default: tsne.png, pca.png or umap.png, "
+    help="The picture to write: .png, .jpg, .webp, .pdf.  [default: tsne.png, pca.png or umap.png, "
     "unless a page or coordinates are asked for]",
 )
 @html_option
@@ -81,7 +81,9 @@ def viz(
 ) -> None:
     """Draw a map of the collection: similar pictures lie close together.
 
-    More than 10,000 pictures are laid out by a sample of them (extra large-viz).
+    Clusters are crowds on the map; one is called by a word that is frequent in its files' and
+    folders' names. Pictures without a colour are in none. More than 10,000 pictures are laid out by
+    a sample of them (extra large-viz).
     """
     if output is None and html is None and save_coordinates is None:
         output = Path(f"{method}.png")

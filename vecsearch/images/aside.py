@@ -156,7 +156,8 @@ def _return(moved: Moved) -> str | None:
     """Move one file back; say why not, or nothing, or None if there was nothing to do."""
     source, target = moved.source, moved.target
     for one in (source, target):
-        partial_of(one).unlink(missing_ok=True)
+        with contextlib.suppress(NotADirectoryError):  # a name above it is another file's
+            partial_of(one).unlink(missing_ok=True)
     here, there = os.path.lexists(target), os.path.lexists(source)
     if not here:
         return None if there else f"is neither there nor at {target}"

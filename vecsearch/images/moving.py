@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final
 
 _BLOCK: Final = 1 << 20
@@ -36,7 +37,11 @@ def move_file(source: Path, target: Path) -> None:
             raise
         _copy(source, target)
     sync_folder(target.parent)
-    source.unlink()
+    try:
+        source.unlink()
+    except OSError:
+        target.unlink()  # it stays where it was, and nowhere else
+        raise
     sync_folder(source.parent)
 
 
@@ -46,6 +51,8 @@ def take_back_half(source: Path, target: Path) -> bool:
     False, and nothing is deleted, if *target* is another file, or the only name of this one.
     """
     before, after = source.lstat(), target.lstat()
+    if not (S_ISREG(before.st_mode) and S_ISREG(after.st_mode)):
+        return False  # a link to the one would be as equal as a copy
     if os.path.samestat(before, after):
         if before.st_nlink < 2:
             return False

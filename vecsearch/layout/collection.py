@@ -63,7 +63,9 @@ def map_collection(
         raise UsageError(
             f"no layout is called {options.method}", hint=f"there are {', '.join(METHODS)}"
         )
-    if len(images) != len(features) or not len(images):
+    if not len(images):
+        raise UsageError("there are no pictures to lay out", hint="vecsearch build takes some in")
+    if len(images) != len(features):
         raise UsageError(
             f"a map needs a picture for each vector: {len(images)} and {len(features)} given"
         )

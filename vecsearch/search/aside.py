@@ -75,7 +75,7 @@ def move_aside(
                 try:
                     why = why or _obstacle(copy, kept_files)
                     if not why:
-                        aside.take(copy.path, _name_of(copy.path, report.sources))
+                        aside.take(absolute_path(copy.path), _name_of(copy.path, report.sources))
                         moved += 1
                         moved_bytes += copy.size_bytes
                 except OSError as error:

@@ -63,6 +63,8 @@ def _below(snapshot: Snapshot, given: str | Path) -> Rows:
             name = os.fsencode(root.relative_to(here))
             for span in (_span(name), (name, name + b"\0")):
                 rows.extend(_between(snapshot, span))
+        if not rows and (real := root.resolve()) != root:  # through a link
+            return _below(snapshot, real)
     return np.unique(np.array(rows, np.int64))
 
 

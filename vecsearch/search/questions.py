@@ -9,7 +9,7 @@ from pathlib import Path
 from vecsearch.errors import NotFoundError
 from vecsearch.images.access import facts_of
 from vecsearch.store.lookups import Lookups
-from vecsearch.types import Asked, Image, absolute_path, relative_path
+from vecsearch.types import Asked, Image, UrlPath, absolute_path, relative_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,9 @@ def image_at(lookups: Lookups, path: str | Path) -> Image | None:
     names = [whole, relative_path(path)]
     if whole.is_relative_to(Path.cwd()):
         names.append(whole.relative_to(Path.cwd()))
+    if not isinstance(whole, UrlPath):
+        # Through links: those of folders above it alone, for the index may have the link itself.
+        names += [whole.parent.resolve() / whole.name, whole.resolve()]
     for name in dict.fromkeys(names):
         if image := lookups.image_by_path(name):
             return image

@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from vecsearch.errors import VecsearchError
 from vecsearch.outfile import whole_file
 from vecsearch.types import Progress
 from vecsearch.view.sprites import SpriteSheets
@@ -59,9 +60,16 @@ def write_document(
     # The sheets come last in the page, but what they tell of the thumbnails comes first.
     with tempfile.TemporaryFile() as sheets:
         lengths = []
-        for sheet in sprites.draw(progress):
-            lengths.append(sheets.write(base64.b64encode(sheet)))
-        sheets.seek(0)
+        try:
+            for sheet in sprites.draw(progress):
+                lengths.append(sheets.write(base64.b64encode(sheet)))
+            sheets.seek(0)
+        except OSError as error:
+            where = tempfile.gettempdir()
+            raise VecsearchError(
+                f"cannot write a temporary file in {where}: {error.strerror or error}",
+                hint="TMPDIR names another folder",
+            ) from None
         head = {
             "side": sprites.side, "columns": sprites.columns, "rows": sprites.columns,
             "widths": encode(sprites.widths), "heights": encode(sprites.heights),

@@ -49,7 +49,7 @@ def result_section(result: Result) -> Section:
         queries=[
             Tile(
                 picture=one if one.data or one.box else one.path,
-                name=one.path.name if one.path else one.query,
+                name=one.name,
                 left="not" if one.minus else "query",
                 minus=one.minus,
             )

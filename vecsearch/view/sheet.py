@@ -187,7 +187,7 @@ def _add_query(sheet: _Sheet, result: Result, top: int, height: int) -> int:
         sheet.add_tile(_look_at(sheet.thumbnails, one), x, y, side)
         if signed:
             _add_sign(sheet, one, x, y, side)
-        name = one.query if one.path is None else one.path.name
+        name = one.name
         if not large:
             sheet.name(name, x, y + side + 19, width=side, size=SMALL_NAME_SIZE)
             continue

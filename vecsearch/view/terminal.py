@@ -143,7 +143,7 @@ def _asked(result: Result, thumbnails: Thumbnails) -> Iterator[_Tile]:
     signed = any(one.minus for one in asked)
     for one in asked[:MOST_ASKED]:
         head = "query" if not signed else "\u2212 query" if one.minus else "+ query"
-        name = one.query if one.path is None else one.path.name
+        name = one.name
         yield _Tile(thumbnails.look_at(one), head, "", name)
 
 

@@ -80,7 +80,7 @@ class Thumbnails:
                 assert asked.path is not None
                 data = read_content(asked.path).data
             image, size = decode_thumbnail(data, side)
-        except ImageError:
+        except (ImageError, MemoryError):
             gone = asked.path is not None and asked.data is None and is_gone(asked.path)
             return self._stand_in("file is gone" if gone else "cannot be read")
         image = enlarge(image, side, MOST_ENLARGED * self.detail)
@@ -94,7 +94,7 @@ def read_or_stand_in(path: Path, side: int) -> Image.Image:
     """Read the thumbnail of *path*; for a file that is gone or broken, a square saying so."""
     try:
         picture = read_thumbnail(path, side)
-    except ImageError:
+    except (ImageError, MemoryError):
         return draw_stand_in("file is gone" if is_gone(path) else "cannot be read", side)
     return enlarge(picture, side)
 

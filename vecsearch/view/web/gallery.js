@@ -72,7 +72,9 @@ function follow(picture) {
   const number = own.get(picture);
   const shown = sections[current];
   if (number !== undefined && (number !== current || !shown.contains(document.activeElement))) {
-    location.hash = `s${number}`; // so that the browser's way back leads back
+    // By the hash, so that the browser's way back leads back; the same one again is no change.
+    if (location.hash === `#s${number}`) go(number);
+    else location.hash = `s${number}`;
   } else {
     look(picture);
   }
@@ -119,7 +121,7 @@ function search(text) {
 }
 
 function beside(step) {
-  const tiles = [...sections[current].querySelectorAll(".tile")];
+  const tiles = [...(sections[current]?.querySelectorAll(".tile") ?? [])];
   const at = tiles.indexOf(document.activeElement);
   tiles[Math.max(0, Math.min(tiles.length - 1, at < 0 ? 0 : at + step))]?.focus();
 }

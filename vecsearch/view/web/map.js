@@ -64,7 +64,7 @@ const limits = () => {
 };
 
 function resize() {
-  const first = !width;
+  const first = !(width > 0 && height > LEGEND);
   width = stage.clientWidth;
   height = stage.clientHeight;
   ratio = Math.min(3, window.devicePixelRatio || 1);
@@ -72,7 +72,7 @@ function resize() {
     canvas.width = Math.max(1, Math.round(width * ratio));
     canvas.height = Math.max(1, Math.round(height * ratio));
   }
-  if (first) Object.assign(view, fitted());
+  if (first && height > LEGEND) Object.assign(view, fitted());
   redraw();
 }
 
@@ -407,7 +407,7 @@ function release(event) {
   const lasso = state.lasso;
   state.lasso = null;
   $("tip").style.display = "none";
-  if (lasso && moved) select(inside(lasso.map(([x, y]) => toMap(x, y))));
+  if (lasso && moved && event.type === "pointerup") select(inside(lasso.map(([x, y]) => toMap(x, y))));
   else if (!moved && event.type === "pointerup") choose(pictureAt(...place(event)));
   redraw();
 }
@@ -495,7 +495,7 @@ function nearestToMiddle() {
 }
 
 function letGo() {
-  if (state.lasso) state.lasso = null;
+  if (state.lasso) state.lasso = [];
   else if (state.chosen >= 0) choose(-1);
   else if (selection.size) select([]);
   else if (state.matches) search(($("search").value = ""));

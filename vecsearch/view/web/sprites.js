@@ -21,6 +21,7 @@ const Sprites = {
   means: decodeBase64(DATA.sprites.means),
   sheets: [],
   onload: [],
+  waiting: [], // by sheet, what is drawn again when it is there
 
   async add(number, base64) {
     const blob = new Blob([decodeBase64(base64)], { type: "image/webp" });
@@ -36,6 +37,8 @@ const Sprites = {
       levels.push(half);
     }
     this.sheets[number] = levels;
+    for (const paint of this.waiting[number] ?? []) paint();
+    delete this.waiting[number];
     for (const listener of this.onload) listener(number);
   },
 
@@ -86,7 +89,8 @@ const Sprites = {
       this.draw(context, sprite, canvas.width / 2, canvas.height / 2, square * ratio);
     };
     paint();
-    if (!this.sheets[Math.floor(sprite / this.perSheet)]) this.onload.push(paint);
+    const sheet = Math.floor(sprite / this.perSheet);
+    if (!this.sheets[sheet]) (this.waiting[sheet] ??= []).push(paint);
     return canvas;
   },
 };
@@ -99,6 +103,7 @@ const Pictures = {
   link: (i) => {
     const path = Pictures.path(i);
     if (/^https?:/.test(path)) return path;
+    if (!path.isWellFormed()) return null; // bytes that are no text have no such link
     return path.startsWith("/") ? "file://" + path.split("/").map(encodeURIComponent).join("/") : null;
   },
 };

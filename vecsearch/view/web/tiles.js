@@ -40,8 +40,10 @@ class Tiles {
     const most = [Math.floor((points.right + 1) / size), Math.floor((points.bottom + 1) / size)];
     const started = performance.now();
     let missing = false;
+    let visible = 0;
     for (let ty = Math.max(first[1], least[1]); ty <= Math.min(last[1], most[1]); ty++) {
       for (let tx = Math.max(first[0], least[0]); tx <= Math.min(last[0], most[0]); tx++) {
+        visible++;
         const key = `${level}/${tx}/${ty}`;
         let tile = this.kept.get(key);
         const old = !tile || tile.version !== this.version;
@@ -60,7 +62,7 @@ class Tiles {
       }
     }
     for (const key of this.kept.keys()) {
-      if (this.kept.size <= MOST_TILES) break;
+      if (this.kept.size <= Math.max(MOST_TILES, 2 * visible)) break;
       this.kept.delete(key);
     }
     return missing;
@@ -116,7 +118,7 @@ class Tiles {
     const colour = this.colours[this.points.labels[i]];
     if (sprite < 0) {
       context.fillStyle = colour || "#9aa3b2";
-      const dot = Math.max(1.5, Math.min(square, 5));
+      const dot = Math.max(1.5, Math.min(0.4 * square, 4));
       context.fillRect(x - dot / 2, y - dot / 2, dot, dot);
       return;
     }
