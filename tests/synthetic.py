@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 import vecsearch
 from vecsearch.embed.spec import EncoderSpec
@@ -22,6 +23,20 @@ def draw_vectors(n: int, d: int, seed: int, *, latent: int = 12) -> Vectors:
     mixed = np.maximum(generator.normal(size=(n, latent)) @ mixing, 0)
     mixed += 0.1 * generator.normal(size=(n, d))
     return np.asarray(mixed / np.linalg.norm(mixed, axis=1, keepdims=True), np.float32)
+
+
+def unit(rows: npt.NDArray[np.float64]) -> Vectors:
+    """Give *rows* unit length."""
+    normed: Vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return normed
+
+
+def clusters(count: int, each: int, d: int = 64, seed: int = 0) -> tuple[Vectors, list[int]]:
+    """Give the unit vectors of *count* clusters of *each* vectors, and the cluster of each."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(count, d))
+    rows = np.repeat(centres, each, axis=0) + rng.normal(scale=0.2, size=(count * each, d))
+    return unit(rows), np.repeat(np.arange(count), each).tolist()
 
 
 def make_index(folder: Path, vectors: Vectors, recipe: str = "auto") -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from synthetic import clusters, unit
 
 from vecsearch.errors import UsageError
 from vecsearch.layout import methods
@@ -17,18 +18,6 @@ from vecsearch.layout.points import Points
 from vecsearch.types import Vectors
 
 FloatArray = npt.NDArray[np.float32]
-
-
-def unit(rows: npt.NDArray[np.float64]) -> Vectors:
-    normed: Vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    return normed
-
-
-def clusters(count: int, each: int, d: int = 64, seed: int = 0) -> tuple[Vectors, list[int]]:
-    rng = np.random.default_rng(seed)
-    centres = rng.normal(size=(count, d))
-    rows = np.repeat(centres, each, axis=0) + rng.normal(scale=0.2, size=(count * each, d))
-    return unit(rows), np.repeat(np.arange(count), each).tolist()
 
 
 def least_distance(points: Points) -> float:

@@ -1,4 +1,4 @@
-"""Files that are written: they appear under their names whole, or not at all."""
+"""Files that are written: they appear under their names whole, or not at all, and durably."""
 
 from __future__ import annotations
 
@@ -36,6 +36,25 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             raise
         reason = os.strerror(error.errno)
         raise VecsearchError(f"cannot write {_printable(path)}: {reason}", path=path) from None
+
+
+def make_folder(folder: Path) -> None:
+    """Make *folder* and those above it that are missing, durably; raises OSError."""
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in made:
+        sync_folder(one.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and removals in *folder* durable (a no-op where folders cannot be synced)."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _printable(path: Path) -> str:

@@ -199,3 +199,7 @@ class Progress(Protocol):
 
     def __call__(self, phase: str, done: int, total: int) -> None:
         """Report that *done* of *total* units of *phase* are finished."""
+
+
+def no_progress(phase: str, done: int, total: int) -> None:
+    """Report to nobody."""

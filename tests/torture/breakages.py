@@ -10,6 +10,7 @@ from typing import Any
 
 import apsw
 
+from vecsearch import outfile
 from vecsearch.store import files, schema, snapshot, writer
 from vecsearch.store.change import Change, Compaction
 from vecsearch.store.files import TEMPORARY_PREFIX, FileRecord, check_length
@@ -34,7 +35,7 @@ def no_fsync_of_files() -> None:
 
 def no_fsync_of_folders() -> None:
     """Fsync files only."""
-    for module in (files, writer):
+    for module in (files, outfile, writer):
         vars(module)["sync_folder"] = lambda folder: None
 
 

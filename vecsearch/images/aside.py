@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from vecsearch.errors import UsageError, VecsearchError
-from vecsearch.images.moving import make_folder, move_file, partial_of, sync_folder, take_back_half
+from vecsearch.images.moving import move_file, partial_of, take_back_half
+from vecsearch.outfile import make_folder, sync_folder
 
 JOURNAL: Final = "vecsearch-moved.jsonl"
 

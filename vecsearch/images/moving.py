@@ -10,6 +10,8 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Final
 
+from vecsearch.outfile import sync_folder
+
 _BLOCK: Final = 1 << 20
 _NAME: Final = 60  # of a name's letters, so that no file system finds it too long
 _NO_LINKS: Final = {
@@ -61,25 +63,6 @@ def take_back_half(source: Path, target: Path) -> bool:
     target.unlink()
     sync_folder(target.parent)
     return True
-
-
-def make_folder(folder: Path) -> None:
-    """Make *folder* and those above it that are missing, durably; raises OSError."""
-    made = [one for one in (folder, *folder.parents) if not one.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for one in made:
-        sync_folder(one.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names in *folder* durable (a no-op where folders cannot be synced)."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def partial_of(target: Path) -> Path:

@@ -12,7 +12,7 @@ from vecsearch.errors import UsageError
 from vecsearch.layout.landmarks import Report, place_by_landmarks
 from vecsearch.layout.points import Features, Points, turned
 from vecsearch.layout.principal import Scores, principal
-from vecsearch.types import Progress
+from vecsearch.types import Progress, no_progress
 
 FEWEST: Final = 5
 """With fewer pictures there are no neighbourhoods to keep: the first two axes of PCA it is."""
@@ -47,7 +47,7 @@ def lay_out(
     """
     if method not in METHODS:
         raise UsageError(f"no layout is called {method}", hint=f"there are {', '.join(METHODS)}")
-    report: Report = progress or _no_progress
+    report: Report = progress or no_progress
     report("principal components", 0, len(features))
     scores = principal(features, seed)
     report("principal components", len(features), len(features))
@@ -55,9 +55,9 @@ def lay_out(
         return np.zeros((len(scores), 2), np.float32)
     if method == "pca" or len(scores) < FEWEST:
         return turned(scores[:, :2])
-    wanted = DEFAULT_PERPLEXITY if perplexity is None else perplexity
-    if perplexity is None:
-        wanted = min(wanted, (len(scores) - 1) / 3)
+    wanted = perplexity
+    if wanted is None:
+        wanted = min(DEFAULT_PERPLEXITY, (len(scores) - 1) / 3)
     return turned(METHODS[method](scores, seed, min(wanted, len(scores) - 1), report))
 
 
@@ -107,7 +107,3 @@ METHODS: Final[Mapping[str, Callable[[Scores, int, float, Report], Points]]] = {
     "pca": _pca,
     "umap": _umap,
 }
-
-
-def _no_progress(phase: str, done: int, total: int) -> None:
-    pass

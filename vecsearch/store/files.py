@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError
+from vecsearch.outfile import make_folder, sync_folder
 
 CHECKED_AT_OPENING_BYTES: Final = 32 << 20
 """Files up to this size, which takes 20 ms, are hashed whole before they are believed."""
@@ -75,25 +76,6 @@ def refusals_told(path: Path) -> Iterator[None]:
             hint="nothing that was committed is lost",
             path=path,
         ) from None
-
-
-def make_folder(folder: Path) -> None:
-    """Make *folder* and those above it that are missing, durably; raises OSError."""
-    made = [one for one in (folder, *folder.parents) if not one.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for one in made:
-        sync_folder(one.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames and removals in *folder* durable (a no-op where folders cannot be synced)."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def check_length(folder: Path, record: FileRecord) -> Path:

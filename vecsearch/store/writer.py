@@ -13,14 +13,13 @@ from pathlib import Path
 import apsw
 
 from vecsearch.errors import IndexFolderError, IndexLockedError
+from vecsearch.outfile import make_folder, sync_folder
 from vecsearch.store import schema, statements
 from vecsearch.store.change import Change, Compaction, NewIndex
 from vecsearch.store.files import (
     FileRecord,
     check_file,
-    make_folder,
     refusals_told,
-    sync_folder,
     write_once,
 )
 from vecsearch.store.folder import NEXT, check_free, delete_begun, delete_unnamed, discard

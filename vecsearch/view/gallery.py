@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vecsearch.types import Asked, Progress, Result
+from vecsearch.types import Asked, Progress, Result, no_progress
 from vecsearch.view.document import split_root, write_document
 from vecsearch.view.sprites import Picture, SpriteSheets, sprite_side
 
@@ -103,7 +103,7 @@ def write_gallery(
         ],
     }
     sprites = SpriteSheets(pictures, sprite_side(len(pictures)))
-    report = progress or _no_progress
+    report = progress or no_progress
     write_document(out, "gallery", title, subtitle, data, sprites, ("gallery",), report)
 
 
@@ -122,7 +122,3 @@ def _fields(one: Tile, numbers: dict[Picture, int]) -> dict[str, object]:
         **({"mark": True} if one.mark else {}),
         **({"minus": True} if one.minus else {}),
     }
-
-
-def _no_progress(phase: str, done: int, total: int) -> None:
-    pass

@@ -14,7 +14,7 @@ from PIL import Image, ImageColor, ImageDraw, ImageFilter
 
 from vecsearch.layout.collection import CollectionMap
 from vecsearch.layout.overlap import arrange
-from vecsearch.types import Progress
+from vecsearch.types import Progress, no_progress
 from vecsearch.view import fonts
 from vecsearch.view.files import format_of, write_image
 from vecsearch.view.palette import GROUPS
@@ -58,7 +58,7 @@ def draw_map(collection: CollectionMap, out: Path, *, progress: Progress | None 
 
 def render_map(collection: CollectionMap, *, progress: Progress | None = None) -> Image.Image:
     """Draw the map of *collection*: each picture as a card, or as a dot where they are many."""
-    report = progress or _no_progress
+    report = progress or no_progress
     if len(collection.images) > MOST_PICTURES:
         return _render_dots(collection, report)
     return _render_cards(collection, report)
@@ -265,7 +265,3 @@ def _read_all(paths: Sequence[Path], side: int) -> Iterator[Image.Image]:
         for start in range(0, len(paths), READ_AHEAD):
             part = paths[start : start + READ_AHEAD]
             yield from pool.map(partial(read_or_stand_in, side=side), part)
-
-
-def _no_progress(phase: str, done: int, total: int) -> None:
-    pass

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from vecsearch.layout.collection import CollectionMap
 from vecsearch.layout.overlap import arrange
 from vecsearch.layout.points import Points
-from vecsearch.types import Progress
+from vecsearch.types import Progress, no_progress
 from vecsearch.view.document import encode, split_root, write_document
 from vecsearch.view.map import METHODS
 from vecsearch.view.palette import GROUPS
@@ -70,7 +70,7 @@ def write_page(
     method = METHODS[collection.options.method]
     title = counted(n, "picture")
     thumbnails = SpriteSheets([paths[one] for one in shown.tolist()], sprite_side(len(shown)))
-    report = progress or _no_progress
+    report = progress or no_progress
     write_document(out, "map", title, method, data, thumbnails, ("tiles", "map"), report)
 
 
@@ -83,7 +83,3 @@ def _scaled(points: Points) -> Points:
 def _middle(placed: Points, members: npt.NDArray[np.bool_]) -> dict[str, float]:
     x, y = np.median(placed[members], axis=0).tolist()
     return {"x": round(x, 3), "y": round(y, 3)}
-
-
-def _no_progress(phase: str, done: int, total: int) -> None:
-    pass
