@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from synthetic import draw_vectors, make_index
 import vecsearch
 from vecsearch import DuplicatesReport, UsageError, VecsearchError
 from vecsearch.images import moving
-from vecsearch.images.aside import JOURNAL
+from vecsearch.images.aside import JOURNAL, open_aside
 from vecsearch.search import opened, stars
 from vecsearch.types import Vectors
 
@@ -567,3 +568,19 @@ def test_what_cannot_leave_its_place_is_nowhere_else(
         moving.move_file(source, target)
     assert source.exists()
     assert not target.exists()
+
+
+def test_nothing_is_moved_under_a_journal_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if an undo had ended between opening the journal and holding it."""
+    flock = fcntl.flock
+
+    def late(handle: IO[bytes], operation: int) -> None:
+        flock(handle, operation)
+        (tmp_path / "aside" / JOURNAL).unlink()
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    gone = pytest.raises(VecsearchError, match="run it again")
+    with gone, open_aside(tmp_path / "aside"):
+        raise AssertionError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from vecsearch.cli.html import html_option, write_copies
+from vecsearch.cli.html import html_option
 from vecsearch.cli.options import PATH, index_option, json_option
 from vecsearch.cli.output import print_result, refuse_pictures
 from vecsearch.cli.progress import progress
@@ -28,6 +28,7 @@ from vecsearch.search.duplicates import (
 )
 from vecsearch.search.duplicates import duplicates as find_duplicates
 from vecsearch.search.index import open_index
+from vecsearch.types import Progress
 from vecsearch.view.text import counted, format_csv, format_table, printable, shown, to_json
 
 
@@ -101,12 +102,39 @@ def duplicates(
     with progress() as report_to:
         report = find_duplicates(index, threshold=threshold, exact=exact, progress=report_to)
         if html is not None:
-            write_copies(report, html, report_to)
+            _write_page(report, html, report_to)
         aside = None
         if move_to is not None and not dry_run:
             aside = move_aside(report, move_to, progress=report_to)
     _print(report, aside, form)
     return 1 if aside is not None and aside.left else 0
+
+
+def _write_page(report: DuplicatesReport, out: Path, progress: Progress | None) -> None:
+    """Write the groups of *report* side by side, the kept picture of each first."""
+    from vecsearch.view.gallery import Section, Tile, write_gallery
+
+    def tile(copy: DuplicateCopy, kept: bool) -> Tile:
+        alike = "same bytes" if copy.exact else f"{copy.score:.4f}"
+        size = f"{copy.width} x {copy.height}, {written_size(copy.size_bytes)}"
+        state = "" if copy.state == "there" else f" ({copy.state})"
+        left = "keep" if kept else alike
+        return Tile(
+            picture=copy.path, name=copy.path.name, left=left, right=size + state, mark=kept
+        )
+
+    sections = [
+        Section(
+            heading=" ".join(shown(one.path) for one in (group.kept, *group.others)),
+            queries=[tile(group.kept, kept=True)],
+            tiles=[tile(one, kept=False) for one in group.others],
+            note=f"{written_size(group.freed_bytes)} to free",
+        )
+        for group in report.groups
+    ]
+    title = f"{counted(len(sections), 'group')} of copies"
+    freed = f"{report.copies:,} copies, {written_size(report.freed_bytes)} to free"
+    write_gallery(sections, title, freed, out, progress=progress)
 
 
 def _print(report: DuplicatesReport, aside: AsideReport | None, form: str) -> None:

@@ -221,3 +221,13 @@ def _lock(journal: IO[bytes], folder: Path) -> None:
         ) from None
     except OSError:
         pass  # some network file systems have no locks
+    try:
+        current = (folder / JOURNAL).stat()
+    except OSError:
+        current = None
+    if current is None or not os.path.samestat(current, os.fstat(journal.fileno())):
+        raise VecsearchError(
+            f"another process has just moved all files out of {folder}",
+            hint="run it again",
+            path=folder,
+        )
