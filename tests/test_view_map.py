@@ -30,7 +30,7 @@ def indexed(paths: Sequence[Path]) -> list[Indexed]:
 
 def placed(points: Points, paths: Sequence[Path], labels: list[int] | None = None) -> CollectionMap:
     numbers = np.array(labels or [-1] * len(paths))
-    groups = describe(points, numbers, paths)
+    groups = describe(numbers, paths)
     return CollectionMap(indexed(paths), points, numbers, groups, MapOptions())
 
 

@@ -32,11 +32,10 @@ _WORD: Final = re.compile(r"[^\W\d_]{2,}")
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Pictures that are coloured alike: their name, and where on the map it is written."""
+    """Pictures that are coloured alike: what they are called, and how many they are."""
 
     name: str
     size: int
-    centre: tuple[float, float]
 
 
 def find_clusters(points: Points, seed: int = 0) -> Labels:
@@ -91,9 +90,9 @@ def folders(paths: Sequence[Path]) -> tuple[Labels, list[str]]:
 
 
 def describe(
-    points: Points, labels: Labels, paths: Sequence[Path], names: Sequence[str] | None = None
+    labels: Labels, paths: Sequence[Path], names: Sequence[str] | None = None
 ) -> list[Group]:
-    """Tell of each cluster its name, its size, and the picture in its middle (a place on the map).
+    """Tell of each cluster, by number, its name and its size.
 
     Without *names*, a cluster is called by the word of file and folder names that it has most of
     and others have little of (class-based tf-idf, Grootendorst 2022), else by its number.
@@ -101,13 +100,8 @@ def describe(
     count = int(labels.max(initial=-1)) + 1
     if names is None:
         names = _characteristic(labels, paths, count)
-    groups = []
-    for number in range(count):
-        members = points[labels == number]
-        middle = np.median(members, axis=0)
-        nearest = members[np.linalg.norm(members - middle, axis=1).argmin()]
-        groups.append(Group(names[number], len(members), (float(nearest[0]), float(nearest[1]))))
-    return groups
+    sizes = np.bincount(labels[labels >= 0], minlength=count)
+    return [Group(name, size) for name, size in zip(names, sizes.tolist(), strict=True)]
 
 
 def _characteristic(labels: Labels, paths: Sequence[Path], count: int) -> list[str]:

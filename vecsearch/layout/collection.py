@@ -10,7 +10,7 @@ import numpy as np
 
 from vecsearch.errors import UsageError
 from vecsearch.layout.clusters import Group, Labels, describe, find_clusters, folders
-from vecsearch.layout.methods import METHODS, lay_out
+from vecsearch.layout.methods import lay_out
 from vecsearch.layout.points import Features, Points
 from vecsearch.types import Image, Progress
 
@@ -59,10 +59,6 @@ def map_collection(
         raise UsageError(
             f"pictures cannot be coloured by {options.color}", hint=f"there is {', '.join(COLOURS)}"
         )
-    if options.method not in METHODS:
-        raise UsageError(
-            f"no layout is called {options.method}", hint=f"there are {', '.join(METHODS)}"
-        )
     if not len(images):
         raise UsageError("there are no pictures to lay out", hint="vecsearch build takes some in")
     if len(images) != len(features):
@@ -79,4 +75,4 @@ def map_collection(
         labels, names = folders(paths)
     elif options.color == "cluster":
         labels = find_clusters(points, options.seed)
-    return CollectionMap(images, points, labels, describe(points, labels, paths, names), options)
+    return CollectionMap(images, points, labels, describe(labels, paths, names), options)

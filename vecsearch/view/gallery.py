@@ -8,7 +8,8 @@ from pathlib import Path
 
 from vecsearch.types import Asked, Progress, Result, no_progress
 from vecsearch.view.document import split_root, write_document
-from vecsearch.view.sprites import Picture, SpriteSheets, sprite_side
+from vecsearch.view.sprites import SpriteSheets, sprite_side
+from vecsearch.view.thumbnails import Picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +18,7 @@ from vecsearch.view.files import format_of, write_image
 from vecsearch.view.palette import GROUPS
 from vecsearch.view.sheet import INK
 from vecsearch.view.text import counted
-from vecsearch.view.thumbnails import GREY, read_or_stand_in
+from vecsearch.view.thumbnails import GREY, read_all
 
 GROUND: Final = (244, 245, 248)
 SHADOW: Final = (24, 32, 52)
@@ -39,9 +37,6 @@ LARGE_CANVAS: Final = 6400
 LARGE_SIDE: Final = 80
 _DOT: Final = 2
 _NAME_WEIGHT: Final = 8
-
-READ_AHEAD: Final = 256
-"""Thumbnails that are decoded at a time, in threads."""
 
 METHODS: Final = {"tsne": "t-SNE", "pca": "PCA", "umap": "UMAP"}
 
@@ -80,7 +75,7 @@ def _render_cards(collection: CollectionMap, report: Progress) -> Image.Image:
     image, corners = _open_canvas(collection, placed * cell, cell, side)
     border = max(3, side // 20) if collection.groups else max(2, side // 36)
     paths = [one.path for one in collection.images]
-    thumbnails = _read_all(paths, side - 2 * border)
+    thumbnails = read_all(paths, side - 2 * border)
     for done, thumbnail in enumerate(thumbnails, start=1):
         x, y = corners[done - 1].tolist()
         label = int(collection.labels[done - 1])
@@ -101,7 +96,7 @@ def _render_dots(collection: CollectionMap, report: Progress) -> Image.Image:
         draw.rectangle((x - _DOT, y - _DOT, x + _DOT, y + _DOT), _colour(label, GREY))
     shown, sides = _stand_for_others(middles, LARGE_SIDE)
     paths = [collection.images[one].path for one in shown]
-    for done, thumbnail in enumerate(_read_all(paths, LARGE_SIDE - 4), start=1):
+    for done, thumbnail in enumerate(read_all(paths, LARGE_SIDE - 4), start=1):
         one, side = shown[done - 1], sides[done - 1]
         thumbnail = thumbnail.copy()
         thumbnail.thumbnail((side, side))
@@ -257,11 +252,3 @@ def _shadow(width: int, height: int) -> tuple[Image.Image, int]:
     mask = Image.new("L", (width + 2 * reach, height + 2 * reach), 0)
     mask.paste(SHADOW_ALPHA, (reach, reach, reach + width, reach + height))
     return mask.filter(ImageFilter.GaussianBlur(blur)), reach
-
-
-def _read_all(paths: Sequence[Path], side: int) -> Iterator[Image.Image]:
-    """Read thumbnails in order, some ahead in threads (Pillow decodes outside Python's lock)."""
-    with ThreadPoolExecutor() as pool:
-        for start in range(0, len(paths), READ_AHEAD):
-            part = paths[start : start + READ_AHEAD]
-            yield from pool.map(partial(read_or_stand_in, side=side), part)

@@ -9,6 +9,3 @@ GROUPS: Final = (
     "#be185d", "#4d7c0f", "#7c2d12", "#475569", "#0f766e", "#a21caf",
 )  # fmt: skip
 """By the number of the group, the largest first."""
-
-REST: Final = "#9aa3b2"
-"""Of pictures that are in no group."""

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from vecsearch.types import Asked, Progress
-from vecsearch.view.thumbnails import Thumbnails, read_or_stand_in
-
-Picture = Path | Asked
-"""A picture file, or what a query was made of, with its box marked."""
+from vecsearch.types import Progress
+from vecsearch.view.thumbnails import Picture, read_all
 
 SHEET: Final = 2048
 """Pixels on a side: what every browser decodes at once."""
@@ -26,7 +20,6 @@ SHEET: Final = 2048
 _SIDES: Final = ((100, 224), (400, 160), (1500, 112), (5000, 80))
 _SMALLEST: Final = 64
 _QUALITY: Final = 72
-_READ_AHEAD: Final = 256
 
 
 def sprite_side(count: int) -> int:
@@ -62,7 +55,7 @@ class SpriteSheets:
             part = self.pictures[start : start + per_sheet]
             rows = -(-len(part) // self.columns)
             sheet = Image.new("RGB", (self.columns * self.side, rows * self.side), "white")
-            for place, thumbnail in enumerate(_read_all(part, self.side)):
+            for place, thumbnail in enumerate(read_all(part, self.side)):
                 number = start + place
                 y, x = divmod(place, self.columns)
                 sheet.paste(thumbnail, (x * self.side, y * self.side))
@@ -72,16 +65,3 @@ class SpriteSheets:
             file = io.BytesIO()
             sheet.save(file, "WEBP", quality=_QUALITY, method=4)
             yield file.getvalue()
-
-
-def _read_all(pictures: Sequence[Picture], side: int) -> Iterator[Image.Image]:
-    with ThreadPoolExecutor() as pool:
-        for start in range(0, len(pictures), _READ_AHEAD):
-            part = pictures[start : start + _READ_AHEAD]
-            yield from pool.map(partial(_read, side=side), part)
-
-
-def _read(picture: Picture, side: int) -> Image.Image:
-    if isinstance(picture, Asked):
-        return Thumbnails(side).look_at(picture).image
-    return read_or_stand_in(picture, side)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -30,6 +32,10 @@ REASON_AT = 0.76
 """Where the reason stands, as a share of the stand-in's height."""
 
 _DIMMED = 0.4
+_READ_AHEAD = 256
+
+Picture = Path | Asked
+"""A picture file, or what a query was made of, with its box marked."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +94,20 @@ class Thumbnails:
 
     def _stand_in(self, reason: str) -> Thumbnail:
         return Thumbnail(draw_sign(self.side * self.detail), reason)
+
+
+def read_all(pictures: Sequence[Picture], side: int) -> Iterator[Image.Image]:
+    """Read thumbnails in order, some ahead in threads (Pillow decodes outside Python's lock)."""
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(pictures), _READ_AHEAD):
+            part = pictures[start : start + _READ_AHEAD]
+            yield from pool.map(partial(_read, side=side), part)
+
+
+def _read(picture: Picture, side: int) -> Image.Image:
+    if isinstance(picture, Asked):
+        return Thumbnails(side).look_at(picture).image
+    return read_or_stand_in(picture, side)
 
 
 def read_or_stand_in(path: Path, side: int) -> Image.Image:
