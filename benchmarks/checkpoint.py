@@ -13,14 +13,15 @@ from pathlib import Path
 
 import torch
 
-from vecsearch.embed.layers import VGG19
+from vecsearch.embed.backbones.vgg19 import VGG19
 from vecsearch.embed.weights import random_arrays
 
 
 def main() -> None:
     """Write the checkpoint."""
     folder = Path(sys.argv[1])
-    state = {name: torch.from_numpy(array) for name, array in random_arrays(0, VGG19).items()}
+    arrays = random_arrays(0, VGG19.parameters("fc2"))
+    state = {name: torch.from_numpy(array) for name, array in arrays.items()}
     state["classifier.6.weight"] = torch.zeros(1000, 4096)
     state["classifier.6.bias"] = torch.zeros(1000)
     path = folder / "vgg19.pth"

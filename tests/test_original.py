@@ -20,7 +20,7 @@ from torchvision.transforms import v2
 
 import vecsearch
 from vecsearch import EncoderConfig
-from vecsearch.embed.layers import VGG19
+from vecsearch.embed.backbones.vgg19 import VGG19
 from vecsearch.embed.weights import random_arrays
 from vecsearch.types import Vectors
 
@@ -38,8 +38,7 @@ FOLDERS = [
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A state dict in torchvision's names, convolutions only, as torch saves it."""
-    layers = tuple(layer for layer in VGG19 if layer.kind != "fc")
-    arrays = random_arrays(7, layers)
+    arrays = random_arrays(7, VGG19.parameters("block5_pool"))
     path = tmp_path_factory.mktemp("weights") / "vgg19.pth"
     torch.save({name: torch.from_numpy(array) for name, array in arrays.items()}, path)
     return path

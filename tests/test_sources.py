@@ -180,7 +180,7 @@ def test_a_sample_is_the_same_every_time(photos: Path) -> None:
         with closing(Worklist()) as work:
             options = Options()
             plan_build(open_sources(Named.of([photos], ()), None, options), None, work, options)
-            read: Iterator[tuple[int, ReadImage]] = Sample(work, Reader(10**8)).read(5)
+            read: Iterator[tuple[int, ReadImage]] = Sample(work, Reader(224, 10**8)).read(5)
             return sorted((place, image.path.name) for place, image in read)
 
     assert len({name for _, name in sample()}) == 5

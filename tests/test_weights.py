@@ -18,11 +18,12 @@ from samples import Run, draw
 
 import vecsearch
 from vecsearch import EncoderConfig, UsageError, WeightsError
-from vecsearch.embed.layers import VGG19, truncated
-from vecsearch.embed.weights import IMAGENET_URL, load_weights, random_arrays, read_arrays
+from vecsearch.embed.backbones.backbone import Downloaded
+from vecsearch.embed.backbones.vgg19 import VGG19
+from vecsearch.embed.weights import load_weights, random_arrays, read_arrays
 
-CONVOLUTIONS = tuple(layer for layer in VGG19 if layer.kind != "fc")
-LAYERS = truncated(("block1_pool",))
+CONVOLUTIONS = VGG19.parameters("block5_pool")
+LAYER = "block1_pool"
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -88,7 +89,7 @@ def test_a_checkpoint_is_downloaded_once_and_its_truncated_part_kept(
 ) -> None:
     seen: list[tuple[str, int, int]] = []
     url = url_of(server, checkpoint.name)
-    first = load_weights(url, LAYERS, lambda *report: seen.append(report))
+    first = load_weights(url, VGG19, LAYER, lambda *report: seen.append(report))
     assert server.requests == 1
     assert seen[-1][1:] == (checkpoint.stat().st_size,) * 2
     assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
@@ -96,8 +97,8 @@ def test_a_checkpoint_is_downloaded_once_and_its_truncated_part_kept(
         np.testing.assert_array_equal(array, state[name].numpy())
     (kept,) = cache_files()
     assert hashlib.sha256(kept.read_bytes()).hexdigest().startswith(kept.name.split(".")[-2])
-    again = load_weights(url, LAYERS)
-    deeper = load_weights(url, truncated(("block5_pool",)))
+    again = load_weights(url, VGG19, LAYER)
+    deeper = load_weights(url, VGG19, "block5_pool")
     assert server.requests == 1
     assert again.sha256() == first.sha256() != deeper.sha256()
 
@@ -117,34 +118,34 @@ def test_another_hash_is_refused(server: Server, checkpoint: Path) -> None:
     wrong = checkpoint.with_name("vgg19-00000000.pth")
     wrong.write_bytes(checkpoint.read_bytes())
     with pytest.raises(WeightsError, match="is not what it should be: its SHA-256 begins with"):
-        load_weights(url_of(server, wrong.name), LAYERS)
+        load_weights(url_of(server, wrong.name), VGG19, LAYER)
     assert cache_files() == []
 
 
 def test_half_a_download_is_refused(server: Server, checkpoint: Path) -> None:
     server.cut = 100_000
     with pytest.raises(WeightsError, match="the connection ended after 100000 of"):
-        load_weights(url_of(server, checkpoint.name), LAYERS)
+        load_weights(url_of(server, checkpoint.name), VGG19, LAYER)
     assert cache_files() == []
     server.cut = None
-    assert load_weights(url_of(server, checkpoint.name), LAYERS).arrays
+    assert load_weights(url_of(server, checkpoint.name), VGG19, LAYER).arrays
 
 
 def test_a_url_without_a_hash_is_refused(server: Server) -> None:
     with pytest.raises(WeightsError, match="does not name its hash"):
-        load_weights(url_of(server, "vgg19.pth"), LAYERS)
+        load_weights(url_of(server, "vgg19.pth"), VGG19, LAYER)
     assert server.requests == 0
 
 
 def test_damaged_cached_weights_are_refused(server: Server, checkpoint: Path) -> None:
     url = url_of(server, checkpoint.name)
-    load_weights(url, LAYERS)
+    load_weights(url, VGG19, LAYER)
     (kept,) = cache_files()
     data = bytearray(kept.read_bytes())
     data[len(data) // 2] ^= 1
     kept.write_bytes(data)
     with pytest.raises(WeightsError, match="are damaged; delete the file"):
-        load_weights(url, LAYERS)
+        load_weights(url, VGG19, LAYER)
 
 
 def test_no_weights_and_no_network_is_one_line_that_names_the_ways_out(
@@ -155,8 +156,10 @@ def test_no_weights_and_no_network_is_one_line_that_names_the_ways_out(
         "build", photos, "-i", "ix", "--weights", "http://127.0.0.1:9/vgg19-dcbb9e9d.pth", code=1
     )
     assert done.stderr.count("\n") == 1
-    for way in ("--weights FILE", "random:0", "127.0.0.1:9", "connect to the network"):
+    for way in ("--weights FILE", "127.0.0.1:9", "connect to the network"):
         assert way in done.stderr
+    assert "; --model efficientnet-lite0 needs no download, " in done.stderr  # the first way
+    assert "random" not in done.stderr
     assert not (tmp_path / "ix").exists()
 
 
@@ -180,7 +183,7 @@ def test_a_file_that_is_no_checkpoint_is_refused_in_one_line(
     path = tmp_path / "evil.pth"
     path.write_bytes(content)
     with pytest.raises(WeightsError, match=match) as caught:
-        read_arrays(path, LAYERS)
+        read_arrays(path, VGG19, LAYER)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "attacked").exists()
 
@@ -189,10 +192,10 @@ def test_a_zipped_pickle_of_something_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "evil.pth"
     torch.save({"features.0.weight": Attack()}, path)
     with pytest.raises(WeightsError, match="is refused: it holds something else than tensors"):
-        read_arrays(path, LAYERS)
+        read_arrays(path, VGG19, LAYER)
     torch.save([1, 2], path)
     with pytest.raises(WeightsError, match="not a state dict but a list"):
-        read_arrays(path, LAYERS)
+        read_arrays(path, VGG19, LAYER)
 
 
 def test_the_old_format_of_torchvision_can_be_read(
@@ -200,7 +203,7 @@ def test_the_old_format_of_torchvision_can_be_read(
 ) -> None:
     path = tmp_path / "old.pth"
     torch.save(state, path, _use_new_zipfile_serialization=False)
-    arrays = read_arrays(path, LAYERS)
+    arrays = read_arrays(path, VGG19, LAYER)
     np.testing.assert_array_equal(arrays["features.2.bias"], state["features.2.bias"].numpy())
 
 
@@ -212,36 +215,41 @@ def test_safetensors_and_checkpoint_give_one_fingerprint(
     torch.save(state, tmp_path / "w.pth")
     save_file(state, tmp_path / "w.safetensors")
     hashes = {
-        load_weights(str(tmp_path / name), LAYERS).sha256() for name in ("w.pth", "w.safetensors")
+        load_weights(str(tmp_path / name), VGG19, LAYER).sha256()
+        for name in ("w.pth", "w.safetensors")
     }
     assert len(hashes) == 1
     (tmp_path / "w.safetensors").write_bytes(b"\x08" * 40)
     with pytest.raises(WeightsError, match="is not a safetensors file"):
-        load_weights(str(tmp_path / "w.safetensors"), LAYERS)
+        load_weights(str(tmp_path / "w.safetensors"), VGG19, LAYER)
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     torch.save({"features.0.weight": torch.zeros(8, 3, 3, 3)}, tmp_path / "w.pth")
     with pytest.raises(WeightsError, match=r"is not a VGG19: it has shape \(8, 3, 3, 3\) for"):
-        read_arrays(tmp_path / "w.pth", LAYERS)
+        read_arrays(tmp_path / "w.pth", VGG19, LAYER)
 
 
 @pytest.mark.parametrize("source", ["random:", "random:x", "random:-1", "random:4294967296"])
 def test_a_seed_must_be_one(source: str) -> None:
     with pytest.raises(UsageError, match="needs a seed"):
-        load_weights(source, LAYERS)
+        load_weights(source, VGG19, LAYER)
 
 
 def test_the_download_is_torchvisions_own_file() -> None:
     from torchvision.models import VGG19_Weights
 
-    assert VGG19_Weights.IMAGENET1K_V1.url == IMAGENET_URL
+    pretrained = VGG19.facts.pretrained
+    assert isinstance(pretrained, Downloaded)
+    assert pretrained.url == VGG19_Weights.IMAGENET1K_V1.url
+    megabytes = VGG19_Weights.IMAGENET1K_V1.meta["_file_size"]  # of 1,048,576 bytes
+    assert round(pretrained.size_bytes / 2**20, 3) == megabytes
 
 
 def test_random_weights_are_the_same_everywhere(tmp_path: Path) -> None:
     """A golden value: a change here would make every index of untrained weights unreadable."""
-    assert load_weights("random:0", LAYERS).sha256().startswith("36e97dc1116efde0")
-    arrays = random_arrays(0, LAYERS)
+    assert load_weights("random:0", VGG19, LAYER).sha256().startswith("36e97dc1116efde0")
+    arrays = random_arrays(0, VGG19.parameters(LAYER))
     assert abs(arrays["features.2.weight"].mean(axis=(1, 2, 3))).max() < 1e-6
     draw(tmp_path / "one.png", 1)
     config = EncoderConfig(layer="block1_pool", weights="random:0", precision="fp32")
@@ -249,12 +257,14 @@ def test_random_weights_are_the_same_everywhere(tmp_path: Path) -> None:
 
 
 def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
-    state = {name: torch.from_numpy(a) for name, a in random_arrays(3, LAYERS).items()}
+    state = {
+        name: torch.from_numpy(a) for name, a in random_arrays(3, VGG19.parameters(LAYER)).items()
+    }
     state["features.2.weight"][0, 0, 0, 0] = float("nan")
     torch.save(state, tmp_path / "w.pth")
     with pytest.raises(WeightsError, match=r"features.2.weight has values that are no numbers"):
-        read_arrays(tmp_path / "w.pth", LAYERS)
+        read_arrays(tmp_path / "w.pth", VGG19, LAYER)
     state["features.2.weight"] = torch.ones(64, 64, 3, 3, dtype=torch.complex64)
     torch.save(state, tmp_path / "w.pth")
     with pytest.raises(WeightsError, match=r"it has no features.2.weight"):
-        read_arrays(tmp_path / "w.pth", LAYERS)
+        read_arrays(tmp_path / "w.pth", VGG19, LAYER)

@@ -22,7 +22,6 @@ from torture.gallery import gallery, huge, huge_names
 from torture.mutate import mutate
 from torture.trial import Outcome, Trial
 from vecsearch import ImageError
-from vecsearch.embed.layers import IMAGE_SIZE
 from vecsearch.images.decode import read_thumbnail
 from vecsearch.images.read import read_image
 
@@ -33,6 +32,8 @@ HUNG_S: Final = 60.0
 BATCH: Final = 250
 HUGE_EVERY: Final = 400
 THUMBNAIL: Final = 96
+
+_SIDE = 224
 
 
 @dataclass(slots=True)
@@ -64,7 +65,7 @@ def picture(seed: int, number: int, folder: Path) -> tuple[str, bytes]:
 def read(path: Path) -> tuple[str, str]:
     """Read a picture as builds and sheets do; tell what became of it, and what is wrong."""
     try:
-        pixels = read_image(path, IMAGE_SIZE).pixels
+        pixels = read_image(path, _SIDE).pixels
         small = read_thumbnail(path, THUMBNAIL)
     except ImageError as error:
         reason = str(error)
@@ -72,7 +73,7 @@ def read(path: Path) -> tuple[str, str]:
         return "refused", wrong
     except Exception as error:  # noqa: BLE001 - these are what is looked for
         return "raised", f"raised {error!r}"
-    if pixels is None or pixels.shape != (IMAGE_SIZE, IMAGE_SIZE, 3) or pixels.dtype != np.uint8:
+    if pixels is None or pixels.shape != (_SIDE, _SIDE, 3) or pixels.dtype != np.uint8:
         return "read", "the pixels are not (224, 224, 3) uint8"
     if small.mode != "RGB" or max(small.size) > THUMBNAIL:
         return "read", f"the thumbnail is {small.mode} {small.size}"

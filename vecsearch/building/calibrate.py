@@ -14,15 +14,12 @@ import numpy as np
 from vecsearch.building.batch import batched
 from vecsearch.building.options import BuildOptions
 from vecsearch.building.reader import make_reader
-from vecsearch.embed.encoder import DEFAULT_LAYER, Encoder, EncoderConfig, make_encoder
-from vecsearch.embed.layers import parse_layers, truncated
+from vecsearch.embed.backbones.backbone import Backbone
+from vecsearch.embed.encoder import Encoder, EncoderConfig, make_encoder
 from vecsearch.types import Pixels, Progress
 
 EMBEDDED_S: Final = 4.0
 _MOST_PICTURES: Final = 4096
-
-_KNOWN_RATES: Final = {"fp32": 4.6, "bf16": 9.0, "int8": 20.0}
-"""Pictures a second of two cores at the default layer, reading included."""
 
 NETWORK_SHARE: Final = 0.94
 """A build runs at so much of the rate of the network alone."""
@@ -36,17 +33,11 @@ def planned_encoder(config: EncoderConfig) -> Encoder:
     return make_encoder(replace(config, weights="random:0"))
 
 
-def known_rate(layers: tuple[str, ...], precision: str) -> float:
-    """Give the rate that was measured elsewhere, by the number of products up to *layers*."""
-    share = _products(layers) / _products(parse_layers(DEFAULT_LAYER))
-    return _KNOWN_RATES[precision] / share
-
-
-def _products(layers: tuple[str, ...]) -> int:
-    windows = {"conv": 9, "pool": 0, "fc": 1}
-    return sum(
-        windows[row.kind] * row.inputs * row.outputs * row.side**2 for row in truncated(layers)
-    )
+def known_rate(backbone: Backbone, layers: tuple[str, ...], precision: str) -> float:
+    """Return the rate that was measured elsewhere, by the number of products up to *layers*."""
+    facts = backbone.facts
+    share = backbone.products(layers[-1]) / backbone.products(facts.default_layer)
+    return facts.rates[precision] / share
 
 
 def pictures_per_second(
@@ -61,9 +52,10 @@ def pictures_per_second(
     can be read, noise is embedded, and pictures that take long to decode will take longer.
     """
     size = encoder.engine.batch_size
-    noise = np.random.RandomState(0).randint(0, 256, (size, 224, 224, 3), dtype=np.uint8)
+    side = encoder.spec.image_size
+    noise = np.random.RandomState(0).randint(0, 256, (size, side, side, 3), dtype=np.uint8)
     encoder.embed(noise)  # the first time is another
-    if paths and (rate := _rate(encoder, _read(paths, config, size), progress)):
+    if paths and (rate := _rate(encoder, _read(paths, config, size, side), progress)):
         return rate
     return NETWORK_SHARE * _rate(encoder, repeat(noise), progress)
 
@@ -86,10 +78,10 @@ def _rate(encoder: Encoder, source: Iterable[Pixels], progress: Progress | None)
     return done / (time.perf_counter() - start)
 
 
-def _read(paths: Sequence[Path], config: EncoderConfig, size: int) -> Iterator[Pixels]:
+def _read(paths: Sequence[Path], config: EncoderConfig, size: int, side: int) -> Iterator[Pixels]:
     """Read batches of *paths*."""
     chosen = np.random.RandomState(0).permutation(len(paths))[:_MOST_PICTURES]
-    reader = make_reader(BuildOptions(), config.engine, config.precision)
+    reader = make_reader(BuildOptions(), config.engine, config.precision, side)
     outcomes = reader.read((None, paths[number]) for number in chosen)
     pictures = ((None, one.image) for one in outcomes if one.image is not None)
     for _, pixels in batched(pictures, lambda: size):

@@ -105,4 +105,4 @@ def differing(
 
 def _name(spec: EncoderSpec) -> str:
     """Name an encoder so that another one has another name."""
-    return spec.weights if spec.is_external else f"VGG19 {spec.fingerprint}"
+    return spec.weights if spec.is_external else f"{spec.backbone.facts.title} {spec.fingerprint}"

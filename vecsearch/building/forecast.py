@@ -16,9 +16,9 @@ from vecsearch.building.compact import most_rows
 from vecsearch.building.options import BuildOptions
 from vecsearch.building.sources import Named, open_sources, plan_build
 from vecsearch.building.worklist import Worklist
-from vecsearch.embed.encoder import DEFAULT_LAYER, DEFAULT_POOL, EncoderConfig
+from vecsearch.embed.encoder import EncoderConfig, layers_of, model_of, pool_of
 from vecsearch.embed.engine import choose_engine, choose_precision
-from vecsearch.embed.layers import feature_dim, parse_layers, parse_pooling, truncated
+from vecsearch.embed.layers import feature_dim
 from vecsearch.embed.projection import check_dim, sample_size
 from vecsearch.errors import UsageError
 from vecsearch.index.recipes import check_recipe
@@ -52,6 +52,7 @@ class PlanReport:
     """
 
     images: int
+    model: str
     layer: str
     pool: str
     precision: str
@@ -101,17 +102,14 @@ def plan(
     Raises SourceError, UsageError: also when nothing fits, with what would.
     """
     config, options = encoder or EncoderConfig(), options or PlanOptions()
-    layers = parse_layers(DEFAULT_LAYER if config.layer is None else config.layer)
-    pool = parse_pooling(DEFAULT_POOL if config.pool is None else config.pool)
+    backbone, layers, pool = model_of(config), layers_of(config), pool_of(config)
     precision = choose_precision(
         config.precision or "auto", choose_engine(config.engine, config.precision)
     )
     count, path_bytes, paths = _pictures(sources, images)
-    features = feature_dim(layers, pool)
+    features = feature_dim(backbone, layers, pool)
     dim, sampled = features, 0
-    parameters = sum(
-        math.prod(shape) for layer in truncated(layers) for shape in layer.shapes().values()
-    )
+    parameters = sum(map(math.prod, backbone.parameters(layers[-1]).values()))
     if config.dim is not None:
         dim = config.dim
         check_dim(dim, features, samples=count)
@@ -127,7 +125,7 @@ def plan(
         measurements=Measurements(options.calibrate, progress),
     )
     bases, recipe_option = task.choose()
-    rate = known_rate(layers, precision)
+    rate = known_rate(backbone, layers, precision)
     if options.calibrate:
         rate = pictures_per_second(planned_encoder(config), config, paths, progress)
     catalog_bytes = round(count * (_CATALOG_BYTES + _CATALOG_PATH_FACTOR * path_bytes))
@@ -140,6 +138,7 @@ def plan(
     training = max(pca_bytes, *(one.training_bytes for one in bases))
     return PlanReport(
         images=count,
+        model=backbone.facts.name,
         layer="+".join(layers),
         pool=pool,
         precision=precision,

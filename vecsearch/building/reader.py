@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from vecsearch.building.options import BuildOptions
 from vecsearch.embed.engine import choose_engine
-from vecsearch.embed.layers import IMAGE_SIZE
 from vecsearch.errors import UsageError
 from vecsearch.images.jpeg import JpegDecoder
 from vecsearch.images.read import Outcome, read_images
@@ -19,8 +18,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """The size of picture that is too large, and what decodes JPEGs if not Pillow."""
+    """The side of what the network wants, the size of picture that is too large, and what decodes
+    JPEGs if not Pillow.
+    """
 
+    image_size: int
     max_pixels: int
     decode_jpegs: JpegDecoder | None = None
 
@@ -30,17 +32,19 @@ class Reader:
         """Read *files* as `read_images` does."""
         return read_images(
             files,
-            IMAGE_SIZE,
+            self.image_size,
             known=known,
             max_pixels=self.max_pixels,
             decode_jpegs=self.decode_jpegs,
         )
 
 
-def make_reader(options: BuildOptions, engine: str, precision: str | None) -> Reader:
+def make_reader(
+    options: BuildOptions, engine: str, precision: str | None, image_size: int
+) -> Reader:
     """Give the reader that *options* ask for; raises UsageError if *engine* has no decoder."""
     if options.decode == "cpu":
-        return Reader(options.max_pixels)
+        return Reader(image_size, options.max_pixels)
     if choose_engine(engine, precision) != "torch":
         raise UsageError(
             "--decode device is for the torch engine, and this build would run on openvino",
@@ -48,4 +52,4 @@ def make_reader(options: BuildOptions, engine: str, precision: str | None) -> Re
         )
     from vecsearch.embed.torch_decode import jpeg_decoder
 
-    return Reader(options.max_pixels, jpeg_decoder())
+    return Reader(image_size, options.max_pixels, jpeg_decoder())

@@ -95,6 +95,7 @@ def _mend_encoder(writer: Writer, progress: Progress | None) -> None:
     if spec.projection_hash or spec.quantization_hash:
         return
     config = EncoderConfig(
+        model=spec.model,
         layer=spec.layer,
         pool=spec.pool,
         weights=spec.weights,

@@ -22,7 +22,14 @@ from vecsearch.building.reader import Reader, make_reader
 from vecsearch.building.sources import Named, open_sources, plan_build
 from vecsearch.building.stage import Counts, Stage
 from vecsearch.building.worklist import ToRead, Worklist
-from vecsearch.embed.encoder import Encoder, EncoderConfig, check_same, make_encoder, open_encoder
+from vecsearch.embed.encoder import (
+    Encoder,
+    EncoderConfig,
+    check_same,
+    make_encoder,
+    model_of,
+    open_encoder,
+)
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import EncoderMismatchError, SourceError, UsageError
 from vecsearch.images.read import ReadImage
@@ -86,7 +93,7 @@ def build(
         ):
             spec = _checked_spec(snapshot, config)
             _check_same_recipe(snapshot, options.recipe)
-            reader = make_reader(options, config.engine, spec.precision)
+            reader = make_reader(options, config.engine, spec.precision, spec.image_size)
             if index is None:
                 _check_same_sources(snapshot, named.roots)
             scans = open_sources(named, snapshot, options)
@@ -98,7 +105,8 @@ def build(
             total = writer.generation().image_count
     else:
         check_free(folder, fresh=options.fresh)
-        reader = make_reader(options, config.engine, config.precision)
+        image_size = model_of(config).facts.image_size
+        reader = make_reader(options, config.engine, config.precision, image_size)
         scans = open_sources(named if named.roots else Named.of(["db"], ()), None, options)
         with closing(Worklist()) as work:
             plan = plan_build(scans, None, work, options)

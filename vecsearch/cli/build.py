@@ -11,7 +11,7 @@ from PIL import Image
 from vecsearch.building.options import DECODERS, BuildOptions
 from vecsearch.building.run import BuildReport
 from vecsearch.building.run import build as build_index
-from vecsearch.cli.options import PATH, json_option
+from vecsearch.cli.options import PATH, json_option, model_option
 from vecsearch.cli.progress import progress
 from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.embed.engine import ENGINES, PRECISIONS
@@ -30,7 +30,7 @@ Examples:
   vecsearch build shards/*.tar -i indexes/all         # pictures in tars, read where they lie
   vecsearch build s3://bucket/photos                  # or any other URL that fsspec opens
   find photos -name '*.jpg' -print0 | vecsearch build -0 --from-list - -i indexes/some
-  vecsearch build photos --weights random:0           # trial without pretrained weights
+  vecsearch build photos --model efficientnet-lite0   # needs no download
   vecsearch build photos --layer block4_pool --pool flatten --dim 256
 """
 )
@@ -50,11 +50,13 @@ Examples:
     envvar="VECSEARCH_INDEX",
     help="The index folder.  [default: indexes/NAME OF THE SOURCE]",
 )
+@model_option
 @click.option(
     "--layer",
     metavar="NAME[+NAME]...",
-    help="Where the network is cut: block1_conv1 ... block5_pool, fc1, fc2. Layers joined by + "
-    "are concatenated.  [default: block5_pool]",
+    help="Where the network is cut: block1_conv1 ... block5_pool, fc1, fc2 of vgg19; stem, stage1 "
+    "... stage7, head of efficientnet-lite0. Layers joined by + are concatenated.  [default: "
+    "block5_pool, head]",
 )
 @click.option(
     "--pool",
@@ -64,9 +66,9 @@ Examples:
 @click.option("--dim", type=int, help="Reduce vectors to this length by PCA.")
 @click.option(
     "--weights",
-    metavar="imagenet|FILE|URL|random:SEED",
-    help="The network's parameters: torchvision's (downloaded once), a .pth or .safetensors file, "
-    "or untrained ones for a trial.  [default: imagenet]",
+    metavar="imagenet|FILE|URL",
+    help="The network's parameters: those trained on ImageNet (of vgg19 downloaded once, 575 MB), "
+    "or a .pth or .safetensors file; random:SEED for tests.  [default: imagenet]",
 )
 @click.option(
     "--precision",
@@ -125,6 +127,7 @@ def build(
     from_list: tuple[str, ...],
     null: bool,
     index: Path | None,
+    model: str | None,
     layer: str | None,
     pool: str | None,
     dim: int | None,
@@ -151,7 +154,13 @@ def build(
     SOURCE defaults to the sources that the index named by -i already has, or to db.
     """
     config = EncoderConfig(
-        layer=layer, pool=pool, dim=dim, weights=weights, precision=precision, engine=engine
+        model=model,
+        layer=layer,
+        pool=pool,
+        dim=dim,
+        weights=weights,
+        precision=precision,
+        engine=engine,
     )
     options = BuildOptions(
         fresh=fresh,
@@ -202,8 +211,7 @@ def summary(report: BuildReport) -> str:
     lines = [
         f"{shown(report.index)}: {report.total} images ({', '.join(parts)}) "
         f"in {report.seconds:.1f} s",
-        f"encoder: VGG19 {encoder.layer}, {encoder.pool}, d = {encoder.dim}, "
-        f"weights {encoder.weights}, {encoder.precision}",
+        f"encoder: {encoder.title}, weights {encoder.weights}, {encoder.precision}",
     ]
     if report.reduction is not None:
         lines.append(format_reduction(report.reduction))

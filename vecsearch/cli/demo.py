@@ -15,9 +15,8 @@ from vecsearch.cli.options import PATH
 from vecsearch.cli.progress import progress
 from vecsearch.cli.recommend import write_recommendations
 from vecsearch.cli.viz import draw
-from vecsearch.embed.encoder import EncoderConfig
-from vecsearch.embed.layers import FIVE_POOLS
-from vecsearch.errors import WeightsError
+from vecsearch.embed.backbones.registry import PACKAGED_MODEL, find_model
+from vecsearch.embed.encoder import EncoderConfig, model_of
 from vecsearch.layout.collection import MapOptions
 from vecsearch.search.index import Index, open_index
 from vecsearch.store.locate import has_index
@@ -47,20 +46,14 @@ Examples:
 def demo(source: Path, output: Path) -> None:
     """Build an index of SOURCE, ask it three questions, recommend, and draw the map.
 
-    Uses the pretrained weights if they are there or can be downloaded, else untrained ones, and
-    says so. SOURCE defaults to db.
+    Takes VGG19 if its weights were downloaded before, else EfficientNet-Lite0, whose weights are
+    installed, and says which. SOURCE defaults to db.
     """
     folder = output / "index"
+    config = EncoderConfig(model=_model())
+    options = BuildOptions(fresh=_is_of_another(folder, source, config))
     with progress() as report:
-        try:
-            options = BuildOptions(fresh=_is_of_another(folder, source))
-            built = build(source, index=folder, options=options, progress=report)
-        except WeightsError as error:
-            click.echo(f"note: {error}", err=True)
-            click.echo("the demo goes on with untrained weights (random:0, all five pools)\n")
-            config = EncoderConfig(weights="random:0", layer=FIVE_POOLS)
-            options = BuildOptions(fresh=True)
-            built = build(source, index=folder, encoder=config, options=options, progress=report)
+        built = build(source, index=folder, encoder=config, options=options, progress=report)
     click.echo(summary(built))
     written = []
     with open_index(folder) as index, progress() as report:
@@ -78,12 +71,30 @@ def demo(source: Path, output: Path) -> None:
         click.echo(f"  {shown(path.absolute())}")
 
 
-def _is_of_another(folder: Path, source: Path) -> bool:
-    """Tell whether an earlier demo left the index of other pictures."""
+def _model() -> str:
+    """Choose the model, and say which it is and why."""
+    from vecsearch.embed.weights import is_at_hand
+
+    vgg19 = model_of(EncoderConfig())
+    if is_at_hand(vgg19, vgg19.facts.default_layer):
+        click.echo(f"network: {vgg19.facts.title}, whose weights were downloaded before")
+        return vgg19.facts.name
+    packaged = find_model(PACKAGED_MODEL).facts
+    click.echo(
+        f"network: {packaged.title}, whose weights are installed ({vgg19.facts.title}'s, which "
+        "vecsearch build takes by itself, were not downloaded yet)"
+    )
+    return packaged.name
+
+
+def _is_of_another(folder: Path, source: Path, config: EncoderConfig) -> bool:
+    """Tell whether an earlier demo left an index of other pictures or another network."""
     if not has_index(folder):
         return False
     with open_index(folder) as index:
-        return index.info().sources != (Path(os.path.normpath(source.absolute())),)
+        facts = index.info()
+    sources = (Path(os.path.normpath(source.absolute())),)
+    return facts.sources != sources or facts.encoder.model != config.model
 
 
 def _choose(index: Index) -> list[Image]:

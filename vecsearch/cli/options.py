@@ -7,6 +7,8 @@ from typing import Final
 
 import click
 
+from vecsearch.embed.backbones.registry import DEFAULT_MODEL, MODELS
+
 PATH: Final = click.Path(path_type=Path)
 
 index_option = click.option(
@@ -23,6 +25,12 @@ threshold_option = click.option(
     default=-1.0,
     metavar="COSINE",
     help="Leave out hits with a lower score.",
+)
+model_option = click.option(
+    "--model",
+    metavar="|".join(MODELS),
+    help="The network; the weights of efficientnet-lite0 need no download."
+    f"  [default: {DEFAULT_MODEL}, or that of the index]",
 )
 json_option = click.option(
     "--json", "as_json", is_flag=True, envvar="VECSEARCH_JSON", help="Print the result as JSON."

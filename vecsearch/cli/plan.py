@@ -10,10 +10,11 @@ import click
 from vecsearch.building.budget import PlannedBases, PlanOptions
 from vecsearch.building.forecast import PlanReport
 from vecsearch.building.forecast import plan as plan_index
-from vecsearch.cli.options import PATH, json_option
+from vecsearch.cli.options import PATH, json_option, model_option
 from vecsearch.cli.output import print_result
 from vecsearch.cli.progress import progress
 from vecsearch.cli.units import milliseconds, size, written_size, written_time
+from vecsearch.embed.backbones.registry import find_model
 from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.embed.engine import ENGINES, PRECISIONS
 from vecsearch.embed.layers import POOLINGS
@@ -32,6 +33,7 @@ Examples:
 )
 @click.argument("sources", nargs=-1, type=PATH, metavar="[SOURCE]...")
 @click.option("--images", type=int, help="So many pictures, instead of those below SOURCE.")
+@model_option
 @click.option("--layer", metavar="NAME[+NAME]...", help="As for build.")
 @click.option("--pool", type=click.Choice(POOLINGS), help="As for build.")
 @click.option("--dim", type=int, help="As for build: reduce vectors to this length by PCA.")
@@ -62,6 +64,7 @@ Examples:
 def plan(
     sources: tuple[Path, ...],
     images: int | None,
+    model: str | None,
     layer: str | None,
     pool: str | None,
     dim: int | None,
@@ -78,7 +81,9 @@ def plan(
     The pictures are those below SOURCE, which are counted, or as many as --images says. Nothing is
     written, and no weights are needed.
     """
-    config = EncoderConfig(layer=layer, pool=pool, dim=dim, precision=precision, engine=engine)
+    config = EncoderConfig(
+        model=model, layer=layer, pool=pool, dim=dim, precision=precision, engine=engine
+    )
     options = PlanOptions(
         recipe=recipe, memory_bytes=memory, latency_ms=latency, calibrate=calibrate
     )
@@ -90,13 +95,14 @@ def plan(
 
 
 def _describe(report: PlanReport) -> str:
+    title = find_model(report.model).facts.title
     pca = f", PCA from {report.feature_dim}" if report.dim != report.feature_dim else ""
     measured = "measured here" if report.calibrated else "built-in figures, not of this machine"
     if report.calibrated and report.precision == "int8":
         measured += ", the network in fp32, which is slower"
     fields = {
         "images": f"{report.images:,}",
-        "encoder": f"VGG19 {report.layer}, {report.pool}, d = {report.dim}{pca}, "
+        "encoder": f"{title} {report.layer}, {report.pool}, d = {report.dim}{pca}, "
         f"{report.precision}",
         "disk": f"{written_size(report.disk_bytes)}, at most {written_size(report.peak_bytes)} "
         f"while building: vectors {written_size(report.segments_bytes)}, "

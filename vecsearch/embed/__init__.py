@@ -1,1 +1,1 @@
-"""A truncated VGG19 and what surrounds it: RGB pictures -> unit vectors (n, d) float32."""
+"""A truncated network and what surrounds it: RGB pictures -> unit vectors (n, d) float32."""

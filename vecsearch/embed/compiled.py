@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from vecsearch.embed.download import cache_folder
+from vecsearch.embed.cache import cache_folder
 from vecsearch.embed.runtime import ov
 from vecsearch.errors import WeightsError
 

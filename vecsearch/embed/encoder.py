@@ -7,32 +7,32 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
+from vecsearch.embed.backbones.backbone import Backbone
+from vecsearch.embed.backbones.registry import DEFAULT_MODEL, find_model
 from vecsearch.embed.engine import Engine, choose_engine, choose_precision
-from vecsearch.embed.layers import parse_layers, parse_pooling, truncated
+from vecsearch.embed.layers import parse_layers, parse_pooling
 from vecsearch.embed.projection import Projection, check_dim
 from vecsearch.embed.spec import EncoderSpec
-from vecsearch.embed.weights import load_weights
+from vecsearch.embed.weights import PRETRAINED, load_weights
 from vecsearch.types import Pixels, Progress, Vectors
 
 T = TypeVar("T")
-
-DEFAULT_LAYER: Final = "block5_pool"
-DEFAULT_POOL: Final = "gem"
-DEFAULT_WEIGHTS: Final = "imagenet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderConfig:
     """What a user chooses of an encoder; None leaves it to the index, or to the default.
 
-    ``weights``: ``imagenet``, ``random:SEED``, a file, or a URL. ``dim``: the PCA's dimensions,
-    None for no PCA. ``engine`` is where it runs, and does not change the vectors.
+    ``model``: ``vgg19`` or ``efficientnet-lite0``. ``weights``: ``imagenet``, a file, a URL, or for
+    tests ``random:SEED``. ``dim``: the PCA's dimensions, None for no PCA. ``engine`` is where it
+    runs, and does not change the vectors.
     """
 
+    model: str | None = None
     layer: str | None = None
     pool: str | None = None
     dim: int | None = None
@@ -57,10 +57,9 @@ class Encoder:
     def engine(self) -> Engine:
         """The running engine."""
         if self._engine_name == "torch":
-            from vecsearch.embed.graph import read_parameters
             from vecsearch.embed.torch_engine import TorchEngine
 
-            return TorchEngine(self.spec, *read_parameters(self.graph))
+            return TorchEngine(self.graph, self.spec.precision)
         from vecsearch.embed.openvino_engine import OpenVINOEngine, compile_graph
 
         return OpenVINOEngine(compile_graph(self.graph, self.spec.precision))
@@ -70,7 +69,7 @@ class Encoder:
         return int(self.graph.outputs[0].get_partial_shape()[1].get_length())
 
     def embed(self, pixels: Pixels) -> Vectors:
-        """(n, 224, 224, 3) uint8 RGB -> (n, d) float32 of unit length."""
+        """(n, size, size, 3) uint8 RGB -> (n, d) float32 of unit length."""
         return self.engine.embed(pixels)
 
     def stream(self, batches: Iterable[tuple[T, Pixels]]) -> Iterator[tuple[T, Vectors]]:
@@ -82,8 +81,8 @@ class Encoder:
         from vecsearch.embed.graph import build_graph, read_parameters
 
         spec = replace(self.spec, dim=len(projection.bias), projection_hash=projection.sha256())
-        arrays, _ = read_parameters(self.graph)
-        return Encoder(spec, build_graph(spec, arrays, projection), self._engine_name)
+        graph = build_graph(spec, read_parameters(self.graph), projection)
+        return Encoder(spec, graph, self._engine_name)
 
     def serialize(self) -> tuple[bytes, bytes]:
         """Write the network as OpenVINO IR: the XML and its constants.
@@ -105,6 +104,24 @@ class Encoder:
         return Encoder(self.spec, ov.Core().read_model(xml, tensor), self._engine_name)
 
 
+def model_of(config: EncoderConfig) -> Backbone:
+    """Return the network that *config* chooses; raises UsageError for an unknown one."""
+    return find_model(DEFAULT_MODEL if config.model is None else config.model)
+
+
+def layers_of(config: EncoderConfig) -> tuple[str, ...]:
+    """Return the layers that *config* chooses, in network order; raises UsageError."""
+    backbone = model_of(config)
+    chosen = backbone.facts.default_layer if config.layer is None else config.layer
+    return parse_layers(backbone, chosen)
+
+
+def pool_of(config: EncoderConfig) -> str:
+    """Return the pooling that *config* chooses; raises UsageError."""
+    default = model_of(config).facts.default_pool
+    return parse_pooling(default if config.pool is None else config.pool)
+
+
 def make_encoder(config: EncoderConfig, progress: Progress | None = None) -> Encoder:
     """Make the encoder that *config* describes, as yet without its PCA and before int8.
 
@@ -112,14 +129,15 @@ def make_encoder(config: EncoderConfig, progress: Progress | None = None) -> Enc
     """
     from vecsearch.embed.graph import build_graph
 
-    layers = parse_layers(DEFAULT_LAYER if config.layer is None else config.layer)
-    pool = parse_pooling(DEFAULT_POOL if config.pool is None else config.pool)
+    backbone = model_of(config)
+    facts = backbone.facts
+    layers, pool = layers_of(config), pool_of(config)
     engine = choose_engine(config.engine, config.precision)
     precision = choose_precision(config.precision or "auto", engine)
     if precision == "int8":
         precision = "fp32"  # until `quantized` has seen pictures
     weights = load_weights(
-        DEFAULT_WEIGHTS if config.weights is None else config.weights, truncated(layers), progress
+        PRETRAINED if config.weights is None else config.weights, backbone, layers[-1], progress
     )
     spec = EncoderSpec(
         layers=layers,
@@ -127,9 +145,11 @@ def make_encoder(config: EncoderConfig, progress: Progress | None = None) -> Enc
         weights=weights.name,
         weights_hash=weights.sha256(),
         precision=precision,
-        mean=weights.mean,
-        std=weights.std,
+        mean=facts.mean,
+        std=facts.std,
         dim=0,
+        image_size=facts.image_size,
+        model=facts.name,
     )
     spec = replace(spec, dim=spec.feature_dim)
     if config.dim is not None:
@@ -159,8 +179,11 @@ def check_same(config: EncoderConfig, spec: EncoderSpec) -> list[str]:
 
     Weights are compared by content: the truncated network is loaded and hashed.
     """
+    backbone = spec.backbone
+    if config.model is not None and find_model(config.model) is not backbone:
+        return [f"--model {config.model} (the index has {spec.model})"]
     differing = []
-    if config.layer is not None and parse_layers(config.layer) != spec.layers:
+    if config.layer is not None and parse_layers(backbone, config.layer) != spec.layers:
         differing.append(f"--layer {config.layer} (the index has {spec.layer})")
     if config.pool is not None and parse_pooling(config.pool) != spec.pool:
         differing.append(f"--pool {config.pool} (the index has {spec.pool})")
@@ -170,7 +193,7 @@ def check_same(config: EncoderConfig, spec: EncoderSpec) -> list[str]:
         choose_precision(config.precision, "openvino")
         differing.append(f"--precision {config.precision} (the index has {spec.precision})")
     if config.weights is not None and not differing:
-        weights = load_weights(config.weights, truncated(spec.layers))
+        weights = load_weights(config.weights, backbone, spec.layers[-1])
         if weights.sha256() != spec.weights_hash:
             differing.append(f"--weights {config.weights} (the index has {spec.weights})")
     return differing

@@ -28,7 +28,7 @@ class Engine(Protocol):
         ...
 
     def embed(self, pixels: Pixels) -> Vectors:
-        """(n, 224, 224, 3) uint8 RGB -> (n, d) float32 of unit length."""
+        """(n, size, size, 3) uint8 RGB -> (n, d) float32 of unit length."""
         ...
 
     def stream(self, batches: Iterable[tuple[T, Pixels]]) -> Iterator[tuple[T, Vectors]]:

@@ -61,7 +61,7 @@ class OpenVINOEngine:
         self._compiled = compiled
 
     def embed(self, pixels: Pixels) -> Vectors:
-        """(n, 224, 224, 3) uint8 RGB -> (n, d) float32 of unit length."""
+        """(n, size, size, 3) uint8 RGB -> (n, d) float32 of unit length."""
         return np.array(self._compiled(pixels)[0])
 
     def stream(self, batches: Iterable[tuple[T, Pixels]]) -> Iterator[tuple[T, Vectors]]:

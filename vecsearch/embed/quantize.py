@@ -25,7 +25,7 @@ LEAST_OVERLAP: Final = 0.9
 
 
 def quantized(encoder: Encoder, pixels: Pixels) -> Encoder:
-    """Give *encoder* in int8, calibrated on *pixels* (n, 224, 224, 3); raises UsageError."""
+    """Give *encoder* in int8, calibrated on *pixels* (n, size, size, 3); raises UsageError."""
     # It is imported through torch, which finds the absence of a GPU worth a line.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     try:

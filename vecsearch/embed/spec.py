@@ -7,19 +7,28 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from typing import Final
 
-from vecsearch.embed.layers import IMAGE_SIZE, feature_dim
+from vecsearch.embed.backbones.backbone import Backbone
+from vecsearch.embed.backbones.registry import MODELS
+from vecsearch.embed.layers import feature_dim
 from vecsearch.errors import IndexFormatError
 from vecsearch.images import PREPROCESSING_VERSION
+
+RANDOM: Final = "random:"
+"""What the name of untrained weights begins with; the seed follows."""
+
+_FIRST_MODEL: Final = "vgg19"
+"""Descriptions from when there was no other do not name it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderSpec:
     """Everything that two encoders must share for their vectors to be comparable.
 
-    ``weights`` is a name for people; what counts is ``weights_hash``, the SHA-256 of the truncated
-    network's parameters. ``projection_hash`` is that of the PCA and ``quantization_hash`` that of
-    the calibrated int8 network, empty without one.
+    ``model`` names the network. ``weights`` is a name for people; what counts is ``weights_hash``,
+    the SHA-256 of the truncated network's parameters. ``projection_hash`` is that of the PCA and
+    ``quantization_hash`` that of the calibrated int8 network, empty without one.
 
     An encoder that is not ours, whose vectors were imported, has no layers; see `external`.
     """
@@ -34,8 +43,9 @@ class EncoderSpec:
     dim: int
     projection_hash: str = ""
     quantization_hash: str = ""
-    image_size: int = IMAGE_SIZE
+    image_size: int = 224
     preprocessing: int = PREPROCESSING_VERSION
+    model: str = _FIRST_MODEL
 
     @classmethod
     def external(cls, name: str, dim: int) -> EncoderSpec:
@@ -64,7 +74,13 @@ class EncoderSpec:
         if self.is_external:
             return f"imported ({self.weights}), d = {self.dim}, no network"
         pca = f", PCA from {self.feature_dim}" if self.projection_hash else ""
-        return f"VGG19 {self.layer}, {self.pool}, d = {self.dim}{pca}"
+        title = f"{self.backbone.facts.title} {self.layer}, {self.pool}, d = {self.dim}{pca}"
+        return f"{title}, untrained (for tests)" if self.weights.startswith(RANDOM) else title
+
+    @property
+    def backbone(self) -> Backbone:
+        """The network, before it is cut."""
+        return MODELS[self.model]
 
     @property
     def layer(self) -> str:
@@ -74,13 +90,15 @@ class EncoderSpec:
     @property
     def feature_dim(self) -> int:
         """The length of a vector before the projection."""
-        return feature_dim(self.layers, self.pool)
+        return feature_dim(self.backbone, self.layers, self.pool)
 
     @property
     def fingerprint(self) -> str:
         """32 hex digits that differ when vectors would."""
         fields = dataclasses.asdict(self)
         del fields["weights"]
+        if self.model == _FIRST_MODEL:
+            del fields["model"]
         text = json.dumps(fields, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -90,11 +108,20 @@ class EncoderSpec:
 
     @classmethod
     def from_json(cls, text: str) -> EncoderSpec:
-        """Read what `to_json` wrote; raises IndexFormatError for another preprocessing."""
+        """Read what `to_json` wrote.
+
+        Raises IndexFormatError for another preprocessing, or a model that is not known here.
+        """
         fields = json.loads(text)
         for name in ("layers", "mean", "std"):
             fields[name] = tuple(fields[name])
         spec = cls(**fields)
+        if not spec.is_external and spec.model not in MODELS:
+            raise IndexFormatError(
+                f"the index was built with the model {spec.model}, which this vecsearch does not "
+                f"know; it knows {', '.join(MODELS)}",
+                hint="update vecsearch",
+            )
         if not spec.is_external and spec.preprocessing != PREPROCESSING_VERSION:
             raise IndexFormatError(
                 f"the index was built with preprocessing version {spec.preprocessing}, "

@@ -1,44 +1,37 @@
-"""The parameters of a truncated VGG19: from a file, a download, or a seeded generator."""
+"""The parameters of a truncated network: packaged, downloaded, from a file, or seeded."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import pickle
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from vecsearch.embed import download
-from vecsearch.embed.layers import VGG19, Layer
+from vecsearch.embed import cache, download
+from vecsearch.embed.backbones.backbone import Array, Backbone, Downloaded, Packaged, Shapes
+from vecsearch.embed.backbones.registry import PACKAGED_MODEL
+from vecsearch.embed.checkpoint import read_checkpoint
+from vecsearch.embed.packaged import packaged_file
+from vecsearch.embed.spec import RANDOM
 from vecsearch.errors import UsageError, WeightsError
 from vecsearch.types import Progress
 
-Array = npt.NDArray[np.float32]
-Channels = tuple[float, float, float]
-
-IMAGENET_URL: Final = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
-"""torchvision's VGG19_Weights.IMAGENET1K_V1; the file's SHA-256 begins with the eight digits."""
-
-IMAGENET_MEAN: Final[Channels] = (0.485, 0.456, 0.406)
-IMAGENET_STD: Final[Channels] = (0.229, 0.224, 0.225)
+PRETRAINED: Final = "imagenet"
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """The parameters by their names in torchvision's state dict, and what goes with them."""
+    """The parameters of a truncated network by name, and what they are called."""
 
     name: str
     arrays: Mapping[str, Array]
-    mean: Channels = IMAGENET_MEAN
-    std: Channels = IMAGENET_STD
 
     def sha256(self) -> str:
-        """Give the SHA-256 over names, shapes and float32 values, whatever file they came in."""
+        """Return the SHA-256 of names, shapes and float32 values, whatever file they came in."""
         digest = hashlib.sha256()
         for name in sorted(self.arrays):
             array = np.ascontiguousarray(self.arrays[name], dtype="<f4")
@@ -48,32 +41,42 @@ class Weights:
 
 
 def load_weights(
-    source: str, layers: tuple[Layer, ...], progress: Progress | None = None
+    source: str, backbone: Backbone, deepest: str, progress: Progress | None = None
 ) -> Weights:
-    """Load the parameters of *layers* from *source*.
+    """Load the parameters of *backbone* up to the layer *deepest* from *source*.
 
-    *source* is ``imagenet``, ``random:SEED``, a .pth or .safetensors file, or the URL of a
-    checkpoint that carries the start of its SHA-256 in its name, as PyTorch's do.
+    *source* is ``imagenet``, the model's own pretrained weights; a .pth or .safetensors file; the
+    URL of a checkpoint that carries the start of its SHA-256 in its name, as PyTorch's do; or, for
+    tests, ``random:SEED``.
 
     Raises WeightsError if they cannot be had or believed, UsageError for another *source*.
     """
-    if source.startswith("random:"):
-        return Weights(source, random_arrays(_seed(source), layers))
-    if source == "imagenet":
-        return Weights(source, _fetched(IMAGENET_URL, layers, progress))
+    if source.startswith(RANDOM):
+        return Weights(source, random_arrays(_seed(source), backbone.parameters(deepest)))
+    if source == PRETRAINED:
+        return Weights(source, _pretrained(backbone, deepest, progress))
     if source.startswith(("http://", "https://")):
-        return Weights(source.rpartition("/")[2], _fetched(source, layers, progress))
+        name = source.rpartition("/")[2]
+        return Weights(name, _downloaded(source, backbone, deepest, progress))
     path = Path(source)
     if not path.is_file():
         raise WeightsError(
             f"no weights file {source}",
-            hint="give a .pth or .safetensors file, 'imagenet', or 'random:0' for a trial",
+            hint=f"give a .pth or .safetensors file, or '{PRETRAINED}'",
             path=path,
         )
-    return Weights(path.name, read_arrays(path, layers))
+    return Weights(path.name, read_arrays(path, backbone, deepest))
 
 
-def random_arrays(seed: int, layers: tuple[Layer, ...]) -> dict[str, Array]:
+def is_at_hand(backbone: Backbone, deepest: str) -> bool:
+    """Tell whether the pretrained weights up to *deepest* can be had without a download."""
+    pretrained = backbone.facts.pretrained
+    if isinstance(pretrained, Packaged):
+        return True
+    return _cached(download.stem_of(pretrained.url), backbone, deepest) is not None
+
+
+def random_arrays(seed: int, shapes: Shapes) -> dict[str, Array]:
     """Make untrained parameters: He-normal, zero bias, each filter's mean taken out.
 
     He et al., "Delving Deep into Rectifiers" (ICCV 2015), eq. 10. Without its mean over channels
@@ -82,101 +85,74 @@ def random_arrays(seed: int, layers: tuple[Layer, ...]) -> dict[str, Array]:
     """
     generator = np.random.RandomState(seed)  # the one generator whose stream numpy never changes
     arrays: dict[str, Array] = {}
-    for layer in layers:
-        for name, shape in layer.shapes().items():
-            if name.endswith(".bias"):
-                arrays[name] = np.zeros(shape, np.float32)
-                continue
-            fan_in = int(np.prod(shape[1:]))
-            values = generator.standard_normal(shape).astype(np.float32)
-            values *= np.float32(np.sqrt(2.0 / fan_in))
-            values -= values.mean(axis=tuple(range(1, len(shape))), keepdims=True)
-            arrays[name] = values
-    return arrays
-
-
-def read_arrays(path: Path, layers: tuple[Layer, ...]) -> dict[str, Array]:
-    """Read the parameters of *layers* from a .pth (tensors only) or .safetensors file.
-
-    Raises WeightsError if the file is damaged, holds anything but tensors, or lacks a parameter.
-    """
-    shapes = {name: shape for layer in layers for name, shape in layer.shapes().items()}
-    read = _read_safetensors if path.suffix == ".safetensors" else _read_checkpoint
-    arrays = read(path, tuple(shapes))
     for name, shape in shapes.items():
-        found = arrays[name].shape if name in arrays else None
-        if found != shape:
-            problem = "has no" if found is None else f"has shape {found} for"
-            raise WeightsError(
-                f"{path} is not a VGG19: it {problem} {name} {shape}",
-                hint="vecsearch reads torchvision's state dict of vgg19",
-                path=path,
-            )
-        if not np.isfinite(arrays[name]).all():
-            raise WeightsError(
-                f"{path} is damaged: {name} has values that are no numbers", path=path
-            )
+        if name.endswith(".bias"):
+            arrays[name] = np.zeros(shape, np.float32)
+            continue
+        fan_in = int(np.prod(shape[1:]))
+        values = generator.standard_normal(shape).astype(np.float32)
+        values *= np.float32(np.sqrt(2.0 / fan_in))
+        values -= values.mean(axis=tuple(range(1, len(shape))), keepdims=True)
+        arrays[name] = values
     return arrays
 
 
-def _fetched(url: str, layers: tuple[Layer, ...], progress: Progress | None) -> dict[str, Array]:
+def read_arrays(path: Path, backbone: Backbone, deepest: str) -> dict[str, Array]:
+    """Read the parameters up to *deepest* from a checkpoint file; raises WeightsError."""
+    found = read_checkpoint(path, backbone.checkpoint(deepest), backbone.facts.title)
+    return backbone.from_checkpoint(found, deepest)
+
+
+def _pretrained(backbone: Backbone, deepest: str, progress: Progress | None) -> dict[str, Array]:
+    match backbone.facts.pretrained:
+        case Downloaded(url=url):
+            return _downloaded(url, backbone, deepest, progress)
+        case Packaged() as packaged:
+            return _packaged(packaged, backbone, deepest)
+
+
+def _downloaded(
+    url: str, backbone: Backbone, deepest: str, progress: Progress | None
+) -> dict[str, Array]:
     """Take the truncated part from the cache, or download the whole once and cut it."""
-    part = "conv" if all(layer.kind != "fc" for layer in layers) else "fc"
-    kept = download.cached(url, part) or download.cached(url, "fc")
+    stem = download.stem_of(url)
+    kept = _cached(stem, backbone, deepest)
     if kept is None:
-        whole = tuple(layer for layer in VGG19 if part == "fc" or layer.kind != "fc")
-        with download.fetched(url, progress) as checkpoint:
-            kept = download.keep(url, part, read_arrays(checkpoint, whole))
-    return read_arrays(kept, layers)
+        part, end = _part(backbone, deepest)
+        way_without = f"--model {PACKAGED_MODEL} needs no download"
+        with download.fetched(url, progress, way_without=way_without) as checkpoint:
+            found = read_checkpoint(checkpoint, backbone.checkpoint(end), backbone.facts.title)
+        kept = cache.keep(stem, part, found)
+    return read_arrays(kept, backbone, deepest)
 
 
-def _read_safetensors(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            present = set(file.keys())
-            return {
-                name: np.asarray(file.get_tensor(name), dtype=np.float32)
-                for name in names
-                if name in present
-            }
-    except TypeError as error:  # a type that numpy does not have
-        raise WeightsError(
-            f"{path} has a number format that is not supported ({error})",
-            hint="save it as float32 or float16",
-            path=path,
-        ) from None
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path} is not a safetensors file ({error})", path=path) from None
+def _cached(stem: str, backbone: Backbone, deepest: str) -> Path | None:
+    return cache.cached(stem, _part(backbone, deepest)[0]) or cache.cached(stem, "fc")
 
 
-def _read_checkpoint(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
-    import torch
+def _part(backbone: Backbone, deepest: str) -> tuple[str, str]:
+    """Name the part of a checkpoint that is kept, and the layer where it ends.
 
-    try:
-        # Mapped, so that the classifier's half gigabyte is never read; the older format, in which
-        # torchvision's own file is, cannot be.
-        state = torch.load(
-            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-        )
-    except pickle.UnpicklingError:
-        raise WeightsError(
-            f"{path} is refused: it holds something else than tensors, which could run code",
-            hint="give a state dict saved with torch.save(model.state_dict(), file)",
-            path=path,
-        ) from None
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise WeightsError(f"{path} is not a PyTorch checkpoint ({reason})", path=path) from None
-    if not isinstance(state, Mapping):
-        raise WeightsError(f"{path} is not a state dict but a {type(state).__name__}", path=path)
-    return {
-        name: value.detach().to(torch.float32).numpy()
-        for name in names
-        if isinstance(value := state.get(name), torch.Tensor)
-        and (value.is_floating_point() and value.layout == torch.strided and not value.is_meta)
-    }
+    Fully connected layers are most of some networks, and are kept if they are asked for.
+    """
+    convolutional = [layer.name for layer in backbone.layers if not layer.flat]
+    if deepest in convolutional:
+        return "conv", convolutional[-1]
+    return "fc", backbone.layers[-1].name
+
+
+def _packaged(packaged: Packaged, backbone: Backbone, deepest: str) -> dict[str, Array]:
+    """Take the parameters from a package, by a copy in the cache that is read without torch."""
+    path = packaged_file(packaged)
+    # A cache that is damaged, or cannot be written, costs time only.
+    with contextlib.suppress(WeightsError):
+        if kept := cache.cached(path.stem, "whole"):
+            return read_arrays(kept, backbone, deepest)
+    shapes = backbone.checkpoint(backbone.layers[-1].name)
+    found = read_checkpoint(path, shapes, backbone.facts.title)
+    with contextlib.suppress(WeightsError, OSError):
+        cache.keep(path.stem, "whole", found)
+    return backbone.from_checkpoint(found, deepest)
 
 
 def _seed(source: str) -> int:

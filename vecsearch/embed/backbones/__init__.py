@@ -1,0 +1,1 @@
+"""The networks that can be cut: a file each, and the registry that lists them."""

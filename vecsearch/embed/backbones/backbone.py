@@ -1,0 +1,110 @@
+"""What a network must tell of itself, so that it can be cut at a layer and become an encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+Arrays = Mapping[str, Array]
+Shapes = dict[str, tuple[int, ...]]
+Channels = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer that features can be taken from: (``channels``, ``side``, ``side``) values.
+
+    ``flat`` is for a layer without places, whose ``channels`` values need no pooling.
+    """
+
+    name: str
+    channels: int
+    side: int
+    flat: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Downloaded:
+    """Pretrained weights behind a URL, whose last part carries the start of its SHA-256."""
+
+    url: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packaged:
+    """Pretrained weights in a file of an installed Python package."""
+
+    distribution: str
+    version: str
+    package: str
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """A model as a row of data.
+
+    ``name`` is what the command line calls it, ``title`` what people call it, ``licence`` that of
+    the pretrained weights. ``mean`` and ``std`` are those of the input, RGB from 0 to 1.
+    ``rates`` are pictures a second at the default layer by precision, reading included, measured
+    on two cores.
+    """
+
+    name: str
+    title: str
+    licence: str
+    image_size: int
+    mean: Channels
+    std: Channels
+    default_layer: str
+    default_pool: str
+    pretrained: Downloaded | Packaged
+    rates: Mapping[str, float]
+
+
+class Backbone(Protocol):
+    """A convolutional network that can be cut at any of its layers.
+
+    Pooling, PCA and L2 normalisation are outside it. Names of parameters are those of the truncated
+    network; a checkpoint may have others, which `from_checkpoint` turns into these.
+    """
+
+    @property
+    def facts(self) -> ModelFacts:
+        """The model as a row of data."""
+        ...
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers that features can be taken from, in the order of the network."""
+        ...
+
+    def parameters(self, deepest: str) -> Shapes:
+        """Return name and shape of every parameter up to the layer *deepest*."""
+        ...
+
+    def products(self, deepest: str) -> int:
+        """Count the multiplications for one picture up to the layer *deepest*."""
+        ...
+
+    def checkpoint(self, deepest: str) -> Shapes:
+        """Return name and shape of what a checkpoint has of the network up to *deepest*."""
+        ...
+
+    def from_checkpoint(self, arrays: Arrays, deepest: str) -> dict[str, Array]:
+        """Turn what `checkpoint` lists into what `parameters` lists."""
+        ...
+
+    def build(self, x: Any, deepest: str, arrays: Arrays) -> dict[str, Any]:
+        """Build the network from the normalised input *x*, (n, 3, size, size), up to *deepest*.
+
+        Returns the nodes of OpenVINO's graph by the names of all layers on the way.
+        """
+        ...

@@ -1,0 +1,90 @@
+"""Files of parameters: .pth, of which tensors alone are read, and .safetensors."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from vecsearch.embed.backbones.backbone import Array, Shapes
+from vecsearch.errors import WeightsError
+
+
+def read_checkpoint(path: Path, shapes: Shapes, title: str) -> dict[str, Array]:
+    """Read the arrays that *shapes* names from a .pth or .safetensors file, as float32.
+
+    *title* is what the network is called. Raises WeightsError if the file is damaged, holds
+    anything but tensors, lacks an array, or has one of another shape.
+    """
+    read = _read_safetensors if path.suffix == ".safetensors" else _read_pth
+    arrays = read(path, tuple(shapes))
+    for name, shape in shapes.items():
+        found = arrays[name].shape if name in arrays else None
+        if found != shape:
+            problem = "has no" if found is None else f"has shape {found} for"
+            raise WeightsError(
+                f"{path} is not {_article(title)}: it {problem} {name} {shape}",
+                hint=f"give a state dict of {title}, or choose its network with --model",
+                path=path,
+            )
+        if not np.isfinite(arrays[name]).all():
+            raise WeightsError(
+                f"{path} is damaged: {name} has values that are no numbers", path=path
+            )
+    return arrays
+
+
+def _article(title: str) -> str:
+    return f"an {title}" if title[0] in "AEIOU" else f"a {title}"
+
+
+def _read_safetensors(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            present = set(file.keys())
+            return {
+                name: np.asarray(file.get_tensor(name), dtype=np.float32)
+                for name in names
+                if name in present
+            }
+    except TypeError as error:  # a type that numpy does not have
+        raise WeightsError(
+            f"{path} has a number format that is not supported ({error})",
+            hint="save it as float32 or float16",
+            path=path,
+        ) from None
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path} is not a safetensors file ({error})", path=path) from None
+
+
+def _read_pth(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
+    import torch
+
+    try:
+        # Mapped, so that a classifier's half gigabyte is never read; the older format, in which
+        # torchvision's own file is, cannot be.
+        state = torch.load(
+            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+        )
+    except pickle.UnpicklingError:
+        raise WeightsError(
+            f"{path} is refused: it holds something else than tensors, which could run code",
+            hint="give a state dict saved with torch.save(model.state_dict(), file)",
+            path=path,
+        ) from None
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise WeightsError(f"{path} is not a PyTorch checkpoint ({reason})", path=path) from None
+    if not isinstance(state, Mapping):
+        raise WeightsError(f"{path} is not a state dict but a {type(state).__name__}", path=path)
+    return {
+        name: value.detach().to(torch.float32).numpy()
+        for name in names
+        if isinstance(value := state.get(name), torch.Tensor)
+        and (value.is_floating_point() and value.layout == torch.strided and not value.is_meta)
+    }
