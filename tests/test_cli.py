@@ -116,15 +116,16 @@ def test_build_prints_json(photos: Path, run: Run) -> None:
     assert report["index"] == "indexes/photos"
 
 
-def test_demo_without_weights_says_so_and_draws_everything(run: Run, tmp_path: Path) -> None:
+def test_demo_without_a_download_says_so_and_draws_everything(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "few"
     folder.mkdir()
     for name in ("burger1.jpg", "burger2.jpg", "donut1.jpg", "donut_test.jpg", "pizza1.jpg"):
         shutil.copy(SAMPLES / name, folder)
     # A proxy that nobody listens on stands for a machine without a network.
     done = run("demo", "few", https_proxy="http://127.0.0.1:9", no_proxy="")
-    assert "untrained weights (random:0, all five pools)" in done.stdout
-    assert "weights random:0" in done.stdout
+    assert done.stdout.startswith("network: EfficientNet-Lite0, whose weights are installed")
+    assert "encoder: EfficientNet-Lite0 head, gem, d = 1280, weights imagenet" in done.stdout
+    assert not done.stderr
     written = [line.strip() for line in done.stdout.partition("written:")[2].splitlines() if line]
     assert written == [
         *(

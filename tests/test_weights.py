@@ -107,9 +107,15 @@ def test_a_build_takes_its_weights_from_a_url(
     server: Server, checkpoint: Path, photos: Path, tmp_path: Path, run: Run
 ) -> None:
     url = url_of(server, checkpoint.name)
-    run("build", photos, "-i", "ix", "--layer", "block1_pool", "--weights", url)
+    said = run("build", photos, "-i", "ix", "--layer", "block1_pool", "--weights", url).stderr
+    size = f"{checkpoint.stat().st_size / 1e6:.0f} MB"
+    way = "--model efficientnet-lite0 needs no download"
+    assert said == f"downloading {url} once ({size}); {way}\n"
     assert "weights" in run("info", "-i", "ix").stdout
-    run("build", photos, "-i", "other", "--layer", "block1_pool", VECSEARCH_BUILD_WEIGHTS=url)
+    again = run(
+        "build", photos, "-i", "other", "--layer", "block1_pool", VECSEARCH_BUILD_WEIGHTS=url
+    )
+    assert not again.stderr
     assert server.requests == 1
     run("query", photos / "p1.png", "-i", "other")
 

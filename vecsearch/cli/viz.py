@@ -108,7 +108,9 @@ def draw(
     from vecsearch.search.features import stored_vectors
 
     images, features = stored_vectors(index)
-    collection = map_collection(features, images, options, progress=report)
+    collection = map_collection(
+        features, images, options, encoder=index.encoder.title, progress=report
+    )
     if coordinates is not None:
         from vecsearch.exchange.coordinates import write_coordinates
 

@@ -27,7 +27,8 @@ _logger: Final = logging.getLogger(__name__)
 def fetched(url: str, progress: Progress | None, *, way_without: str) -> Iterator[Path]:
     """Download *url* to a temporary file that is gone afterwards, its hash checked.
 
-    What is downloaded, and the *way_without*, is logged as a warning before. Raises WeightsError:
+    That it is downloaded, and the *way_without*, is logged as a warning before, which Python
+    prints on stderr unless told otherwise. Raises WeightsError:
     no network, half a download, another hash.
     """
     expected = _hash_prefix(url)
@@ -67,7 +68,7 @@ def _download(url: str, path: Path, progress: Progress | None, way_without: str)
     with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer, path.open("wb") as file:  # noqa: S310
         total = int(answer.headers.get("Content-Length") or 0)
         size = f"{total / 1e6:.0f} MB" if total else "an unknown number of bytes"
-        _logger.warning("downloading %s, once: %s; to do without: %s", size, url, way_without)
+        _logger.warning("downloading %s once (%s); %s", url, size, way_without)
         done = 0
         while chunk := answer.read(_CHUNK_BYTES):
             file.write(chunk)

@@ -35,6 +35,7 @@ class CollectionMap:
     """Images (n), their places (n, 2) float32, and the group of each (n), -1 for none.
 
     ``groups`` tells of the groups by number. All points are 0 where nothing tells the images apart.
+    ``encoder`` is what made the features, in a line, for whoever looks at the map.
     """
 
     images: Sequence[Image]
@@ -42,6 +43,7 @@ class CollectionMap:
     labels: Labels
     groups: Sequence[Group]
     options: MapOptions
+    encoder: str = ""
 
 
 def map_collection(
@@ -49,9 +51,10 @@ def map_collection(
     images: Sequence[Image],
     options: MapOptions = MapOptions(),
     *,
+    encoder: str = "",
     progress: Progress | None = None,
 ) -> CollectionMap:
-    """Lay *images* out by their *features*, (n, d).
+    """Lay *images* out by their *features*, (n, d), that *encoder* made: a line for the title.
 
     Raises UsageError for an option that cannot be meant, or where there is nothing to lay out.
     """
@@ -75,4 +78,5 @@ def map_collection(
         labels, names = folders(paths)
     elif options.color == "cluster":
         labels = find_clusters(points, options.seed)
-    return CollectionMap(images, points, labels, describe(labels, paths, names), options)
+    groups = describe(labels, paths, names)
+    return CollectionMap(images, points, labels, groups, options, encoder)

@@ -59,6 +59,11 @@ def render_map(collection: CollectionMap, *, progress: Progress | None = None) -
     return _render_cards(collection, report)
 
 
+def subtitle(collection: CollectionMap) -> str:
+    """Say how the map was laid out, and what made the features."""
+    return ", ".join(filter(None, (METHODS[collection.options.method], collection.encoder)))
+
+
 def side_for(n: int) -> tuple[int, int]:
     """Choose the side of a thumbnail with its border, and the gap around it, for n pictures."""
     side = round(max(320 * n**-0.25, 186 * n**-0.1))
@@ -155,8 +160,9 @@ def _draw_title(image: Image.Image, collection: CollectionMap, margin: int, size
     count = counted(n, "picture")
     draw.text((x, baseline), count, INK, bold, anchor="ls")
     x += bold.getlength(count) + 0.6 * size
-    method = METHODS[collection.options.method]
-    draw.text((x, baseline), method, GREY, plain, anchor="ls")
+    method = subtitle(collection)
+    room = int(image.width - margin - x)
+    draw.text((x, baseline), fonts.shorten(method, plain, room), GREY, plain, anchor="ls")
     if collection.options.color != "folder":
         return  # names stand on the map
     x += plain.getlength(method) + 1.2 * size

@@ -13,7 +13,7 @@ from vecsearch.layout.overlap import arrange
 from vecsearch.layout.points import Points
 from vecsearch.types import Progress, no_progress
 from vecsearch.view.document import encode, split_root, write_document
-from vecsearch.view.map import METHODS
+from vecsearch.view.map import subtitle
 from vecsearch.view.palette import GROUPS
 from vecsearch.view.sprites import SpriteSheets, sprite_side
 from vecsearch.view.text import counted
@@ -67,11 +67,11 @@ def write_page(
         ],
         "sprites": {"of": encode(sprites)},
     }  # fmt: skip
-    method = METHODS[collection.options.method]
     title = counted(n, "picture")
     thumbnails = SpriteSheets([paths[one] for one in shown.tolist()], sprite_side(len(shown)))
     report = progress or no_progress
-    write_document(out, "map", title, method, data, thumbnails, ("tiles", "map"), report)
+    about = subtitle(collection)
+    write_document(out, "map", title, about, data, thumbnails, ("tiles", "map"), report)
 
 
 def _scaled(points: Points) -> Points:
