@@ -40,35 +40,38 @@ def pictures() -> Pixels:
     return np.stack([*crops, *(pixels for pixels in samples if pixels is not None)])
 
 
-def embed(engine: str, precision: str, layer: str, pool: str = "gem") -> Vectors:
+def embed(
+    engine: str, precision: str, layer: str, pool: str = "gem", *, count: int = 12
+) -> Vectors:
     config = EncoderConfig(
         layer=layer, pool=pool, weights="random:1", precision=precision, engine=engine
     )
     encoder = make_encoder(config)
-    batches = [(start, pictures()[start : start + 4]) for start in range(0, 12, 4)]
+    batches = [(start, pictures()[start : start + 4]) for start in range(0, count, 4)]
     found = dict(encoder.stream(batches))
-    return np.concatenate([found[start] for start in range(0, 12, 4)])
+    return np.concatenate([found[start] for start in range(0, count, 4)])
 
 
 def cosines(a: Vectors, b: Vectors) -> npt.NDArray[np.float32]:
     return np.asarray((a * b).sum(axis=1))
 
 
-@pytest.mark.parametrize(("precision", "least"), [("fp32", 0.9999), ("bf16", 0.999)])
 @pytest.mark.parametrize(
-    ("layer", "pool"),
+    ("layer", "pool", "precision", "least"),
     [
-        ("block5_pool", "gem"),
-        ("block4_pool", "flatten"),
-        ("block2_conv2+block3_pool", "avg"),
-        ("block3_conv4", "max"),
+        ("block5_pool", "gem", "fp32", 0.9999),
+        ("block4_pool", "flatten", "fp32", 0.9999),
+        ("block2_conv2+block3_pool", "avg", "fp32", 0.9999),
+        ("block3_conv4", "max", "fp32", 0.9999),
+        # A processor without bfloat16 takes torch half a minute for four pictures and more layers.
+        ("block1_conv2+block2_pool", "gem", "bf16", 0.999),
     ],
 )
 def test_both_engines_give_the_same_unit_vectors(
     layer: str, pool: str, precision: str, least: float
 ) -> None:
-    a, b = (embed(engine, precision, layer, pool) for engine in ("openvino", "torch"))
-    assert a.shape == b.shape == (12, feature_dim(VGG19, parse_layers(VGG19, layer), pool))
+    a, b = (embed(engine, precision, layer, pool, count=4) for engine in ("openvino", "torch"))
+    assert a.shape == b.shape == (4, feature_dim(VGG19, parse_layers(VGG19, layer), pool))
     assert a.dtype == b.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(a, axis=1), 1, atol=1e-4)
     assert cosines(a, b).min() >= least
@@ -134,8 +137,8 @@ def test_the_network_in_the_index_is_the_one_that_built_it(precision: str, tmp_p
         query = open_query_engine(spec, *kept, b"content").embed(pictures())
         assert cosines(query, expected).min() >= 0.99999
     for engine in ("openvino", "torch"):
-        again = open_encoder(spec, *kept, engine=engine).embed(pictures())
-        assert cosines(again, expected).min() >= 0.9999
+        again = open_encoder(spec, *kept, engine=engine).embed(pictures()[:2])
+        assert cosines(again, expected[:2]).min() >= 0.9999
 
 
 def test_the_fingerprint_changes_with_whatever_changes_a_vector() -> None:
