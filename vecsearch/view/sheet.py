@@ -12,6 +12,7 @@ from vecsearch.types import Asked, Hit, Result
 from vecsearch.view import fonts
 from vecsearch.view.files import format_of, write_image, write_whole
 from vecsearch.view.scene import Colour, Picture, Rectangle, Scene, Text, paint
+from vecsearch.view.text import format_made
 from vecsearch.view.thumbnails import (
     GREY,
     PLATE,
@@ -112,6 +113,11 @@ def lay_out(result: Result, thumbnails: Thumbnails) -> Scene:
         sheet.name(hit.path.name, x, y + TILE + 28)
         _add_rank(sheet, hit, x, y + TILE + 54)
     width = columns * (TILE + GAP) - GAP
+    if made := format_made(result):
+        bold, plain = fonts.load(HEADING_SIZE, bold=True), fonts.load(NAME_SIZE)
+        start = round(bold.getlength(heading)) + GAP
+        sheet.write(left + start, MARGIN + 18, made, GREY)
+        width = max(width, start + round(plain.getlength(made)))
     if result.error:
         font = fonts.load_for(result.error, NAME_SIZE)
         lines = fonts.wrap(fonts.printable(result.error), font, width, _ERROR_LINES)
