@@ -159,6 +159,21 @@ class Result:
     rerank: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedQuery:
+    """An image with a label that asked for images with the same one, its first hits, and theirs.
+
+    ``average_precision`` is that of its whole ranking, in which the first image with its label has
+    the rank ``first_right``; None if there is none as far as was looked.
+    """
+
+    result: Result
+    label: str
+    hit_labels: tuple[str, ...]
+    average_precision: float
+    first_right: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """How int8 compares with fp32 over ``pictures`` that it was not calibrated on.

@@ -15,15 +15,21 @@ from vecsearch.types import Hit, Rows, Vectors
 class Candidates:
     """The images that may be hits of a question, and which of the best are wanted."""
 
-    def __init__(self, opened: Opened, k: int, options: QueryOptions) -> None:
-        """Find them; raises NotFoundError if there are none."""
+    def __init__(
+        self, opened: Opened, k: int, options: QueryOptions, *, among: Rows | None = None
+    ) -> None:
+        """Find them; raises NotFoundError if there are none.
+
+        *among* are the rows, sorted, that may be hits, for who knows already which those are.
+        """
         self._opened, self._k, self._options = opened, k, options
         searcher, count = None, len(opened)
-        if options.folders or options.patterns:
+        if among is None and (options.folders or options.patterns):
             from vecsearch.search.filters import chosen_rows
 
-            rows = chosen_rows(opened.snapshot, options.folders, options.patterns)
-            searcher, count = opened.among(rows), len(rows)
+            among = chosen_rows(opened.snapshot, options.folders, options.patterns)
+        if among is not None:
+            searcher, count = opened.among(among), len(among)
         self._ranker = Ranker(opened, options, searcher, count)
 
     def prepare(self) -> None:

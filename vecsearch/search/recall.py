@@ -100,8 +100,22 @@ def found_shares(xq: Vectors, found: Rows, truth: Rows, segments: Sequence[Segme
     return shares
 
 
-def interval(shares: Shares) -> Interval:
+def mean_of(values: Shares, classes: Rows | None = None) -> float:
+    """Return the mean of *values*, (q,), or with *classes*, (q,) from 0 on, of the classes' means.
+
+    A class that has no value is left out.
+    """
+    if classes is None:
+        return float(values.mean())
+    counts = np.bincount(classes)
+    sums = np.bincount(classes, values)
+    return float((sums[counts > 0] / counts[counts > 0]).mean())
+
+
+def interval(shares: Shares, classes: Rows | None = None) -> Interval:
     """Give a 95% confidence interval of the mean of *shares*, one for each query.
+
+    With *classes* it is that of the mean of their means, as `mean_of` has it.
 
     It is the percentile bootstrap over queries, 2,000 seeded resamples (Efron and Tibshirani, "An
     Introduction to the Bootstrap", 1993, chapter 13): what one query finds is not independent, so
@@ -116,6 +130,9 @@ def interval(shares: Shares) -> Interval:
         half = _Z * (mean * (1 - mean) / count + (_Z / (2 * count)) ** 2) ** 0.5 / scale
         return Interval(max(0.0, centre - half), min(1.0, max(mean, centre + half)), "Wilson")
     generator = np.random.RandomState(0)
-    means = [shares[generator.randint(0, count, count)].mean() for _ in range(_RESAMPLES)]
+    means = []
+    for _ in range(_RESAMPLES):
+        drawn = generator.randint(0, count, count)
+        means.append(mean_of(shares[drawn], None if classes is None else classes[drawn]))
     low, high = np.percentile(means, [2.5, 97.5])
     return Interval(float(low), float(high), "bootstrap")
