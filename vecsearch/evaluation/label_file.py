@@ -101,7 +101,9 @@ def _entries(path: Path) -> Iterator[_Entry]:
                     raise _no_table(path, reader.line_num, "has too few columns")
                 label = cells[columns[1]].strip()
                 if not label.isprintable():
-                    raise _no_table(path, reader.line_num, f"has the label {label!r}")
+                    is_text = not any("\udc80" <= letter <= "\udcff" for letter in label)
+                    what = f"has the label {label!r}" if is_text else "is not UTF-8"
+                    raise _no_table(path, reader.line_num, what)
                 yield reader.line_num, cells[columns[0]], label
     except OSError as error:
         raise SourceError(f"cannot read {path}: {error.strerror or error}", path=path) from None
