@@ -77,15 +77,15 @@ def test_the_measures_are_those_by_hand(by_hand: QualityReport) -> None:
 
 
 def test_classes_and_queries_come_worst_first(by_hand: QualityReport) -> None:
-    a, b = by_hand.by_class
+    b, a = by_hand.by_class
     assert (a.label, a.images, a.queries, b.label, b.images) == ("a", 2, 2, "b", 3)
     assert [a.precision, b.precision] == pytest.approx([0.2, 0.4])
     assert a.average_precision == pytest.approx(0.75)
     shares = {one.label: one.share for one in a.neighbours}
-    assert shares == {"b": pytest.approx(0.6), "a": pytest.approx(0.2), "c": pytest.approx(0.2)}
-    assert a.confused_with == a.neighbours[0]
+    assert shares == {"a": 0.5, "b": 0.5}  # of the first hit, for there is one other
+    assert a.confused_with == a.neighbours[1]
     assert b.confused_with is not None
-    assert b.confused_with.label == "a"
+    assert (b.confused_with.label, b.confused_with.share) == ("a", 0.5)
     worst = by_hand.worst
     assert [one.result.query for one in worst] == ["id:4", "id:2", "id:3", "id:5"]  # 1 is perfect
     assert (worst[0].label, worst[0].first_right) == ("b", 4)
@@ -93,9 +93,9 @@ def test_classes_and_queries_come_worst_first(by_hand: QualityReport) -> None:
     assert [hit.id for hit in worst[0].result.hits] == [6, 1, 2, 3, 5]
     labels, matrix = confusion(by_hand.by_class, 10)
     assert labels == ["a", "b"]
-    np.testing.assert_allclose(matrix, [[0.2, 0.6, 0.2], [0.4, 0.4, 0.2]])
-    assert confusion(by_hand.by_class, 1)[0] == ["a"]
-    np.testing.assert_allclose(confusion(by_hand.by_class, 1)[1], [[0.2, 0.8]])
+    np.testing.assert_allclose(matrix, [[1 / 2, 1 / 2, 0], [1 / 2, 1 / 3, 1 / 6]])
+    assert confusion(by_hand.by_class, 1)[0] == ["b"]
+    np.testing.assert_allclose(confusion(by_hand.by_class, 1)[1], [[1 / 3, 2 / 3]])
 
 
 @pytest.fixture(scope="module")
@@ -347,12 +347,12 @@ def test_the_command_prints_tables_and_json(by_hand: QualityReport, run: Run) ->
         r"^precision@1 +0\.400 \(0\.\d+ to 0\.\d+\) +0\.417 \(.*\) +1\.000$", table, re.M
     )
     assert re.search(r"^mAP +0\.615 \(0\.\d+ to 0\.\d+\)$", table, re.M)
-    assert re.search(r"^a +2 +0\.200 +0\.750 +b \(60%\)$", table, re.M)
+    assert re.search(r"^a +2 +0\.200 +0\.750 +b \(50%\)$", table, re.M)
     facts = json.loads(run(*given, "--json").stdout)
     assert facts["encoder"] == by_hand.encoder
     assert facts["at"][0]["precision_by_class"]["value"] == pytest.approx(5 / 12)
     assert facts["mean_average_precision"]["interval"]["method"] == "bootstrap"
-    assert facts["by_class"][0]["neighbours"][0] == {"label": "b", "share": pytest.approx(0.6)}
+    assert facts["by_class"][0]["neighbours"][0] == {"label": "a", "share": 0.5}
     assert facts["worst"][0]["query"] == "id:4"
     assert facts["worst"][0]["hit_labels"] == ["c", "a", "a", "b", "b"]
 

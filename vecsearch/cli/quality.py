@@ -77,14 +77,14 @@ def write_quality(report: QualityReport, files: QualityFiles, report_to: Progres
         from vecsearch.view.confusion import MOST_CLASSES, draw_confusion
 
         names, shares = confusion(report.by_class, MOST_CLASSES)
-        about = f"of the first {NEIGHBOURS} hits of a class (row), how many per cent are of which"
+        about = f"how many per cent of the first {NEIGHBOURS} hits of a row are of each column"
         if len(names) < len(report.by_class):
             about += f"; the {len(names)} worst of {len(report.by_class):,} classes"
         draw_confusion(names, shares, "Confusion by class", [*lines, about], files.confusion)
     if files.sheet is not None:
         from vecsearch.view.worst import draw_worst
 
-        draw_worst(report.worst, "The worst queries", [summary(report), *lines[:3]], files.sheet)
+        draw_worst(report.worst, "The worst queries", [summary(report), *lines], files.sheet)
     if files.html is not None:
         _write_page(report, files.html, report_to)
 

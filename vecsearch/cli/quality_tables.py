@@ -44,7 +44,7 @@ def summary(report: QualityReport) -> str:
     """Say the main figures in a line."""
     figures = [f"precision@{one.k} {one.precision.value:.3f}" for one in report.at]
     mean = f"{map_name(report)} {report.mean_average_precision.value:.3f}"
-    return ", ".join([*figures, mean]) + f" over {_queries(report)}"
+    return ", ".join([*figures, mean])
 
 
 def map_name(report: QualityReport) -> str:
@@ -86,7 +86,7 @@ def format_quality(report: QualityReport) -> str:
     classes = format_table(CLASS_HEADS, class_rows(report.by_class[:_MOST_CLASSES]))
     if len(report.by_class) > _MOST_CLASSES:
         more = len(report.by_class) - _MOST_CLASSES
-        classes += f"\n... and {more:,} with more precision: --json and --html have all"
+        classes += f"\n... and {more:,} better ones: --json and --html have all"
     figures = f"{format_table(FIGURE_HEADS, figure_rows(report))}\n({INTERVALS})"
     return "\n\n".join([format_fields(facts(report)), figures, classes])
 

@@ -13,7 +13,7 @@ from vecsearch.evaluation.measures import Figures
 from vecsearch.types import Rows
 
 NEIGHBOURS: Final = 5
-"""So many first hits are looked at, class by class."""
+"""So many first hits are looked at, class by class, or as many as a class has other images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,8 @@ class ClassQuality:
     """How well a class of ``images`` is found by the ``queries`` of them that asked.
 
     Precision (at 5) and average precision are means over these. ``neighbours`` are the labels of
-    their first 5 hits, the most frequent first.
+    their first 5 hits, or of as many as the class has other images, the most frequent first: more
+    could not be right.
     """
 
     label: str
@@ -53,7 +54,7 @@ def by_class(
     precisions: Figures,
     average_precisions: Figures,
 ) -> tuple[ClassQuality, ...]:
-    """Sum up queries by class, those of the least precision first.
+    """Sum up queries by class, those of the least average precision first.
 
     *sizes* (c,) count the images of the classes *names*; *asked* (q,) are the classes of the
     queries, *first* (q, 5) those of their first hits, -1 where there is none.
@@ -79,7 +80,7 @@ def by_class(
                 ),
             )
         )
-    return tuple(sorted(found, key=lambda one: (one.precision, one.average_precision, one.label)))
+    return tuple(sorted(found, key=lambda one: (one.average_precision, one.precision, one.label)))
 
 
 def confusion(

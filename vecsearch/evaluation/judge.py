@@ -27,8 +27,8 @@ class Judgements:
     """What each query is worth: every array is (q, ...), in one order.
 
     ``rows`` and ``classes`` are those of the queries, ``relevant`` counts the others of the class;
-    ``first`` (q, 5) are the classes of the first hits, -1 where there is none; ``first_right`` is 0
-    where no relevant one was seen; ``precision`` and ``recall`` are by k.
+    ``first`` (q, 5) are the classes of the first hits, -1 beyond as many as are relevant;
+    ``first_right`` is 0 where no relevant one was seen; ``precision`` and ``recall`` are by k.
     """
 
     rows: Rows
@@ -86,8 +86,8 @@ def judge(
         first_right=np.zeros(len(rows), np.int64),
         average_precision=np.zeros(len(rows)),
         r_precision=np.zeros(len(rows)),
-        precision={k: np.zeros(len(rows)) for k in ks},
-        recall={k: np.zeros(len(rows)) for k in ks},
+        precision={k: np.zeros(len(rows)) for k in {*ks, NEIGHBOURS}},
+        recall={k: np.zeros(len(rows)) for k in {*ks, NEIGHBOURS}},
     )
     among = labelled.rows if len(labelled.rows) < len(opened) else None
     opened.check_all()
@@ -97,12 +97,13 @@ def judge(
         part = slice(done, done + len(ranked))
         hits = class_of[ranked]
         right, of_class = hits == classes[part, np.newaxis], relevant[part]
-        width = min(NEIGHBOURS, hits.shape[1])
-        found.first[part, :width] = hits[:, :width]
+        first = hits[:, :NEIGHBOURS]
+        due = np.arange(first.shape[1]) < of_class[:, np.newaxis]
+        found.first[part, : first.shape[1]] = np.where(due, first, -1)
         found.first_right[part] = measures.first_right(right)
         found.average_precision[part] = measures.average_precision(right, of_class)
         found.r_precision[part] = measures.r_precision(right, of_class)
-        for k in ks:
+        for k in found.precision:
             found.precision[k][part] = measures.precision(right, k)
             found.recall[k][part] = measures.recall(right, of_class, k)
         done += len(ranked)

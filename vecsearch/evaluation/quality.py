@@ -97,7 +97,7 @@ def evaluate_labels(
                 sizes,
                 found.classes,
                 found.first,
-                measures.precision(found.first == found.classes[:, np.newaxis], NEIGHBOURS),
+                found.precision[NEIGHBOURS],
                 found.average_precision,
             ),
             worst=worst_queries(opened, labelled, found, options),

@@ -88,7 +88,7 @@ def _add_query(sheet: Sheet, query: JudgedQuery, y: int) -> None:
     sheet.add_tile(sheet.thumbnails.get(path), MARGIN, y, TILE)
     sheet.name(path.name, MARGIN, y + TILE + 24, width=TILE, size=_SIZE)
     sheet.name(query.label, MARGIN, y + TILE + 48, width=TILE, size=_SIZE, fill=ACCENT)
-    first = f"first at rank {query.first_right:,}" if query.first_right else "none found"
+    first = f"first at {query.first_right:,}" if query.first_right else "none found"
     text = f"AP {query.average_precision:.3f}, {first}"
     sheet.name(text, MARGIN, y + TILE + 72, width=TILE, size=_SIZE, fill=GREY)
 
