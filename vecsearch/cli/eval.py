@@ -32,7 +32,6 @@ Examples:
 @index_option
 @click.option(
     "-k",
-    "ks",
     type=int,
     multiple=True,
     help="How many neighbours; with --labels repeatable.  [default: 10; with --labels 1, 5 and 10]",
@@ -66,7 +65,7 @@ Examples:
 @json_option
 def eval(  # noqa: A001 - the command's name
     index: Path | None,
-    ks: tuple[int, ...],
+    k: tuple[int, ...],
     labels: str | None,
     queries: Path | None,
     sample: int | None,
@@ -89,18 +88,20 @@ def eval(  # noqa: A001 - the command's name
         if queries is not None:
             raise UsageError("--labels asks with the images of the index", hint="omit --queries")
         files = QualityFiles(html=html, sheet=sheet, confusion=confusion)
-        print_quality(index, labels, ks, sample, files, as_json=as_json)
+        print_quality(index, labels, k, sample, files, as_json=as_json)
         return
     if html or sheet or confusion:
         raise UsageError("--html, --sheet and --confusion are about labels", hint="add --labels")
-    if len(ks) > 1:
+    if len(k) > 1:
         raise UsageError("several -k are for --labels alone", hint="give one")
-    (k,) = ks or (K,)
     with progress() as report_to:
         report = evaluate(
-            index, k=k, queries=queries, sample=SAMPLE if sample is None else sample,
+            index,
+            k=k[0] if k else K,
+            queries=queries,
+            sample=SAMPLE if sample is None else sample,
             progress=report_to,
-        )  # fmt: skip
+        )
     print_result(to_json(report) if as_json else _describe(report))
 
 
