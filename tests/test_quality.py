@@ -148,15 +148,30 @@ def test_the_measures_agree_with_scikit_learn(
     assert report.at[1].precision_by_class.value == pytest.approx(np.mean(means))
 
 
-def test_the_rankings_are_those_that_users_get(unequal: Path) -> None:
-    options = QueryOptions(glob="*0.jpg")
+@pytest.mark.parametrize(
+    "options",
+    [QueryOptions(glob="*0.jpg"), QueryOptions(expand=3, rerank=40)],
+    ids=["some", "re-ranked"],
+)
+def test_the_rankings_are_those_that_users_get(unequal: Path, options: QueryOptions) -> None:
     report = vecsearch.evaluate_labels(unequal / "index", unequal / "labels.csv", options=options)
-    assert (report.images, report.queries, report.alone, report.depth) == (13, 12, 1, 12)
+    label, _ = brute_force(unequal)
     with vecsearch.open_index(unequal / "index") as index:
-        found = {one.query: one.hits for one in index.recommend(k=5, options=options)}
+        found = {one.query: one.hits for one in index.recommend(k=200, options=options)}
+        among = {hit.id for hits in found.values() for hit in hits}
+    average = {}
+    for number in among:
+        hits = found[f"id:{number}"]
+        right = [label[hit.id - 1] == label[number - 1] for hit in hits]
+        places = np.flatnonzero(right) + 1
+        if len(places):
+            average[number] = np.mean(np.arange(1, len(places) + 1) / places)
+    assert (report.images, report.queries) == (len(among), len(average))
+    assert (report.expand, report.rerank) == (options.expand, options.rerank)
+    assert report.mean_average_precision.value == pytest.approx(np.mean(list(average.values())))
     assert report.worst
     for one in report.worst:
-        expected = found[one.result.query]
+        expected = found[one.result.query][:5]
         assert [hit.id for hit in one.result.hits] == [hit.id for hit in expected]
         scores = [hit.score for hit in expected]
         assert [hit.score for hit in one.result.hits] == pytest.approx(scores, abs=1e-6)
@@ -325,7 +340,9 @@ def test_bad_labels_get_one_clear_line(
         (["--labels", "folder", "--confusion", "c.txt"], "c.txt: pictures cannot be written", 2),
         (["--labels", "folder", "--sheet", str(photos / "p1.png")], "is a picture of the index", 2),
         (["--labels", "twice.csv", "--html", "a.html", "--sheet", "a.html"], "one name", 2),
+        (["--labels", "folder", "--rerank", "1001"], "cannot be re-ranked", 2),
         (["--confusion", "c.png"], "add --labels", 2),
+        (["--expand"], "add --labels", 2),
         (["-k", "1", "-k", "5"], "several -k", 2),
     ):
         with pytest.raises(VecsearchError, match=words) as caught:

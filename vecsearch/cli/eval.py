@@ -8,13 +8,20 @@ from pathlib import Path
 import click
 
 from vecsearch.cli.html import html_option
-from vecsearch.cli.options import PATH, index_option, json_option
+from vecsearch.cli.options import (
+    PATH,
+    expand_option,
+    index_option,
+    json_option,
+    rerank_option,
+)
 from vecsearch.cli.output import print_result
 from vecsearch.cli.progress import progress
 from vecsearch.cli.quality import QualityFiles, print_quality
 from vecsearch.errors import UsageError
 from vecsearch.evaluation.quality import SAMPLE as SAMPLE_OF_LABELLED
 from vecsearch.search.evaluate import BATCH, SAMPLE, BaseFacts, EvaluateReport, K, evaluate
+from vecsearch.search.options import QueryOptions
 from vecsearch.view.text import format_fields, shown, to_json
 
 
@@ -26,6 +33,7 @@ Examples:
   vecsearch eval --queries held-out.npy --sample 5000
   vecsearch eval --labels folder                       # how well images find those of their folder
   vecsearch eval --labels labels.csv -k 5 --json
+  vecsearch eval --labels folder --expand --rerank
   vecsearch eval --labels '^[a-z]+' --html quality.html --confusion confusion.png
 """
 )
@@ -49,6 +57,8 @@ Examples:
     help="Your own vectors, (q, d), that the index does not have.  [default: images held out of "
     "approximate bases]",
 )
+@expand_option
+@rerank_option
 @click.option(
     "--sample",
     type=int,
@@ -68,6 +78,8 @@ def eval(  # noqa: A001 - the command's name
     k: tuple[int, ...],
     labels: str | None,
     queries: Path | None,
+    expand: int,
+    rerank: int,
     sample: int | None,
     html: Path | None,
     sheet: Path | None,
@@ -88,10 +100,14 @@ def eval(  # noqa: A001 - the command's name
         if queries is not None:
             raise UsageError("--labels asks with the images of the index", hint="omit --queries")
         files = QualityFiles(html=html, sheet=sheet, confusion=confusion)
-        print_quality(index, labels, k, sample, files, as_json=as_json)
+        options = QueryOptions(expand=expand, rerank=rerank)
+        print_quality(index, labels, k, options, sample, files, as_json=as_json)
         return
-    if html or sheet or confusion:
-        raise UsageError("--html, --sheet and --confusion are about labels", hint="add --labels")
+    if html or sheet or confusion or expand or rerank:
+        raise UsageError(
+            "--html, --sheet, --confusion, --expand and --rerank are about labels",
+            hint="add --labels",
+        )
     if len(k) > 1:
         raise UsageError("several -k are for --labels alone", hint="give one")
     with progress() as report_to:

@@ -27,6 +27,7 @@ from vecsearch.evaluation.labels import is_file
 from vecsearch.evaluation.quality import KS, SAMPLE, evaluate_labels
 from vecsearch.evaluation.report import QualityReport
 from vecsearch.search.index import open_index
+from vecsearch.search.options import QueryOptions
 from vecsearch.types import JudgedQuery, Progress
 from vecsearch.view.text import counted, shown, to_json
 
@@ -49,6 +50,7 @@ def print_quality(
     index: Path | None,
     labels: str,
     ks: Sequence[int],
+    options: QueryOptions,
     sample: int | None,
     files: QualityFiles,
     *,
@@ -61,6 +63,7 @@ def print_quality(
             index,
             labels,
             ks=ks or KS,
+            options=options,
             sample=SAMPLE if sample is None else sample,
             progress=report_to,
         )

@@ -126,7 +126,9 @@ def _queries(report: QualityReport) -> str:
         counted(report.queries, "image")
     )  # fmt: skip
     depth = f"{others:,} others" if report.whole else f"first {report.depth:,} of {others:,} others"
-    return f"{chosen}, each ranking the {depth}"
+    ways = [f"expanded by {report.expand}"] if report.expand else []
+    ways += [f"the first {report.rerank:,} re-ranked"] if report.rerank else []
+    return ", ".join([f"{chosen}, each ranking the {depth}", *ways])
 
 
 def _figure(figure: MeanFigure) -> str:

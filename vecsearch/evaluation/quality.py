@@ -88,6 +88,8 @@ def evaluate_labels(
             queries=len(queries),
             depth=depth,
             whole=whole,
+            expand=options.expand,
+            rerank=options.rerank,
             at=tuple(_at_k(k, found) for k in ks),
             r_precision=_figure(found.r_precision),
             mean_average_precision=_figure(found.average_precision),

@@ -40,7 +40,8 @@ class QualityReport:
     ``encoder`` names the model. Of ``images``, ``unlabelled`` have no label and are left out;
     ``alone`` are the only one of their class, so they can be wrong answers and do not ask.
     ``unknown`` lines of a CSV file name no image. ``classes`` counts those that have at least two
-    images. ``depth`` ranks were looked at, which are all where ``whole``.
+    images. ``depth`` ranks were looked at, which are all where ``whole``. ``expand`` and ``rerank``
+    are those of the options.
 
     ``by_class`` has every class that was asked with, ``worst`` the queries of least average
     precision, none that is perfect, both worst first.
@@ -57,6 +58,8 @@ class QualityReport:
     queries: int
     depth: int
     whole: bool
+    expand: int
+    rerank: int
     at: tuple[FiguresAtK, ...]
     r_precision: MeanFigure
     mean_average_precision: MeanFigure
