@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test bench bench-large torture lint types pictures clean
+.PHONY: demo test bench bench-large quality torture lint types pictures clean
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -24,6 +24,9 @@ bench: $(INSTALLED)  # about 20 minutes on two cores, which should have nothing 
 
 bench-large: $(INSTALLED)  # about an hour on two idle cores and 6 GB of memory; installs hnswlib, usearch and ScaNN
 	$(BIN)/python benchmarks/large.py
+
+quality: $(INSTALLED)  # precision and mAP over labelled pictures: make quality DATA=FOLDER with steakhouse or caltech101 in it
+	$(BIN)/python benchmarks/quality.py $(DATA)
 
 torture: $(INSTALLED)  # hours on two cores; SHARE=0.01 tries each a hundredth as often
 	PYTHONPATH=tests $(BIN)/python -m torture --share $(or $(SHARE),1)

@@ -24,9 +24,10 @@ ALLOWED = {
     "exchange": set(),
     "building": {"images", "embed", "store", "index", "exchange"},
     "search": {"images", "embed", "store", "index", "exchange"},
+    "evaluation": {"store", "search"},
     "layout": set(),
     "view": {"images", "layout"},
-    "cli": {"building", "embed", "exchange", "layout", "search", "store", "view"},
+    "cli": {"building", "embed", "evaluation", "exchange", "layout", "search", "store", "view"},
 }
 """Which parts a part may import, besides `errors`, `types` and `outfile`."""
 

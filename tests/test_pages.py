@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -319,3 +320,29 @@ def test_a_gallery_of_queries_works_by_keyboard(
     assert title in page.locator("#one").inner_text()
     page.keyboard.press("Escape")
     assert page.locator("#one").is_hidden()
+
+
+def test_a_page_about_quality_has_its_tables(
+    run: Run, index: Path, tmp_path: Path, visit: Any
+) -> None:
+    done = run("eval", "-i", index, "--labels", "folder", "--html", "quality.html", "--json")
+    report = json.loads(done.stdout)
+    page = visit(tmp_path / "quality.html")
+    by_class = page.get_by_role("table", name="By class, worst first").get_by_role("row")
+    assert [row.get_by_role("rowheader").all_inner_texts() for row in by_class.all()] == [
+        [],
+        *([one["label"]] for one in report["by_class"]),
+    ]
+    figures = page.get_by_role("table", name="Figures")
+    mean = f"{report['mean_average_precision']['value']:.3f}"
+    assert mean in figures.get_by_role("row", name="mAP").inner_text()
+    assert page.locator("section").count() == len(report["worst"])
+    first = report["worst"][0]
+    labels = [f"{rank} {label}" for rank, label in enumerate(first["hit_labels"], start=1)]
+    assert page.locator("#s0 .hits .tile b").all_inner_texts() == labels
+    right = [label == first["label"] for label in first["hit_labels"]]
+    marked = [" mark" in (tile.get_attribute("class") or "") for tile in
+              page.locator("#s0 .hits .tile").all()]  # fmt: skip
+    assert marked == right
+    page.set_viewport_size({"width": 360, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360

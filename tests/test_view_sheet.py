@@ -380,7 +380,7 @@ def test_pillows_own_pdf(tmp_path: Path) -> None:
 def test_unknown_endings_are_refused_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.delattr(sheet, "render_sheet")
+    monkeypatch.delattr(sheet, "paint")
     with pytest.raises(UsageError, match=r"\.png, \.jpg, \.webp") as caught:
         sheet.draw_sheet(result_of(tmp_path / "gone.png"), tmp_path / "new" / name)
     assert name in str(caught.value)

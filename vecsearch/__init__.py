@@ -35,6 +35,9 @@ if TYPE_CHECKING:
         VecsearchError,
         WeightsError,
     )
+    from vecsearch.evaluation.classes import ClassQuality, LabelShare
+    from vecsearch.evaluation.quality import evaluate_labels
+    from vecsearch.evaluation.report import FiguresAtK, MeanFigure, QualityReport
     from vecsearch.layout.collection import CollectionMap, MapOptions, map_collection
     from vecsearch.search.aside import AsideReport, BackReport, Left, move_aside, move_back
     from vecsearch.search.duplicates import (
@@ -48,7 +51,7 @@ if TYPE_CHECKING:
     from vecsearch.search.index import Index, open_index
     from vecsearch.search.info import IndexInfo
     from vecsearch.search.options import QueryOptions
-    from vecsearch.types import Asked, Hit, Image, Result, Skipped
+    from vecsearch.types import Asked, Hit, Image, JudgedQuery, Result, Skipped
     from vecsearch.view.map import draw_map
 
 __all__ = [
@@ -57,6 +60,7 @@ __all__ = [
     "BackReport",
     "BuildOptions",
     "BuildReport",
+    "ClassQuality",
     "CollectionMap",
     "CompactReport",
     "DuplicateCopy",
@@ -66,6 +70,7 @@ __all__ = [
     "EncoderMismatchError",
     "EvaluateReport",
     "ExportReport",
+    "FiguresAtK",
     "Hit",
     "Image",
     "ImageError",
@@ -77,13 +82,17 @@ __all__ = [
     "IndexFormatError",
     "IndexInfo",
     "IndexLockedError",
+    "JudgedQuery",
+    "LabelShare",
     "Left",
     "MapOptions",
+    "MeanFigure",
     "MergeReport",
     "NotFoundError",
     "PlanOptions",
     "PlanReport",
     "PlannedBases",
+    "QualityReport",
     "QueryOptions",
     "RemoveReport",
     "RepairReport",
@@ -101,6 +110,7 @@ __all__ = [
     "draw_map",
     "duplicates",
     "evaluate",
+    "evaluate_labels",
     "export_vectors",
     "import_vectors",
     "map_collection",
@@ -122,6 +132,7 @@ _HOMES: Final = {
     "BackReport": "search.aside",
     "BuildOptions": "building.options",
     "BuildReport": "building.run",
+    "ClassQuality": "evaluation.classes",
     "CollectionMap": "layout.collection",
     "CompactReport": "building.compact",
     "DuplicateCopy": "search.duplicates",
@@ -130,18 +141,23 @@ _HOMES: Final = {
     "EncoderConfig": "embed.encoder",
     "EvaluateReport": "search.evaluate",
     "ExportReport": "search.export",
+    "FiguresAtK": "evaluation.report",
     "Hit": "types",
     "Image": "types",
     "ImportOptions": "building.inputs",
     "ImportReport": "building.importing",
     "Index": "search.index",
     "IndexInfo": "search.info",
+    "JudgedQuery": "types",
+    "LabelShare": "evaluation.classes",
     "Left": "search.aside",
     "MapOptions": "layout.collection",
+    "MeanFigure": "evaluation.report",
     "MergeReport": "building.merge",
     "PlanOptions": "building.budget",
     "PlanReport": "building.forecast",
     "PlannedBases": "building.budget",
+    "QualityReport": "evaluation.report",
     "QueryOptions": "search.options",
     "RemoveReport": "building.remove",
     "RepairReport": "building.repair",
@@ -155,6 +171,7 @@ _HOMES: Final = {
     "draw_map": "view.map",
     "duplicates": "search.duplicates",
     "evaluate": "search.evaluate",
+    "evaluate_labels": "evaluation.quality",
     "export_vectors": "search.export",
     "import_vectors": "building.importing",
     "map_collection": "layout.collection",

@@ -2,7 +2,7 @@
 
 VecsearchError
 ├── UsageError            an option or argument that cannot be meant: an unknown layer, k < 1
-├── SourceError           pictures or vectors to take in that are missing, unreadable or empty
+├── SourceError           pictures, vectors or labels to read that are missing, unreadable or empty
 ├── ImageError            a file that cannot be decoded as a picture
 │   └── UnreadableError       a file that cannot be read, whatever it holds
 ├── WeightsError          pretrained weights that cannot be had or cannot be believed
@@ -37,7 +37,7 @@ class UsageError(VecsearchError):
 
 
 class SourceError(VecsearchError):
-    """A source of pictures, or a file of vectors, that is missing, unreadable or empty."""
+    """A source of pictures, a file of vectors or labels, that is missing, unreadable or empty."""
 
 
 class ImageError(VecsearchError):

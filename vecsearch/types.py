@@ -100,13 +100,18 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One neighbour: ``score`` is the cosine, ``distance`` the Euclidean one of unit vectors."""
+    """One neighbour: ``score`` is the cosine, ``distance`` the Euclidean one of unit vectors.
+
+    Both are with the query as it was asked: expanded, if it was. ``order`` is what a re-ranked hit
+    is ordered by, larger is better; None for all others, which are ordered by their score.
+    """
 
     rank: int
     id: int
     path: Path
     score: float
     distance: float
+    order: float | None = None
 
 
 Box = tuple[int, int, int, int]
@@ -137,11 +142,12 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A query and its hits, nearest first.
+    """A query and its hits, best first.
 
     ``path`` is None unless the query is one picture that has a path. ``asked`` has the pictures of
     which the query is made, none for a bare vector. ``error`` says why there are no hits, where a
-    query of many could not be answered.
+    query of many could not be answered. The query was expanded by ``expand`` of its neighbours,
+    and the first ``rerank`` candidates were re-ranked; 0 for neither.
     """
 
     query: str
@@ -149,6 +155,23 @@ class Result:
     hits: tuple[Hit, ...]
     asked: tuple[Asked, ...] = ()
     error: str = ""
+    expand: int = 0
+    rerank: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedQuery:
+    """An image with a label that asked for images with the same one, its first hits, and theirs.
+
+    ``average_precision`` is that of its whole ranking, in which the first image with its label has
+    the rank ``first_right``; None if there is none as far as was looked.
+    """
+
+    result: Result
+    label: str
+    hit_labels: tuple[str, ...]
+    average_precision: float
+    first_right: int | None
 
 
 @dataclass(frozen=True, slots=True)

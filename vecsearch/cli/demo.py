@@ -19,6 +19,7 @@ from vecsearch.embed.backbones.registry import PACKAGED_MODEL, find_model
 from vecsearch.embed.encoder import EncoderConfig, model_of
 from vecsearch.layout.collection import MapOptions
 from vecsearch.search.index import Index, open_index
+from vecsearch.search.options import QueryOptions
 from vecsearch.store.locate import has_index
 from vecsearch.types import Image
 from vecsearch.view.sheet import draw_sheet
@@ -62,7 +63,7 @@ def demo(source: Path, output: Path) -> None:
             click.echo("\n" + format_results(results, "table"))
             written.append(output / f"query-{image.path.stem}.png")
             draw_sheet(results[0], written[-1])
-        write_recommendations(index, output / "rec", 5, -1.0, report)
+        write_recommendations(index, output / "rec", 5, QueryOptions(), report)
         written.append(output / "tsne.png")
         written.append(output / "map.html")
         draw(index, written[-2], written[-1], None, MapOptions(), report)

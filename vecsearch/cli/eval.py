@@ -7,10 +7,21 @@ from pathlib import Path
 
 import click
 
-from vecsearch.cli.options import PATH, index_option, json_option
+from vecsearch.cli.html import html_option
+from vecsearch.cli.options import (
+    PATH,
+    expand_option,
+    index_option,
+    json_option,
+    rerank_option,
+)
 from vecsearch.cli.output import print_result
 from vecsearch.cli.progress import progress
+from vecsearch.cli.quality import QualityFiles, print_quality
+from vecsearch.errors import UsageError
+from vecsearch.evaluation.quality import SAMPLE as SAMPLE_OF_LABELLED
 from vecsearch.search.evaluate import BATCH, SAMPLE, BaseFacts, EvaluateReport, K, evaluate
+from vecsearch.search.options import QueryOptions
 from vecsearch.view.text import format_fields, shown, to_json
 
 
@@ -20,10 +31,25 @@ Examples:
   vecsearch eval
   vecsearch eval -i indexes/photos -k 20 --json
   vecsearch eval --queries held-out.npy --sample 5000
+  vecsearch eval --labels folder                       # how well images find those of their folder
+  vecsearch eval --labels labels.csv -k 5 --json
+  vecsearch eval --labels folder --expand --rerank
+  vecsearch eval --labels '^[a-z]+' --html quality.html --confusion confusion.png
 """
 )
 @index_option
-@click.option("-k", default=K, show_default=True, help="How many neighbours.")
+@click.option(
+    "-k",
+    type=int,
+    multiple=True,
+    help="How many neighbours; with --labels repeatable.  [default: 10; with --labels 1, 5 and 10]",
+)
+@click.option(
+    "--labels",
+    metavar="folder|FILE.csv|REGEX",
+    help="Measure how well images find those with the same label: the name of their folder, what "
+    "a file says (columns path and label), or a part of the file name, such as '^[a-z]+'.",
+)
 @click.option(
     "--queries",
     type=PATH,
@@ -31,19 +57,67 @@ Examples:
     help="Your own vectors, (q, d), that the index does not have.  [default: images held out of "
     "approximate bases]",
 )
-@click.option("--sample", default=SAMPLE, show_default=True, help="Use at most so many queries.")
+@expand_option
+@rerank_option
+@click.option(
+    "--sample",
+    type=int,
+    help=f"Use at most so many queries.  [default: {SAMPLE}; with --labels {SAMPLE_OF_LABELLED}]",
+)
+@html_option
+@click.option("--sheet", type=PATH, metavar="FILE", help="With --labels: draw the worst queries.")
+@click.option(
+    "--confusion",
+    type=PATH,
+    metavar="FILE",
+    help="With --labels: draw which classes are taken for which others.",
+)
 @json_option
 def eval(  # noqa: A001 - the command's name
-    index: Path | None, k: int, queries: Path | None, sample: int, as_json: bool
+    index: Path | None,
+    k: tuple[int, ...],
+    labels: str | None,
+    queries: Path | None,
+    expand: int,
+    rerank: int,
+    sample: int | None,
+    html: Path | None,
+    sheet: Path | None,
+    confusion: Path | None,
+    as_json: bool,
 ) -> None:
     """Measure how good and how fast the answers of an index are; nothing is changed.
 
     Recall is the share of the true nearest neighbours, by exact search, that are found. By default
     it is of the approximate FAISS bases alone, asked with images that were held out of them; with
     --queries it is of the whole index.
+
+    With --labels it is something else that is measured: whether the nearest images are of the right
+    kind, by precision, recall and mean average precision, each labelled image asking for the others
+    with its label.
     """
+    if labels is not None:
+        if queries is not None:
+            raise UsageError("--labels asks with the images of the index", hint="omit --queries")
+        files = QualityFiles(html=html, sheet=sheet, confusion=confusion)
+        options = QueryOptions(expand=expand, rerank=rerank)
+        print_quality(index, labels, k, options, sample, files, as_json=as_json)
+        return
+    if html or sheet or confusion or expand or rerank:
+        raise UsageError(
+            "--html, --sheet, --confusion, --expand and --rerank are about labels",
+            hint="add --labels",
+        )
+    if len(k) > 1:
+        raise UsageError("several -k are for --labels alone", hint="give one")
     with progress() as report_to:
-        report = evaluate(index, k=k, queries=queries, sample=sample, progress=report_to)
+        report = evaluate(
+            index,
+            k=k[0] if k else K,
+            queries=queries,
+            sample=SAMPLE if sample is None else sample,
+            progress=report_to,
+        )
     print_result(to_json(report) if as_json else _describe(report))
 
 

@@ -9,6 +9,7 @@ import click
 
 from vecsearch.cli.options import PATH
 from vecsearch.types import Progress, Result
+from vecsearch.view.text import format_made
 
 
 def _page(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
@@ -30,4 +31,6 @@ def write_results(
 
     most = max((len(result.hits) for result in results), default=0)
     sections = [result_section(result) for result in results]
-    write_gallery(sections, title, f"up to {most} nearest each", out, progress=progress)
+    made = format_made(results[0]) if results else ""
+    subtitle = ", ".join(filter(None, (f"up to {most} nearest each", made)))
+    write_gallery(sections, title, subtitle, out, progress=progress)

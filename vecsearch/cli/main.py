@@ -25,7 +25,7 @@ _COMMANDS: Final = {
     "remove": "take pictures out of an index",
     "info": "show what an index is and what was skipped",
     "plan": "tell what an index would take, before any work is done",
-    "eval": "measure recall, latency, throughput and memory of an index",
+    "eval": "measure an index: recall and speed, or quality by labels",
     "verify": "look for damage in an index",
     "repair": "mend what is damaged",
     "compact": "take what was removed out of an index's files",

@@ -11,7 +11,15 @@ from typing import Final
 import click
 
 from vecsearch.cli.html import html_option, write_results
-from vecsearch.cli.options import PATH, index_option, json_option, k_option, threshold_option
+from vecsearch.cli.options import (
+    PATH,
+    expand_option,
+    index_option,
+    json_option,
+    k_option,
+    rerank_option,
+    threshold_option,
+)
 from vecsearch.cli.output import print_result, refuse_pictures
 from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.cli.progress import progress
@@ -40,6 +48,8 @@ Examples:
   vecsearch query street.jpg --box 310,80,200,150
   vecsearch query photo.jpg --under photos/2026 --glob '*.png'
   vecsearch query photo.jpg -k 20 --offset 20
+  vecsearch query photo.jpg --rerank
+  vecsearch query photo.jpg --expand=5 --rerank=500
   curl -s https://example.org/photo.jpg | vecsearch query -
   find new -name '*.jpg' -print0 | vecsearch query -0 - --format jsonl
   vecsearch query --vectors queries.npy --json
@@ -53,6 +63,8 @@ Examples:
 @k_option
 @threshold_option
 @click.option("--offset", default=0, metavar="N", help="Skip the N nearest.")
+@expand_option
+@rerank_option
 @click.option(
     "--combine",
     type=click.Choice(COMBINATIONS),
@@ -111,6 +123,8 @@ def query(
     k: int,
     threshold: float,
     offset: int,
+    expand: int,
+    rerank: int,
     combine: str | None,
     minus: tuple[str, ...],
     box: str | None,
@@ -136,7 +150,8 @@ def query(
     pictured = queries or sheet or html or preview or preview_mode
     if vectors is not None and (pictured or include_self or combine or minus or box):
         raise UsageError(
-            "--vectors goes with -k, --threshold, --offset, --under, --glob and a format alone",
+            "--vectors goes with -k, --threshold, --offset, --expand, --rerank, --under, --glob "
+            "and a format alone",
             hint="ask with pictures in another call",
         )
     if vectors is None and not queries:
@@ -149,6 +164,8 @@ def query(
         threshold=threshold,
         include_self=include_self,
         offset=offset,
+        expand=expand,
+        rerank=rerank,
         combine=combine,
         minus=minus,
         box=_parse_box(box) if box is not None else None,

@@ -9,7 +9,15 @@ from typing import Final
 import click
 
 from vecsearch.cli.html import html_option, write_results
-from vecsearch.cli.options import PATH, index_option, json_option, k_option, threshold_option
+from vecsearch.cli.options import (
+    PATH,
+    expand_option,
+    index_option,
+    json_option,
+    k_option,
+    rerank_option,
+    threshold_option,
+)
 from vecsearch.cli.output import print_result, refuse_pictures
 from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.cli.progress import progress
@@ -29,12 +37,15 @@ Examples:
   vecsearch recommend                       # sheets and recommendations.json in output/rec
   vecsearch recommend -k 3 -o rec-sheets
   vecsearch recommend --html recommendations.html   # one page to browse, instead of sheets
+  vecsearch recommend --rerank --html recommendations.html
   vecsearch recommend --json --no-sheets > recommendations.json
 """
 )
 @index_option
 @k_option
 @threshold_option
+@expand_option
+@rerank_option
 @click.option(
     "-o",
     "--output",
@@ -51,6 +62,8 @@ def recommend(
     index: Path | None,
     k: int,
     threshold: float,
+    expand: int,
+    rerank: int,
     output: Path,
     sheets: bool,
     html: Path | None,
@@ -62,16 +75,16 @@ def recommend(
 
     Draws one sheet a picture, named after it, and writes all as JSON; or a page with --html.
     """
+    options = QueryOptions(threshold=threshold, expand=expand, rerank=rerank)
     with open_index(index) as opened, progress() as report:
         if html is not None:
             refuse_pictures(opened, html)
-            options = QueryOptions(threshold=threshold)
             results = list(opened.recommend(k=k, options=options))
             write_results(results, html, counted(len(results), "picture"), report)
         elif sheets:
-            results = write_recommendations(opened, output, k, threshold, report)
+            results = write_recommendations(opened, output, k, options, report)
         else:
-            results = list(opened.recommend(k=k, options=QueryOptions(threshold=threshold)))
+            results = list(opened.recommend(k=k, options=options))
     show_preview(results, preview, preview_mode, result_is_text=not as_json)
     if as_json:
         print_result(to_json([_fields(result) for result in results]))
@@ -84,7 +97,7 @@ def recommend(
 
 
 def write_recommendations(
-    index: Index, output: Path, k: int, threshold: float, report: Progress | None
+    index: Index, output: Path, k: int, options: QueryOptions, report: Progress | None
 ) -> list[Result]:
     """Draw a sheet for every picture into *output*, and write ``recommendations.json``."""
     from vecsearch.view.sheet import draw_sheet, new_thumbnails
@@ -92,9 +105,7 @@ def write_recommendations(
     thumbnails = new_thumbnails()
     results = []
     names: set[str] = set()
-    for number, result in enumerate(
-        index.recommend(k=k, options=QueryOptions(threshold=threshold)), start=1
-    ):
+    for number, result in enumerate(index.recommend(k=k, options=options), start=1):
         assert result.path is not None
         path = output / _sheet_name(result, names)
         refuse_pictures(index, path)

@@ -15,6 +15,7 @@ from vecsearch.search.hits import Candidates
 from vecsearch.search.opened import Opened
 from vecsearch.search.options import QueryOptions
 from vecsearch.search.questions import Meant
+from vecsearch.search.ranking import Apart
 from vecsearch.types import Asked, Hit, Progress, Result, Vectors
 
 CHUNK: Final = 256
@@ -62,12 +63,12 @@ class Answers:
             if refused and len(questions) == 1:
                 raise _named(embedded.meant[0].asked, refused[0])
             good = [number for number in range(len(xq)) if number not in refused]
-            excluded = [self._excluded([embedded.meant[number]], unlike) for number in good]
-            found = self._candidates.nearest(xq[good], excluded) if good else ()
+            apart = [self._apart([embedded.meant[number]], unlike) for number in good]
+            found = self._candidates.nearest(xq[good], apart) if good else ()
             hits = dict(zip(good, found, strict=True))
             for number, meant in enumerate(embedded.meant):
                 error = str(refused[number]) if number in refused else ""
-                yield _result([meant], unlike, hits.get(number, ()), error)
+                yield self._result([meant], unlike, hits.get(number, ()), error)
 
     def combined(self, questions: Sequence[Asked], minus: Sequence[Asked]) -> Result:
         """Answer all questions as one; raises what is wrong with any."""
@@ -96,8 +97,12 @@ class Answers:
             if nothing:
                 raise _nothing_left()
             steered.append(xq)
-        excluded = self._excluded(meant, unlike)
-        return _result(meant, unlike, self._candidates.nearest_to_any(steered, excluded))
+        apart = self._apart(meant, unlike)
+        if largest:
+            hits = self._candidates.nearest_to_any(steered, apart)
+        else:
+            (hits,) = self._candidates.nearest(steered[0], [apart])
+        return self._result(meant, unlike, hits)
 
     def _begin(self, questions: Sequence[Asked], minus: Sequence[Asked]) -> _Minus | None:
         """Take up the pictures that hits should not be like; raises what is wrong with any."""
@@ -136,20 +141,24 @@ class Answers:
             return vectors if single else unit(vectors), []
         return less_like(vectors, unlike.vector)
 
-    def _excluded(self, meant: Sequence[Meant], unlike: _Minus | None) -> frozenset[int]:
-        """List the rows that are no hits: of the query's own pictures, and of minus ones."""
-        own = () if self._options.include_self else (one.image.row for one in meant if one.image)
-        return frozenset(own) | (unlike.rows if unlike else frozenset())
+    def _apart(self, meant: Sequence[Meant], unlike: _Minus | None) -> Apart:
+        """Tell which rows are no hits, of the query's own pictures and minus ones, or its own."""
+        own = frozenset(one.row for one in meant if one.row is not None)
+        excluded = unlike.rows if unlike else frozenset()
+        if not self._options.include_self:
+            excluded |= {one.image.row for one in meant if one.image}
+        return Apart(excluded, own)
 
-
-def _result(
-    meant: Sequence[Meant], unlike: _Minus | None, hits: tuple[Hit, ...], error: str = ""
-) -> Result:
-    pictures = [one.asked for one in meant]
-    minus = [one.asked for one in unlike.meant] if unlike else []
-    path = pictures[0].path if len(pictures) == 1 and not minus else None
-    label = _listed(pictures, " + ") + (" - " + _listed(minus, " - ") if minus else "")
-    return Result(label, path, hits, (*pictures, *minus), error)
+    def _result(
+        self, meant: Sequence[Meant], unlike: _Minus | None, hits: tuple[Hit, ...], error: str = ""
+    ) -> Result:
+        pictures = [one.asked for one in meant]
+        minus = [one.asked for one in unlike.meant] if unlike else []
+        path = pictures[0].path if len(pictures) == 1 and not minus else None
+        label = _listed(pictures, " + ") + (" - " + _listed(minus, " - ") if minus else "")
+        options = self._options
+        asked = (*pictures, *minus)
+        return Result(label, path, hits, asked, error, options.expand, options.rerank)
 
 
 def _listed(pictures: Sequence[Asked], sign: str) -> str:

@@ -1,49 +1,58 @@
-"""Vectors -> hits: the nearest of the images that may be hits."""
+"""Vectors -> hits: the best of the images that may be hits."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from vecsearch.index.search import Scores
 from vecsearch.search.opened import Opened
 from vecsearch.search.options import QueryOptions
+from vecsearch.search.ranking import Apart, Ranker, Ranking
 from vecsearch.types import Hit, Rows, Vectors
 
 
 class Candidates:
-    """The images that may be hits of a question, and which of the nearest are wanted."""
+    """The images that may be hits of a question, and which of the best are wanted."""
 
-    def __init__(self, opened: Opened, k: int, options: QueryOptions) -> None:
-        """Find them; raises NotFoundError if there are none."""
+    def __init__(
+        self, opened: Opened, k: int, options: QueryOptions, *, among: Rows | None = None
+    ) -> None:
+        """Find them; raises NotFoundError if there are none.
+
+        *among* are the rows, sorted, that may be hits, for who knows already which those are.
+        """
         self._opened, self._k, self._options = opened, k, options
-        self._searcher = None
-        self._count = len(opened)
-        if options.folders or options.patterns:
+        searcher, count = None, len(opened)
+        if among is None and (options.folders or options.patterns):
             from vecsearch.search.filters import chosen_rows
 
-            rows = chosen_rows(opened.snapshot, options.folders, options.patterns)
-            self._searcher, self._count = opened.among(rows), len(rows)
+            among = chosen_rows(opened.snapshot, options.folders, options.patterns)
+        if among is not None:
+            searcher, count = opened.among(among), len(among)
+        self._ranker = Ranker(opened, options, searcher, count)
 
     def prepare(self) -> None:
         """Open what the search needs."""
-        if self._searcher is None:
-            _ = self._opened.searcher
+        self._ranker.prepare()
 
-    def nearest(
-        self, xq: Vectors, excluded: Sequence[Collection[int]]
-    ) -> Iterator[tuple[Hit, ...]]:
-        """Find the hits of each of *xq*, (q, d), but for the rows *excluded* for each."""
-        D, I = self._search(xq, max(map(len, excluded), default=0))  # noqa: N806, E741
-        yield from self._hits(
-            [
-                self._wanted(scores, rows, out)
-                for scores, rows, out in zip(D.tolist(), I.tolist(), excluded, strict=True)
-            ]
-        )
+    def nearest(self, xq: Vectors, apart: Sequence[Apart]) -> Iterator[tuple[Hit, ...]]:
+        """Find the hits of each of *xq*, (q, d); *apart* has the rows that stand apart for each."""
+        yield from self._hits(list(self.rank(xq, apart)))
 
-    def nearest_to_any(self, xqs: Iterable[Vectors], excluded: Collection[int]) -> tuple[Hit, ...]:
+    def rank(self, xq: Vectors, apart: Sequence[Apart]) -> Iterator[Ranking]:
+        """Rank the rows that are hits of each of *xq*, without looking up what they are.
+
+        With k as large as the index this is the whole order: the first candidates re-ranked, if
+        the options say so, then the others by cosine. For the pictures of the index themselves::
+
+            apart = [Apart(frozenset({row}), frozenset({row})) for row in rows.tolist()]
+            Candidates(opened, len(opened), options).rank(opened.gather(rows), apart)
+        """
+        depth = self._k + self._options.offset
+        return map(self._wanted, self._ranker.rank(xq, depth, apart))
+
+    def nearest_to_any(self, xqs: Iterable[Vectors], apart: Apart) -> tuple[Hit, ...]:
         """Find the hits of largest cosine with any of the vectors, which come (q, d) at a time.
 
         Exact if the searches are: an image among the first k has, by the vector that it is nearest
@@ -51,37 +60,33 @@ class Candidates:
         """
         best_d = np.empty(0, np.float32)
         best_i: Rows = np.empty(0, np.int64)
+        depth = self._k + self._options.offset + len(apart.excluded)
         for xq in xqs:
-            D, I = self._search(xq, len(excluded))  # noqa: N806, E741
+            D, I = self._ranker.search(self._ranker.expand(xq, [apart] * len(xq)), depth)  # noqa: N806, E741
             best_d = np.concatenate([best_d, D.ravel()])
             best_i = np.concatenate([best_i, I.ravel()])
             order = np.lexsort((best_i, -best_d))
             _, first = np.unique(best_i[order], return_index=True)
             kept = order[np.sort(first)][: D.shape[1]]
             best_d, best_i = best_d[kept], best_i[kept]
-        (hits,) = self._hits([self._wanted(best_d.tolist(), best_i.tolist(), excluded)])
+        left = (best_i >= 0) & ~np.isin(best_i, list(apart.excluded))
+        ranking = Ranking(best_i[left], best_d[left], np.empty(0))
+        (hits,) = self._hits([self._wanted(ranking)])
         return hits
 
-    def _search(self, xq: Vectors, spare: int) -> tuple[Scores, Rows]:
-        k = min(self._k + self._options.offset + spare, self._count)
-        D, I = self._opened.search(xq, k, self._searcher)  # noqa: N806, E741
-        return np.clip(D, -1.0, 1.0), I  # float16 is a little off the unit sphere
+    def _wanted(self, ranking: Ranking) -> Ranking:
+        """Leave out what is below the threshold, and what is before the offset or after k."""
+        rows, scores, orders = ranking.rows, ranking.scores, ranking.orders
+        near = scores >= self._options.threshold
+        part = slice(self._options.offset, self._options.offset + self._k)
+        return Ranking(rows[near][part], scores[near][part], orders[near[: len(orders)]][part])
 
-    def _wanted(
-        self, scores: Sequence[float], rows: Sequence[int], excluded: Collection[int]
-    ) -> list[tuple[float, int]]:
-        options = self._options
-        nearest = [
-            (score, row)
-            for score, row in zip(scores, rows, strict=True)
-            if row >= 0 and row not in excluded and score >= options.threshold
-        ]
-        return nearest[options.offset : options.offset + self._k]
-
-    def _hits(self, wanted: Sequence[Sequence[tuple[float, int]]]) -> Iterator[tuple[Hit, ...]]:
-        rows = {row for nearest in wanted for _, row in nearest}
-        images = self._opened.snapshot.images_by_row(sorted(rows))
-        for nearest in wanted:
+    def _hits(self, rankings: Sequence[Ranking]) -> Iterator[tuple[Hit, ...]]:
+        found = {row for ranking in rankings for row in ranking.rows.tolist()}
+        images = self._opened.snapshot.images_by_row(sorted(found))
+        for ranking in rankings:
+            orders = [*ranking.orders.tolist(), *[None] * len(ranking.rows)]
+            lines = zip(ranking.rows.tolist(), ranking.scores.tolist(), orders, strict=False)
             yield tuple(
                 Hit(
                     rank,
@@ -89,6 +94,7 @@ class Candidates:
                     images[row].path,
                     score,
                     float(np.sqrt(2.0 - 2.0 * score)),
+                    order,
                 )
-                for rank, (score, row) in enumerate(nearest, start=self._options.offset + 1)
+                for rank, (row, score, order) in enumerate(lines, start=self._options.offset + 1)
             )

@@ -18,6 +18,7 @@ from vecsearch.search.hits import Candidates
 from vecsearch.search.opened import Opened
 from vecsearch.search.options import QueryOptions, Question, as_asked, check_k
 from vecsearch.search.questions import image_at
+from vecsearch.search.ranking import NONE_APART, Apart
 from vecsearch.store.locate import only_index
 from vecsearch.types import Asked, Image, Progress, Result, Vectors
 
@@ -136,8 +137,10 @@ class Index:
         results: list[Result] = []
         for start in range(0, len(xq), _SEARCH_BATCH):
             part = xq[start : start + _SEARCH_BATCH]
-            for found in candidates.nearest(part, [()] * len(part)):
-                results.append(Result(f"vector:{len(results)}", None, found))
+            for found in candidates.nearest(part, [NONE_APART] * len(part)):
+                label = f"vector:{len(results)}"
+                made = Result(label, None, found, (), "", options.expand, options.rerank)
+                results.append(made)
         return results
 
     def recommend(self, *, k: int = 5, options: QueryOptions = _DEFAULTS) -> Iterator[Result]:
@@ -153,11 +156,13 @@ class Index:
         images = opened.snapshot.images()
         while batch := list(islice(images, _SEARCH_BATCH)):
             rows = np.array([image.row for image in batch], dtype=np.int64)
-            own = [() if options.include_self else (image.row,) for image in batch]
-            found = candidates.nearest(opened.gather(rows), own)
+            own = [frozenset({image.row}) for image in batch]
+            apart = [Apart(frozenset() if options.include_self else one, one) for one in own]
+            found = candidates.nearest(opened.gather(rows), apart)
             for image, hits in zip(batch, found, strict=True):
                 asked = Asked(f"id:{image.id}", image.path)
-                yield Result(asked.query, image.path, hits, (asked,))
+                made = options.expand, options.rerank
+                yield Result(asked.query, image.path, hits, (asked,), "", *made)
 
     def has_path(self, path: Path) -> bool:
         """Tell whether *path* is a picture of the index."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError
-from vecsearch.index.base import open_base
+from vecsearch.index.base import count_differing, open_base
 from vecsearch.index.mapped import as_index
 from vecsearch.index.recipes import FLAT
 from vecsearch.index.search import CodedRows, ExactRows, FewRows, Part, Scores, Searcher
@@ -28,6 +29,11 @@ _FEW_VALUES: Final = 1 << 22
 """So many float16 values are searched sooner than FAISS is loaded (0.07 s): 8,192 x 512."""
 
 
+_MEAN_OF: Final = 1024
+_MEAN_BYTES: Final = 64 << 20
+"""So many images, or as many vectors as take so much, tell the mean of all."""
+
+
 class Opened:
     """A snapshot, and the search over it; what an older one has opened already is taken over."""
 
@@ -37,6 +43,7 @@ class Opened:
         bases = before.known_bases if before else {}
         named = {base.record for base in self.snapshot.bases.values()}
         self._known_bases = {record: base for record, base in bases.items() if record in named}
+        self._all_checked = False
 
     def __len__(self) -> int:
         """Count the images."""
@@ -64,9 +71,27 @@ class Opened:
             )
         D, I = (searcher or self.searcher).search(xq, k)  # noqa: N806, E741
         for segment in self.snapshot.segments:
-            if not segment.believed:
+            if not (segment.believed or self._all_checked):
                 self._check_found(segment, xq, D, I)
         return D, I
+
+    def check_all(self) -> None:
+        """Compare all that is searched with its checksums now, so that no search has to.
+
+        For searches of which each finds about all there is. Raises IndexDamagedError.
+        """
+        for segment in self.snapshot.segments:
+            if segment.believed:
+                continue
+            places = np.arange(len(segment.halves))
+            segment.check(np.setdiff1d(places, self._dead_in(segment) - segment.first_row))
+            known = self.snapshot.bases.get(segment.first_row)
+            if known is None or known.recipe != FLAT:
+                continue
+            base = self.snapshot.open_base(known, partial(self._base, known))
+            if base is not None and count_differing(base, segment.halves):
+                raise self._other_scores(known)
+        self._all_checked = True
 
     @cached_property
     def searcher(self) -> Searcher:
@@ -84,6 +109,20 @@ class Opened:
                 places = rows[start:end] - segment.first_row
                 parts.append(ChosenRows(segment.halves, segment.first_row, places))
         return Searcher(parts)
+
+    @cached_property
+    def centre(self) -> npt.NDArray[np.float32]:
+        """The mean (d,) of the vectors, of about a thousand images that are spread over all.
+
+        Raises IndexDamagedError.
+        """
+        ends = [(one.first_row, one.end_row) for one in self.snapshot.segments]
+        most = max(1, min(_MEAN_OF, _MEAN_BYTES // (4 * self.snapshot.dim)))
+        step = max(1, sum(end - first for first, end in ends) // most)
+        rows = np.concatenate([np.arange(first, end, step) for first, end in ends])
+        living = np.setdiff1d(rows, self.snapshot.dead_rows, assume_unique=True)
+        mean = self.gather(living).mean(axis=0, dtype=np.float64)
+        return np.asarray(mean, np.float32)
 
     @cached_property
     def parts(self) -> list[Part]:
@@ -140,9 +179,12 @@ class Opened:
         queries = np.nonzero(mine)[0]
         true = np.einsum("ij,ij->i", segment.halves[places].astype(np.float32), xq[queries])
         if not np.allclose(true, D[mine], atol=_SCORE_TOLERANCE):
-            path = self.snapshot.folder / base.record.name
-            raise IndexDamagedError(
-                f"{path} is damaged (its scores are not those of the vectors)",
-                hint="vecsearch repair makes it anew",
-                path=path,
-            )
+            raise self._other_scores(base)
+
+    def _other_scores(self, base: Base) -> IndexDamagedError:
+        path = self.snapshot.folder / base.record.name
+        return IndexDamagedError(
+            f"{path} is damaged (its scores are not those of the vectors)",
+            hint="vecsearch repair makes it anew",
+            path=path,
+        )

@@ -16,6 +16,15 @@ Question = str | Path | bytes | Asked
 
 COMBINATIONS: Final = ("mean", "max")
 
+NEIGHBOURS: Final = 5
+CANDIDATES: Final = 200
+"""By how many neighbours to expand, and how many candidates to re-rank, where that is wanted and no
+number is given: see docs/design.md."""
+
+MOST_EXPANDED: Final = 100
+MOST_RERANKED: Final = 1000
+"""All candidates are compared with each other, so time and memory grow with the square."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryOptions:
@@ -26,6 +35,13 @@ class QueryOptions:
     folder, tar or URL, and match any pattern of ``glob``: without a slash it is compared with file
     names, else with whole paths. These are exact, however few images they leave.
 
+    ``expand`` leads each query towards so many of its nearest in the index before it is asked
+    (`vecsearch.search.expand`); scores are then cosines with the expanded query. ``rerank`` orders
+    so many of the first candidates anew, by the neighbours that they have in common with the query
+    (`vecsearch.search.rerank`); their scores stay cosines, and ``order`` is what they are ordered
+    by. 0 is for neither. An indexed picture is not among its own neighbours, nor are those of
+    ``minus``; if it may be its own hit, it is the first of those that are re-ranked.
+
     ``combine`` makes one query of all pictures: by the ``mean`` of their vectors, or by the
     ``max``, an image's largest cosine with any of them. Hits are less like the pictures of
     ``minus``, and never these themselves. ``box`` is the part (x, y, width, height) of every query
@@ -35,6 +51,8 @@ class QueryOptions:
     threshold: float = -1.0
     include_self: bool = False
     offset: int = 0
+    expand: int = 0
+    rerank: int = 0
     combine: str | None = None
     minus: Question | Sequence[Question] = ()
     box: Box | None = None
@@ -49,6 +67,21 @@ class QueryOptions:
             )
         if self.offset < 0:
             raise UsageError(f"the offset is {self.offset}", hint="give how many hits to pass over")
+        if not 0 <= self.expand <= MOST_EXPANDED:
+            raise UsageError(
+                f"a query cannot be expanded by {self.expand} neighbours",
+                hint=f"give 1 to {MOST_EXPANDED}, or 0 for none",
+            )
+        if not 0 <= self.rerank <= MOST_RERANKED:
+            raise UsageError(
+                f"{self.rerank} candidates cannot be re-ranked",
+                hint=f"give 1 to {MOST_RERANKED:,}, or 0 for none",
+            )
+        if self.rerank and self.combine == "max":
+            raise UsageError(
+                "hits of the maximum have no one query to be re-ranked by",
+                hint="combine the pictures by mean, or leave re-ranking out",
+            )
         if self.combine not in (None, *COMBINATIONS):
             raise UsageError(
                 f"unknown combination {self.combine!r}",

@@ -25,6 +25,9 @@ _TIE: Final = 1e-6
 """Scores that differ by less are equal: the true nearest were told apart in float32."""
 
 _RESAMPLES: Final = 2000
+_DRAWN: Final = 1 << 18
+"""So many values are drawn at a time, of 8 bytes each."""
+
 _Z: Final = 1.959964
 """The 97.5% point of the normal distribution."""
 
@@ -100,8 +103,18 @@ def found_shares(xq: Vectors, found: Rows, truth: Rows, segments: Sequence[Segme
     return shares
 
 
-def interval(shares: Shares) -> Interval:
+def mean_of(values: Shares, classes: Rows | None = None) -> float:
+    """Return the mean of *values*, (q,), or with *classes*, (q,) from 0 on, of the classes' means.
+
+    A class that has no value is left out.
+    """
+    return float(_means(values[np.newaxis], None if classes is None else classes[np.newaxis])[0])
+
+
+def interval(shares: Shares, classes: Rows | None = None) -> Interval:
     """Give a 95% confidence interval of the mean of *shares*, one for each query.
+
+    With *classes* it is that of the mean of their means, as `mean_of` has it.
 
     It is the percentile bootstrap over queries, 2,000 seeded resamples (Efron and Tibshirani, "An
     Introduction to the Bootstrap", 1993, chapter 13): what one query finds is not independent, so
@@ -116,6 +129,22 @@ def interval(shares: Shares) -> Interval:
         half = _Z * (mean * (1 - mean) / count + (_Z / (2 * count)) ** 2) ** 0.5 / scale
         return Interval(max(0.0, centre - half), min(1.0, max(mean, centre + half)), "Wilson")
     generator = np.random.RandomState(0)
-    means = [shares[generator.randint(0, count, count)].mean() for _ in range(_RESAMPLES)]
-    low, high = np.percentile(means, [2.5, 97.5])
+    step = max(1, _DRAWN // count)
+    means = []
+    for start in range(0, _RESAMPLES, step):
+        drawn = generator.randint(0, count, (min(step, _RESAMPLES - start), count))
+        means.append(_means(shares[drawn], None if classes is None else classes[drawn]))
+    low, high = np.percentile(np.concatenate(means), [2.5, 97.5])
     return Interval(float(low), float(high), "bootstrap")
+
+
+def _means(values: Shares, classes: Rows | None) -> Shares:
+    """Compute what `mean_of` does for each line of *values* and *classes*, (r, q)."""
+    if classes is None:
+        return np.asarray(values.mean(axis=1), np.float64)
+    lines, width = len(values), int(classes.max()) + 1
+    cells = (classes + width * np.arange(lines)[:, np.newaxis]).ravel()
+    sums = np.bincount(cells, values.ravel(), lines * width).reshape(lines, width)
+    counts = np.bincount(cells, minlength=lines * width).reshape(lines, width)
+    means = sums / np.maximum(counts, 1)
+    return np.asarray(means.sum(axis=1) / np.count_nonzero(counts, axis=1), np.float64)

@@ -84,6 +84,10 @@ class Lookups:
         """Find the images of *rows*."""
         return {image.row: image for image in self._images_in("row", rows)}
 
+    def images_by_id(self, ids: Iterable[int]) -> dict[int, Image]:
+        """Find the images with any of *ids*."""
+        return {image.id: image for image in self._images_in("images.id", ids)}
+
     def images_by_path(self, paths: Sequence[str]) -> dict[str, Image]:
         """Find the images at any of *paths* that have been there since this generation."""
         # Bytes of any kind, in hexadecimal: JSON has none, and SQLite bounds the parameters.

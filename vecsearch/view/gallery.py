@@ -42,6 +42,15 @@ class Section:
     about: Path | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table above the sections, with or without heads; a row is about its first cell."""
+
+    caption: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
 def result_section(result: Result) -> Section:
     """Describe a query and its hits."""
     asked = result.asked or (Asked(result.query, result.path),)
@@ -76,9 +85,10 @@ def write_gallery(
     subtitle: str,
     out: Path,
     *,
+    tables: Sequence[Table] = (),
     progress: Progress | None = None,
 ) -> None:
-    """Write *sections* as a page that needs nothing but itself.
+    """Write *sections*, and *tables* above them, as a page that needs nothing but itself.
 
     Raises VecsearchError where the file cannot be written.
     """
@@ -92,6 +102,10 @@ def write_gallery(
     data = {
         "root": root,
         "paths": rest,
+        "tables": [
+            {"caption": one.caption, "heads": list(one.heads), "rows": [list(r) for r in one.rows]}
+            for one in tables
+        ],
         "sections": [
             {
                 "heading": section.heading,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
-
-from PIL import Image
 
 from vecsearch.types import Asked, Hit, Result
 from vecsearch.view import fonts
 from vecsearch.view.files import format_of, write_image, write_whole
 from vecsearch.view.scene import Colour, Picture, Rectangle, Scene, Text, paint
+from vecsearch.view.text import format_made
 from vecsearch.view.thumbnails import (
     GREY,
     PLATE,
@@ -75,22 +76,29 @@ def draw_sheet(result: Result, out: Path, *, thumbnails: Thumbnails | None = Non
 
     Raises UsageError for an ending that cannot be written, VecsearchError where writing fails.
     """
+    pictures = min(len(result.hits), MOST_HITS)
+    write_sheet(partial(lay_out, result), out, pictures=pictures, thumbnails=thumbnails)
+
+
+def write_sheet(
+    lay_out: Callable[[Thumbnails], Scene],
+    out: Path,
+    *,
+    pictures: int,
+    thumbnails: Thumbnails | None = None,
+) -> None:
+    """Write the scene that *lay_out* makes of so many *pictures*, as `draw_sheet` does."""
     kind = format_of(out, vector=True)  # before the work, not after it
     if kind not in ("PDF", "SVG"):
-        write_image(render_sheet(result, thumbnails or new_thumbnails()), out)
+        write_image(paint(lay_out(thumbnails or new_thumbnails())), out)
         return
-    fine = min(len(result.hits), MOST_HITS) <= MOST_DETAILED
-    scene = lay_out(result, thumbnails or Thumbnails(TILE, detail=2 if fine else 1))
+    detail = 2 if pictures <= MOST_DETAILED else 1
+    scene = lay_out(thumbnails or Thumbnails(TILE, detail=detail))
     if kind == "PDF":
         from vecsearch.view.pdf import write_pdf as write
     else:
         from vecsearch.view.svg import write_svg as write
     write_whole(out, lambda file: write(scene, file))
-
-
-def render_sheet(result: Result, thumbnails: Thumbnails) -> Image.Image:
-    """Draw *result* as a contact sheet, in pixels."""
-    return paint(lay_out(result, thumbnails))
 
 
 def lay_out(result: Result, thumbnails: Thumbnails) -> Scene:
@@ -100,7 +108,7 @@ def lay_out(result: Result, thumbnails: Thumbnails) -> Scene:
     height = _height(max(1, math.ceil(len(hits) / columns)))
     left, top = MARGIN + TILE + 2 * GUTTER, MARGIN + HEADING
 
-    sheet = _Sheet(thumbnails)
+    sheet = Sheet(thumbnails)
     sheet.write(MARGIN, MARGIN + 18, "Query", ACCENT, HEADING_SIZE, bold=True)
     height = max(height, _add_query(sheet, result, top, height))
     heading = "Not answered" if result.error else _count(len(hits), len(result.hits))
@@ -112,6 +120,11 @@ def lay_out(result: Result, thumbnails: Thumbnails) -> Scene:
         sheet.name(hit.path.name, x, y + TILE + 28)
         _add_rank(sheet, hit, x, y + TILE + 54)
     width = columns * (TILE + GAP) - GAP
+    if made := format_made(result):
+        bold, plain = fonts.load(HEADING_SIZE, bold=True), fonts.load(NAME_SIZE)
+        start = round(bold.getlength(heading)) + GAP
+        sheet.write(left + start, MARGIN + 18, made, GREY)
+        width = max(width, start + round(plain.getlength(made)))
     if result.error:
         font = fonts.load_for(result.error, NAME_SIZE)
         lines = fonts.wrap(fonts.printable(result.error), font, width, _ERROR_LINES)
@@ -133,10 +146,11 @@ def columns_for(hits: int) -> int:
     return min(range(fewest + 2, fewest - 1, -1), key=lambda columns: -hits % columns)
 
 
-class _Sheet:
+class Sheet:
     """What is drawn so far."""
 
     def __init__(self, thumbnails: Thumbnails) -> None:
+        """Begin with nothing; *thumbnails* are those of the pictures."""
         self.thumbnails = thumbnails
         self.items: list[Rectangle | Picture | Text] = []
 
@@ -150,15 +164,27 @@ class _Sheet:
         *,
         bold: bool = False,
     ) -> None:
+        """Write a line of text that stands on *y*."""
         font = fonts.load(size, bold=True) if bold else fonts.load_for(text, size)
         self.items.append(Text(x, y, text, font, fill))
 
-    def name(self, name: str, x: int, y: int, *, width: int = TILE, size: int = NAME_SIZE) -> None:
+    def name(
+        self,
+        name: str,
+        x: int,
+        y: int,
+        *,
+        width: int = TILE,
+        size: int = NAME_SIZE,
+        fill: Colour = INK,
+    ) -> None:
+        """Write a name, its middle cut out where it is wider than *width*."""
         text = fonts.printable(name)
         font = fonts.load_for(text, size)
-        self.items.append(Text(x, y, fonts.shorten(text, font, width), font, INK))
+        self.items.append(Text(x, y, fonts.shorten(text, font, width), font, fill))
 
     def add_tile(self, thumbnail: Thumbnail, x: int, y: int, side: int = TILE) -> None:
+        """Add a picture in the middle of a square."""
         # The hairline lies outside the tile: it covers nothing of the picture.
         edge = side + 2 * EDGE
         self.items.append(Rectangle(x - EDGE, y - EDGE, edge, edge, HAIRLINE, RADIUS))
@@ -173,7 +199,7 @@ class _Sheet:
             self.items.append(Text(x + side / 2, y + side * REASON_AT, words, font, GREY, "middle"))
 
 
-def _add_query(sheet: _Sheet, result: Result, top: int, height: int) -> int:
+def _add_query(sheet: Sheet, result: Result, top: int, height: int) -> int:
     """Add the pictures that were asked, where *height* is that of the hits; return theirs."""
     asked = result.asked or (Asked(result.query, result.path),)
     signed = any(one.minus for one in asked)
@@ -208,7 +234,7 @@ def _look_at(thumbnails: Thumbnails, asked: Asked) -> Thumbnail:
     return thumbnails.look_at(asked)
 
 
-def _add_sign(sheet: _Sheet, asked: Asked, x: int, y: int, side: int) -> None:
+def _add_sign(sheet: Sheet, asked: Asked, x: int, y: int, side: int) -> None:
     """Add a plus or a minus in the corner of a picture."""
     size = 26 if side == TILE else 20
     badge = Rectangle(x + 6, y + 6, size, size, MINUS if asked.minus else ACCENT, RADIUS)
@@ -218,7 +244,7 @@ def _add_sign(sheet: _Sheet, asked: Asked, x: int, y: int, side: int) -> None:
     sheet.items += [badge, Text(middle, baseline, sign, font, PAPER, "middle")]
 
 
-def _add_rank(sheet: _Sheet, hit: Hit, x: int, y: int) -> None:
+def _add_rank(sheet: Sheet, hit: Hit, x: int, y: int) -> None:
     score = f"{round(hit.score, 3) + 0.0:.3f}"  # + 0.0 so that no hit scores "-0.000"
     sheet.write(x, y, str(hit.rank), ACCENT, bold=True)
     sheet.items.append(Text(x + TILE, y, score, fonts.load(NAME_SIZE), GREY, "end"))

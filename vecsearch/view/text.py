@@ -7,7 +7,7 @@ import dataclasses
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -50,24 +50,32 @@ def to_json(value: object, *, indent: int | None = 2) -> str:
 
 
 def hit_fields(hit: Hit) -> dict[str, object]:
-    """Give a hit as the JSON of the command line has it."""
-    return {
+    """Give a hit as the JSON of the command line has it; ``order`` is there if it is re-ranked."""
+    fields: dict[str, object] = {
         "rank": hit.rank,
         "id": hit.id,
         "path": shown(hit.path),
         "score": round(hit.score, 4),
         "distance": round(hit.distance, 4),
     }
+    if hit.order is not None:
+        fields["order"] = round(hit.order, 4)
+    return fields
 
 
 def result_fields(result: Result) -> dict[str, object]:
     """Give a query and its hits as the JSON of the command line has them.
 
-    ``asked`` is there if a query is more than one whole picture, ``error`` if it has no answer.
+    ``asked`` is there if a query is more than one whole picture, ``expand`` and ``rerank`` if they
+    were asked for, ``error`` if it has no answer.
     """
     fields: dict[str, object] = {"query": result.query}
     if len(result.asked) > 1 or any(asked.box for asked in result.asked):
         fields["asked"] = [_asked_fields(asked) for asked in result.asked]
+    if result.expand:
+        fields["expand"] = result.expand
+    if result.rerank:
+        fields["rerank"] = result.rerank
     fields["hits"] = [hit_fields(hit) for hit in result.hits]
     if result.error:
         fields["error"] = result.error
@@ -138,6 +146,19 @@ def format_error(result: Result) -> str:
     return f"query {printable(result.query)}: {printable(result.error)}"
 
 
+def format_made(result: Result) -> str:
+    """Say how the answer was made: expanded by 5 neighbours, re-ranked among the first 200.
+
+    Nothing is said of a query that was asked as it is.
+    """
+    parts = []
+    if result.expand:
+        parts.append(f"expanded by {counted(result.expand, 'neighbour')}")
+    if result.rerank:
+        parts.append(f"re-ranked among the first {result.rerank:,}")
+    return ", ".join(parts)
+
+
 def format_box(box: Box) -> str:
     """Write a part of a picture as ``--box`` has it."""
     return ",".join(map(str, box))
@@ -162,21 +183,31 @@ def _table(results: Sequence[Result]) -> str:
             label = f"{label}  {printable(shown(result.path))}"
         if boxes := dict.fromkeys(asked.box for asked in result.asked if asked.box):
             label = f"{label}  box {' '.join(map(format_box, boxes))}"
+        if made := format_made(result):
+            label = f"{label}  {made}"
         lines = [label]
         if result.error:
             lines.append(f"  {printable(result.error)}")
         elif result.hits:
-            width = max(2, *(len(str(hit.id)) for hit in result.hits))
-            lines.append(f"  rank   score  distance  {'id':>{width}}  path")
-            lines.extend(
-                f"  {hit.rank:>4}  {hit.score:6.4f}    {hit.distance:6.4f}  "
-                f"{hit.id:>{width}}  {printable(shown(hit.path))}"
-                for hit in result.hits
-            )
+            lines += _lines(result)
         else:
             lines.append("  no hits")
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
+
+
+def _lines(result: Result) -> Iterator[str]:
+    width = max(2, *(len(str(hit.id)) for hit in result.hits))
+    orders = [f"{'' if hit.order is None else f'{hit.order:.4f}':>7}  " for hit in result.hits]
+    order = f"{'order':>7}  "
+    if not result.rerank:
+        order, orders = "", [""] * len(result.hits)
+    yield f"  rank  {order} score  distance  {'id':>{width}}  path"
+    for hit, one in zip(result.hits, orders, strict=True):
+        yield (
+            f"  {hit.rank:>4}  {one}{hit.score:6.4f}    {hit.distance:6.4f}  "
+            f"{hit.id:>{width}}  {printable(shown(hit.path))}"
+        )
 
 
 def _json(results: Sequence[Result]) -> str:
@@ -188,8 +219,11 @@ def _jsonl(results: Sequence[Result]) -> str:
 
 
 def _csv(results: Sequence[Result]) -> str:
-    heads = ("query", "rank", "id", "path", "score", "distance")
-    lines = ((one.query, *hit_fields(hit).values()) for one in results for hit in one.hits)
+    heads = ["query", "rank", "id", "path", "score", "distance"]
+    if any(one.rerank for one in results):
+        heads.append("order")
+    fields = ((one.query, hit_fields(hit)) for one in results for hit in one.hits)
+    lines = ([query, *(hit.get(head, "") for head in heads[1:])] for query, hit in fields)
     return format_csv(heads, lines)
 
 

@@ -10,6 +10,19 @@ const sections = DATA.sections.map((section, number) => {
   $("sections").append(node);
   return node;
 });
+for (const { caption, heads, rows } of DATA.tables) {
+  const cells = (name, texts) => texts.map((textContent) => element(name, { textContent }));
+  const head = element("tr", {}, ...cells("th", heads));
+  const body = rows.map(([first, ...rest]) => element("tr", {}, ...cells("th", [first]), ...cells("td", rest)));
+  for (const cell of head.children) cell.scope = "col";
+  for (const row of body) row.firstChild.scope = "row";
+  const title = element("caption", { textContent: caption });
+  const table = element("table", {}, title, element("tbody", {}, ...body));
+  if (heads.length) title.after(element("thead", {}, head));
+  const frame = element("div", { className: "table", tabIndex: 0, role: "group" }, table);
+  frame.setAttribute("aria-label", caption);
+  $("tables").append(frame);
+}
 let tileSide = DATA.sections.length > 1 ? 130 : 190;
 let current = 0;
 

@@ -1,0 +1,1 @@
+"""How good an index is by the labels of its images."""

@@ -1,0 +1,144 @@
+"""The queries of an evaluation by labels, asked and judged one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from vecsearch.evaluation import measures
+from vecsearch.evaluation.classes import NEIGHBOURS
+from vecsearch.evaluation.labels import Labelled
+from vecsearch.evaluation.measures import Counts, Figures
+from vecsearch.evaluation.rankings import leave_one_out, ranked_rows
+from vecsearch.search.hits import Candidates
+from vecsearch.search.opened import Opened
+from vecsearch.search.options import QueryOptions
+from vecsearch.types import Asked, JudgedQuery, Progress, Result, Rows
+
+WORST: Final = 50
+"""So many of the worst queries are reported."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Judgements:
+    """What each query is worth: every array is (q, ...), in one order.
+
+    ``rows`` and ``classes`` are those of the queries, ``relevant`` counts the others of the class;
+    ``first`` (q, 5) are the classes of the first hits, -1 beyond as many as are relevant;
+    ``first_right`` is 0 where no relevant one was seen; ``precision`` and ``recall`` are by k.
+    """
+
+    rows: Rows
+    classes: Counts
+    relevant: Counts
+    first: Counts
+    first_right: Counts
+    average_precision: Figures
+    r_precision: Figures
+    precision: dict[int, Figures]
+    recall: dict[int, Figures]
+
+
+def choose_queries(classes: Counts, sample: int) -> Counts:
+    """Choose at most *sample* places of *classes* (n,) whose class has others, in order.
+
+    The same every time: one of each class, and then of each in proportion to its size.
+    """
+    sizes = np.bincount(classes)
+    generator = np.random.RandomState(0)
+    shuffled = generator.permutation(np.flatnonzero(sizes[classes] > 1))
+    if len(shuffled) <= sample:
+        return np.sort(shuffled)
+    by_class = shuffled[np.argsort(classes[shuffled], kind="stable")]
+    counts = np.bincount(classes[by_class], minlength=len(sizes))
+    nth = np.arange(len(by_class)) - np.repeat(np.cumsum(counts) - counts, counts)
+    shares = np.where(nth > 0, (nth + 0.5) / sizes[classes[by_class]], 0.0)
+    order = np.lexsort((generator.permutation(len(by_class)), shares))
+    return np.sort(by_class[order[:sample]])
+
+
+def judge(
+    opened: Opened,
+    labelled: Labelled,
+    queries: Counts,
+    depth: int,
+    ks: Sequence[int],
+    options: QueryOptions,
+    progress: Progress,
+) -> Judgements:
+    """Ask with the images at the places *queries* of *labelled*, and judge the first *depth* ranks.
+
+    Rankings are held for some queries at a time. Raises IndexDamagedError.
+    """
+    rows, classes = labelled.rows[queries], labelled.classes[queries]
+    relevant = np.bincount(labelled.classes)[classes] - 1
+    # By row; the last, which is that of row -1, stays without a class.
+    class_of = np.full(int(labelled.rows[-1]) + 2, -1, np.int64)
+    class_of[labelled.rows] = labelled.classes
+    found = Judgements(
+        rows=rows,
+        classes=classes,
+        relevant=relevant,
+        first=np.full((len(rows), NEIGHBOURS), -1, np.int64),
+        first_right=np.zeros(len(rows), np.int64),
+        average_precision=np.zeros(len(rows)),
+        r_precision=np.zeros(len(rows)),
+        precision={k: np.zeros(len(rows)) for k in {*ks, NEIGHBOURS}},
+        recall={k: np.zeros(len(rows)) for k in {*ks, NEIGHBOURS}},
+    )
+    among = labelled.rows if len(labelled.rows) < len(opened) else None
+    opened.check_all()
+    done = 0
+    progress("asking", done, len(rows))
+    for ranked in ranked_rows(opened, rows, depth, options, among):
+        part = slice(done, done + len(ranked))
+        hits = class_of[ranked]
+        right, of_class = hits == classes[part, np.newaxis], relevant[part]
+        first = hits[:, :NEIGHBOURS]
+        due = np.arange(first.shape[1]) < of_class[:, np.newaxis]
+        found.first[part, : first.shape[1]] = np.where(due, first, -1)
+        found.first_right[part] = measures.first_right(right)
+        found.average_precision[part] = measures.average_precision(right, of_class)
+        found.r_precision[part] = measures.r_precision(right, of_class)
+        for k in found.precision:
+            found.precision[k][part] = measures.precision(right, k)
+            found.recall[k][part] = measures.recall(right, of_class, k)
+        done += len(ranked)
+        progress("asking", done, len(rows))
+    return found
+
+
+def worst_queries(
+    opened: Opened, labelled: Labelled, found: Judgements, options: QueryOptions
+) -> tuple[JudgedQuery, ...]:
+    """Ask again, for their first hits, with the queries of least average precision.
+
+    There are at most `WORST`; one whose ranking is perfect is none.
+    """
+    order = np.lexsort((found.rows, found.average_precision))
+    worst = order[found.average_precision[order] < 1][:WORST]
+    rows = found.rows[worst]
+    among = labelled.rows if len(labelled.rows) < len(opened) else None
+    candidates = Candidates(opened, NEIGHBOURS, options, among=among)
+    hits = list(candidates.nearest(opened.gather(rows), leave_one_out(rows)))
+    ids = {hit.id for some in hits for hit in some}
+    images = opened.snapshot.images_by_row(rows.tolist())
+    row_of = {image.id: image.row for image in opened.snapshot.images_by_id(ids).values()}
+    names = dict(zip(labelled.rows.tolist(), labelled.classes.tolist(), strict=True))
+    judged = []
+    for place, row, some in zip(worst.tolist(), rows.tolist(), hits, strict=True):
+        image = images[row]
+        asked = Asked(f"id:{image.id}", image.path)
+        judged.append(
+            JudgedQuery(
+                result=Result(asked.query, image.path, some, (asked,)),
+                label=labelled.names[int(found.classes[place])],
+                hit_labels=tuple(labelled.names[names[row_of[hit.id]]] for hit in some),
+                average_precision=float(found.average_precision[place]),
+                first_right=int(found.first_right[place]) or None,
+            )
+        )
+    return tuple(judged)

@@ -1,0 +1,137 @@
+"""Quality by labels: how well images find those of their own class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from vecsearch.errors import UsageError
+from vecsearch.evaluation import measures
+from vecsearch.evaluation.classes import NEIGHBOURS, by_class
+from vecsearch.evaluation.judge import Judgements, choose_queries, judge, worst_queries
+from vecsearch.evaluation.labels import label_images
+from vecsearch.evaluation.measures import Figures
+from vecsearch.evaluation.report import FiguresAtK, MeanFigure, QualityReport
+from vecsearch.search.index import open_index
+from vecsearch.search.options import QueryOptions, check_k
+from vecsearch.search.recall import interval, mean_of
+from vecsearch.types import Progress, no_progress
+
+KS: Final = (1, 5, 10)
+SAMPLE: Final = 5000
+"""So many queries at most, unless more are asked for."""
+
+WHOLE: Final = 20_000
+"""Rankings are looked at as a whole up to so many images, and otherwise as far as `DEPTH`."""
+DEPTH: Final = 1000
+
+_DEFAULTS: Final = QueryOptions()
+
+
+def evaluate_labels(
+    index: str | Path | None,
+    labels: str | Path,
+    *,
+    ks: Sequence[int] = KS,
+    options: QueryOptions = _DEFAULTS,
+    sample: int = SAMPLE,
+    progress: Progress | None = None,
+) -> QualityReport:
+    """Measure how well the images of *index* find those with the same label; nothing is written.
+
+    *labels* is ``folder``, a CSV file or a regular expression, see `label_images`. Every labelled
+    image asks, and its own hit is left out (leave-one-out). Right are the others of its class, so
+    the only image of a class does not ask, but may be a wrong hit. Images without a label neither
+    ask nor answer; ``under`` and ``glob`` of *options* leave out more.
+
+    The rankings are those of `Index.recommend` with the same *options*, ties in its order: over
+    all images, or only as far as rank 1,000 (or the largest k) where there are more than
+    20,000. Measures (see `measures`) are means over queries: precision and recall at each of *ks*,
+    R-precision, mean average precision, mean reciprocal rank; precision also as the mean of the
+    classes' means. Their intervals are by percentile bootstrap over queries (see `interval`).
+
+    Of more than *sample* images that could ask, a seeded choice does: as many of each class as its
+    share, and at least one.
+
+    Raises UsageError for a k, sample, options or labels that cannot be meant, SourceError for a
+    CSV file that cannot be used, NotFoundError if no image has a label, IndexFolderError and its
+    kin.
+    """
+    ks = sorted(set(ks))
+    _check(ks, sample, options)
+    with open_index(index) as asked:
+        opened = asked.opened()
+        chosen = None
+        if options.folders or options.patterns:
+            from vecsearch.search.filters import chosen_rows
+
+            chosen = chosen_rows(opened.snapshot, options.folders, options.patterns)
+        labelled = label_images(labels, opened.snapshot, chosen)
+        others = len(labelled.rows) - 1
+        whole = len(labelled.rows) <= WHOLE
+        depth = others if whole else min(others, max(DEPTH, *ks))
+        sizes = np.bincount(labelled.classes)
+        queries = choose_queries(labelled.classes, sample)
+        found = judge(opened, labelled, queries, depth, ks, options, progress or no_progress)
+        return QualityReport(
+            index=asked.path,
+            encoder=asked.encoder.title,
+            labels=str(labels),
+            images=len(labelled.rows) + labelled.unlabelled,
+            unlabelled=labelled.unlabelled,
+            alone=int(np.count_nonzero(sizes == 1)),
+            unknown=labelled.unknown,
+            classes=int(np.count_nonzero(sizes > 1)),
+            queries=len(queries),
+            depth=depth,
+            whole=whole,
+            expand=options.expand,
+            rerank=options.rerank,
+            at=tuple(_at_k(k, found) for k in ks),
+            r_precision=_figure(found.r_precision),
+            mean_average_precision=_figure(found.average_precision),
+            mean_reciprocal_rank=_figure(measures.reciprocal_rank(found.first_right)),
+            by_class=by_class(
+                labelled.names,
+                sizes,
+                found.classes,
+                found.first,
+                found.precision[NEIGHBOURS],
+                found.average_precision,
+            ),
+            worst=worst_queries(opened, labelled, found, options),
+        )
+
+
+def _check(ks: Sequence[int], sample: int, options: QueryOptions) -> None:
+    if not ks:
+        raise UsageError("no k is given", hint="ask for at least one, such as 5")
+    for k in ks:
+        check_k(k)
+    if sample < 1:
+        raise UsageError(f"the sample is {sample}", hint="ask for at least 1 query")
+    options.check_no_pictures()
+    if options.offset or options.include_self:
+        raise UsageError(
+            "offset and include_self are not about quality", hint="whole rankings are judged"
+        )
+
+
+def _at_k(k: int, found: Judgements) -> FiguresAtK:
+    precision = found.precision[k]
+    return FiguresAtK(
+        k=k,
+        precision=_figure(precision),
+        precision_by_class=MeanFigure(
+            value=mean_of(precision, found.classes), interval=interval(precision, found.classes)
+        ),
+        best_precision=float(measures.best_precision(found.relevant, k).mean()),
+        recall=_figure(found.recall[k]),
+    )
+
+
+def _figure(figures: Figures) -> MeanFigure:
+    return MeanFigure(value=float(figures.mean()), interval=interval(figures))

@@ -1,0 +1,43 @@
+"""The rankings that users get, as rows: what is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from vecsearch.search.hits import Candidates
+from vecsearch.search.opened import Opened
+from vecsearch.search.options import QueryOptions
+from vecsearch.search.ranking import Apart
+from vecsearch.types import Rows
+
+_MOST_QUERIES: Final = 256
+_MOST_PLACES: Final = 1 << 20
+"""Ranks that are held at a time: about 40 bytes each."""
+
+
+def ranked_rows(
+    opened: Opened, queries: Rows, depth: int, options: QueryOptions, among: Rows | None
+) -> Iterator[Rows]:
+    """Rank for each of the rows *queries* the *depth* nearest others, by *options*.
+
+    *among* are the rows, sorted, that may be hits; None for all. Gives (b, depth) rows for some
+    queries at a time, best first, -1 where there are fewer.
+    """
+    candidates = Candidates(opened, depth, options, among=among)
+    step = max(1, min(_MOST_QUERIES, _MOST_PLACES // depth))
+    for start in range(0, len(queries), step):
+        block = queries[start : start + step]
+        rows = np.full((len(block), depth), -1, np.int64)
+        for line, ranking in zip(
+            rows, candidates.rank(opened.gather(block), leave_one_out(block)), strict=True
+        ):
+            line[: len(ranking.rows)] = ranking.rows
+        yield rows
+
+
+def leave_one_out(queries: Rows) -> list[Apart]:
+    """Tell of each of *queries*, rows of the index, that it is not to be found by itself."""
+    return [Apart(frozenset({row}), frozenset({row})) for row in queries.tolist()]

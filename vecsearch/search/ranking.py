@@ -1,0 +1,141 @@
+"""Vectors -> ranked rows: searched, expanded and re-ranked as the options say, without hits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vecsearch.index.search import Scores, Searcher
+from vecsearch.search.expand import expanded
+from vecsearch.search.opened import Opened
+from vecsearch.search.options import QueryOptions
+from vecsearch.search.rerank import k_reciprocal
+from vecsearch.types import Rows, Vectors
+
+_SLACK: Final = 8
+"""So many more are fetched where the nearest are told apart anew: a search of many queries sums in
+another order than one of a single query, and the two may end with different rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Rows that are no ordinary candidates of a query.
+
+    ``excluded`` are never hits. ``own`` are the query's pictures themselves: they may be hits, if
+    not excluded, but are not among the neighbours by which the query is expanded or re-ranked.
+    """
+
+    excluded: frozenset[int] = frozenset()
+    own: frozenset[int] = frozenset()
+
+
+NONE_APART: Final = Apart()
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The ``rows`` (n,) int64 that answer a query, best first, and their cosines ``scores`` (n,).
+
+    ``orders`` (m,) float64, m <= n, has the scores by which the first m are re-ranked, larger is
+    better; the others follow by cosine.
+    """
+
+    rows: Rows
+    scores: Scores
+    orders: npt.NDArray[np.float64]
+
+
+class Ranker:
+    """Ranks the rows of one generation of an index, or those of a *searcher* that has *count*."""
+
+    def __init__(
+        self, opened: Opened, options: QueryOptions, searcher: Searcher | None, count: int
+    ) -> None:
+        """Keep what is searched."""
+        self._opened, self._options = opened, options
+        self._searcher, self._count = searcher, count
+
+    def prepare(self) -> None:
+        """Open what the search needs."""
+        if self._searcher is None or self._options.expand:
+            _ = self._opened.searcher
+
+    def expand(self, xq: Vectors, apart: Sequence[Apart]) -> Vectors:
+        """Expand each of *xq*, (q, d), by its nearest of the whole index, if the options say so."""
+        count = self._options.expand
+        if not count:
+            return xq
+        away = [one.excluded | one.own for one in apart]
+        depth = min(count + _SLACK + max(map(len, away)), len(self._opened))
+        _, I = self._opened.search(xq, depth)  # noqa: N806, E741
+        result = np.empty_like(xq)
+        for number, query in enumerate(xq):
+            nearest = _without(I[number], away[number])
+            _, scores, vectors = self._told_apart(query, nearest)
+            result[number] = expanded(query, vectors[:count], scores[:count])
+        return result
+
+    def search(self, xq: Vectors, depth: int) -> tuple[Scores, Rows]:
+        """Find the nearest *depth* of each of *xq*, or all there are: D and I, -1 for none."""
+        D, I = self._opened.search(xq, min(depth, self._count), self._searcher)  # noqa: N806, E741
+        return np.clip(D, -1.0, 1.0), I  # float16 is a little off the unit sphere
+
+    def rank(self, xq: Vectors, depth: int, apart: Sequence[Apart]) -> Iterator[Ranking]:
+        """Rank at least *depth* rows for each of *xq*, (q, d), or all that there are.
+
+        Raises IndexDamagedError and IndexFolderError.
+        """
+        xq = self.expand(xq, apart)
+        wanted = self._options.rerank
+        spare = max((len(one.excluded | one.own) for one in apart), default=0)
+        D, I = self.search(xq, max(depth, wanted + _SLACK if wanted else 0) + spare)  # noqa: N806, E741
+        for query, scores, rows, one in zip(xq, D, I, apart, strict=True):
+            kept = (rows >= 0) & ~_among(rows, one.excluded)
+            ranking = Ranking(rows[kept], scores[kept], np.empty(0))
+            yield self._reranked(query, ranking, one.own) if wanted else ranking
+
+    def _reranked(
+        self, query: npt.NDArray[np.float32], found: Ranking, own: frozenset[int]
+    ) -> Ranking:
+        """Put the query's own pictures first, then the first candidates anew, then the others."""
+        wanted = self._options.rerank
+        itself = _among(found.rows, own)
+        others, cosines = found.rows[~itself], found.scores[~itself]
+        rows, scores, vectors = self._told_apart(query, others[: wanted + _SLACK])
+        # In the order of the rows, so that whatever is summed is summed in one order.
+        by_row = np.argsort(rows[:wanted])
+        orders = np.empty(len(by_row))
+        orders[by_row] = k_reciprocal(
+            np.concatenate([query[None], vectors[by_row]]), self._opened.centre
+        )
+        best = np.argsort(-orders, kind="stable")  # equal ones by cosine, then by row
+        return Ranking(
+            np.concatenate([found.rows[itself], rows[best], rows[wanted:], others[len(rows) :]]),
+            np.concatenate(
+                [found.scores[itself], scores[best], scores[wanted:], cosines[len(rows) :]]
+            ),
+            np.concatenate([np.ones(int(itself.sum())), orders[best]]),
+        )
+
+    def _told_apart(
+        self, query: npt.NDArray[np.float32], rows: Rows
+    ) -> tuple[Rows, Scores, Vectors]:
+        """Score *rows* anew, in float64, and give them best first with scores and vectors."""
+        rows = np.sort(rows)
+        vectors = self._opened.gather(rows)
+        exact = np.einsum("ij,j->i", vectors, query, dtype=np.float64)
+        scores = np.clip(exact, -1.0, 1.0).astype(np.float32)
+        order = np.argsort(-scores, kind="stable")  # equal scores by row
+        return rows[order], scores[order], vectors[order]
+
+
+def _without(rows: Rows, away: frozenset[int]) -> Rows:
+    return rows[(rows >= 0) & ~_among(rows, away)]
+
+
+def _among(rows: Rows, some: frozenset[int]) -> npt.NDArray[np.bool_]:
+    return np.isin(rows, list(some)) if some else np.zeros(len(rows), np.bool_)

@@ -1,0 +1,106 @@
+"""A sheet of queries that found the wrong images: each in a row with its first hits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from vecsearch.types import Hit, JudgedQuery
+from vecsearch.view import fonts
+from vecsearch.view.scene import Rectangle, Scene, Text
+from vecsearch.view.sheet import (
+    ACCENT,
+    GAP,
+    GUTTER,
+    HAIRLINE,
+    HEADING_SIZE,
+    INK,
+    MARGIN,
+    MINUS,
+    NAME_SIZE,
+    PAPER,
+    ROW_GAP,
+    Sheet,
+    write_sheet,
+)
+from vecsearch.view.thumbnails import GREY, Thumbnails
+
+MOST_QUERIES: Final = 12
+"""More are not drawn; the heading says so."""
+
+TILE: Final = 170
+"""Side of a picture's square, in pixels like all that follows."""
+CAPTION: Final = 84
+"""Height of the three lines below a picture."""
+HEADING: Final = 84
+"""Height of the lines above the pictures."""
+
+_RIGHT: Final = (22, 112, 52)
+_SIZE: Final = NAME_SIZE - 2
+
+
+def draw_worst(
+    queries: Sequence[JudgedQuery], title: str, subtitles: Sequence[str], out: Path
+) -> None:
+    """Draw the first of *queries* as rows into the file *out*, whose ending names the format.
+
+    Raises UsageError for an ending that cannot be written, VecsearchError where writing fails.
+    """
+    shown = queries[:MOST_QUERIES]
+    pictures = sum(1 + len(one.result.hits) for one in shown)
+    write_sheet(partial(_lay_out, queries, title, subtitles), out, pictures=pictures)
+
+
+def _lay_out(
+    queries: Sequence[JudgedQuery], title: str, subtitles: Sequence[str], thumbnails: Thumbnails
+) -> Scene:
+    shown = queries[:MOST_QUERIES]
+    columns = max([3, *(len(one.result.hits) for one in shown)])
+    width = 2 * MARGIN + TILE + 2 * GUTTER + columns * (TILE + GAP) - GAP
+    sheet = Sheet(thumbnails)
+    sheet.write(MARGIN, MARGIN + 18, title, INK, HEADING_SIZE, bold=True)
+    y = MARGIN + 18
+    for line in subtitles:
+        y += 26
+        sheet.name(line, MARGIN, y, width=width - 2 * MARGIN, size=_SIZE, fill=GREY)
+    top = y + 40
+    if not shown:
+        sheet.write(MARGIN, top + 22, "every ranking is perfect", GREY)
+    for number, query in enumerate(shown):
+        row = top + number * (TILE + CAPTION + ROW_GAP)
+        _add_query(sheet, query, row)
+        left = MARGIN + TILE + 2 * GUTTER
+        divider = Rectangle(MARGIN + TILE + GUTTER, row, 2, TILE + CAPTION - 12, HAIRLINE)
+        sheet.items.append(divider)
+        for place, (hit, label) in enumerate(zip(query.result.hits, query.hit_labels, strict=True)):
+            x = left + place * (TILE + GAP)
+            _add_hit(sheet, hit, label, x, row, right=label == query.label)
+    rows = max(1, len(shown))
+    height = top + (rows * (TILE + CAPTION + ROW_GAP) - ROW_GAP if shown else 60) + MARGIN
+    return Scene(width, height, PAPER, tuple(sheet.items), title)
+
+
+def _add_query(sheet: Sheet, query: JudgedQuery, y: int) -> None:
+    path = query.result.path
+    assert path is not None
+    sheet.add_tile(sheet.thumbnails.get(path), MARGIN, y, TILE)
+    sheet.name(path.name, MARGIN, y + TILE + 24, width=TILE, size=_SIZE)
+    sheet.name(query.label, MARGIN, y + TILE + 48, width=TILE, size=_SIZE, fill=ACCENT)
+    first = f"first at {query.first_right:,}" if query.first_right else "none found"
+    text = f"AP {query.average_precision:.3f}, {first}"
+    sheet.name(text, MARGIN, y + TILE + 72, width=TILE, size=_SIZE, fill=GREY)
+
+
+def _add_hit(sheet: Sheet, hit: Hit, label: str, x: int, y: int, *, right: bool) -> None:
+    sheet.add_tile(sheet.thumbnails.get(hit.path), x, y, TILE)
+    sheet.name(hit.path.name, x, y + TILE + 24, width=TILE, size=_SIZE)
+    # A sign too, for who does not tell green from red.
+    sign = "\u2713" if right else "\u2717"
+    sheet.name(
+        f"{sign} {label}", x, y + TILE + 48, width=TILE, size=_SIZE, fill=_RIGHT if right else MINUS
+    )
+    sheet.write(x, y + TILE + 72, str(hit.rank), ACCENT, _SIZE, bold=True)
+    score = f"{round(hit.score, 3) + 0.0:.3f}"
+    sheet.items.append(Text(x + TILE, y + TILE + 72, score, fonts.load(_SIZE), GREY, "end"))
