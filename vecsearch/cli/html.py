@@ -31,6 +31,6 @@ def write_results(
 
     most = max((len(result.hits) for result in results), default=0)
     sections = [result_section(result) for result in results]
-    made = format_made(results[0]) if results else ""
-    subtitle = ", ".join(filter(None, (f"up to {most} nearest each", made)))
+    made = next(filter(None, map(format_made, results)), "")
+    subtitle = f"up to {most} nearest each" + (f", {made}" if made else "")
     write_gallery(sections, title, subtitle, out, progress=progress)

@@ -149,8 +149,10 @@ def format_error(result: Result) -> str:
 def format_made(result: Result) -> str:
     """Say how the answer was made: expanded by 5 neighbours, re-ranked among the first 200.
 
-    Nothing is said of a query that was asked as it is.
+    Nothing is said of a query that was asked as it is, or could not be answered.
     """
+    if result.error:
+        return ""
     parts = []
     if result.expand:
         parts.append(f"expanded by {counted(result.expand, 'neighbour')}")
