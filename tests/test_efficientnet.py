@@ -115,6 +115,10 @@ def test_a_folder_shows_neighbours_that_a_person_would_call_right(tmp_path: Path
     facts = json.loads(run("info", "-i", "ix", "--json").stdout)
     assert facts["encoder"]["model"] == MODEL
     assert "EfficientNet-Lite0 head" in run("info", "-i", "ix").stdout
+    run("query", "id:1", "-i", "ix", "--sheet", "hits.svg", "--html", "hits.html")
+    run("viz", "-i", "ix", "--method", "pca", "--html", "map.html")
+    for name in ("hits.svg", "hits.html", "map.html"):
+        assert "EfficientNet-Lite0 head, gem, d = 1280" in (tmp_path / name).read_text(), name
     # The second build needs nothing of the package: the index has its network.
     assert "unchanged" in run("build", SAMPLES, "-i", "ix").stdout
 

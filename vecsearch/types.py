@@ -147,7 +147,8 @@ class Result:
     ``path`` is None unless the query is one picture that has a path. ``asked`` has the pictures of
     which the query is made, none for a bare vector. ``error`` says why there are no hits, where a
     query of many could not be answered. The query was expanded by ``expand`` of its neighbours,
-    and the first ``rerank`` candidates were re-ranked; 0 for neither.
+    and the first ``rerank`` candidates were re-ranked; 0 for neither. ``encoder`` is what made the
+    vectors, in a line.
     """
 
     query: str
@@ -157,6 +158,7 @@ class Result:
     error: str = ""
     expand: int = 0
     rerank: int = 0
+    encoder: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,5 +32,6 @@ def write_results(
     most = max((len(result.hits) for result in results), default=0)
     sections = [result_section(result) for result in results]
     made = next(filter(None, map(format_made, results)), "")
-    subtitle = f"up to {most} nearest each" + (f", {made}" if made else "")
+    encoder = results[0].encoder if results else ""
+    subtitle = ", ".join(filter(None, (f"up to {most} nearest each", made, encoder)))
     write_gallery(sections, title, subtitle, out, progress=progress)

@@ -158,7 +158,8 @@ class Answers:
         label = _listed(pictures, " + ") + (" - " + _listed(minus, " - ") if minus else "")
         options = self._options
         asked = (*pictures, *minus)
-        return Result(label, path, hits, asked, error, options.expand, options.rerank)
+        made = options.expand, options.rerank, self._embedder.encoder
+        return Result(label, path, hits, asked, error, *made)
 
 
 def _listed(pictures: Sequence[Asked], sign: str) -> str:

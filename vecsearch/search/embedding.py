@@ -44,6 +44,11 @@ class Embedder:
         self._checked = False
 
     @property
+    def encoder(self) -> str:
+        """What makes the vectors, in a line."""
+        return self._spec.title
+
+    @property
     def dim(self) -> int:
         """How long the vectors are."""
         return self._spec.dim

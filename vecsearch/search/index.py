@@ -139,8 +139,8 @@ class Index:
             part = xq[start : start + _SEARCH_BATCH]
             for found in candidates.nearest(part, [NONE_APART] * len(part)):
                 label = f"vector:{len(results)}"
-                made = Result(label, None, found, (), "", options.expand, options.rerank)
-                results.append(made)
+                made = options.expand, options.rerank, self.encoder.title
+                results.append(Result(label, None, found, (), "", *made))
         return results
 
     def recommend(self, *, k: int = 5, options: QueryOptions = _DEFAULTS) -> Iterator[Result]:
@@ -161,7 +161,7 @@ class Index:
             found = candidates.nearest(opened.gather(rows), apart)
             for image, hits in zip(batch, found, strict=True):
                 asked = Asked(f"id:{image.id}", image.path)
-                made = options.expand, options.rerank
+                made = options.expand, options.rerank, self.encoder.title
                 yield Result(asked.query, image.path, hits, (asked,), "", *made)
 
     def has_path(self, path: Path) -> bool:

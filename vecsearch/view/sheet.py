@@ -42,6 +42,8 @@ CAPTION = 66
 ROW_GAP = 28
 NAME_SIZE = 17
 HEADING_SIZE = 20
+ENCODER_SIZE = 14
+"""Of the line at the bottom that names what made the vectors."""
 RADIUS = 6
 EDGE = 1
 """Width of the hairline around a tile."""
@@ -133,6 +135,10 @@ def lay_out(result: Result, thumbnails: Thumbnails) -> Scene:
     elif not hits:
         sheet.write(left, top + TILE // 2 + 6, "no hits", GREY)
     size = (left + width + MARGIN, top + height + MARGIN)
+    if result.encoder:
+        font = fonts.load(ENCODER_SIZE)
+        model = fonts.shorten(fonts.printable(result.encoder), font, width)
+        sheet.items.append(Text(left, size[1] - ENCODER_SIZE, model, font, GREY))
     divider = Rectangle(MARGIN + TILE + GUTTER, MARGIN, 2, size[1] - 2 * MARGIN + 1, HAIRLINE)
     return Scene(*size, PAPER, (divider, *sheet.items), fonts.printable(result.query))
 
