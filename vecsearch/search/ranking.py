@@ -14,6 +14,7 @@ from vecsearch.search.expand import expanded
 from vecsearch.search.opened import Opened
 from vecsearch.search.options import QueryOptions
 from vecsearch.search.rerank import k_reciprocal
+from vecsearch.search.threads import ONE_THREAD
 from vecsearch.types import Rows, Vectors
 
 _SLACK: Final = 8
@@ -109,9 +110,9 @@ class Ranker:
         # In the order of the rows, so that whatever is summed is summed in one order.
         by_row = np.argsort(rows[:wanted])
         orders = np.empty(len(by_row))
-        orders[by_row] = k_reciprocal(
-            np.concatenate([query[None], vectors[by_row]]), self._opened.centre
-        )
+        compared = np.concatenate([query[None], vectors[by_row]])
+        with ONE_THREAD:
+            orders[by_row] = k_reciprocal(compared, self._opened.centre)
         best = np.argsort(-orders, kind="stable")  # equal ones by cosine, then by row
         return Ranking(
             np.concatenate([found.rows[itself], rows[best], rows[wanted:], others[len(rows) :]]),
