@@ -71,7 +71,7 @@ class ModelFacts:
     ``name`` is what the command line calls it, ``title`` what people call it, ``licence`` that of
     the pretrained weights. ``mean`` and ``std`` are those of the input, RGB from 0 to 1.
     ``rates`` are pictures a second at the default layer by precision, reading included, on two
-    cores.
+    cores with bf16: measured, or derived where the row says so.
     """
 
     name: str
