@@ -165,9 +165,9 @@ class _EfficientNetLite0:
         calibration=Calibration(
             pictures=128, held_out=128, seven_bits=True, unquantized=("stem", "block0")
         ),
-        # Derived: the network alone was measured, 188 and 372 a second in fp32 and bf16, and reading,
-        # 3.6 ms of one core for JPEGs of 500 x 375, on another processor. Both share two cores. int8
-        # was 1.65 times as fast as fp32 without VNNI; with it, it is not known.
+        # Derived. The network alone was measured: 188 a second in fp32, 372 in bf16. Reading JPEGs
+        # of 500 x 375 took 3.6 ms of a core, on another processor; both share two cores. int8 was
+        # 1.65 times as fast as fp32 without VNNI; with it, its rate is not known.
         rates={"fp32": 140.0, "bf16": 220.0, "int8": 200.0},
     )
     _blocks: Final = _table(facts.image_size)
