@@ -19,32 +19,14 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+from figures import Figure, figure, megabytes, seconds
 from measure import Comparison, Run, alternate, run, spread
 
 HERE = Path(__file__).parent
+SMALL_MODEL = "efficientnet-lite0"
 VECSEARCH = [sys.executable, "-m", "vecsearch.cli.main"]
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One line of the table: a ratio with its spread, the target, and the medians behind it."""
-
-    name: str
-    ratios: list[float]
-    target: float
-    at_most: bool
-    a: str
-    b: str
-
-    @property
-    def reached(self) -> bool:
-        """Tell whether the median reaches the target."""
-        middle = spread(self.ratios)[0]
-        return middle <= self.target if self.at_most else middle >= self.target
 
 
 class Bench:
@@ -75,6 +57,13 @@ class Bench:
         target = self.folder / name
         shutil.rmtree(target, ignore_errors=True)
         options = ["--weights", self.weights, "--precision", precision, "--force"]
+        return run([*VECSEARCH, "build", pictures, "-i", target, *options])
+
+    def build_small(self, pictures: Path, name: str, precision: str = "auto") -> Run:
+        """Build an index of the small network, whose weights are installed, from nothing."""
+        target = self.folder / name
+        shutil.rmtree(target, ignore_errors=True)
+        options = ["--model", SMALL_MODEL, "--precision", precision]
         return run([*VECSEARCH, "build", pictures, "-i", target, *options])
 
     def build_baseline(self, pictures: Path, name: str) -> Run:
@@ -135,8 +124,7 @@ class Bench:
                     ours = self.add_to_calibrated()
                 build.b.append(ours)
                 engine.a.append(ours)
-                index = self.folder / "photographs-index"
-                engine.b.append(run([sys.executable, HERE / "engine.py", index, str(self.count)]))
+                engine.b.append(self.network_alone("photographs-index"))
             figures.append(seconds(f"build of {self.count} photographs, {name}", build, target))
             built = [self.count / one.seconds for one in engine.a]
             alone = [float(one.output) for one in engine.b]
@@ -144,6 +132,65 @@ class Bench:
             rates = (f"{spread(rate)[0]:.2f} img/s" for rate in (built, alone))
             figures.append(Figure(f"build / the engine alone, {name}", ratios, 0.93, False, *rates))
         return figures
+
+    def small_model(self) -> list[Figure]:
+        """The small network: against VGG19, against its parts, against the other program, in int8.
+
+        The network alone and the decoding alone have both cores; a build shares them, so that its
+        rate cannot be above the third figure, which is what both take one after the other.
+        """
+        self.build_small(self.few, "few-small")  # keeps its weights in the cache
+        models = Comparison()
+        slower, shared, rates = [], [], []
+        for _ in range(self.times):
+            models.a.append(self.build_ours(self.photographs, "photographs-index"))
+            models.b.append(self.build_small(self.photographs, "photographs-small"))
+            built = self.count / models.b[-1].seconds
+            decoding = run([sys.executable, HERE / "decoding.py", self.photographs])
+            parts = [float(one.output) for one in
+                     (decoding, self.network_alone("photographs-small"))]  # fmt: skip
+            slower.append(built / min(parts))
+            shared.append(built * sum(1 / part for part in parts))
+            rates.append([built, *parts])
+        build, decode, network = (spread(one)[0] for one in zip(*rates, strict=True))
+        texts = f"{build:.0f} img/s", f"decoding {decode:.0f}, network {network:.0f} img/s"
+        cold = alternate(
+            self.query_baseline, lambda: self.query_ours(self.new, "few-small"), self.times
+        )
+        name = f"build of {self.count} photographs, vgg19 / {SMALL_MODEL}"
+        return [
+            seconds(name, models, 12),
+            Figure(f"{SMALL_MODEL}: build / the slower part alone", slower, 0.85, False, *texts),
+            Figure(f"{SMALL_MODEL}: build / the parts in turn", shared, 0.85, False, *texts),
+            seconds(f"cold query of a new picture, {SMALL_MODEL}", cold, 20),
+            *self.small_int8(),
+        ]
+
+    def small_int8(self) -> list[Figure]:
+        """The small network in int8: its rate, and the nearest that it finds of the sample's."""
+        self.build_small(self.few, "few-small-int8", "int8")
+        pairs = [
+            [float(self.network_alone(name).output) for name in ("few-small-int8", "few-small")]
+            for _ in range(self.times)
+        ]
+        int8, auto = (f"{spread(one)[0]:.0f} img/s" for one in zip(*pairs, strict=True))
+        info = run([*VECSEARCH, "info", "-i", self.folder / "few-small-int8", "--json"])
+        agreement = json.loads(info.output)["agreement"]
+        return [
+            Figure(
+                f"{SMALL_MODEL}: network in int8 / auto",
+                [a / b for a, b in pairs], 1.4, False, int8, auto,
+            ),
+            Figure(
+                f"{SMALL_MODEL}: nearest of fp32 that int8 finds",
+                [agreement["overlap"]], 0.9, False,
+                f"{agreement['pictures']} held-out pictures", f"{agreement['k']} nearest",
+            ),
+        ]  # fmt: skip
+
+    def network_alone(self, index: str) -> Run:
+        """Run the network of an index on noise."""
+        return run([sys.executable, HERE / "engine.py", self.folder / index, str(self.count)])
 
     def add_to_calibrated(self) -> Run:
         """Add the photographs to an int8 index of other pictures."""
@@ -191,29 +238,6 @@ class Bench:
         ]  # fmt: skip
 
 
-def figure(
-    name: str,
-    pair: Comparison,
-    target: float,
-    value: Callable[[Run], float],
-    unit: Callable[[float], str],
-    at_most: bool = False,
-) -> Figure:
-    """Make a line of a comparison."""
-    a, b = (unit(spread([value(one) for one in side])[0]) for side in (pair.a, pair.b))
-    return Figure(name, pair.ratio(value), target, at_most, a, b)
-
-
-def seconds(name: str, pair: Comparison, target: float) -> Figure:
-    """Make a line of how many times as long A takes as B."""
-    return figure(name, pair, target, lambda one: one.seconds, lambda s: f"{s:.2f} s")
-
-
-def megabytes(size_bytes: float) -> str:
-    """Write a size."""
-    return f"{size_bytes / 1e6:.0f} MB"
-
-
 def photographs(folder: Path, count: int, size: tuple[int, int]) -> Path:
     """Make photographs in a process of its own, for the same reason as the checkpoint."""
     run([sys.executable, HERE / "photographs.py", folder, str(count), *map(str, size)])
@@ -253,12 +277,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument(
-        "--only", default="", help="start_up, queries, builds, large_pictures, memory"
+        "--only",
+        default="",
+        help="start_up, queries, builds, small_model, large_pictures, memory",
     )
     parser.add_argument("--pairs", type=int, default=2, help="how many pairs of long builds")
     parser.add_argument("--json", type=Path, default=Path("output/bench.json"))
     given = parser.parse_args()
-    names = ("start_up", "queries", "builds", "large_pictures", "memory")
+    names = ("start_up", "queries", "builds", "small_model", "large_pictures", "memory")
     figures: list[Figure] = []
     print(machine(), flush=True)
     with tempfile.TemporaryDirectory() as folder:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
+from PIL import Image
 from samples import CHEAP, FRESH, draw
 
 import vecsearch
@@ -544,8 +545,12 @@ def test_int8_is_calibrated_measured_and_refused_when_it_agrees_little(
     photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     config = EncoderConfig(layer="block2_pool", weights="random:0", precision="int8")
+    (tmp_path / "alike").mkdir()
+    for number in range(12):  # a level of noise apart, so that rounding tells which are nearest
+        pixels = np.random.RandomState(number).randint(128, 130, (224, 224, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "alike" / f"{number}.png")
     with pytest.raises(EncoderMismatchError, match=r"int8 finds only .*--force"):
-        vecsearch.build(photos, index=tmp_path / "low", encoder=config)
+        vecsearch.build(tmp_path / "alike", index=tmp_path / "low", encoder=config)
     assert not (tmp_path / "low").exists()
     report = vecsearch.build(
         photos, index=tmp_path / "ix", encoder=config, options=BuildOptions(force=True)

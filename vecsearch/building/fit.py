@@ -17,13 +17,7 @@ from vecsearch.embed.encoder import Encoder
 from vecsearch.embed.features import FeatureFile
 from vecsearch.embed.overlap import nearest_count, overlap_when_reduced
 from vecsearch.embed.projection import check_dim, sample_size, train_projection
-from vecsearch.embed.quantize import (
-    CALIBRATION_PICTURES,
-    HELD_OUT_PICTURES,
-    LEAST_OVERLAP,
-    measure_agreement,
-    quantized,
-)
+from vecsearch.embed.quantize import LEAST_OVERLAP, measure_agreement, quantized
 from vecsearch.errors import EncoderMismatchError, UsageError
 from vecsearch.images.read import ReadImage
 from vecsearch.types import Agreement, Pixels, Progress, Reduction, Vectors
@@ -100,9 +94,9 @@ def fit_int8(
     Raises UsageError with fewer than four readable pictures, EncoderMismatchError if the agreement
     is low and not *force*.
     """
-    wanted = CALIBRATION_PICTURES + HELD_OUT_PICTURES
+    how = encoder.spec.backbone.facts.calibration
     # Pictures come as they are ready; in the order of the sample, every build calibrates alike.
-    read = dict(sample.read(wanted))
+    read = dict(sample.read(how.pictures + how.held_out))
     images = [
         one.pixels
         for _, one in sorted(read.items(), key=lambda pair: pair[0])
@@ -113,7 +107,7 @@ def fit_int8(
             f"--precision int8 needs at least 4 pictures to calibrate on, {len(images)} can be read"
         )
     pixels: Pixels = np.stack(images)
-    calibration = min(CALIBRATION_PICTURES, len(pixels) // 2)
+    calibration = min(how.pictures, len(pixels) // 2)
     if progress:
         progress("calibrating int8", 0, len(pixels))
     int8 = quantized(encoder, pixels[:calibration])

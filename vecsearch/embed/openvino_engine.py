@@ -54,7 +54,7 @@ class OpenVINOEngine:
 
     name = "openvino"
     batch_size = 4
-    """Measured on two cores: as fast as 8 and 16, in less memory."""
+    """Measured on two cores, for both networks: as fast as 8 and 16, in less memory."""
 
     def __init__(self, compiled: Any) -> None:
         """Take what `compile_graph` or `compile_for_queries` made."""

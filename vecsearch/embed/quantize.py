@@ -1,7 +1,8 @@
 """int8: a quantised network, calibrated on the user's own pictures, and how far it agrees.
 
 Quantisation after training by NNCF: per-channel weights, ranges of the activations from a sample,
-biases corrected for what rounding shifts.
+biases corrected for what rounding shifts. Pooling and what follows stay in floating point: a cube
+in eight bits keeps little of the small values, and there is no time to win.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import io
 import logging
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from vecsearch.embed.encoder import Encoder
 from vecsearch.embed.overlap import nearest_count, shared_nearest
@@ -19,9 +20,10 @@ from vecsearch.embed.runtime import without_reporting
 from vecsearch.errors import UsageError
 from vecsearch.types import Agreement, Pixels, Vectors
 
-CALIBRATION_PICTURES: Final = 16
-HELD_OUT_PICTURES: Final = 32
 LEAST_OVERLAP: Final = 0.9
+
+_POOLING: Final = ("Maximum", "NormalizeL2", "Power", "ReduceMax", "ReduceMean")
+"""Operations that begin what `vecsearch.embed.graph` puts behind a layer; no network has them."""
 
 
 def quantized(encoder: Encoder, pixels: Pixels) -> Encoder:
@@ -36,12 +38,39 @@ def quantized(encoder: Encoder, pixels: Pixels) -> Encoder:
             "--precision int8 needs NNCF", hint="install it with: pip install 'vecsearch[int8]'"
         ) from None
     nncf.set_log_level(logging.ERROR)
+    how = encoder.spec.backbone.facts.calibration
     dataset = nncf.Dataset([pixels[i : i + 1] for i in range(len(pixels))])
+    advanced = nncf.AdvancedQuantizationParameters(
+        overflow_fix=nncf.OverflowFix.ENABLE if how.seven_bits else None
+    )
     with contextlib.redirect_stdout(io.StringIO()):  # its bars; results alone go there
-        graph = nncf.quantize(encoder.graph.clone(), dataset, subset_size=len(pixels))
+        graph = nncf.quantize(
+            encoder.graph.clone(),
+            dataset,
+            subset_size=len(pixels),
+            ignored_scope=nncf.IgnoredScope(names=_unquantized(encoder.graph, how.unquantized)),
+            advanced_parameters=advanced,
+        )
     made = Encoder(replace(encoder.spec, precision="int8"), graph, "openvino")
     digest = hashlib.sha256(made.serialize()[1]).hexdigest()
     return Encoder(replace(made.spec, quantization_hash=digest), graph, "openvino")
+
+
+def _unquantized(graph: Any, parts: tuple[str, ...]) -> list[str]:
+    """Name the nodes of *graph* that pool, all that come after them, and convolutions of *parts*.
+
+    A convolution is known by its weights, which bear their state-dict names.
+    """
+    behind: set[str] = set()
+    convolutions: set[str] = set()
+    for node in graph.get_ordered_ops():  # each after those that it takes its input from
+        name = node.get_friendly_name()
+        inputs = {one.get_node().get_friendly_name() for one in node.input_values()}
+        if node.get_type_name() in _POOLING or inputs & behind:
+            behind.add(name)
+        if any(one.endswith(".weight") and one.split(".")[0] in parts for one in inputs):
+            convolutions.add(name)
+    return sorted(behind | convolutions)
 
 
 def measure_agreement(exact: Vectors, approximate: Vectors, held_out: int) -> Agreement:

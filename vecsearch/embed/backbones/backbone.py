@@ -48,13 +48,30 @@ class Packaged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """How a model is turned into int8.
+
+    ``pictures`` tell the ranges of the activations; up to ``held_out`` others tell how the result
+    agrees with fp32. ``seven_bits`` rounds weights to 7 bits: a processor without VNNI adds pairs
+    of products in 16 bits, which 8 can overflow, so that it would answer otherwise than others.
+    ``unquantized`` are the parts of the network, by the first names of their parameters, that stay
+    in floating point.
+    """
+
+    pictures: int
+    held_out: int
+    seven_bits: bool = False
+    unquantized: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
     """A model as a row of data.
 
     ``name`` is what the command line calls it, ``title`` what people call it, ``licence`` that of
     the pretrained weights. ``mean`` and ``std`` are those of the input, RGB from 0 to 1.
-    ``rates`` are pictures a second at the default layer by precision, reading included, measured
-    on two cores.
+    ``rates`` are pictures a second at the default layer by precision, reading included, on two
+    cores with bf16: measured, or derived where the row says so.
     """
 
     name: str
@@ -66,6 +83,7 @@ class ModelFacts:
     default_layer: str
     default_pool: str
     pretrained: Downloaded | Packaged
+    calibration: Calibration
     rates: Mapping[str, float]
 
 
