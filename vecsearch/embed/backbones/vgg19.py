@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from vecsearch.embed.backbones.backbone import (
     Array,
     Arrays,
+    Classifier,
     Downloaded,
     Layer,
     ModelFacts,
@@ -77,6 +78,13 @@ class _VGG19:
         # torchvision's VGG19_Weights.IMAGENET1K_V1.
         pretrained=Downloaded(
             url="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth", size_bytes=574_673_361
+        ),
+        classifier=Classifier(
+            layer="fc2",
+            width=4096,
+            weight="classifier.6.weight",
+            bias="classifier.6.bias",
+            length=None,
         ),
         rates={"fp32": 4.6, "bf16": 9.0, "int8": 20.0},
     )
