@@ -171,7 +171,8 @@ def query(
             hint="ask with pictures in another call",
         )
     if vectors is None and not (queries or words):
-        raise click.MissingParameter(param_type="argument", param_hint="'[IMAGE | id:N | -]...'")
+        hint = "'[IMAGE | id:N | -]...' or --word WORD"
+        raise click.MissingParameter(param_type="argument", param_hint=hint)
     if null and "-" not in queries:
         raise UsageError("--null is about a list on standard input", hint="add - to read one")
     if "-" in minus:

@@ -56,6 +56,8 @@ def why_no_words(spec: EncoderSpec) -> tuple[str, str]:
             "its vectors were imported without a network",
             "vecsearch import --encoder INDEX takes network and words along",
         )
+    if spec.weights.startswith(RANDOM):
+        return "its network is untrained", "pretrained weights have words"
     facts = spec.backbone.facts
     if spec.layers != (facts.classifier.layer,):
         return (
@@ -67,8 +69,6 @@ def why_no_words(spec: EncoderSpec) -> tuple[str, str]:
             f"the classifier of {facts.title} does not follow features that are not pooled",
             f"--pool {', '.join(_POOLED[:-1])} and {_POOLED[-1]} have words",
         )
-    if spec.weights.startswith(RANDOM):
-        return "its network is untrained", "pretrained weights have words"
     if spec.weights != PRETRAINED:
         return (
             f"its weights {spec.weights} came without a classifier of {CLASSES:,} words",

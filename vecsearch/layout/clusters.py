@@ -28,8 +28,10 @@ _SHARE: Final = 40
 """The smallest cluster is a collection's so-manieth part at first."""
 _COVERED: Final = 0.4
 """A word that names a cluster is in the names of at least this share of it."""
-_LIKELY: Final = 0.1
+_LIKELY: Final = 0.08
 """A likely word that names a cluster has at least this share of it, on average."""
+_SECOND: Final = 0.75
+"""A second word names it too if it is nearly as telling as the first."""
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -140,7 +142,7 @@ def _characteristic(labels: Labels, paths: Sequence[Path], count: int) -> list[s
 
 
 def _likely(labels: Labels, guesses: Sequence[Sequence[Guess]], count: int) -> list[str]:
-    """Name each cluster by a likely word of its pictures; empty where none is usual."""
+    """Name each cluster by one or two likely words of its pictures; empty where none is."""
     within = [Counter[str]() for _ in range(count)]
     for label, own in zip(labels.tolist(), guesses, strict=True):
         if label >= 0:
@@ -158,5 +160,6 @@ def _likely(labels: Labels, guesses: Sequence[Sequence[Guess]], count: int) -> l
             for word, weight in shares.items()
             if weight >= _LIKELY * size and weight > 1.2 * overall[word] * share
         ]
-        names.append(max(scored, default=(0.0, ""))[1])
+        best = sorted(scored, reverse=True)[:2]
+        names.append(", ".join(word for score, word in best if score >= _SECOND * best[0][0]))
     return names

@@ -91,7 +91,7 @@ class Embedder:
         """Return the question with the word as it is written, and its direction (d,)."""
         words = self._vocabulary.of(opened.snapshot)
         places = find_word(words, question.word)
-        name = words.names[places[0]]
+        name = " / ".join(words.names[place] for place in places)
         return replace(question, query=f"word:{name}", word=name), vector_of(words, places)
 
     def _embed(

@@ -131,6 +131,8 @@ def as_asked(
         box = None if question.word else question.box or box
         return Asked(question.query, question.path, question.data, box, minus, question.word)
     if isinstance(question, Word):
+        if not question.name.strip():
+            raise UsageError("a word is empty", hint="vecsearch words lists all")
         return Asked(f"word:{question.name}", None, minus=minus, word=question.name)
     if isinstance(question, bytes):
         return Asked(f"bytes:{number}", None, question, box, minus)

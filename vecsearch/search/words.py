@@ -20,6 +20,7 @@ from vecsearch.types import Vectors, WordCount
 
 _LISTED: Final = 8
 _NEAR: Final = 3
+_ALIKE: Final = 0.7
 _BLOCK: Final = 4096
 
 
@@ -78,7 +79,7 @@ def find_word(words: Words, text: str) -> list[int]:
     import difflib
 
     lower = {name.casefold(): name for name in reversed(words.names)}
-    near = difflib.get_close_matches(wanted.casefold(), lower, n=_NEAR)
+    near = difflib.get_close_matches(wanted.casefold(), lower, n=_NEAR, cutoff=_ALIKE)
     meant = f"did you mean {' or '.join(lower[one] for one in near)}? " if near else ""
     raise NotFoundError(f"the index has no word {text!r}", hint=f"{meant}vecsearch words lists all")
 

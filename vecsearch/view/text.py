@@ -13,6 +13,9 @@ from typing import Final
 
 from vecsearch.types import Agreement, Asked, Box, Guess, Hit, Problem, Reduction, Result
 
+_LEAST_SHARE: Final = 0.005
+"""Smaller ones would be 0%."""
+
 
 def printable(text: str) -> str:
     """Write line ends and other control characters as escapes, for output that has lines."""
@@ -119,8 +122,12 @@ def format_csv(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def format_guesses(guesses: Iterable[Guess]) -> str:
     """Write the likeliest words of a picture, with their shares."""
+
+    def written(share: float) -> str:
+        return f"{share:.0%}" if share >= _LEAST_SHARE else "<1%"
+
     return ", ".join(
-        guess.word if guess.share is None else f"{guess.word} {guess.share:.0%}"
+        guess.word if guess.share is None else f"{guess.word} {written(guess.share)}"
         for guess in guesses
     )
 

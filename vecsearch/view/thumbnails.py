@@ -164,7 +164,7 @@ def draw_stand_in(reason: str, side: int) -> Image.Image:
 def draw_word(word: str, side: int) -> Image.Image:
     """Draw a square with *word*, which stands where a picture would."""
     image = Image.new("RGB", (side, side), PLATE)
-    size = max(8, side // 9)
+    size = max(8, side // 8)
     font = fonts.load_for(word, size)
     lines = fonts.wrap(fonts.printable(word), font, side - size, 4)
     top = (side - 1.3 * size * (len(lines) - 1)) / 2

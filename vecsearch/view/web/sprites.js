@@ -107,7 +107,7 @@ const Words = {
     }
     return found;
   },
-  text: (i) => Words.of(i).map(([name, share]) => (share === null ? name : `${name} ${share}%`)).join(", "),
+  text: (i) => Words.of(i).map(([name, share]) => (share === null ? name : `${name} ${share || "<1"}%`)).join(", "),
 };
 
 const Pictures = {
