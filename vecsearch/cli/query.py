@@ -82,16 +82,13 @@ Examples:
 )
 @click.option(
     "--word",
-    "words",
     multiple=True,
     metavar="WORD",
     help="Ask for what WORD means, such as strawberry; vecsearch words lists all. Repeatable; "
     "several, and IMAGEs beside them, are one query, by their mean. Scores with words are lower "
     "than with pictures.",
 )
-@click.option(
-    "--not-word", "minus_words", multiple=True, metavar="WORD", help="As --not, by a word."
-)
+@click.option("--not-word", multiple=True, metavar="WORD", help="As --not, by a word.")
 @click.option(
     "--box",
     metavar="X,Y,W,H",
@@ -141,8 +138,8 @@ def query(
     rerank: int,
     combine: str | None,
     minus: tuple[str, ...],
-    words: tuple[str, ...],
-    minus_words: tuple[str, ...],
+    word: tuple[str, ...],
+    not_word: tuple[str, ...],
     box: str | None,
     under: tuple[str, ...],
     patterns: tuple[str, ...],
@@ -163,21 +160,21 @@ def query(
     of the import can be asked as they were given. If one of several cannot be
     answered, the others still are, and the exit code is 1.
     """
-    pictured = queries or words or minus_words or sheet or html or preview or preview_mode
+    pictured = queries or word or not_word or sheet or html or preview or preview_mode
     if vectors is not None and (pictured or include_self or combine or minus or box):
         raise UsageError(
             "--vectors goes with -k, --threshold, --offset, --expand, --rerank, --under, --glob "
             "and a format alone",
             hint="ask with pictures in another call",
         )
-    if vectors is None and not (queries or words):
+    if vectors is None and not (queries or word):
         hint = "'[IMAGE | id:N | -]...' or --word WORD"
         raise click.MissingParameter(param_type="argument", param_hint=hint)
     if null and "-" not in queries:
         raise UsageError("--null is about a list on standard input", hint="add - to read one")
     if "-" in minus:
         raise UsageError("--not does not read standard input", hint="give a file or id:N")
-    if words and len(words) + len(queries) > 1:
+    if word and len(word) + len(queries) > 1:
         combine = combine or "mean"
     options = QueryOptions(
         threshold=threshold,
@@ -186,12 +183,12 @@ def query(
         expand=expand,
         rerank=rerank,
         combine=combine,
-        minus=[*minus, *map(Word, minus_words)],
+        minus=[*minus, *map(Word, not_word)],
         box=_parse_box(box) if box is not None else None,
         under=under,
         glob=patterns,
     )
-    questions = [*_with_input(queries, null), *map(Word, words)]
+    questions = [*_with_input(queries, null), *map(Word, word)]
     form = "json" if as_json else form
     with open_index(index) as opened:
         if vectors is not None:

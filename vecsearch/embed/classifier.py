@@ -32,7 +32,7 @@ def load_words(source: str, backbone: Backbone, layers: Sequence[str], pool: str
     file is taken to tell the 1,000 classes of ImageNet apart, in their order, if its classifier has
     as many rows.
     """
-    if source.startswith(RANDOM) or not _follows(backbone, layers, pool):
+    if source.startswith(RANDOM) or not follows(backbone, layers, pool):
         return None
     found = _arrays(source, backbone)
     if found is None:
@@ -64,7 +64,7 @@ def why_no_words(spec: EncoderSpec) -> tuple[str, str]:
             f"the classifier of {facts.title} does not follow {spec.layer}",
             f"--layer {facts.classifier.layer} has words",
         )
-    if not _follows(spec.backbone, spec.layers, spec.pool):
+    if not follows(spec.backbone, spec.layers, spec.pool):
         return (
             f"the classifier of {facts.title} does not follow features that are not pooled",
             f"--pool {', '.join(_POOLED[:-1])} and {_POOLED[-1]} have words",
@@ -77,7 +77,7 @@ def why_no_words(spec: EncoderSpec) -> tuple[str, str]:
     return "it was built without them, or lost them", "vecsearch build --fresh makes it with words"
 
 
-def _follows(backbone: Backbone, layers: Sequence[str], pool: str) -> bool:
+def follows(backbone: Backbone, layers: Sequence[str], pool: str) -> bool:
     """Tell whether the classifier's rows meet the features of *layers* and *pool*.
 
     Generalised means and maxima stand in for averages: they are longer, and point alike.
