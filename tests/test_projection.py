@@ -205,7 +205,8 @@ def test_the_overlap_is_that_of_plain_numpy() -> None:
         shares.append(len(np.intersect1d(*tops)) / 10)
     assert found == pytest.approx(np.mean(shares))
     assert 0.2 < found < 1
-    whole = Projection(np.eye(120, dtype=np.float32), np.zeros(120, np.float32))
+    zeros = np.zeros(120, np.float32)
+    whole = Projection(np.eye(120, dtype=np.float32), zeros, zeros, 1.0)
     assert overlap_when_reduced(InPanels(vectors, 32), whole, 80, 10) == 1
 
 

@@ -49,9 +49,19 @@ if TYPE_CHECKING:
     from vecsearch.search.evaluate import EvaluateReport, evaluate
     from vecsearch.search.export import ExportReport, export_vectors
     from vecsearch.search.index import Index, open_index
-    from vecsearch.search.info import IndexInfo
+    from vecsearch.search.info import IndexInfo, PictureInfo
     from vecsearch.search.options import QueryOptions
-    from vecsearch.types import Asked, Hit, Image, JudgedQuery, Result, Skipped
+    from vecsearch.types import (
+        Asked,
+        Guess,
+        Hit,
+        Image,
+        JudgedQuery,
+        Result,
+        Skipped,
+        Word,
+        WordCount,
+    )
     from vecsearch.view.map import draw_map
 
 __all__ = [
@@ -71,6 +81,7 @@ __all__ = [
     "EvaluateReport",
     "ExportReport",
     "FiguresAtK",
+    "Guess",
     "Hit",
     "Image",
     "ImageError",
@@ -89,6 +100,7 @@ __all__ = [
     "MeanFigure",
     "MergeReport",
     "NotFoundError",
+    "PictureInfo",
     "PlanOptions",
     "PlanReport",
     "PlannedBases",
@@ -105,6 +117,8 @@ __all__ = [
     "VecsearchError",
     "VerifyReport",
     "WeightsError",
+    "Word",
+    "WordCount",
     "build",
     "compact",
     "draw_map",
@@ -142,6 +156,7 @@ _HOMES: Final = {
     "EvaluateReport": "search.evaluate",
     "ExportReport": "search.export",
     "FiguresAtK": "evaluation.report",
+    "Guess": "types",
     "Hit": "types",
     "Image": "types",
     "ImportOptions": "building.inputs",
@@ -154,6 +169,7 @@ _HOMES: Final = {
     "MapOptions": "layout.collection",
     "MeanFigure": "evaluation.report",
     "MergeReport": "building.merge",
+    "PictureInfo": "search.info",
     "PlanOptions": "building.budget",
     "PlanReport": "building.forecast",
     "PlannedBases": "building.budget",
@@ -166,6 +182,8 @@ _HOMES: Final = {
     "TuneReport": "building.reindex",
     "TunedBase": "building.reindex",
     "VerifyReport": "building.verify",
+    "Word": "types",
+    "WordCount": "types",
     "build": "building.run",
     "compact": "building.compact",
     "draw_map": "view.map",

@@ -119,11 +119,38 @@ Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """A question for pictures of what a word of the index means, such as ``Word("strawberry")``."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A word that a picture may be of, and its ``share`` among all words, from 0 to 1.
+
+    The share is None where the network's scale is not known.
+    """
+
+    word: str
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class WordCount:
+    """A word of an index, and of how many ``images`` it is the first guess; None: not counted."""
+
+    word: str
+    images: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A picture that a query is made of: a file, or the bytes of one, and the part that is meant.
 
     ``query`` is how it was given; ``path`` is None for bytes and for a bare vector; ``box`` is None
-    for the whole picture; ``minus`` is for one that hits should not be like.
+    for the whole picture; ``minus`` is for one that hits should not be like. With ``word`` it is
+    this word, and no picture.
     """
 
     query: str
@@ -131,10 +158,13 @@ class Asked:
     data: bytes | None = None
     box: Box | None = None
     minus: bool = False
+    word: str = ""
 
     @property
     def name(self) -> str:
         """What a picture of it is called: the file's name, or how it was given."""
+        if self.word:
+            return self.word
         if self.path is not None:
             return self.path.name
         return "standard input" if self.query == "-" else self.query
@@ -206,7 +236,7 @@ class Reduction:
     overlap: float
 
 
-DamageKind = Literal["catalog", "vectors", "ann", "encoder"]
+DamageKind = Literal["catalog", "vectors", "ann", "encoder", "words"]
 
 
 @dataclass(frozen=True, slots=True)

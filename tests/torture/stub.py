@@ -42,6 +42,7 @@ class StubEncoder:
 
     spec = SPEC
     engine = SimpleNamespace(batch_size=4)
+    words = None
 
     def output_dim(self) -> int:
         return DIM

@@ -30,6 +30,7 @@ def carried(snapshot: Snapshot) -> NewIndex:
         reduction=snapshot.reduction,
         recipe=snapshot.recipe,
         recall=snapshot.recall,
+        encoder_words=snapshot.read_words() if snapshot.words_record else b"",
     )
 
 

@@ -16,10 +16,13 @@ from vecsearch.building.compact import most_rows
 from vecsearch.building.options import BuildOptions
 from vecsearch.building.sources import Named, open_sources, plan_build
 from vecsearch.building.worklist import Worklist
+from vecsearch.embed.backbones.backbone import CLASSES
+from vecsearch.embed.classifier import follows
 from vecsearch.embed.encoder import EncoderConfig, layers_of, model_of, pool_of
 from vecsearch.embed.engine import choose_engine, choose_precision
 from vecsearch.embed.layers import feature_dim
 from vecsearch.embed.projection import check_dim, sample_size
+from vecsearch.embed.spec import RANDOM
 from vecsearch.errors import UsageError
 from vecsearch.index.recipes import check_recipe
 from vecsearch.store.segments import segment_bytes
@@ -132,7 +135,9 @@ def plan(
     segments_bytes = segment_bytes(count, dim)
     bases_bytes = sum(one.size_bytes for one in bases)
     image_bytes = segments_bytes + bases_bytes + catalog_bytes
-    disk_bytes = image_bytes + encoder_bytes
+    has_words = follows(backbone, layers, pool) and not (config.weights or "").startswith(RANDOM)
+    words_bytes = 2 * CLASSES * dim if has_words else 0
+    disk_bytes = image_bytes + encoder_bytes + words_bytes
     cached = sum(one.size_bytes for one in bases if one.mapped)
     pca_bytes = 4 * dim * features + 8 * min(sampled, features) ** 2 if sampled else 0
     training = max(pca_bytes, *(one.training_bytes for one in bases))
@@ -149,7 +154,7 @@ def plan(
         segments_bytes=segments_bytes,
         bases_bytes=bases_bytes,
         catalog_bytes=catalog_bytes,
-        encoder_bytes=encoder_bytes,
+        encoder_bytes=encoder_bytes + words_bytes,
         disk_bytes=disk_bytes,
         peak_bytes=disk_bytes + segment_bytes(min(count, most_rows(dim)), dim),
         image_bytes=image_bytes / count,

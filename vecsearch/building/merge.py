@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -100,7 +100,10 @@ def _opened(target: Path, sources: Sequence[Snapshot]) -> Iterator[Writer]:
             yield writer
         return
     _check_encoders(sources)
-    with open_writer(target, carried(sources[0])) as writer:
+    new = carried(sources[0])
+    if not new.encoder_words and (others := [one for one in sources if one.words_record]):
+        new = replace(new, encoder_words=others[0].read_words())
+    with open_writer(target, new) as writer:
         yield writer
 
 

@@ -35,7 +35,8 @@ class RepairReport:
 
     ``re_embedded`` images got new vectors from their files. ``lost`` ones could not, and are no
     longer in the index; a build takes them up again when their files are back. ``left`` is what is
-    still wrong.
+    still wrong. ``words_lost`` if the words were damaged and could not be had again: the index goes
+    on without them.
     """
 
     index: Path
@@ -43,6 +44,7 @@ class RepairReport:
     re_embedded: list[Path] = field(default_factory=list)
     lost: list[Path] = field(default_factory=list)
     left: list[Problem] = field(default_factory=list)
+    words_lost: bool = False
     seconds: float = 0.0
 
 
@@ -50,8 +52,8 @@ def repair(index: str | Path | None = None, *, progress: Progress | None = None)
     """Mend what `verify` finds, as far as it can be.
 
     The FAISS file is made anew from the segments, without opening the damaged one; damaged rows
-    from their images; the network from its weights. Raises IndexDamagedError for a damaged catalog,
-    which nothing else can replace.
+    from their images; the network and its words from its weights. Raises IndexDamagedError for a
+    damaged catalog, which nothing else can replace.
     """
     start = time.monotonic()
     folder = Path(index) if index is not None else only_index()
@@ -67,6 +69,8 @@ def repair(index: str | Path | None = None, *, progress: Progress | None = None)
             raise damaged_catalog(problems[0].path, problems[0].what)
         if "encoder" in kinds:
             _mend_encoder(writer, progress)
+        if "words" in kinds:
+            report.words_lost = not _mend_words(writer, progress)
         if "vectors" in kinds:
             _mend_vectors(writer, salvage(folder), report, progress)
         if kinds & {"vectors", "ann"}:
@@ -94,20 +98,38 @@ def _mend_encoder(writer: Writer, progress: Progress | None) -> None:
     spec = EncoderSpec.from_json(writer.encoder_json())
     if spec.projection_hash or spec.quantization_hash:
         return
+    made = _made_anew(spec, progress)
+    if made is not None and made.spec.fingerprint == spec.fingerprint:
+        writer.replace_encoder(*made.serialize())
+
+
+def _mend_words(writer: Writer, progress: Progress | None) -> bool:
+    """Take the words from the weights again, and tell whether they are there; else drop them.
+
+    The space that a PCA leads to is known by the damaged file alone.
+    """
+    spec = EncoderSpec.from_json(writer.encoder_json())
+    made = None if spec.projection_hash else _made_anew(spec, progress)
+    same = made is not None and made.spec.weights_hash == spec.weights_hash
+    words = made.words if made is not None and same else None
+    writer.replace_words(words.to_bytes() if words else b"")
+    return words is not None
+
+
+def _made_anew(spec: EncoderSpec, progress: Progress | None) -> Encoder | None:
+    """Make the network from its weights, before PCA and int8; None without them."""
     config = EncoderConfig(
         model=spec.model,
         layer=spec.layer,
         pool=spec.pool,
         weights=spec.weights,
-        precision=spec.precision,
+        precision="fp32" if spec.precision == "int8" else spec.precision,
         engine="openvino",
     )
     try:
-        made = make_encoder(config, progress)
+        return make_encoder(config, progress)
     except VecsearchError:
-        return
-    if made.spec.fingerprint == spec.fingerprint:
-        writer.replace_encoder(*made.serialize())
+        return None
 
 
 def _mend_vectors(

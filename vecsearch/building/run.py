@@ -212,6 +212,7 @@ def _begun(
         agreement=_note(agreement),
         reduction=_note(reduction),
         recipe=options.recipe or AUTO,
+        encoder_words=encoder.words.to_bytes() if encoder.words else b"",
     )
     return encoder.reread(*files), open_writer(folder, new, fresh=options.fresh)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vecsearch.embed.encoder import open_encoder
 from vecsearch.embed.spec import EncoderSpec
+from vecsearch.embed.words import Words
 from vecsearch.errors import IndexFolderError, VecsearchError
 from vecsearch.index.base import count_differing, open_base
 from vecsearch.index.recipes import FLAT
@@ -72,6 +73,8 @@ def find_problems(folder: Path, *, quick: bool, progress: Progress | None) -> It
             _report(progress, 2, steps)
             if "encoder" not in kinds:
                 yield from _open_encoder(snapshot)
+            if "words" not in kinds:
+                yield from _open_words(snapshot)
     _report(progress, steps, steps)
 
 
@@ -107,6 +110,18 @@ def _open_encoder(snapshot: Snapshot) -> Iterator[Problem]:
         return
     if not dim == spec.dim == snapshot.dim:
         yield Problem("encoder", xml, f"gives {dim} dimensions instead of {snapshot.dim}")
+
+
+def _open_words(snapshot: Snapshot) -> Iterator[Problem]:
+    if snapshot.words_record is None:
+        return
+    path = snapshot.folder / snapshot.words_record.name
+    try:
+        Words.from_bytes(snapshot.read_words(), snapshot.dim)
+    except ValueError as error:
+        yield Problem("words", path, str(error))
+    except IndexFolderError as error:
+        yield Problem("words", path, str(error).removeprefix(f"{path} ").partition("; ")[0])
 
 
 def _report(progress: Progress | None, done: int, total: int) -> None:

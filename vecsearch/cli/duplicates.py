@@ -134,7 +134,10 @@ def _write_page(report: DuplicatesReport, out: Path, progress: Progress | None) 
     ]
     title = f"{counted(len(sections), 'group')} of copies"
     freed = f"{report.copies:,} copies, {written_size(report.freed_bytes)} to free"
-    write_gallery(sections, title, freed, out, progress=progress)
+    with open_index(report.index) as index:
+        paths = [one.path for group in report.groups for one in (group.kept, *group.others)]
+        guesses = index.guess_at(paths)
+    write_gallery(sections, title, freed, out, guesses=guesses, progress=progress)
 
 
 def _print(report: DuplicatesReport, aside: AsideReport | None, form: str) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 
 from vecsearch.cli.options import PATH
-from vecsearch.types import Progress, Result
+from vecsearch.search.index import Index
+from vecsearch.types import Guess, Progress, Result
 from vecsearch.view.text import format_made
+
+Guesses = Mapping[Path, Sequence[Guess]]
 
 
 def _page(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
@@ -23,10 +26,16 @@ html_option = click.option(
 )
 
 
+def guesses_about(index: Index, results: Sequence[Result]) -> Guesses:
+    """Return the likeliest words of the pictures in *results* that *index* has."""
+    asked = (one.path for result in results for one in result.asked if one.path is not None)
+    return index.guess_at([*asked, *(hit.path for result in results for hit in result.hits)])
+
+
 def write_results(
-    results: Sequence[Result], out: Path, title: str, progress: Progress | None
+    results: Sequence[Result], guesses: Guesses, out: Path, title: str, progress: Progress | None
 ) -> None:
-    """Write *results* as a gallery."""
+    """Write *results* as a gallery, with the *guesses* of their pictures."""
     from vecsearch.view.gallery import result_section, write_gallery
 
     most = max((len(result.hits) for result in results), default=0)
@@ -34,4 +43,4 @@ def write_results(
     made = next(filter(None, map(format_made, results)), "")
     encoder = results[0].encoder if results else ""
     subtitle = ", ".join(filter(None, (f"up to {most} nearest each", made, encoder)))
-    write_gallery(sections, title, subtitle, out, progress=progress)
+    write_gallery(sections, title, subtitle, out, guesses=guesses, progress=progress)

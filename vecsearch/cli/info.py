@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -9,10 +10,11 @@ import click
 from vecsearch.cli.options import index_option, json_option
 from vecsearch.cli.output import print_result
 from vecsearch.search.index import open_index
-from vecsearch.search.info import IndexInfo
+from vecsearch.search.info import IndexInfo, PictureInfo
 from vecsearch.view.text import (
     format_agreement,
     format_fields,
+    format_guesses,
     format_reduction,
     printable,
     shown,
@@ -25,15 +27,48 @@ from vecsearch.view.text import (
 Examples:
   vecsearch info
   vecsearch info -i indexes/photos --json
+  vecsearch info photo.jpg id:17
 """
 )
+@click.argument("queries", nargs=-1, metavar="[IMAGE | id:N]...")
 @index_option
 @json_option
-def info(index: Path | None, as_json: bool) -> None:
-    """Show what an index is: pictures, encoder, size, and the files that were skipped."""
+def info(queries: tuple[str, ...], index: Path | None, as_json: bool) -> None:
+    """Show what an index is: pictures, encoder, size, and the files that were skipped.
+
+    With an IMAGE, a picture file or id:N, show what the index knows of that instead, and which
+    three of its words the network finds likeliest. Their shares are rough, and of all words.
+    """
     with open_index(index) as opened:
+        if queries:
+            found = opened.look(queries)
+            text = "\n\n".join(map(_describe_picture, found))
+            print_result(to_json([_picture_fields(one) for one in found]) if as_json else text)
+            return
         facts = opened.info()
     print_result(to_json(facts) if as_json else _describe(facts))
+
+
+def _describe_picture(picture: PictureInfo) -> str:
+    known = picture.id is not None
+    return format_fields(
+        {
+            "picture": printable(shown(picture.path) if picture.path else picture.query),
+            "id": picture.id if known else "not in the index",
+            **({"size": f"{picture.width} x {picture.height}"} if picture.width else {}),
+            **({"bytes": f"{picture.size_bytes:,}"} if picture.size_bytes else {}),
+            "words": format_guesses(picture.words) or "the index has none",
+        }
+    )
+
+
+def _picture_fields(picture: PictureInfo) -> dict[str, object]:
+    fields = {key: value for key, value in asdict(picture).items() if value is not None}
+    words = [
+        {"word": one.word, "share": None if one.share is None else round(one.share, 4)}
+        for one in picture.words
+    ]
+    return {**fields, "words": words}
 
 
 def _describe(facts: IndexInfo) -> str:
@@ -47,6 +82,7 @@ def _describe(facts: IndexInfo) -> str:
         **({} if encoder.is_external else {"weights": weights}),
         **({"PCA": format_reduction(facts.reduction)} if facts.reduction else {}),
         **({"int8": format_agreement(facts.agreement)} if facts.agreement else {}),
+        "words": f"{facts.words:,}" if facts.words else f"none, {facts.why_no_words}",
         "fingerprint": encoder.fingerprint,
         "FAISS": f"{facts.recipe}, inner product",
         "generation": facts.generation,

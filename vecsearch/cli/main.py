@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "duplicates": "find copies of pictures, and move them aside",
     "remove": "take pictures out of an index",
     "info": "show what an index is and what was skipped",
+    "words": "list the words that pictures can be asked for with",
     "plan": "tell what an index would take, before any work is done",
     "eval": "measure an index: recall and speed, or quality by labels",
     "verify": "look for damage in an index",

@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from vecsearch.cli.html import html_option, write_results
+from vecsearch.cli.html import guesses_about, html_option, write_results
 from vecsearch.cli.options import (
     PATH,
     expand_option,
@@ -26,7 +26,7 @@ from vecsearch.cli.progress import progress
 from vecsearch.errors import UsageError
 from vecsearch.search.index import Index, open_index
 from vecsearch.search.options import COMBINATIONS, QueryOptions, Question
-from vecsearch.types import Box, Result, Vectors
+from vecsearch.types import Box, Result, Vectors, Word
 from vecsearch.view.text import FORMATS, counted, format_error, format_results, shown
 
 _ROWS_AT_A_TIME: Final = 8192
@@ -45,6 +45,8 @@ Examples:
   vecsearch query photo.jpg --threshold 0.9 --format paths
   vecsearch query front.jpg side.jpg --combine max
   vecsearch query burger.jpg --not fries.jpg --not id:4
+  vecsearch query --word strawberry
+  vecsearch query beach.jpg --word umbrella --not-word parachute
   vecsearch query street.jpg --box 310,80,200,150
   vecsearch query photo.jpg --under photos/2026 --glob '*.png'
   vecsearch query photo.jpg -k 20 --offset 20
@@ -78,6 +80,15 @@ Examples:
     metavar="IMAGE",
     help="Find less of what is like this one; a file or id:N, repeatable.",
 )
+@click.option(
+    "--word",
+    multiple=True,
+    metavar="WORD",
+    help="Ask for what WORD means, such as strawberry; vecsearch words lists all. Repeatable; "
+    "several, and IMAGEs beside them, are one query, by their mean. Scores with words are lower "
+    "than with pictures.",
+)
+@click.option("--not-word", multiple=True, metavar="WORD", help="As --not, by a word.")
 @click.option(
     "--box",
     metavar="X,Y,W,H",
@@ -127,6 +138,8 @@ def query(
     rerank: int,
     combine: str | None,
     minus: tuple[str, ...],
+    word: tuple[str, ...],
+    not_word: tuple[str, ...],
     box: str | None,
     under: tuple[str, ...],
     patterns: tuple[str, ...],
@@ -147,19 +160,22 @@ def query(
     of the import can be asked as they were given. If one of several cannot be
     answered, the others still are, and the exit code is 1.
     """
-    pictured = queries or sheet or html or preview or preview_mode
+    pictured = queries or word or not_word or sheet or html or preview or preview_mode
     if vectors is not None and (pictured or include_self or combine or minus or box):
         raise UsageError(
             "--vectors goes with -k, --threshold, --offset, --expand, --rerank, --under, --glob "
             "and a format alone",
             hint="ask with pictures in another call",
         )
-    if vectors is None and not queries:
-        raise click.MissingParameter(param_type="argument", param_hint="'[IMAGE | id:N | -]...'")
+    if vectors is None and not (queries or word):
+        hint = "'[IMAGE | id:N | -]...' or --word WORD"
+        raise click.MissingParameter(param_type="argument", param_hint=hint)
     if null and "-" not in queries:
         raise UsageError("--null is about a list on standard input", hint="add - to read one")
     if "-" in minus:
         raise UsageError("--not does not read standard input", hint="give a file or id:N")
+    if word and len(word) + len(queries) > 1:
+        combine = combine or "mean"
     options = QueryOptions(
         threshold=threshold,
         include_self=include_self,
@@ -167,12 +183,12 @@ def query(
         expand=expand,
         rerank=rerank,
         combine=combine,
-        minus=minus,
+        minus=[*minus, *map(Word, not_word)],
         box=_parse_box(box) if box is not None else None,
         under=under,
         glob=patterns,
     )
-    questions = _with_input(queries, null)
+    questions = [*_with_input(queries, null), *map(Word, word)]
     form = "json" if as_json else form
     with open_index(index) as opened:
         if vectors is not None:
@@ -184,6 +200,7 @@ def query(
         _refuse_queries(outputs, [*questions, *minus])
         streams = form == "jsonl" and not sheets
         results = _answer(opened, questions, k, options, streams=streams)
+        guesses = guesses_about(opened, results) if html is not None else {}
     if sheets:
         from vecsearch.view.sheet import draw_sheet
 
@@ -192,7 +209,7 @@ def query(
                 draw_sheet(result, path)
     if html is not None:
         title = counted(len(results), "query")
-        write_results(results, html, title, None)
+        write_results(results, guesses, html, title, None)
     for path in outputs:
         click.echo(f"{shown(path)}: written", err=True)
     show_preview(results, preview, preview_mode, result_is_text=form == "table")

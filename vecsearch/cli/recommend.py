@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from vecsearch.cli.html import html_option, write_results
+from vecsearch.cli.html import guesses_about, html_option, write_results
 from vecsearch.cli.options import (
     PATH,
     expand_option,
@@ -80,7 +80,8 @@ def recommend(
         if html is not None:
             refuse_pictures(opened, html)
             results = list(opened.recommend(k=k, options=options))
-            write_results(results, html, counted(len(results), "picture"), report)
+            title = counted(len(results), "picture")
+            write_results(results, guesses_about(opened, results), html, title, report)
         elif sheets:
             results = write_recommendations(opened, output, k, options, report)
         else:

@@ -32,16 +32,20 @@ def repair(index: Path | None, as_json: bool) -> int:
     with progress() as report_to:
         report = repair_index(index, progress=report_to)
     print_result(to_json(report) if as_json else _describe(report))
-    return 1 if report.lost or report.left else 0
+    return 1 if report.lost or report.left or report.words_lost else 0
 
 
 def _describe(report: RepairReport) -> str:
     lines = [f"found: {format_problem(problem)}" for problem in report.problems]
     lines += [f"embedded again: {printable(shown(path))}" for path in report.re_embedded]
     lines += [f"lost: {printable(shown(path))}" for path in report.lost]
+    if report.words_lost:
+        lines.append("lost: the words of the index, which build --fresh brings back")
     lines += [f"still wrong: {format_problem(problem)}" for problem in report.left]
     result = "nothing was wrong"
     if report.problems:
-        result = "not all could be mended" if report.lost or report.left else "mended"
+        result = "mended"
+        if report.lost or report.left or report.words_lost:
+            result = "not all could be mended"
     lines.append(f"{shown(report.index)}: {result}")
     return "\n".join(lines)

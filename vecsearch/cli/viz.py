@@ -82,8 +82,9 @@ def viz(
     """Draw a map of the collection: similar pictures lie close together.
 
     Clusters are crowds on the map; one is called by a word that is frequent in its files' and
-    folders' names. Pictures without a colour are in none. More than 10,000 pictures are laid out by
-    a sample of them (extra large-viz).
+    folders' names, or else by one that the network finds likely for its pictures. Pictures without
+    a colour are in none. More than 10,000 pictures are laid out by a sample of them (extra
+    large-viz).
     """
     if output is None and html is None and save_coordinates is None:
         output = Path(f"{method}.png")
@@ -105,11 +106,16 @@ def draw(
     report: Progress | None,
 ) -> CollectionMap:
     """Lay *index* out, and write what has a name."""
-    from vecsearch.search.features import stored_vectors
+    from vecsearch.search.features import guesses_of, stored_vectors
 
     images, features = stored_vectors(index)
     collection = map_collection(
-        features, images, options, encoder=index.encoder.title, progress=report
+        features,
+        images,
+        options,
+        encoder=index.encoder.title,
+        guesses=guesses_of(index, features),
+        progress=report,
     )
     if coordinates is not None:
         from vecsearch.exchange.coordinates import write_coordinates

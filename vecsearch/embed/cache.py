@@ -61,12 +61,14 @@ def cached(stem: str, part: str) -> Path | None:
     return None
 
 
-def keep(stem: str, part: str, arrays: Mapping[str, Array]) -> Path:
+def keep(
+    stem: str, part: str, arrays: Mapping[str, Array], metadata: dict[str, str] | None = None
+) -> Path:
     """Keep *arrays* in the cache, the start of the file's own SHA-256 in its name."""
     from safetensors.numpy import save
 
     # What is not contiguous would be written as it lies in memory.
-    data = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    data = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata)
     digest = hashlib.sha256(data).hexdigest()[:16]
     path = weights_folder() / f"{stem}.{part}.{digest}.safetensors"
     with temporary_file(path.parent) as temporary:

@@ -13,11 +13,13 @@ import numpy as np
 
 from vecsearch.embed.backbones.backbone import Backbone
 from vecsearch.embed.backbones.registry import DEFAULT_MODEL, find_model
+from vecsearch.embed.classifier import load_words
 from vecsearch.embed.engine import Engine, choose_engine, choose_precision
 from vecsearch.embed.layers import parse_layers, parse_pooling
 from vecsearch.embed.projection import Projection, check_dim
-from vecsearch.embed.spec import EncoderSpec
-from vecsearch.embed.weights import PRETRAINED, load_weights
+from vecsearch.embed.spec import PRETRAINED, EncoderSpec
+from vecsearch.embed.weights import load_weights
+from vecsearch.embed.words import Words
 from vecsearch.types import Pixels, Progress, Vectors
 
 T = TypeVar("T")
@@ -45,10 +47,15 @@ class Encoder:
     """A truncated network ready to turn pictures into unit vectors.
 
     The OpenVINO graph is the encoder: it is what an index keeps, and what every engine starts from.
+    ``words`` are those of its classifier, for a new index; None where there are none, and for an
+    encoder that was opened from an index.
     """
 
-    def __init__(self, spec: EncoderSpec, graph: Any, engine: str) -> None:
+    def __init__(
+        self, spec: EncoderSpec, graph: Any, engine: str, words: Words | None = None
+    ) -> None:
         """Keep the parts; the engine is started by the first use."""
+        self.words = words
         self.spec = spec
         self.graph = graph
         self._engine_name = engine
@@ -82,7 +89,8 @@ class Encoder:
 
         spec = replace(self.spec, dim=len(projection.bias), projection_hash=projection.sha256())
         graph = build_graph(spec, read_parameters(self.graph), projection)
-        return Encoder(spec, graph, self._engine_name)
+        words = self.words.projected(projection) if self.words else None
+        return Encoder(spec, graph, self._engine_name, words)
 
     def serialize(self) -> tuple[bytes, bytes]:
         """Write the network as OpenVINO IR: the XML and its constants.
@@ -101,7 +109,7 @@ class Encoder:
         from vecsearch.embed.runtime import ov
 
         tensor = ov.Tensor(np.frombuffer(constants, np.uint8))
-        return Encoder(self.spec, ov.Core().read_model(xml, tensor), self._engine_name)
+        return Encoder(self.spec, ov.Core().read_model(xml, tensor), self._engine_name, self.words)
 
 
 def model_of(config: EncoderConfig) -> Backbone:
@@ -136,9 +144,8 @@ def make_encoder(config: EncoderConfig, progress: Progress | None = None) -> Enc
     precision = choose_precision(config.precision or "auto", engine)
     if precision == "int8":
         precision = "fp32"  # until `quantized` has seen pictures
-    weights = load_weights(
-        PRETRAINED if config.weights is None else config.weights, backbone, layers[-1], progress
-    )
+    source = PRETRAINED if config.weights is None else config.weights
+    weights = load_weights(source, backbone, layers[-1], progress)
     spec = EncoderSpec(
         layers=layers,
         pool=pool,
@@ -154,7 +161,8 @@ def make_encoder(config: EncoderConfig, progress: Progress | None = None) -> Enc
     spec = replace(spec, dim=spec.feature_dim)
     if config.dim is not None:
         check_dim(config.dim, spec.feature_dim, samples=config.dim + 1)
-    return Encoder(spec, build_graph(spec, weights.arrays, None), engine)
+    words = load_words(source, backbone, layers, pool)
+    return Encoder(spec, build_graph(spec, weights.arrays, None), engine, words)
 
 
 def open_encoder(spec: EncoderSpec, xml: Path, constants: Path, *, engine: str = "auto") -> Encoder:

@@ -38,13 +38,19 @@ _ROUNDING: Final = 1e-11
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """``matrix`` (dim, d) and ``bias`` (dim,), float32: y = matrix x + bias."""
+    """``matrix`` (dim, d) and ``bias`` (dim,), float32: y = matrix x + bias.
+
+    ``mean`` (d,) is that of the sample, and ``spread`` how long y is, by the root mean square over
+    the sample. Neither changes a vector.
+    """
 
     matrix: npt.NDArray[np.float32]
     bias: npt.NDArray[np.float32]
+    mean: npt.NDArray[np.float32]
+    spread: float
 
     def sha256(self) -> str:
-        """Give the SHA-256 of both arrays."""
+        """Give the SHA-256 of matrix and bias."""
         digest = hashlib.sha256(np.ascontiguousarray(self.matrix, dtype="<f4").data)
         digest.update(np.ascontiguousarray(self.bias, dtype="<f4").data)
         return digest.hexdigest()
@@ -109,7 +115,9 @@ def train_projection(
         if row[np.abs(row).argmax()] < 0:
             np.negative(row, out=row)
         bias[place] = -(row.astype(np.float64) @ means)
-    return Projection(matrix, bias), min(1.0, float(values.sum()) / total)
+    spread = float(np.sqrt(values.sum() / n))
+    projection = Projection(matrix, bias, means.astype(np.float32), spread)
+    return projection, min(1.0, float(values.sum()) / total)
 
 
 class _Steps:

@@ -53,7 +53,8 @@ def quantized(encoder: Encoder, pixels: Pixels) -> Encoder:
         )
     made = Encoder(replace(encoder.spec, precision="int8"), graph, "openvino")
     digest = hashlib.sha256(made.serialize()[1]).hexdigest()
-    return Encoder(replace(made.spec, quantization_hash=digest), graph, "openvino")
+    spec = replace(made.spec, quantization_hash=digest)
+    return Encoder(spec, graph, "openvino", encoder.words)
 
 
 def _unquantized(graph: Any, parts: tuple[str, ...]) -> list[str]:

@@ -15,6 +15,9 @@ from vecsearch.embed.layers import feature_dim
 from vecsearch.errors import IndexFormatError
 from vecsearch.images import PREPROCESSING_VERSION
 
+PRETRAINED: Final = "imagenet"
+"""What the weights are called that a model was published with."""
+
 RANDOM: Final = "random:"
 """What the name of untrained weights begins with; the seed follows."""
 

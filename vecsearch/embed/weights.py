@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
@@ -15,12 +14,11 @@ from vecsearch.embed import cache, download
 from vecsearch.embed.backbones.backbone import Array, Backbone, Downloaded, Packaged, Shapes
 from vecsearch.embed.backbones.registry import PACKAGED_MODEL
 from vecsearch.embed.checkpoint import read_checkpoint
+from vecsearch.embed.classifier import keep_classifier
 from vecsearch.embed.packaged import packaged_file
-from vecsearch.embed.spec import RANDOM
+from vecsearch.embed.spec import PRETRAINED, RANDOM
 from vecsearch.errors import UsageError, WeightsError
 from vecsearch.types import Progress
-
-PRETRAINED: Final = "imagenet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +120,8 @@ def _downloaded(
         way_without = f"--model {PACKAGED_MODEL} needs no download"
         with download.fetched(url, progress, way_without=way_without) as checkpoint:
             found = read_checkpoint(checkpoint, backbone.checkpoint(end), backbone.facts.title)
+            if end == backbone.facts.classifier.layer:
+                keep_classifier(stem, checkpoint, backbone)
         kept = cache.keep(stem, part, found)
     return read_arrays(kept, backbone, deepest)
 

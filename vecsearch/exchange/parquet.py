@@ -12,7 +12,7 @@ import numpy as np
 
 from vecsearch.errors import SourceError, UsageError
 from vecsearch.exchange.npy import Floats
-from vecsearch.types import Image
+from vecsearch.types import Guess, Image
 
 VECTOR_COLUMNS: Final = ("vector", "embedding", "embeddings", "emb", "features")
 ID_COLUMNS: Final = ("path", "image_path", "file_name", "filename", "url", "key", "id")
@@ -145,7 +145,9 @@ class ParquetVectors:
 class ParquetWriter:
     """Writes images and their vectors as a table, with the encoder's description."""
 
-    def __init__(self, file: IO[bytes], dim: int, dtype: str, encoder_json: str) -> None:
+    def __init__(
+        self, file: IO[bytes], dim: int, dtype: str, encoder_json: str, *, with_words: bool = False
+    ) -> None:
         """Begin the table; raises UsageError without pyarrow."""
         self._pa, parquet = load_pyarrow()
         pa = self._pa
@@ -158,6 +160,9 @@ class ParquetWriter:
             *numbers,
             ("content_hash", pa.binary()),
         ]
+        if with_words:
+            columns += [("words", pa.list_(pa.string())), ("word_shares", pa.list_(pa.float32()))]
+        self._with_words = with_words
         self._schema = pa.schema(columns, metadata={_ENCODER: os.fsencode(encoder_json)})
         self._dtype, self._dim = np.dtype(dtype), dim
         # Vectors do not compress, nor are their values worth a dictionary.
@@ -165,8 +170,13 @@ class ParquetWriter:
             file, self._schema, use_dictionary=["path"], compression={"path": "zstd"}
         )
 
-    def write(self, images: Sequence[Image], vectors: Floats) -> None:
-        """Write the next *images* and their (n, d) *vectors*; raises UsageError for a path."""
+    def write(
+        self, images: Sequence[Image], vectors: Floats, guesses: Sequence[Sequence[Guess]] = ()
+    ) -> None:
+        """Write the next *images*, their (n, d) *vectors*, and their words if the table has them.
+
+        Raises UsageError for a path that is no text.
+        """
         pa = self._pa
         other = "export to a .npy with --ids of a .json file"
         paths = [text_path(image.path, other) for image in images]
@@ -181,6 +191,13 @@ class ParquetWriter:
             ),
             pa.array([image.content_hash for image in images], pa.binary()),
         ]
+        if self._with_words:
+            words = [[guess.word for guess in one] for one in guesses]
+            shares = [[guess.share for guess in one] for one in guesses]
+            arrays += [
+                pa.array(words, pa.list_(pa.string())),
+                pa.array(shares, pa.list_(pa.float32())),
+            ]
         self._writer.write_batch(pa.record_batch(arrays, schema=self._schema))
 
     def finish(self) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.layout.points import Points
+from vecsearch.types import Guess
 
 Labels = npt.NDArray[np.int64]
 """(n,) int64: which cluster each picture is in, -1 for none."""
@@ -27,6 +28,10 @@ _SHARE: Final = 40
 """The smallest cluster is a collection's so-manieth part at first."""
 _COVERED: Final = 0.4
 """A word that names a cluster is in the names of at least this share of it."""
+_LIKELY: Final = 0.08
+"""A likely word that names a cluster has at least this share of it, on average."""
+_SECOND: Final = 0.75
+"""A second word names it too if it is nearly as telling as the first."""
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -90,16 +95,25 @@ def folders(paths: Sequence[Path]) -> tuple[Labels, list[str]]:
 
 
 def describe(
-    labels: Labels, paths: Sequence[Path], names: Sequence[str] | None = None
+    labels: Labels,
+    paths: Sequence[Path],
+    names: Sequence[str] | None = None,
+    guesses: Sequence[Sequence[Guess]] | None = None,
 ) -> list[Group]:
     """Tell of each cluster, by number, its name and its size.
 
     Without *names*, a cluster is called by the word of file and folder names that it has most of
-    and others have little of (class-based tf-idf, Grootendorst 2022), else by its number.
+    and others have little of (class-based tf-idf, Grootendorst 2022). Where these say nothing, it
+    is called by the likeliest words of its pictures in the same way, else by its number.
     """
     count = int(labels.max(initial=-1)) + 1
     if names is None:
-        names = _characteristic(labels, paths, count)
+        found = _characteristic(labels, paths, count)
+        likely = _likely(labels, guesses, count) if guesses else [""] * count
+        numbered = [f"cluster {number}" for number in range(1, count + 1)]
+        names = [
+            one or other or last for one, other, last in zip(found, likely, numbered, strict=True)
+        ]
     sizes = np.bincount(labels[labels >= 0], minlength=count)
     return [Group(name, size) for name, size in zip(names, sizes.tolist(), strict=True)]
 
@@ -123,5 +137,29 @@ def _characteristic(labels: Labels, paths: Sequence[Path], count: int) -> list[s
             if hits >= _COVERED * sizes[number] and hits > 1.2 * overall[word] * share
         ]
         best = max(scored, key=lambda one: (one[0], one[1]), default=(0.0, ""))[1]
-        names.append(best or f"cluster {number + 1}")
+        names.append(best)
+    return names
+
+
+def _likely(labels: Labels, guesses: Sequence[Sequence[Guess]], count: int) -> list[str]:
+    """Name each cluster by one or two likely words of its pictures; empty where none is."""
+    within = [Counter[str]() for _ in range(count)]
+    for label, own in zip(labels.tolist(), guesses, strict=True):
+        if label >= 0:
+            for rank, guess in enumerate(own, start=1):
+                within[label][guess.word] += guess.share if guess.share is not None else 1 / rank
+    overall = Counter[str]()
+    for one in within:
+        overall.update(one)
+    sizes = np.bincount(labels[labels >= 0], minlength=count)
+    names: list[str] = []
+    for number, shares in enumerate(within):
+        size, share = sizes[number], sizes[number] / max(1, sizes.sum())
+        scored = [
+            (weight / size * np.log(weight / (overall[word] * share)), word)
+            for word, weight in shares.items()
+            if weight >= _LIKELY * size and weight > 1.2 * overall[word] * share
+        ]
+        best = sorted(scored, reverse=True)[:2]
+        names.append(", ".join(word for score, word in best if score >= _SECOND * best[0][0]))
     return names

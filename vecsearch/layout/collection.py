@@ -12,7 +12,7 @@ from vecsearch.errors import UsageError
 from vecsearch.layout.clusters import Group, Labels, describe, find_clusters, folders
 from vecsearch.layout.methods import lay_out
 from vecsearch.layout.points import Features, Points
-from vecsearch.types import Image, Progress
+from vecsearch.types import Guess, Image, Progress
 
 COLOURS: Final = ("cluster", "folder", "none")
 
@@ -35,7 +35,8 @@ class CollectionMap:
     """Images (n), their places (n, 2) float32, and the group of each (n), -1 for none.
 
     ``groups`` tells of the groups by number. All points are 0 where nothing tells the images apart.
-    ``encoder`` is what made the features, in a line, for whoever looks at the map.
+    ``encoder`` is what made the features, in a line, for whoever looks at the map, ``guesses`` the
+    likeliest words of each image, if there are any.
     """
 
     images: Sequence[Image]
@@ -44,6 +45,7 @@ class CollectionMap:
     groups: Sequence[Group]
     options: MapOptions
     encoder: str = ""
+    guesses: Sequence[Sequence[Guess]] | None = None
 
 
 def map_collection(
@@ -52,9 +54,13 @@ def map_collection(
     options: MapOptions = MapOptions(),
     *,
     encoder: str = "",
+    guesses: Sequence[Sequence[Guess]] | None = None,
     progress: Progress | None = None,
 ) -> CollectionMap:
     """Lay *images* out by their *features*, (n, d), that *encoder* made: a line for the title.
+
+    *guesses* are the likeliest words of each, as `Index.guess` returns them; clusters are named
+    after them where file names say nothing.
 
     Raises UsageError for an option that cannot be meant, or where there is nothing to lay out.
     """
@@ -78,5 +84,5 @@ def map_collection(
         labels, names = folders(paths)
     elif options.color == "cluster":
         labels = find_clusters(points, options.seed)
-    groups = describe(labels, paths, names)
-    return CollectionMap(images, points, labels, groups, options, encoder)
+    groups = describe(labels, paths, names, guesses)
+    return CollectionMap(images, points, labels, groups, options, encoder, guesses)

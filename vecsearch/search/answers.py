@@ -61,7 +61,7 @@ class Answers:
             xq, nothing = self._steered(embedded.vectors, unlike)
             refused = {number: _nothing_left() for number in nothing} | embedded.refused
             if refused and len(questions) == 1:
-                raise _named(embedded.meant[0].asked, refused[0])
+                raise named(embedded.meant[0].asked, refused[0])
             good = [number for number in range(len(xq)) if number not in refused]
             apart = [self._apart([embedded.meant[number]], unlike) for number in good]
             found = self._candidates.nearest(xq[good], apart) if good else ()
@@ -72,8 +72,14 @@ class Answers:
 
     def combined(self, questions: Sequence[Asked], minus: Sequence[Asked]) -> Result:
         """Answer all questions as one; raises what is wrong with any."""
-        unlike = self._begin(questions, minus)
         largest = self._options.combine == "max"
+        if largest and 0 < sum(bool(one.word) for one in questions) < len(questions):
+            raise UsageError(
+                "max does not combine words with pictures: cosines with words are lower, so that "
+                "no word would count",
+                hint="combine them by mean",
+            )
+        unlike = self._begin(questions, minus)
         meant: list[Meant] = []
         vectors: list[Vectors] = []
         total = np.zeros(self._embedder.dim, np.float64)
@@ -125,7 +131,7 @@ class Answers:
     def _sound_chunks(self, questions: Sequence[Asked]) -> Iterator[Embedded]:
         for embedded in self._chunks(questions):
             for number, error in sorted(embedded.refused.items()):
-                raise _named(embedded.meant[number].asked, error)
+                raise named(embedded.meant[number].asked, error)
             yield embedded
 
     def _step(self, count: int) -> None:
@@ -169,7 +175,7 @@ def _listed(pictures: Sequence[Asked], sign: str) -> str:
     return sign.join(named)
 
 
-def _named(asked: Asked, error: VecsearchError) -> VecsearchError:
+def named(asked: Asked, error: VecsearchError) -> VecsearchError:
     """Say which query an error is about, if it does not say so itself."""
     message = f"query {asked.query}: {error}"
     if isinstance(error, UsageError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final
 
@@ -14,6 +14,7 @@ from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import ImageError, NotFoundError, UsageError, VecsearchError
 from vecsearch.search.opened import Opened
 from vecsearch.search.questions import Meant, understand
+from vecsearch.search.words import Vocabulary, find_word, vector_of
 from vecsearch.types import Asked, Pixels, Vectors
 
 _EMBED_BATCH: Final = 8
@@ -37,9 +38,9 @@ class Embedded:
 class Embedder:
     """Makes vectors of questions; the network is started by the first that needs it."""
 
-    def __init__(self, spec: EncoderSpec) -> None:
-        """Keep what the network is."""
-        self._spec = spec
+    def __init__(self, spec: EncoderSpec, vocabulary: Vocabulary) -> None:
+        """Keep what the network is, and its words."""
+        self._spec, self._vocabulary = spec, vocabulary
         self._engine: Engine | None = None
         self._checked = False
 
@@ -62,21 +63,36 @@ class Embedder:
         """
         meant: list[Meant] = []
         refused: dict[int, VecsearchError] = {}
+        words: dict[int, Vectors] = {}
         for number, question in enumerate(questions):
             try:
+                if question.word:
+                    named, words[number] = self._find_word(opened, question)
+                    meant.append(Meant(named, None))
+                    continue
                 meant.append(understand(opened.snapshot, question, external=self._spec.is_external))
-            except NotFoundError as error:
+            except (NotFoundError, UsageError) as error:
                 meant.append(Meant(question, None))
                 refused[number] = error
         vectors = np.zeros((len(meant), self._spec.dim), np.float32)
+        for number, vector in words.items():
+            vectors[number] = vector
         rows = {number: one.row for number, one in enumerate(meant) if one.row is not None}
         vectors[list(rows)] = opened.gather(np.array(list(rows.values()), np.int64))
-        new = [number for number in range(len(meant)) if number not in rows.keys() | refused.keys()]
+        known = rows.keys() | refused.keys() | words.keys()
+        new = [number for number in range(len(meant)) if number not in known]
         step(len(meant) - len(new))
         if new:
             pictures = [(number, meant[number].asked) for number in new]
             self._embed(opened, pictures, Embedded(meant, vectors, refused), prepare, step)
         return Embedded(meant, vectors, refused)
+
+    def _find_word(self, opened: Opened, question: Asked) -> tuple[Asked, Vectors]:
+        """Return the question with the word as it is written, and its direction (d,)."""
+        words = self._vocabulary.of(opened.snapshot)
+        places = find_word(words, question.word)
+        name = " / ".join(words.names[place] for place in places)
+        return replace(question, query=f"word:{name}", word=name), vector_of(words, places)
 
     def _embed(
         self,

@@ -13,11 +13,13 @@ from typing import Final
 
 import numpy as np
 
+from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import UsageError
 from vecsearch.exchange.ids import IdsWriter
 from vecsearch.exchange.npy import NpyWriter
 from vecsearch.exchange.parquet import ParquetWriter
 from vecsearch.outfile import whole_file
+from vecsearch.search.words import Vocabulary
 from vecsearch.store.locate import only_index
 from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
@@ -50,8 +52,9 @@ def export_vectors(
 ) -> ExportReport:
     """Write all vectors of an index, by the ids of their images, to a .npy or .parquet file.
 
-    A .parquet has a row for each image: id, path, vector, size_bytes, mtime_ns, width, height and
-    content_hash. A .npy has the vectors alone; their paths go to *ids*, a .txt or .json file.
+    A .parquet has a row for each image: id, path, vector, size_bytes, mtime_ns, width, height,
+    content_hash and, if the index has words, the three likeliest (words) and their shares
+    (word_shares). A .npy has the vectors alone; their paths go to *ids*, a .txt or .json file.
     float16 is what the index holds; float32 are the same values. The files appear complete or not
     at all, and replace what was there.
 
@@ -78,15 +81,20 @@ def export_vectors(
         ids_writer = None
         if ids is not None:
             ids_writer = IdsWriter(stack.enter_context(whole_file(ids)), ids)
-        table = None
+        table, words = None, None
+        if kind == ".parquet" and snapshot.words_record is not None:
+            spec = EncoderSpec.from_json(snapshot.encoder_json)
+            words = Vocabulary(spec).of(snapshot)
         if kind == ".npy":
             array = NpyWriter(file, total, dim, dtype)
         else:
-            table = ParquetWriter(file, dim, dtype, snapshot.encoder_json)
+            table = ParquetWriter(
+                file, dim, dtype, snapshot.encoder_json, with_words=words is not None
+            )
         done = 0
         for images, vectors in _blocks(snapshot):
             if table is not None:
-                table.write(images, vectors)
+                table.write(images, vectors, words.guess(vectors) if words else ())
             else:
                 array.write(vectors)
             if ids_writer is not None:

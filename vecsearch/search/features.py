@@ -10,7 +10,7 @@ import numpy.typing as npt
 from vecsearch.index.search import CodedRows
 from vecsearch.search.index import Index
 from vecsearch.search.opened import Opened
-from vecsearch.types import Image, Progress, Rows, Vectors
+from vecsearch.types import Guess, Image, Progress, Rows, Vectors
 
 _ASKED: Final = 256
 _COMPARED: Final = 8192
@@ -38,6 +38,17 @@ def stored_vectors(index: Index) -> tuple[list[Image], StoredVectors]:
     images = list(opened.snapshot.images())
     rows = np.array([image.row for image in images], dtype=np.int64)
     return images, StoredVectors(opened, rows)
+
+
+def guesses_of(index: Index, features: StoredVectors) -> list[tuple[Guess, ...]] | None:
+    """Return the likeliest words of every vector; None if *index* has no words."""
+    if not index.has_words:
+        return None
+    places = np.arange(len(features))
+    found: list[tuple[Guess, ...]] = []
+    for start in range(0, len(places), _COMPARED):
+        found += index.guess(features[places[start : start + _COMPARED]])
+    return found
 
 
 def nearest_places(

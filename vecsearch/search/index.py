@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -19,11 +20,12 @@ from vecsearch.search.opened import Opened
 from vecsearch.search.options import QueryOptions, Question, as_asked, check_k
 from vecsearch.search.questions import image_at
 from vecsearch.search.ranking import NONE_APART, Apart
+from vecsearch.search.words import Vocabulary, list_words
 from vecsearch.store.locate import only_index
-from vecsearch.types import Asked, Image, Progress, Result, Vectors
+from vecsearch.types import Asked, Guess, Image, Progress, Result, Vectors, WordCount
 
 if TYPE_CHECKING:
-    from vecsearch.search.info import IndexInfo
+    from vecsearch.search.info import IndexInfo, PictureInfo
 
 _SEARCH_BATCH: Final = 256
 _DEFAULTS: Final = QueryOptions()
@@ -45,7 +47,8 @@ class Index:
         self.path = path
         self._opened = Opened(path)
         self.encoder = EncoderSpec.from_json(self._opened.snapshot.encoder_json)
-        self._embedder = Embedder(self.encoder)
+        self._vocabulary = Vocabulary(self.encoder)
+        self._embedder = Embedder(self.encoder, self._vocabulary)
 
     def __enter__(self) -> Index:
         """Return itself."""
@@ -82,9 +85,10 @@ class Index:
     ) -> list[Result]:
         """Find the *k* most similar images to each of *queries*, or to all of them combined.
 
-        A query is a picture file, ``id:N``, or the bytes of a picture; in an index of imported
-        vectors, also an id of the import, as it was given. A picture that the index has, unchanged,
-        is answered from its stored vector. It is never its own hit unless *options* say so.
+        A query is a picture file, ``id:N``, the bytes of a picture, or a `Word`; in an index of
+        imported vectors, also an id of the import, as it was given. A picture that the index has,
+        unchanged, is answered from its stored vector. It is never its own hit unless *options* say
+        so.
 
         Of several queries, one that cannot be answered is a result with ``error``. A single or
         combined one raises ImageError for a file that is no picture, NotFoundError for an id that
@@ -106,7 +110,7 @@ class Index:
         Raises what concerns all queries at the first result.
         """
         check_k(k)
-        given = [queries] if isinstance(queries, str | Path | bytes | Asked) else list(queries)
+        given = [queries] if isinstance(queries, Question) else list(queries)
         asked = [as_asked(one, number, box=options.box) for number, one in enumerate(given)]
         minus = [as_asked(one, n, minus=True) for n, one in enumerate(options.minuses)]
         if not asked:
@@ -174,11 +178,58 @@ class Index:
         images = list(opened.snapshot.images())
         return images, opened.gather(np.array([image.row for image in images], dtype=np.int64))
 
+    @property
+    def has_words(self) -> bool:
+        """Tell whether the index has the words of its network's classifier."""
+        return self._newest().snapshot.words_record is not None
+
+    def words(self, prefix: str = "", *, count: bool = False) -> list[WordCount]:
+        """List the words of the index, those one of whose parts begins with *prefix*.
+
+        *count* tells of how many images each is the first guess, most first, for which all vectors
+        are read. Raises NotFoundError for an index without words.
+        """
+        opened = self._newest()
+        return list_words(self._vocabulary.of(opened.snapshot), prefix, opened if count else None)
+
+    def guess(self, vectors: Vectors) -> list[tuple[Guess, ...]]:
+        """Return the three likeliest words of each of *vectors*, (n, d) as `vectors` has them.
+
+        The likeliest comes first. Raises NotFoundError for an index without words.
+        """
+        return self._vocabulary.of(self._newest().snapshot).guess(vectors)
+
+    def guess_at(self, paths: Iterable[Path]) -> dict[Path, tuple[Guess, ...]]:
+        """Return the likeliest words of those of *paths* that the index has; none without words."""
+        if not self.has_words:
+            return {}
+        names = [os.fspath(path) for path in dict.fromkeys(paths)]
+        opened = self._newest()
+        images = list(opened.snapshot.images_by_path(names).values())
+        vectors = opened.gather(np.array([image.row for image in images], np.int64))
+        return dict(zip((image.path for image in images), self.guess(vectors), strict=True))
+
     def info(self) -> IndexInfo:
         """Describe the index."""
         from vecsearch.search.info import describe
 
-        return describe(self._newest(), self.encoder)
+        words = self._vocabulary.of(self._newest().snapshot) if self.has_words else None
+        return describe(self._newest(), self.encoder, len(words.names) if words else 0)
+
+    def look(
+        self, queries: Question | Iterable[Question], *, progress: Progress | None = None
+    ) -> list[PictureInfo]:
+        """Tell what the index knows of pictures, its own and others, with their likeliest words.
+
+        Raises ImageError for a file that is no picture, NotFoundError for an id that is not there,
+        UsageError for a word.
+        """
+        from vecsearch.search.info import look
+
+        given = [queries] if isinstance(queries, Question) else list(queries)
+        asked = [as_asked(one, number) for number, one in enumerate(given)]
+        words = self._vocabulary.of(self._newest().snapshot) if self.has_words else None
+        return look(self._newest(), self._embedder, words, asked, progress)
 
     def opened(self) -> Opened:
         """Give the newest generation, for what looks below the questions: an evaluation."""

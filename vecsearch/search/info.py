@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vecsearch.embed.classifier import why_no_words
 from vecsearch.embed.spec import EncoderSpec
+from vecsearch.embed.words import Words
+from vecsearch.errors import UsageError
+from vecsearch.search.answers import CHUNK, named
+from vecsearch.search.embedding import Embedder
 from vecsearch.search.opened import Opened
-from vecsearch.types import Agreement, Reduction, Skipped
+from vecsearch.types import Agreement, Asked, Guess, Progress, Reduction, Skipped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +22,8 @@ class IndexInfo:
     """What an index is: its encoder, its size, where its pictures are, what was skipped.
 
     ``reduction`` is what the build measured of a PCA, ``agreement`` of an int8 encoder against
-    fp32, None for others.
+    fp32, None for others. ``words`` is how many words it has; where there are none,
+    ``why_no_words`` says why.
     """
 
     path: Path
@@ -29,10 +36,29 @@ class IndexInfo:
     agreement: Agreement | None
     sources: tuple[Path, ...]
     skipped: tuple[Skipped, ...]
+    words: int
+    why_no_words: str
 
 
-def describe(opened: Opened, encoder: EncoderSpec) -> IndexInfo:
-    """Describe an opened index."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureInfo:
+    """What an index knows of a picture.
+
+    ``id``, size in pixels and size in bytes are None for a picture that the index does not have;
+    ``words`` are the likeliest words, none where the index has no words.
+    """
+
+    query: str
+    id: int | None
+    path: Path | None
+    width: int | None
+    height: int | None
+    size_bytes: int | None
+    words: tuple[Guess, ...]
+
+
+def describe(opened: Opened, encoder: EncoderSpec, words: int) -> IndexInfo:
+    """Describe an opened index, which has so many *words*."""
     snapshot = opened.snapshot
     return IndexInfo(
         path=snapshot.folder,
@@ -45,4 +71,47 @@ def describe(opened: Opened, encoder: EncoderSpec) -> IndexInfo:
         agreement=Agreement(**json.loads(snapshot.agreement)) if snapshot.agreement else None,
         sources=tuple(snapshot.sources()),
         skipped=tuple(snapshot.skipped()),
+        words=words,
+        why_no_words="" if words else why_no_words(encoder)[0],
     )
+
+
+def look(
+    opened: Opened,
+    embedder: Embedder,
+    words: Words | None,
+    asked: Sequence[Asked],
+    progress: Progress | None,
+) -> list[PictureInfo]:
+    """Tell what *opened* knows of pictures, new ones included."""
+    for one in asked:
+        if one.word:
+            raise UsageError("a word is no picture", hint="vecsearch words lists the words")
+    done = 0
+
+    def step(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress:
+            progress("embedding", done, len(asked))
+
+    found = []
+    for start in range(0, len(asked), CHUNK):
+        embedded = embedder.embed(opened, asked[start : start + CHUNK], lambda: None, step)
+        for number, error in sorted(embedded.refused.items()):
+            raise named(embedded.meant[number].asked, error)
+        guesses = words.guess(embedded.vectors) if words else [()] * len(embedded.meant)
+        for meant, own in zip(embedded.meant, guesses, strict=True):
+            image = meant.image
+            found.append(
+                PictureInfo(
+                    query=meant.asked.query,
+                    id=image.id if image else None,
+                    path=image.path if image else meant.asked.path,
+                    width=image.width if image else None,
+                    height=image.height if image else None,
+                    size_bytes=image.size_bytes if image else None,
+                    words=own,
+                )
+            )
+    return found

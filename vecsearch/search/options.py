@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from vecsearch.errors import UsageError
-from vecsearch.types import Asked, Box
+from vecsearch.types import Asked, Box, Word
 
-Question = str | Path | bytes | Asked
-"""A picture file, ``id:N`` or an id of an import, the bytes of a picture, or any with its parts."""
+Question = str | Path | bytes | Asked | Word
+"""A picture file, ``id:N`` or an id of an import, the bytes of a picture, or any with its parts;
+or a word."""
 
 COMBINATIONS: Final = ("mean", "max")
 
@@ -42,8 +43,8 @@ class QueryOptions:
     by. 0 is for neither. An indexed picture is not among its own neighbours, nor are those of
     ``minus``; if it may be its own hit, it is the first of those that are re-ranked.
 
-    ``combine`` makes one query of all pictures: by the ``mean`` of their vectors, or by the
-    ``max``, an image's largest cosine with any of them. Hits are less like the pictures of
+    ``combine`` makes one query of all pictures and words: by the ``mean`` of their vectors, or by
+    the ``max``, an image's largest cosine with any of them. Hits are less like the pictures of
     ``minus``, and never these themselves. ``box`` is the part (x, y, width, height) of every query
     picture that is meant, in pixels of the upright picture.
     """
@@ -95,7 +96,7 @@ class QueryOptions:
     @property
     def minuses(self) -> tuple[Question, ...]:
         """The pictures that hits should not be like."""
-        one = isinstance(self.minus, str | Path | bytes | Asked)
+        one = isinstance(self.minus, Question)
         return (self.minus,) if one else tuple(self.minus)  # type: ignore[return-value, arg-type]
 
     @property
@@ -127,11 +128,16 @@ def as_asked(
 ) -> Asked:
     """Give a question its parts; bytes are called by their *number*."""
     if isinstance(question, Asked):
-        return Asked(question.query, question.path, question.data, question.box or box, minus)
+        box = None if question.word else question.box or box
+        return Asked(question.query, question.path, question.data, box, minus, question.word)
+    if isinstance(question, Word):
+        if not question.name.strip():
+            raise UsageError("a word is empty", hint="vecsearch words lists all")
+        return Asked(f"word:{question.name}", None, minus=minus, word=question.name)
     if isinstance(question, bytes):
         return Asked(f"bytes:{number}", None, question, box, minus)
     if not isinstance(question, str | Path):
         raise UsageError(
-            f"a query is a {type(question).__name__}", hint="ask with a path, id:N or bytes"
+            f"a query is a {type(question).__name__}", hint="ask with a path, id:N, bytes or a Word"
         )
     return Asked(str(question), None, None, box, minus)

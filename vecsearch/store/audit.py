@@ -54,6 +54,10 @@ _MUST_BE_ZERO: Final = {
         "FROM config LEFT JOIN files ON value = name "
         "WHERE key IN ('encoder_xml', 'encoder_bin')"
     ),
+    "the file of the words is not known": (
+        "SELECT count(*) FROM config LEFT JOIN files ON value = name "
+        "WHERE key = 'encoder_words' AND name IS NULL"
+    ),
 }
 
 
@@ -172,6 +176,8 @@ def _audit_head(path: Path) -> str:
 
 def _kind(record: FileRecord) -> DamageKind:
     kinds: dict[str, DamageKind] = {"vectors": "vectors", "ann": "ann"}
+    if record.name.endswith(".words"):
+        return "words"
     return kinds.get(record.name.partition("/")[0], "encoder")
 
 

@@ -103,7 +103,7 @@ class NewIndex:
 
     The contents are empty for vectors that another program made. ``agreement`` is what was measured
     of an int8 encoder, ``reduction`` of a PCA, as JSON; ``recipe`` what FAISS bases are to be, and
-    ``recall`` what they are tuned for.
+    ``recall`` what they are tuned for. ``encoder_words`` is empty for an encoder without words.
     """
 
     encoder_json: str
@@ -114,3 +114,4 @@ class NewIndex:
     reduction: str = ""
     recipe: str = "auto"
     recall: float = 0.95
+    encoder_words: bytes = b""

@@ -25,7 +25,7 @@ _FILES: Final = {
     HOLDER_FILE,
 }
 _OURS: Final = re.compile(
-    rf"[0-9]{{6,}}\.(f16|faiss|xml|bin)|{re.escape(TEMPORARY_PREFIX)}[0-9a-f]+"
+    rf"[0-9]{{6,}}\.(f16|faiss|xml|bin|words)|{re.escape(TEMPORARY_PREFIX)}[0-9a-f]+"
 )
 
 

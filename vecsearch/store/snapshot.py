@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import apsw
 import numpy as np
@@ -20,6 +20,9 @@ from vecsearch.store.segments import Segment, map_segment, segment_bytes
 from vecsearch.types import Rows
 
 T = TypeVar("T")
+
+_MOST_WORD_BYTES: Final = 256 << 20
+"""1,000 words of 4,096 dimensions are 8 MB."""
 
 
 class Snapshot(Lookups):
@@ -50,6 +53,9 @@ class Snapshot(Lookups):
                 for key in ("encoder_xml", "encoder_bin")
                 if key in config
             )
+            self.words_record: FileRecord | None = None
+            if "encoder_words" in config:
+                self.words_record = read_file(self._connection, config["encoder_words"])
             self.recipe = str(config["recipe"])
             self.recall = float(config["recall"])
             self.generation = read_generation(self._connection)
@@ -112,6 +118,15 @@ class Snapshot(Lookups):
         """Compare the checksum of the encoder's constants; raises IndexDamagedError."""
         with self._unless_built_anew():
             check_file(self.folder, self._encoder_records()[1], whole=True)
+
+    def read_words(self) -> bytes:
+        """Read the file of the encoder's words, which must be there; raises IndexDamagedError."""
+        assert self.words_record is not None
+        if self.words_record.size_bytes > _MOST_WORD_BYTES:
+            path = self.folder / self.words_record.name
+            raise IndexDamagedError(f"{path} is too large for a file of words", path=path)
+        with self._unless_built_anew():
+            return check_file(self.folder, self.words_record, whole=True).read_bytes()
 
     def _encoder_records(self) -> tuple[FileRecord, FileRecord]:
         if len(self._encoder) != 2:

@@ -167,6 +167,19 @@ class Writer:
                 db.execute("UPDATE config SET value = ? WHERE key = ?", (record.name, key))
         self._collect_orphans()
 
+    def replace_words(self, words: bytes) -> None:
+        """Write the file of the words anew, or without *words* do without one, and commit that."""
+        before = self.generation()
+        record = self._write_words(before.id + 1, words) if words else None
+        with self._transaction() as db:
+            statements.add_generation(db, before, before.next_row, before.image_count)
+            db.execute("DELETE FROM files WHERE name = ?", (self._config("encoder_words"),))
+            db.execute("DELETE FROM config WHERE key = 'encoder_words'")
+            if record:
+                statements.name_file(db, record)
+                statements.set_config(db, "encoder_words", record.name)
+        self._collect_orphans()
+
     def rewrite_catalog(self) -> None:
         """Write the catalog's pages anew, those that are in use; leaves a damaged one as it is."""
         with contextlib.suppress(apsw.Error):
@@ -218,6 +231,8 @@ class Writer:
         files = {}
         if new.encoder_xml:
             files = self._write_encoder(generation, new.encoder_xml, new.encoder_bin)
+        if new.encoder_words:
+            files["encoder_words"] = self._write_words(generation, new.encoder_words)
         config = {
             "instance": secrets.token_hex(16),
             "encoder": new.encoder_json,
@@ -244,6 +259,9 @@ class Writer:
             "encoder_xml": write_bytes_once(self.folder, f"{stem}.xml", xml),
             "encoder_bin": write_bytes_once(self.folder, f"{stem}.bin", constants),
         }
+
+    def _write_words(self, generation: int, words: bytes) -> FileRecord:
+        return write_bytes_once(self.folder, f"encoder/{generation:06d}.words", words)
 
     def _config(self, key: str) -> str:
         query = "SELECT value FROM config WHERE key = ?"

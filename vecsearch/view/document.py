@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from vecsearch.errors import VecsearchError
 from vecsearch.outfile import whole_file
-from vecsearch.types import Progress
+from vecsearch.types import Guess, Progress
 from vecsearch.view.sprites import SpriteSheets
 
 _POLICY: Final = (
@@ -27,11 +27,33 @@ _POLICY: Final = (
 )
 """The browser itself sees to it that the page fetches nothing."""
 
+_NO_WORD: Final = 0xFFFF
+_NO_SHARE: Final = 0xFF
+
 
 def encode(array: npt.NDArray[Any]) -> str:
     """Write an array as base64 of its little-endian bytes."""
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
     return base64.b64encode(np.ascontiguousarray(little).tobytes()).decode()
+
+
+def encode_guesses(guesses: Sequence[Sequence[Guess]]) -> dict[str, object]:
+    """Write the likeliest words of each picture for a page: the words once, and their places.
+
+    ``most`` is how many a picture has; ``shares`` are in per cent, 255 for one that is not known.
+    """
+    most = max(map(len, guesses), default=0)
+    names: dict[str, int] = {}
+    places = np.full((len(guesses), most), _NO_WORD, np.uint16)
+    shares = np.full((len(guesses), most), _NO_SHARE, np.uint8)
+    for number, own in enumerate(guesses):
+        for rank, guess in enumerate(own):
+            places[number, rank] = names.setdefault(guess.word, len(names))
+            if guess.share is not None:
+                shares[number, rank] = round(100 * guess.share)
+    return {
+        "names": list(names), "most": most, "of": encode(places), "shares": encode(shares),
+    }  # fmt: skip
 
 
 def split_root(paths: Sequence[Path]) -> tuple[str, list[str]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vecsearch.types import Asked, Progress, Result, no_progress
-from vecsearch.view.document import split_root, write_document
+from vecsearch.types import Asked, Guess, Progress, Result, no_progress
+from vecsearch.view.document import encode_guesses, split_root, write_document
 from vecsearch.view.sprites import SpriteSheets, sprite_side
 from vecsearch.view.thumbnails import Picture
 
@@ -58,9 +58,9 @@ def result_section(result: Result) -> Section:
         heading=str(result.path or result.query),
         queries=[
             Tile(
-                picture=one if one.data or one.box else one.path,
+                picture=one if one.data or one.box or one.word else one.path,
                 name=one.name,
-                left="not" if one.minus else "query",
+                left="not" if one.minus else "word" if one.word else "query",
                 minus=one.minus,
             )
             for one in asked
@@ -86,9 +86,12 @@ def write_gallery(
     out: Path,
     *,
     tables: Sequence[Table] = (),
+    guesses: Mapping[Path, Sequence[Guess]] | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Write *sections*, and *tables* above them, as a page that needs nothing but itself.
+
+    *guesses* are the likeliest words of some of its pictures, by their paths.
 
     Raises VecsearchError where the file cannot be written.
     """
@@ -99,6 +102,7 @@ def write_gallery(
             numbers.setdefault(one.picture, len(numbers))
     pictures = list(numbers)
     root, rest = split_root([_path(one) for one in pictures])
+    known = guesses or {}
     data = {
         "root": root,
         "paths": rest,
@@ -106,6 +110,7 @@ def write_gallery(
             {"caption": one.caption, "heads": list(one.heads), "rows": [list(r) for r in one.rows]}
             for one in tables
         ],
+        "words": encode_guesses([known.get(_path(one), ()) for one in pictures]),
         "sections": [
             {
                 "heading": section.heading,

@@ -12,7 +12,7 @@ from vecsearch.layout.collection import CollectionMap
 from vecsearch.layout.overlap import arrange
 from vecsearch.layout.points import Points
 from vecsearch.types import Progress, no_progress
-from vecsearch.view.document import encode, split_root, write_document
+from vecsearch.view.document import encode, encode_guesses, split_root, write_document
 from vecsearch.view.map import subtitle
 from vecsearch.view.palette import GROUPS
 from vecsearch.view.sprites import SpriteSheets, sprite_side
@@ -53,6 +53,7 @@ def write_page(
     data = {
         "root": root,
         "paths": rest,
+        "words": encode_guesses(collection.guesses or ()),
         "color": collection.options.color,
         "largest": _LARGEST if len(shown) == n else _LARGEST_OF_MANY,
         "x": encode(placed[:, 0]),

@@ -11,7 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from vecsearch.types import Agreement, Asked, Box, Hit, Problem, Reduction, Result
+from vecsearch.types import Agreement, Asked, Box, Guess, Hit, Problem, Reduction, Result
+
+_LEAST_SHARE: Final = 0.005
+"""Smaller ones would be 0%."""
 
 
 def printable(text: str) -> str:
@@ -117,6 +120,18 @@ def format_csv(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return out.getvalue().rstrip("\n")
 
 
+def format_guesses(guesses: Iterable[Guess]) -> str:
+    """Write the likeliest words of a picture, with their shares."""
+
+    def written(share: float) -> str:
+        return f"{share:.0%}" if share >= _LEAST_SHARE else "<1%"
+
+    return ", ".join(
+        guess.word if guess.share is None else f"{guess.word} {written(guess.share)}"
+        for guess in guesses
+    )
+
+
 def format_agreement(agreement: Agreement) -> str:
     """Say how int8 compares with fp32."""
     return (
@@ -172,6 +187,8 @@ def _asked_fields(asked: Asked) -> dict[str, object]:
         fields["path"] = shown(asked.path)
     if asked.box:
         fields["box"] = asked.box
+    if asked.word:
+        fields["word"] = asked.word
     if asked.minus:
         fields["minus"] = True
     return fields

@@ -78,6 +78,8 @@ class Thumbnails:
     def look_at(self, asked: Asked) -> Thumbnail:
         """Give the thumbnail of a picture that is asked for, with its box marked, or a stand-in."""
         side = self.side * self.detail
+        if asked.word:
+            return Thumbnail(draw_word(asked.word, side))
         if asked.data is None and asked.path is None:
             return self._stand_in("no picture")
         try:
@@ -155,6 +157,20 @@ def draw_stand_in(reason: str, side: int) -> Image.Image:
         place = (side / 2, side * REASON_AT)
         font = fonts.load(reason_size(side))
         ImageDraw.Draw(image).text(place, reason, GREY, font, anchor="ms")
+    return image
+
+
+@lru_cache(maxsize=16)
+def draw_word(word: str, side: int) -> Image.Image:
+    """Draw a square with *word*, which stands where a picture would."""
+    image = Image.new("RGB", (side, side), PLATE)
+    size = max(8, side // 8)
+    font = fonts.load_for(word, size)
+    lines = fonts.wrap(fonts.printable(word), font, side - size, 4)
+    top = (side - 1.3 * size * (len(lines) - 1)) / 2
+    for number, line in enumerate(lines):
+        place = (side / 2, top + 1.3 * size * number)
+        ImageDraw.Draw(image).text(place, line, GREY, font, anchor="mm")
     return image
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ Array = npt.NDArray[np.float32]
 Arrays = Mapping[str, Array]
 Shapes = dict[str, tuple[int, ...]]
 Channels = tuple[float, float, float]
+
+CLASSES: Final = 1000
+"""Of ILSVRC 2012, which pretrained networks were trained to tell apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +68,34 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Classifier:
+    """The layer that is cut off last, as a checkpoint has it: a row for each class of ImageNet.
+
+    Its rows, (1000, ``width``), meet the features of ``layer``, averaged over the places of it.
+    ``weight`` and ``bias`` are the parameters' names. ``length`` is how long these features are on
+    average, which their unit vectors do not tell; None where that was not measured.
+    """
+
+    layer: str
+    width: int
+    weight: str
+    bias: str
+    length: float | None
+
+    @property
+    def shapes(self) -> Shapes:
+        """Name and shape of both parameters."""
+        return {self.weight: (CLASSES, self.width), self.bias: (CLASSES,)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
     """A model as a row of data.
 
     ``name`` is what the command line calls it, ``title`` what people call it, ``licence`` that of
     the pretrained weights. ``mean`` and ``std`` are those of the input, RGB from 0 to 1.
     ``rates`` are pictures a second at the default layer by precision, reading included, on two
-    cores with bf16: measured, or derived where the row says so.
+    cores with bf16: measured, or derived where the row says so. ``classifier`` has the words.
     """
 
     name: str
@@ -84,6 +108,7 @@ class ModelFacts:
     default_pool: str
     pretrained: Downloaded | Packaged
     calibration: Calibration
+    classifier: Classifier
     rates: Mapping[str, float]
 
 

@@ -14,6 +14,7 @@ from vecsearch.embed.backbones.backbone import (
     Array,
     Arrays,
     Calibration,
+    Classifier,
     Downloaded,
     Layer,
     ModelFacts,
@@ -80,6 +81,13 @@ class _VGG19:
             url="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth", size_bytes=574_673_361
         ),
         calibration=Calibration(pictures=16, held_out=32),
+        classifier=Classifier(
+            layer="fc2",
+            width=4096,
+            weight="classifier.6.weight",
+            bias="classifier.6.bias",
+            length=None,
+        ),
         rates={"fp32": 4.6, "bf16": 9.0, "int8": 20.0},
     )
     _rows: Final = _table(facts.image_size)

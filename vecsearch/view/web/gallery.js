@@ -32,7 +32,7 @@ function say(text) {
 
 function tile({ picture, name, left, right, mark, minus }) {
   const button = element("button", { className: `tile${mark ? " mark" : ""}${minus ? " minus" : ""}` });
-  button.title = picture >= 0 ? Pictures.path(picture) : name;
+  button.title = picture >= 0 ? [Pictures.path(picture), Words.text(picture)].filter(Boolean).join("\n") : name;
   const frame = element("span", { className: "frame" });
   if (picture >= 0) frame.append(Sprites.canvas(picture, tileSide, name));
   else frame.append(element("span", { className: "soft", textContent: "no picture" }));
@@ -104,6 +104,7 @@ function look(picture) {
   dialog.replaceChildren(
     Sprites.canvas(picture, Math.min(420, 3 * Sprites.side), Pictures.name(picture)),
     element("div", { className: "path", textContent: path }),
+    element("div", { className: "soft words", textContent: Words.text(picture) }),
     actions,
   );
   dialog.showModal();

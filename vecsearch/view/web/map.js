@@ -277,6 +277,7 @@ function details(i) {
     big,
     element("h2", { textContent: Pictures.name(i) }),
     element("div", { className: "soft path", textContent: Pictures.folder(i) }),
+    element("div", { className: "soft words", textContent: Words.text(i) }),
     actions,
     element("h3", { textContent: "Nearest" }),
     list,
@@ -322,7 +323,11 @@ function saveList(members) {
 
 // --- search ---
 
-const names = DATA.paths.map((path) => path.toLowerCase());
+const LIKELY = 20; // per cent: words that the search finds a picture by
+const names = DATA.paths.map((path, i) => {
+  const likely = Words.of(i).filter(([, share]) => share === null || share >= LIKELY);
+  return [path, ...likely.map(([name]) => name)].join("\n").toLowerCase();
+});
 let visit = -1;
 
 function search(text) {
@@ -458,6 +463,7 @@ function hover(x, y) {
         picture(i, Math.max(120, Math.min(240, Sprites.side))),
         element("div", { textContent: Pictures.name(i) }),
         element("div", { className: "soft", textContent: group ? `${Pictures.folder(i)} · ${group.name}` : Pictures.folder(i) }),
+        element("div", { className: "soft words", textContent: Words.text(i) }),
       );
     }
   }

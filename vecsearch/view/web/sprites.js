@@ -95,6 +95,21 @@ const Sprites = {
   },
 };
 
+const Words = {
+  places: new Uint16Array(decodeBase64(DATA.words.of).buffer),
+  shares: decodeBase64(DATA.words.shares),
+  // The likeliest words of picture i, with their shares: [["strawberry", 62], ...]
+  of(i) {
+    const found = [];
+    for (let at = i * DATA.words.most; at < (i + 1) * DATA.words.most; at++) {
+      const name = DATA.words.names[this.places[at]];
+      if (name !== undefined) found.push([name, this.shares[at] === 255 ? null : this.shares[at]]);
+    }
+    return found;
+  },
+  text: (i) => Words.of(i).map(([name, share]) => (share === null ? name : `${name} ${share || "<1"}%`)).join(", "),
+};
+
 const Pictures = {
   path: (i) => DATA.root + DATA.paths[i],
   name: (i) => DATA.paths[i].slice(DATA.paths[i].lastIndexOf("/") + 1),
