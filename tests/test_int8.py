@@ -35,7 +35,9 @@ def graph_of(model: str, layer: str, pool: str, pca: bool = False) -> Any:
     encoder = make_encoder(config)
     if pca:
         matrix = np.eye(4, encoder.spec.dim, dtype=np.float32)
-        encoder = encoder.with_projection(Projection(matrix, np.zeros(4, np.float32)))
+        mean = np.zeros(encoder.spec.dim, np.float32)
+        projection = Projection(matrix, np.zeros(4, np.float32), mean, 1.0)
+        encoder = encoder.with_projection(projection)
     return quantized(encoder, pictures()).graph
 
 
