@@ -381,5 +381,9 @@ def test_the_command_says_how_it_answered(run: Run, index: Path, tmp_path: Path)
 
 
 def test_a_picture_is_not_taken_for_a_number(run: Run, index: Path) -> None:
-    done = run("query", "--rerank", "id:1", "-i", index, code=2)
-    assert "'id:1' is no number; write --rerank=N, or --rerank behind the pictures" in done.stderr
+    asked = ("query", "-i", index, "--json")
+    (made,) = json.loads(run(*asked, "--expand", "--rerank", "id:1").stdout)
+    assert (made["query"], made["expand"], made["rerank"]) == ("id:1", 5, 200)
+    (made,) = json.loads(run(*asked, "--rerank", "7", "id:1").stdout)
+    assert (made["query"], made["rerank"]) == ("id:1", 7)
+    assert "'some' is not a valid integer" in run(*asked, "id:1", "--rerank=some", code=2).stderr

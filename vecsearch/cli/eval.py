@@ -10,6 +10,7 @@ import click
 from vecsearch.cli.html import html_option
 from vecsearch.cli.options import (
     PATH,
+    CountingCommand,
     expand_option,
     index_option,
     json_option,
@@ -26,6 +27,7 @@ from vecsearch.view.text import format_fields, shown, to_json
 
 
 @click.command(
+    cls=CountingCommand,
     epilog="""\b
 Examples:
   vecsearch eval
@@ -35,7 +37,7 @@ Examples:
   vecsearch eval --labels labels.csv -k 5 --json
   vecsearch eval --labels folder --expand --rerank
   vecsearch eval --labels '^[a-z]+' --html quality.html --confusion confusion.png
-"""
+""",
 )
 @index_option
 @click.option(

@@ -11,6 +11,7 @@ from vecsearch.embed.backbones.registry import DEFAULT_MODEL, MODELS
 from vecsearch.search.options import CANDIDATES, NEIGHBOURS
 
 PATH: Final = click.Path(path_type=Path)
+_OPTIONAL: Final = "[N]"
 
 index_option = click.option(
     "-i",
@@ -29,43 +30,41 @@ threshold_option = click.option(
 )
 
 
-class _OptionalCount(click.ParamType[int]):
-    """The number behind an option that may stand without one."""
+class CountingCommand(click.Command):
+    """A command some of whose options may stand without their number, before a picture too."""
 
-    name = "count"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        """Return it; says what to do where a picture was taken for it."""
-        try:
-            return int(str(value))
-        except ValueError:
-            option = param.opts[0] if param else ""
-            self.fail(
-                f"{value!r} is no number; write {option}=N, or {option} behind the pictures",
-                param,
-                ctx,
-            )
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse *args*, in which the number of such an option is put where it is left out."""
+        counts = {
+            name: param.flag_value
+            for param in self.params
+            if isinstance(param, click.Option) and param.metavar == _OPTIONAL
+            for name in param.opts
+        }
+        given: list[str] = []
+        for token, following in zip(args, [*args[1:], ""], strict=True):
+            left_out = token in counts and "--" not in given and not following.isdecimal()
+            given.append(f"{token}={counts[token]}" if left_out else token)
+        return super().parse_args(ctx, given)
 
 
 expand_option = click.option(
     "--expand",
-    type=_OptionalCount(),
+    type=int,
     is_flag=False,
     flag_value=str(NEIGHBOURS),
     default=0,
-    metavar="[N]",
+    metavar=_OPTIONAL,
     help=f"Lead the query towards its N nearest first ({NEIGHBOURS} if no N is given); scores are "
     "cosines with that.",
 )
 rerank_option = click.option(
     "--rerank",
-    type=_OptionalCount(),
+    type=int,
     is_flag=False,
     flag_value=str(CANDIDATES),
     default=0,
-    metavar="[N]",
+    metavar=_OPTIONAL,
     help="Order the first N hits anew, by the neighbours that they share with the query "
     f"({CANDIDATES} if no N is given).",
 )

@@ -13,6 +13,7 @@ import click
 from vecsearch.cli.html import guesses_about, html_option, write_results
 from vecsearch.cli.options import (
     PATH,
+    CountingCommand,
     expand_option,
     index_option,
     json_option,
@@ -35,6 +36,7 @@ _MANY: Final = 16
 
 
 @click.command(
+    cls=CountingCommand,
     epilog="""\b
 Examples:
   vecsearch query photo.jpg
@@ -55,7 +57,7 @@ Examples:
   curl -s https://example.org/photo.jpg | vecsearch query -
   find new -name '*.jpg' -print0 | vecsearch query -0 - --format jsonl
   vecsearch query --vectors queries.npy --json
-"""
+""",
 )
 @click.argument("queries", nargs=-1, metavar="[IMAGE | id:N | -]...")
 @click.option(

@@ -11,6 +11,7 @@ import click
 from vecsearch.cli.html import guesses_about, html_option, write_results
 from vecsearch.cli.options import (
     PATH,
+    CountingCommand,
     expand_option,
     index_option,
     json_option,
@@ -32,6 +33,7 @@ _STEM_BYTES: Final = 180
 
 
 @click.command(
+    cls=CountingCommand,
     epilog="""\b
 Examples:
   vecsearch recommend                       # sheets and recommendations.json in output/rec
@@ -39,7 +41,7 @@ Examples:
   vecsearch recommend --html recommendations.html   # one page to browse, instead of sheets
   vecsearch recommend --rerank --html recommendations.html
   vecsearch recommend --json --no-sheets > recommendations.json
-"""
+""",
 )
 @index_option
 @k_option
