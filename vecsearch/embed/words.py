@@ -28,6 +28,7 @@ _TOLERANCE: Final = 0.01
 """How far rows may be from unit length: they are kept as float16."""
 
 _ARRAYS: Final = ("rows", "scales", "biases")
+_FACTS: Final = "words"
 _BLOCK: Final = 4096
 
 
@@ -113,8 +114,9 @@ class Words:
             "scales": np.ascontiguousarray(self.scales, "<f4"),
             "biases": np.ascontiguousarray(self.biases, "<f4"),
         }
-        names = json.dumps(self.names, ensure_ascii=False)
-        return save(arrays, {"names": names, "calibrated": json.dumps(self.calibrated)})
+        facts = {"names": self.names, "calibrated": self.calibrated}
+        # One entry: several would come in any order, and the same words not in the same bytes.
+        return save(arrays, {_FACTS: json.dumps(facts, ensure_ascii=False)})
 
     @classmethod
     def from_bytes(cls, data: bytes, dim: int) -> Words:
@@ -126,8 +128,8 @@ class Words:
             arrays = load(data)
             # What is loaded has a sound header: its length in 8 bytes, then JSON.
             header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-            metadata = header["__metadata__"]
-            names, calibrated = json.loads(metadata["names"]), json.loads(metadata["calibrated"])
+            facts = json.loads(header["__metadata__"][_FACTS])
+            names, calibrated = facts["names"], facts["calibrated"]
             rows, scales, biases = (arrays[name] for name in _ARRAYS)
         except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"is no file of words ({type(error).__name__})") from None
