@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import vecsearch
 from vecsearch import QueryOptions, Result, UsageError
+from vecsearch.search.centred import centred
 from vecsearch.search.expand import ALPHA, expanded
 from vecsearch.search.hits import Candidates
 from vecsearch.search.ranking import Apart
@@ -137,7 +138,7 @@ def test_an_expanded_query_is_the_weighted_sum() -> None:
     for vector, cosine in zip(neighbours[:-1], cosines, strict=False):
         total = total + vector * float(cosine) ** ALPHA  # the last leads away, and is left out
     np.testing.assert_allclose(
-        expanded(query, neighbours, cosines), total / np.linalg.norm(total), atol=1e-6
+        expanded(query, neighbours), total / np.linalg.norm(total), atol=1e-6
     )
 
 
@@ -150,16 +151,17 @@ def brute(
         cosines = stored @ query
         return np.array([n for n in np.argsort(-cosines, kind="stable") if n not in out], np.int64)
 
+    mean = stored.mean(axis=0, dtype=np.float64).astype(np.float32)
+    seen = query
     if options.expand:
-        first = nearest()[: options.expand]
-        cosines = stored[first].astype(np.float64) @ query.astype(np.float64)
-        query = expanded(query, stored[first], cosines.astype(np.float32))
+        query = centred(query[None], mean)[0]
+        query = expanded(query, centred(stored[nearest()[: options.expand]], mean))
+        seen = query + mean
     order = nearest()
     first = np.sort(order[: options.rerank])
     if options.rerank:
-        centre = stored.mean(axis=0, dtype=np.float64).astype(np.float32)
         with ONE_THREAD:  # with more, sums differ, and so may who is a neighbour
-            scores = k_reciprocal(np.concatenate([query[None], stored[first]]), centre)
+            scores = k_reciprocal(np.concatenate([seen[None], stored[first]]), mean)
         first = first[np.lexsort((first, -(stored[first] @ query), -scores))]
     return [*first.tolist(), *order[options.rerank :].tolist()], query
 

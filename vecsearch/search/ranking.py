@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.index.search import Scores, Searcher
+from vecsearch.search.centred import centred
 from vecsearch.search.expand import expanded
 from vecsearch.search.opened import Opened
 from vecsearch.search.options import QueryOptions
@@ -66,18 +67,23 @@ class Ranker:
             _ = self._opened.searcher
 
     def expand(self, xq: Vectors, apart: Sequence[Apart]) -> Vectors:
-        """Expand each of *xq*, (q, d), by its nearest of the whole index, if the options say so."""
+        """Expand each of *xq*, (q, d), by its nearest of the whole index, if the options say so.
+
+        What comes back is centred, unless the query is at the centre itself and stays as it is.
+        """
         count = self._options.expand
         if not count:
             return xq
         away = [one.excluded | one.own for one in apart]
         depth = min(count + _SLACK + max(map(len, away)), len(self._opened))
-        _, I = self._opened.search(xq, depth)  # noqa: N806, E741
-        result = np.empty_like(xq)
-        for number, query in enumerate(xq):
-            nearest = _without(I[number], away[number])
-            _, scores, vectors = self._told_apart(query, nearest)
-            result[number] = expanded(query, vectors[:count], scores[:count])
+        result = centred(xq, self._opened.centre)
+        at_centre = np.flatnonzero(~result.any(axis=1))
+        result[at_centre] = xq[at_centre]
+        _, I = self._opened.search(result, depth)  # noqa: N806, E741
+        for number in np.setdiff1d(np.arange(len(xq)), at_centre).tolist():
+            query, nearest = result[number], _without(I[number], away[number])
+            _, _, vectors = self._told_apart(query, nearest)
+            result[number] = expanded(query, centred(vectors[:count], self._opened.centre))
         return result
 
     def search(self, xq: Vectors, depth: int) -> tuple[Scores, Rows]:
@@ -110,9 +116,11 @@ class Ranker:
         # In the order of the rows, so that whatever is summed is summed in one order.
         by_row = np.argsort(rows[:wanted])
         orders = np.empty(len(by_row))
-        compared = np.concatenate([query[None], vectors[by_row]])
+        centre = self._opened.centre
+        seen = query + centre if self._options.expand else query  # an expanded one is centred
+        compared = np.concatenate([seen[None], vectors[by_row]])
         with ONE_THREAD:
-            orders[by_row] = k_reciprocal(compared, self._opened.centre)
+            orders[by_row] = k_reciprocal(compared, centre)
         best = np.argsort(-orders, kind="stable")  # equal ones by cosine, then by row
         return Ranking(
             np.concatenate([found.rows[itself], rows[best], rows[wanted:], others[len(rows) :]]),

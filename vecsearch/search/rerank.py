@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from vecsearch.search.centred import centred
 from vecsearch.types import Vectors
 
 K1: Final = 20
@@ -23,9 +24,6 @@ _TIE: Final = 1e-6
 """Cosines that differ by less are equal, for sums of the same products differ by their order."""
 
 _DECIMALS: Final = 6
-_SHORT: Final = 1e-3
-"""A vector this near to the centre has no direction from it but that of its rounding."""
-
 _ROWS_AT_A_TIME: Final = 128
 """So that a thousand equal candidates, which all are neighbours, take little memory."""
 
@@ -50,14 +48,14 @@ def k_reciprocal(
     - d_J is the Jaccard distance of V_p and V_g, 1 - Σ min / Σ max (equation 10);
     - d* = (1 - weight) d_J + weight d (equation 12).
 
-    d is the squared Euclidean distance, 2 - 2 cos, and all cosines here are those of the vectors
-    minus the centre. Without that, cosines that all are high tell little, and hubs are near
-    everything (Suzuki et al., "Centering Similarity Measures to Reduce Hubs", EMNLP 2013). What is
-    as near as the k-th is among the k nearest, so the order of the candidates does not matter.
+    d is the squared Euclidean distance, 2 - 2 cos, and all cosines here are those of the centred
+    vectors (`vecsearch.search.centred`). What is as near as the k-th is among the k nearest, so
+    the order of the candidates does not matter.
     """
     if len(vectors) < 2:
         return np.empty(0)
-    cosines = _centred_cosines(vectors, centre)
+    directions = centred(vectors, centre)
+    cosines: Floats = np.clip(directions @ directions.T, -1, 1)
     near, nearer, nearest = _nearest(cosines, (k1, (k1 + 1) // 2, k2 - 1))
     members = _members(near & near.T, nearer & nearer.T)
     distances = 2 - 2 * cosines
@@ -97,15 +95,6 @@ def _members(mutual: Booleans, halves: Booleans) -> Booleans:
 def _packed(sets: Booleans) -> npt.NDArray[np.uint64]:
     packed = np.packbits(sets, axis=1)
     return np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8))).view(np.uint64)
-
-
-def _centred_cosines(vectors: Vectors, centre: Floats) -> Floats:
-    """Return the cosines (m + 1, m + 1) of *vectors* minus *centre*; 0 where nothing is left."""
-    centred = vectors - centre
-    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
-    centred *= (lengths > _SHORT) / np.maximum(lengths, _SHORT)
-    cosines: Floats = centred @ centred.T
-    return np.clip(cosines, -1, 1)
 
 
 def _nearest(cosines: Floats, counts: tuple[int, ...]) -> list[Booleans]:
