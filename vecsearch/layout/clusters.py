@@ -28,7 +28,7 @@ _SHARE: Final = 40
 """The smallest cluster is a collection's so-manieth part at first."""
 _COVERED: Final = 0.4
 """A word that names a cluster is in the names of at least this share of it."""
-_LIKELY: Final = 0.08
+_LIKELY: Final = 0.02
 """A likely word that names a cluster has at least this share of it, on average."""
 _SECOND: Final = 0.75
 """A second word names it too if it is nearly as telling as the first."""
