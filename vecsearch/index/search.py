@@ -16,7 +16,6 @@ from vecsearch.types import Halves, Rows, Vectors
 
 Scores = npt.NDArray[np.float32]
 
-_CHUNK_BYTES: Final = 64 << 20
 _FEW_PAIRS: Final = 20_000
 """So many pairs of vectors are compared in a millisecond."""
 
@@ -68,27 +67,24 @@ class Searcher:
 
 
 class FewRows:
-    """Rows that are multiplied before FAISS would be loaded."""
+    """Rows that are multiplied before FAISS is loaded; the first search makes them float32."""
 
     def __init__(self, rows: Halves, first_row: int, dead: Rows) -> None:
         """Keep *rows*, (n, d) from *first_row* on, without the *dead* ones (row numbers)."""
-        self._rows, self._first, self._dead = rows, first_row, dead
+        self._rows, self._first = rows, first_row
+        self._is_dead = np.isin(np.arange(len(rows)) + first_row, dead, assume_unique=True)
+
+    @cached_property
+    def _vectors(self) -> Vectors:
+        return self._rows.astype(np.float32)
 
     def search(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
         """Find up to *k* rows, equal scores by row."""
-        best_d: list[Scores] = []
-        best_i: list[Rows] = []
-        step = max(1, _CHUNK_BYTES // (4 * self._rows.shape[1]))
-        for start in range(0, len(self._rows), step):
-            chunk = self._rows[start : start + step].astype(np.float32)
-            rows = np.arange(len(chunk)) + (self._first + start)
-            scores = xq @ chunk.T
-            scores[:, np.isin(rows, self._dead, assume_unique=True)] = -np.inf
-            order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-            best_d.append(np.take_along_axis(scores, order, 1))
-            best_i.append(rows[order])
-        D, I = np.concatenate(best_d, 1), np.concatenate(best_i, 1)  # noqa: N806, E741
-        return D, np.where(np.isneginf(D), -1, I)
+        scores = xq @ self._vectors.T
+        scores[:, self._is_dead] = -np.inf
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        D = np.take_along_axis(scores, order, 1)  # noqa: N806
+        return D, np.where(np.isneginf(D), -1, order + self._first)
 
 
 class ExactRows:
