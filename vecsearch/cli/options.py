@@ -42,7 +42,7 @@ class CountingCommand(click.Command):
             for name in param.opts
         }
         given: list[str] = []
-        for token, following in zip(args, [*args[1:], ""], strict=True):
+        for token, following in zip(args, [*args[1:], ""], strict=False):
             left_out = token in counts and "--" not in given and not following.isdecimal()
             given.append(f"{token}={counts[token]}" if left_out else token)
         return super().parse_args(ctx, given)
