@@ -19,14 +19,17 @@ demo: $(INSTALLED)
 test: lint types
 	$(BIN)/pytest --numprocesses 2 --dist loadscope
 
-bench: $(INSTALLED)  # about 20 minutes on two cores, which should have nothing else to do
+bench: $(INSTALLED)  # about 40 minutes on two cores, which should have nothing else to do
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/rerank.py
 
 bench-large: $(INSTALLED)  # about an hour on two idle cores and 6 GB of memory; installs hnswlib, usearch and ScaNN
 	$(BIN)/python benchmarks/large.py
 
-quality: $(INSTALLED)  # precision and mAP over labelled pictures: make quality DATA=FOLDER with steakhouse or caltech101 in it
+quality: $(INSTALLED)  # neighbours, words and copies over labelled pictures: make quality DATA=FOLDER with steakhouse or caltech101 in it
 	$(BIN)/python benchmarks/quality.py $(DATA)
+	$(BIN)/python benchmarks/copies.py $(wildcard $(DATA)/caltech101 $(DATA)/steakhouse)
+	$(BIN)/python benchmarks/minus.py $(DATA)
 
 torture: $(INSTALLED)  # hours on two cores; SHARE=0.01 tries each a hundredth as often
 	PYTHONPATH=tests $(BIN)/python -m torture --share $(or $(SHARE),1)
