@@ -7,20 +7,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from vecsearch.embed.backbones.backbone import Backbone
 from vecsearch.embed.backbones.registry import DEFAULT_MODEL, find_model
-from vecsearch.embed.classifier import load_words
 from vecsearch.embed.engine import Engine, choose_engine, choose_precision
 from vecsearch.embed.layers import parse_layers, parse_pooling
-from vecsearch.embed.projection import Projection, check_dim
 from vecsearch.embed.spec import PRETRAINED, EncoderSpec
-from vecsearch.embed.weights import load_weights
-from vecsearch.embed.words import Words
 from vecsearch.types import Pixels, Progress, Vectors
+
+if TYPE_CHECKING:
+    from vecsearch.embed.projection import Projection
+    from vecsearch.embed.words import Words
 
 T = TypeVar("T")
 
@@ -135,7 +135,11 @@ def make_encoder(config: EncoderConfig, progress: Progress | None = None) -> Enc
 
     Raises UsageError for an impossible choice, WeightsError for missing or damaged weights.
     """
+    # Here, because a query, which opens an encoder, should not wait for what makes one.
+    from vecsearch.embed.classifier import load_words
     from vecsearch.embed.graph import build_graph
+    from vecsearch.embed.projection import check_dim
+    from vecsearch.embed.weights import load_weights
 
     backbone = model_of(config)
     facts = backbone.facts
@@ -201,6 +205,8 @@ def check_same(config: EncoderConfig, spec: EncoderSpec) -> list[str]:
         choose_precision(config.precision, "openvino")
         differing.append(f"--precision {config.precision} (the index has {spec.precision})")
     if config.weights is not None and not differing:
+        from vecsearch.embed.weights import load_weights
+
         weights = load_weights(config.weights, backbone, spec.layers[-1])
         if weights.sha256() != spec.weights_hash:
             differing.append(f"--weights {config.weights} (the index has {spec.weights})")
