@@ -24,10 +24,21 @@ ALLOWED = {
     "exchange": set(),
     "building": {"images", "embed", "store", "index", "exchange"},
     "search": {"images", "embed", "store", "index", "exchange"},
+    "copies": {"images", "embed", "store", "index", "search"},
     "evaluation": {"store", "search"},
     "layout": set(),
     "view": {"images", "layout"},
-    "cli": {"building", "embed", "evaluation", "exchange", "layout", "search", "store", "view"},
+    "cli": {
+        "building",
+        "copies",
+        "embed",
+        "evaluation",
+        "exchange",
+        "layout",
+        "search",
+        "store",
+        "view",
+    },
 }
 """Which parts a part may import, besides `errors`, `types` and `outfile`."""
 

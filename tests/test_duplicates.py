@@ -20,9 +20,10 @@ from synthetic import draw_vectors, make_index
 
 import vecsearch
 from vecsearch import DuplicatesReport, UsageError, VecsearchError
+from vecsearch.copies import stars
 from vecsearch.images import moving
 from vecsearch.images.aside import JOURNAL, open_aside
-from vecsearch.search import opened, stars
+from vecsearch.search import opened
 from vecsearch.types import Vectors
 
 DIM = 48
@@ -195,7 +196,7 @@ def test_the_best_copy_is_kept_and_the_others_come_back(
 
     told = run("duplicates", "-i", built, "--threshold", "0.999", "--dry-run")
     assert content_of(copies) == before
-    assert "3 groups, 5 copies (2 with the same bytes) among 11 images" in told.stdout
+    assert "3 groups, 5 copies (2 with the same bytes, 3 similar) among 11 images" in told.stdout
     paths = run("duplicates", "-i", built, "--threshold", "0.999", "--format", "paths").stdout
     assert {str(Path(line).relative_to("photos")) for line in paths.splitlines()} == MOVED
     done = run("duplicates", "-i", built, "--threshold", "0.999", "--move-to", "aside")
@@ -219,7 +220,9 @@ def test_the_best_copy_is_kept_and_the_others_come_back(
 def test_csv_has_a_line_for_each_picture(built: Path, run: Run) -> None:
     text = run("duplicates", "-i", built, "--exact", "--format", "csv").stdout
     lines = text.splitlines()
-    assert lines[0] == "group,kept,id,score,exact,width,height,size_bytes,state,path"
+    assert lines[0] == (
+        "group,kept,id,score,exact,kind,agreement,width,height,size_bytes,state,path"
+    )
     assert [line.split(",")[:2] for line in lines[1:]] == [["1", "1"], ["1", "0"], ["1", "0"]]
     assert lines[1].endswith(",there,photos/a-copy.png")
 
@@ -503,7 +506,11 @@ def test_none_and_one_and_nonsense(tmp_path: Path, run: Run) -> None:
     draw(tmp_path / "photos" / "one.png", 1)
     folder = vecsearch.build(tmp_path / "photos", index=tmp_path / "index", encoder=CHEAP).index
     done = run("duplicates", "-i", folder)
-    assert done.stdout == "index: no copies among 1 image at a cosine of 0.997\n"
+    assert done.stdout == (
+        "index: no copies among 1 image\n"
+        "edited copies were looked for from a cosine of 0.997 on: what cosines mean for this "
+        "encoder was not measured\n"
+    )
     done = run("duplicates", "-i", folder, "--exact")
     assert done.stdout == "index: no files with the same bytes among 1 image\n"
     assert run("duplicates", "-i", folder, "--format", "paths").stdout == ""

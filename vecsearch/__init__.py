@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from vecsearch.building.repair import RepairReport, repair
     from vecsearch.building.run import BuildReport, build
     from vecsearch.building.verify import VerifyReport, verify
+    from vecsearch.copies.aside import AsideReport, BackReport, Left, move_aside, move_back
+    from vecsearch.copies.find import duplicates
+    from vecsearch.copies.report import DuplicateCopy, DuplicateGroup, DuplicatesReport
     from vecsearch.embed.encoder import EncoderConfig
     from vecsearch.errors import (
         EncoderMismatchError,
@@ -39,13 +42,6 @@ if TYPE_CHECKING:
     from vecsearch.evaluation.quality import evaluate_labels
     from vecsearch.evaluation.report import FiguresAtK, MeanFigure, QualityReport
     from vecsearch.layout.collection import CollectionMap, MapOptions, map_collection
-    from vecsearch.search.aside import AsideReport, BackReport, Left, move_aside, move_back
-    from vecsearch.search.duplicates import (
-        DuplicateCopy,
-        DuplicateGroup,
-        DuplicatesReport,
-        duplicates,
-    )
     from vecsearch.search.evaluate import EvaluateReport, evaluate
     from vecsearch.search.export import ExportReport, export_vectors
     from vecsearch.search.index import Index, open_index
@@ -141,17 +137,17 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "AsideReport": "search.aside",
+    "AsideReport": "copies.aside",
     "Asked": "types",
-    "BackReport": "search.aside",
+    "BackReport": "copies.aside",
     "BuildOptions": "building.options",
     "BuildReport": "building.run",
     "ClassQuality": "evaluation.classes",
     "CollectionMap": "layout.collection",
     "CompactReport": "building.compact",
-    "DuplicateCopy": "search.duplicates",
-    "DuplicateGroup": "search.duplicates",
-    "DuplicatesReport": "search.duplicates",
+    "DuplicateCopy": "copies.report",
+    "DuplicateGroup": "copies.report",
+    "DuplicatesReport": "copies.report",
     "EncoderConfig": "embed.encoder",
     "EvaluateReport": "search.evaluate",
     "ExportReport": "search.export",
@@ -165,7 +161,7 @@ _HOMES: Final = {
     "IndexInfo": "search.info",
     "JudgedQuery": "types",
     "LabelShare": "evaluation.classes",
-    "Left": "search.aside",
+    "Left": "copies.aside",
     "MapOptions": "layout.collection",
     "MeanFigure": "evaluation.report",
     "MergeReport": "building.merge",
@@ -187,15 +183,15 @@ _HOMES: Final = {
     "build": "building.run",
     "compact": "building.compact",
     "draw_map": "view.map",
-    "duplicates": "search.duplicates",
+    "duplicates": "copies.find",
     "evaluate": "search.evaluate",
     "evaluate_labels": "evaluation.quality",
     "export_vectors": "search.export",
     "import_vectors": "building.importing",
     "map_collection": "layout.collection",
     "merge": "building.merge",
-    "move_aside": "search.aside",
-    "move_back": "search.aside",
+    "move_aside": "copies.aside",
+    "move_back": "copies.aside",
     "open_index": "search.index",
     "plan": "building.forecast",
     "reindex": "building.reindex",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -11,22 +12,18 @@ from vecsearch.cli.options import PATH, index_option, json_option
 from vecsearch.cli.output import print_result, refuse_pictures
 from vecsearch.cli.progress import progress
 from vecsearch.cli.units import written_size
-from vecsearch.errors import UsageError
-from vecsearch.search.aside import (
+from vecsearch.copies.aside import (
     AsideReport,
     BackReport,
     Left,
     check_folder,
+    is_safe,
     move_aside,
     move_back,
 )
-from vecsearch.search.duplicates import (
-    THRESHOLD,
-    DuplicateCopy,
-    DuplicateGroup,
-    DuplicatesReport,
-)
-from vecsearch.search.duplicates import duplicates as find_duplicates
+from vecsearch.copies.find import duplicates as find_duplicates
+from vecsearch.copies.report import DuplicateCopy, DuplicateGroup, DuplicatesReport
+from vecsearch.errors import UsageError
 from vecsearch.search.index import open_index
 from vecsearch.types import Progress
 from vecsearch.view.text import counted, format_csv, format_table, printable, shown, to_json
@@ -37,9 +34,10 @@ from vecsearch.view.text import counted, format_csv, format_table, printable, sh
 Examples:
   vecsearch duplicates
   vecsearch duplicates --exact --format paths
-  vecsearch duplicates --threshold 0.99 --json
   vecsearch duplicates --html copies.html       # side by side, to look at first
   vecsearch duplicates --move-to copies         # all but the best of each group
+  vecsearch duplicates --no-edited --json       # no cropped, mirrored, framed ... ones
+  vecsearch duplicates --threshold 0.99         # by features alone, without opening files
   vecsearch duplicates --undo copies            # and back again
 """
 )
@@ -47,12 +45,16 @@ Examples:
 @click.option(
     "--threshold",
     type=float,
-    default=THRESHOLD,
-    show_default=True,
     metavar="COSINE",
-    help="How similar a copy is to the picture that is kept, at least.",
+    help="Do not look at pictures: copies are those that are this similar to the kept one.",
 )
 @click.option("--exact", is_flag=True, help="Only files with the same bytes.")
+@click.option(
+    "--edited/--no-edited",
+    default=None,
+    help="Also copies that were cropped, turned, mirrored, framed, written on, made grey ...; "
+    "the default, but not with --move-to.",
+)
 @click.option("-n", "--dry-run", is_flag=True, help="Only report, as the command does by itself.")
 @click.option(
     "--move-to", type=PATH, metavar="DIR", help="Move all but the best copy of each group to DIR."
@@ -71,8 +73,9 @@ Examples:
 @json_option
 def duplicates(
     index: Path | None,
-    threshold: float,
+    threshold: float | None,
     exact: bool,
+    edited: bool | None,
     dry_run: bool,
     move_to: Path | None,
     undo: Path | None,
@@ -82,9 +85,10 @@ def duplicates(
 ) -> int:
     """Find pictures that are copies of each other, and which of them to keep.
 
-    Copies are files with the same bytes, and pictures whose cosine is at least the threshold. Of
-    each group the largest picture is kept, and every other is a copy of that one. Nothing is
-    changed without --move-to, which writes a journal and overwrites nothing.
+    Copies are files with the same bytes, and pictures that agree where one is laid over the other:
+    near ones all over, as after another size or encoding, edited ones in part. Of each group the
+    largest picture is kept, and every other is a copy of that one. Nothing is changed without
+    --move-to, which writes a journal and overwrites nothing.
     """
     form = "json" if as_json else form
     if undo is not None:
@@ -99,13 +103,16 @@ def duplicates(
         refuse_pictures(opened, *([html] if html else []))
         if move_to is not None:
             check_folder(move_to, index, opened.info().sources)
+    edited = move_to is None if edited is None else edited
     with progress() as report_to:
-        report = find_duplicates(index, threshold=threshold, exact=exact, progress=report_to)
+        report = find_duplicates(
+            index, threshold=threshold, exact=exact, edited=edited, progress=report_to
+        )
         if html is not None:
             _write_page(report, html, report_to)
         aside = None
         if move_to is not None and not dry_run:
-            aside = move_aside(report, move_to, progress=report_to)
+            aside = move_aside(report, move_to, edited=edited, progress=report_to)
     _print(report, aside, form)
     return 1 if aside is not None and aside.left else 0
 
@@ -115,7 +122,7 @@ def _write_page(report: DuplicatesReport, out: Path, progress: Progress | None) 
     from vecsearch.view.gallery import Section, Tile, write_gallery
 
     def tile(copy: DuplicateCopy, kept: bool) -> Tile:
-        alike = "same bytes" if copy.exact else f"{copy.score:.4f}"
+        alike = "same bytes" if copy.exact else f"{copy.kind} {copy.score:.4f}"
         size = f"{copy.width} x {copy.height}, {written_size(copy.size_bytes)}"
         state = "" if copy.state == "there" else f" ({copy.state})"
         left = "keep" if kept else alike
@@ -155,7 +162,10 @@ def _print(report: DuplicatesReport, aside: AsideReport | None, form: str) -> No
         click.echo("\n".join(_describe_aside(aside, report.index)), err=True)
 
 
-_HEADS = ("group", "kept", "id", "score", "exact", "width", "height", "size_bytes", "state", "path")
+_HEADS = (
+    *("group", "kept", "id", "score", "exact", "kind", "agreement"),
+    *("width", "height", "size_bytes", "state", "path"),
+)
 
 
 def _rows(report: DuplicatesReport) -> list[list[object]]:
@@ -170,10 +180,17 @@ def _fields(report: DuplicatesReport) -> dict[str, object]:
     return {
         "index": report.index,
         "images": report.images,
+        "by": report.by,
         "threshold": report.threshold,
+        "measured": report.measured,
+        "looked_at": report.looked_at,
+        "pairs": report.pairs,
         "approximate": report.approximate,
         "copies": report.copies,
         "exact": report.exact,
+        "near": report.near,
+        "edited": report.edited,
+        "similar": report.similar,
         "movable": report.movable,
         "freed_bytes": report.freed_bytes,
         "groups": [
@@ -192,6 +209,8 @@ def _copy_fields(copy: DuplicateCopy) -> dict[str, object]:
         "id": copy.id,
         "score": round(copy.score, 4),
         "exact": copy.exact,
+        "kind": copy.kind,
+        "agreement": None if copy.agreement is None else round(copy.agreement, 3),
         "width": copy.width,
         "height": copy.height,
         "size_bytes": copy.size_bytes,
@@ -201,35 +220,64 @@ def _copy_fields(copy: DuplicateCopy) -> dict[str, object]:
 
 
 def _table(report: DuplicatesReport, aside: AsideReport | None) -> list[str]:
-    what = "files with the same bytes" if report.threshold is None else "copies"
+    what = "files with the same bytes" if report.by == "bytes" else "copies"
     if not report.groups:
-        limit = "" if report.threshold is None else f" at a cosine of {report.threshold:g}"
-        return [f"{shown(report.index)}: no {what} among {counted(report.images, 'image')}{limit}"]
+        limit = f" at a cosine of {report.threshold:g}" if report.by == "cosine" else ""
+        none = f"{shown(report.index)}: no {what} among {counted(report.images, 'image')}{limit}"
+        return [none, *_remarks(report)]
     lines = []
     for group in report.groups:
         lines += [_group_table(group), ""]
+    kinds = [
+        f"{count:,} {words}"
+        for count, words in (
+            (report.exact, "with the same bytes"),
+            (report.near, "near"),
+            (report.edited, "edited"),
+            (report.similar, "similar"),
+        )
+        if count
+    ]
     lines.append(
         f"{counted(len(report.groups), 'group')}, {counted(report.copies, 'copy')} "
-        f"({report.exact:,} with the same bytes) "
-        f"among {counted(report.images, 'image')}"
+        f"({', '.join(kinds)}) among {counted(report.images, 'image')}"
     )
-    if report.approximate:
-        lines.append("the index is approximate: near copies may have been missed")
+    lines += _remarks(report)
     if aside is not None:
         return lines + _describe_aside(aside, report.index)
-    size = written_size(report.freed_bytes)
-    offer = "; --move-to DIR does that" if report.movable else ""
-    lines.append(f"{report.movable:,} can be moved aside, {size}{offer}")
-    return lines
+    return [*lines, *_offers(report)]
+
+
+def _remarks(report: DuplicatesReport) -> Iterator[str]:
+    """Say what limits the result."""
+    if report.approximate:
+        yield "the index is approximate: copies may have been missed"
+    if report.by == "pixels" and not report.measured:
+        yield (
+            f"edited copies were looked for from a cosine of {report.threshold:g} on: what cosines "
+            "mean for this encoder was not measured"
+        )
+
+
+def _offers(report: DuplicatesReport) -> Iterator[str]:
+    """Say what can be moved aside, and how."""
+    there = [one for group in report.groups for one in group.others if one.state == "there"]
+    for safe, option in ((True, ""), (False, "--edited ")):
+        some = [one for one in there if is_safe(one, report) is safe]
+        if some or (safe and not there):
+            size = written_size(sum(one.size_bytes for one in some))
+            what = "can be moved aside" if safe else "edited or similar ones could be"
+            offer = f"; {option}--move-to DIR does that" if some else ""
+            yield f"{len(some):,} {what}, {size}{offer}"
 
 
 def _group_table(group: DuplicateGroup) -> str:
-    rows = [_line("keep", group.kept), *(_line("copy", one) for one in group.others)]
+    rows = [_line("keep", group.kept), *(_line(one.kind, one) for one in group.others)]
     return format_table(("", "score", "pixels", "size", "id", "path"), rows)
 
 
 def _line(mark: str, copy: DuplicateCopy) -> list[str]:
-    score = "-" if mark == "keep" else "same" if copy.exact else f"{copy.score:.4f}"
+    score = "-" if mark == "keep" else f"{copy.score:.4f}"
     pixels = f"{copy.width} x {copy.height}" if copy.width else "-"
     state = "" if copy.state == "there" else f"  ({copy.state})"
     path = f"{printable(shown(copy.path))}{state}"

@@ -89,6 +89,16 @@ class Classifier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CopyCosines:
+    """What cosines mean for features: from ``alone`` on, pictures are taken for copies by their
+    features alone; from ``candidate`` on, their pixels are compared.
+    """
+
+    alone: float
+    candidate: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
     """A model as a row of data.
 
@@ -96,6 +106,7 @@ class ModelFacts:
     the pretrained weights. ``mean`` and ``std`` are those of the input, RGB from 0 to 1.
     ``rates`` are pictures a second at the default layer by precision, reading included, on two
     cores with bf16: measured, or derived where the row says so. ``classifier`` has the words.
+    ``copies`` is None where it was not measured.
     """
 
     name: str
@@ -110,6 +121,7 @@ class ModelFacts:
     calibration: Calibration
     classifier: Classifier
     rates: Mapping[str, float]
+    copies: CopyCosines | None
 
 
 class Backbone(Protocol):

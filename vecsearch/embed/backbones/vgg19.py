@@ -89,6 +89,7 @@ class _VGG19:
             length=None,
         ),
         rates={"fp32": 4.6, "bf16": 9.0, "int8": 20.0},
+        copies=None,
     )
     _rows: Final = _table(facts.image_size)
     layers: Final = tuple(Layer(row.name, row.outputs, row.side, row.kind == "fc") for row in _rows)

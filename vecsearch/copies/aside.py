@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
 
+from vecsearch.copies.report import DuplicateCopy, DuplicateGroup, DuplicatesReport
 from vecsearch.errors import UsageError, VecsearchError
 from vecsearch.images.access import facts_of, read_content
 from vecsearch.images.aside import open_aside, put_back
 from vecsearch.images.listed import is_list
-from vecsearch.search.duplicates import DuplicateCopy, DuplicatesReport
 from vecsearch.types import Progress, UrlPath, absolute_path
 
 
@@ -48,9 +48,16 @@ class BackReport:
 
 
 def move_aside(
-    report: DuplicatesReport, folder: str | Path, *, progress: Progress | None = None
+    report: DuplicatesReport,
+    folder: str | Path,
+    *,
+    edited: bool = False,
+    progress: Progress | None = None,
 ) -> AsideReport:
-    """Move all copies but the kept ones into *folder*, which `move_back` takes back.
+    """Move copies, but the kept ones, into *folder*, which `move_back` takes back.
+
+    Where pixels were compared, those are moved that are `is_safe`; the others, which have something
+    that the kept one has not, or could not be looked at, with *edited* alone.
 
     They lie there as below the source that they are from; nothing is ever overwritten. Size and
     time of each file, and of the kept one, must be those of the index, and so must their contents.
@@ -66,9 +73,10 @@ def move_aside(
     kept_files = set(_identities(report))
     moved = moved_bytes = done = 0
     left = []
+    total = sum(len(_chosen(group, report, edited)) for group in report.groups)
     with open_aside(folder) as aside:
         for group in report.groups:
-            movable = [one for one in group.others if one.state == "there"]
+            movable = _chosen(group, report, edited)
             reason = _difference(group.kept) if movable else ""
             for copy in movable:
                 why = f"{reason}, which would be kept" if reason else ""
@@ -84,8 +92,23 @@ def move_aside(
                     left.append(Left(copy.path, why))
                 done += 1
                 if progress:
-                    progress("moving", done, report.movable)
+                    progress("moving", done, total)
     return AsideReport(folder=folder, moved=moved, moved_bytes=moved_bytes, left=tuple(left))
+
+
+def is_safe(copy: DuplicateCopy, report: DuplicatesReport) -> bool:
+    """Tell whether *copy* shows nothing that the kept picture does not show.
+
+    So it is with the same bytes, and with pixels that agree all over. One who gives a cosine as a
+    threshold has decided that.
+    """
+    return report.by == "cosine" or copy.kind in ("exact", "near")
+
+
+def _chosen(group: DuplicateGroup, report: DuplicatesReport, edited: bool) -> list[DuplicateCopy]:
+    return [
+        one for one in group.others if one.state == "there" and (edited or is_safe(one, report))
+    ]
 
 
 def check_folder(folder: str | Path, index: Path, sources: tuple[Path, ...]) -> None:

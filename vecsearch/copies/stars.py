@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from vecsearch.copies.ranked import Numbers, Ranked
+from vecsearch.copies.rows import UnitRows
 from vecsearch.index.search import CodedRows, Scores
 from vecsearch.search.opened import Opened
-from vecsearch.search.ranked import Numbers, Ranked
-from vecsearch.store.segments import gather
 from vecsearch.types import Progress, Rows, Vectors
 
 TOLERANCE: Final = 1e-5
@@ -21,8 +20,7 @@ TOLERANCE: Final = 1e-5
 _PHASE: Final = "comparing"
 _ASKING: Final = 2048
 _ANSWERING: Final = 4096
-_BYTES: Final = 64 << 20
-"""So many vectors ask, and answer, at a time, or as many as take so much."""
+"""So many vectors ask, and answer, at a time, or fewer long ones."""
 
 _BATCH: Final = 256
 _WIDTHS: Final = (16, 256)
@@ -41,11 +39,10 @@ class Stars:
     images is; and no two that are kept are. -1 is of what was not decided yet.
     """
 
-    def __init__(self, opened: Opened, ranked: Ranked, threshold: float) -> None:
+    def __init__(self, opened: Opened, ranked: Ranked, vectors: UnitRows, threshold: float) -> None:
         """Begin with nothing decided."""
-        self._opened, self._ranked = opened, ranked
+        self._opened, self._ranked, self._vectors = opened, ranked, vectors
         self._least = threshold - TOLERANCE
-        self._segments = opened.snapshot.segments
         self._by_row = np.argsort(ranked.rows).astype(np.int32)
         self._rows = ranked.rows[self._by_row]
         self.kept: Numbers = np.full(len(ranked), -1, np.int32)
@@ -60,27 +57,14 @@ class Stars:
         if any(isinstance(part, CodedRows) for part in self._opened.parts):
             self._ask(progress)
         else:
-            self._check()
+            self._vectors.check()
             self._sweep(progress)
-
-    def unit(self, ranks: Numbers) -> Vectors:
-        """Give the vectors of some images at unit length, (n, d) float32."""
-        vectors = gather(self._segments, self._ranked.rows[ranks], self._opened.snapshot.dim)
-        vectors /= np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
-        return vectors
-
-    def _check(self) -> None:
-        """Compare all living rows with their checksums, once; raises IndexDamagedError."""
-        for segment in self._segments:
-            inside = slice(*np.searchsorted(self._rows, (segment.first_row, segment.end_row)))
-            segment.check(self._rows[inside] - segment.first_row)
-        self._segments = [replace(segment, believed=True) for segment in self._segments]
 
     def _sweep(self, progress: Progress | None) -> None:
         """Compare blocks of images that belong to nothing with each other and with all worse."""
-        size = self._rows_of(_ASKING)
+        size = self._vectors.at_once(_ASKING)
         for batch in self._undecided(size, progress):
-            vectors = self.unit(batch)
+            vectors = self._vectors.of(batch)
             near = vectors @ vectors.T >= self._least
             chosen = []
             for place, rank in enumerate(batch.tolist()):
@@ -93,10 +77,10 @@ class Stars:
         """Give what is worse than rank *after* and undecided to the best of *keepers*, if any."""
         later = self._by_row[(self._by_row > after) & (self.kept[self._by_row] < 0)]
         contents = self._ranked.contents
-        size = self._rows_of(_ANSWERING)
+        size = self._vectors.at_once(_ANSWERING)
         for start in range(0, len(later), size):
             ranks = later[start : start + size]
-            near = vectors @ self.unit(ranks).T >= self._least
+            near = vectors @ self._vectors.of(ranks).T >= self._least
             shared = contents[ranks] >= 0
             if shared.any():
                 near[:, shared] |= contents[keepers][:, None] == contents[ranks[shared]]
@@ -115,7 +99,7 @@ class Stars:
     def _settle(self, rank: int, scores: Scores, rows: Rows) -> None:
         """Decide for one image, of which the nearest *rows* are known."""
         own = np.array([rank], np.int32)
-        vector = self.unit(own)
+        vector = self._vectors.of(own)
         near, full = self._near(vector, scores, rows)
         if full:
             stored = self._opened.gather(self._ranked.rows[own])
@@ -136,7 +120,7 @@ class Stars:
         found = (rows >= 0) & (scores >= self._least - _SLACK)
         ranks = self._by_row[np.searchsorted(self._rows, rows[found])]
         full = bool(found.all()) and len(rows) < len(self._ranked)
-        return ranks[self.unit(ranks) @ vector[0] >= self._least], full
+        return ranks[self._vectors.of(ranks) @ vector[0] >= self._least], full
 
     def _keep(self, rank: int, like: Numbers) -> None:
         """Keep an image, and give it those of *like* that belong to nothing."""
@@ -161,9 +145,6 @@ class Stars:
             yield ranks[:size].astype(np.int32)
         if progress:
             progress(_PHASE, total, total)
-
-    def _rows_of(self, most: int) -> int:
-        return max(1, min(most, _BYTES // (4 * self._opened.snapshot.dim)))
 
 
 def same_content(ranked: Ranked) -> Numbers:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from stat import S_ISLNK
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
-from vecsearch.errors import UsageError
-from vecsearch.index.search import CodedRows
-from vecsearch.search.index import open_index
-from vecsearch.search.opened import Opened
-from vecsearch.search.ranked import (
+from vecsearch.copies.ranked import (
     CHANGED,
     GONE,
     Numbers,
@@ -23,116 +19,97 @@ from vecsearch.search.ranked import (
     is_of_vector,
     rank_images,
 )
-from vecsearch.search.stars import Stars, same_content
+from vecsearch.copies.related import Related, by_content, by_cosine, by_pixels
+from vecsearch.copies.report import (
+    DuplicateCopy,
+    DuplicateGroup,
+    DuplicatesReport,
+    Kind,
+    State,
+)
+from vecsearch.copies.rows import UnitRows
+from vecsearch.copies.second import EDITED, NEAR, NONE, SIMILAR
+from vecsearch.copies.thresholds import UNMEASURED, copy_cosines
+from vecsearch.errors import UsageError
+from vecsearch.index.search import CodedRows
+from vecsearch.search.index import open_index
+from vecsearch.search.opened import Opened
 from vecsearch.types import Image, Progress, UrlPath
-
-THRESHOLD: Final = 0.997
-"""No two different pictures of the trials that docs/design.md tells of are that similar."""
 
 _LOOKED_UP: Final = 4096
 _SCORED: Final = 1024
 
-State = Literal[
-    "there", "changed", "gone", "same file", "link", "in a tar", "behind a URL", "no file"
-]
-"""What is at the path of a copy. Only a file that is there, as it was indexed, can be moved."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DuplicateCopy:
-    """A picture of a group; ``score`` is its cosine to the one that is kept.
-
-    ``exact`` tells that it had the same bytes as that when they were indexed. ``content_hash`` is
-    empty where only the vector was imported.
-    """
-
-    id: int
-    path: Path
-    width: int
-    height: int
-    size_bytes: int
-    mtime_ns: int
-    content_hash: bytes
-    score: float
-    exact: bool
-    state: State
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DuplicateGroup:
-    """The best copy, ``kept``, and the others, best first: each is a copy of the kept one."""
-
-    kept: DuplicateCopy
-    others: tuple[DuplicateCopy, ...]
-    freed_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DuplicatesReport:
-    """The groups, those first that would free the most.
-
-    ``threshold`` is None where only contents were compared. ``approximate`` tells that the index
-    is, so that near duplicates may have been missed. ``copies`` counts what is not kept, ``exact``
-    those with the bytes of the kept one, ``movable`` those that are files as they were indexed;
-    ``freed_bytes`` is how much these take. ``sources`` is what the index was built from.
-    """
-
-    index: Path
-    images: int
-    threshold: float | None
-    approximate: bool
-    copies: int
-    exact: int
-    movable: int
-    freed_bytes: int
-    groups: tuple[DuplicateGroup, ...]
-    sources: tuple[Path, ...]
+_KINDS: Final[Mapping[int, Kind]] = {
+    NONE: "exact",
+    NEAR: "near",
+    EDITED: "edited",
+    SIMILAR: "similar",
+}
 
 
 def duplicates(
     index: str | Path | None = None,
     *,
-    threshold: float = THRESHOLD,
+    threshold: float | None = None,
     exact: bool = False,
+    edited: bool = True,
     progress: Progress | None = None,
 ) -> DuplicatesReport:
-    """Find pictures that are copies of each other: the same bytes, or a cosine of *threshold*.
+    """Find pictures that are copies of each other: the same bytes, or pixels that agree.
 
-    With *exact*, only the same bytes. Of each group the best copy is kept: the one with the most
-    pixels, then the largest file, the oldest, the least id. A file that has changed since it was
-    indexed counts as worse than any that has not, one that is gone as the worst. From the best
-    picture to the worst, one that is in no group yet takes all that are in none and are copies of
-    it. So every copy is one of the picture that is kept, and a chain in which only neighbours are
-    alike is not one group. The same index and files give the same groups.
+    Pictures with similar features, or small versions of them, are laid over each other, and are
+    copies if at least half of the parts agree: ``near`` ones if all over, as after another size or
+    encoding, otherwise ``edited`` ones, which are left out without *edited*. With *threshold*, no
+    picture is read, and copies are those with such a cosine; so it is with the threshold of the
+    encoder where no picture can be read. With *exact*, only files with the same bytes are copies.
+
+    Of each group the best copy is kept: the one with the most pixels, then the largest file, the
+    oldest, the least id. A file that has changed since it was indexed counts as worse than any that
+    has not, one that is gone as the worst. From the best picture to the worst, one that is in no
+    group yet takes all that are in none and are copies of it. So every copy is one of the picture
+    that is kept, and a chain in which only neighbours are alike is not one group. The same index
+    and files give the same groups.
 
     Time grows with the square of the number of pictures where the index is exact, and as that many
-    queries take where it is approximate; memory by about 120 bytes a picture. Nothing is written.
+    queries take where it is approximate; without *threshold* every picture is read once more.
+    Memory grows by about 120 bytes a picture, or 1,500. Nothing is written.
 
-    Raises UsageError for a threshold that is no cosine, IndexFolderError and its kin.
+    Raises UsageError for a threshold that is no cosine, IndexFolderError or a subclass.
     """
-    if not -1.0 <= threshold <= 1.0:
+    if threshold is not None and not -1.0 <= threshold <= 1.0:
         raise UsageError(f"the threshold is {threshold}", hint="a cosine lies between -1 and 1")
     with open_index(index) as asked:
         opened = asked.opened()
         ranked = rank_images(opened, progress)
-        stars = Stars(opened, ranked, threshold)
+        vectors = UnitRows(opened, ranked)
+        cosines = copy_cosines(asked.encoder)
         if exact:
-            kept = same_content(ranked)
+            related = by_content(ranked)
+        elif threshold is not None:
+            related = by_cosine(opened, ranked, vectors, threshold, progress)
         else:
-            stars.find(progress)
-            kept = stars.kept
+            threshold = cosines.alone
+            related = by_pixels(opened, ranked, vectors, cosines, edited, progress)
         groups = sorted(
-            _groups(opened, ranked, stars, kept),
+            _groups(opened, ranked, vectors, related),
             key=lambda group: (-group.freed_bytes, group.kept.id),
         )
         others = [one for group in groups for one in group.others]
+        count = Counter(one.kind for one in others)
         return DuplicatesReport(
             index=asked.path,
             images=len(ranked),
+            by=related.by,
             threshold=None if exact else threshold,
+            measured=cosines is not UNMEASURED,
+            looked_at=related.looked_at,
+            pairs=related.pairs,
             approximate=not exact and any(isinstance(part, CodedRows) for part in opened.parts),
             copies=len(others),
-            exact=sum(one.exact for one in others),
+            exact=count["exact"],
+            near=count["near"],
+            edited=count["edited"],
+            similar=count["similar"],
             movable=sum(one.state == "there" for one in others),
             freed_bytes=sum(group.freed_bytes for group in groups),
             groups=tuple(groups),
@@ -141,9 +118,10 @@ def duplicates(
 
 
 def _groups(
-    opened: Opened, ranked: Ranked, stars: Stars, kept: Numbers
+    opened: Opened, ranked: Ranked, vectors: UnitRows, related: Related
 ) -> Iterator[DuplicateGroup]:
     """Look up what the groups consist of, and nothing else."""
+    kept = related.kept
     copies = np.flatnonzero(kept != np.arange(len(kept)))
     copies = copies[np.argsort(kept[copies], kind="stable")].astype(np.int32)
     keepers, starts = np.unique(kept[copies], return_index=True)
@@ -156,17 +134,17 @@ def _groups(
         images = opened.snapshot.images_by_row(ranked.rows[members].tolist())
         for place in range(first, last):
             ranks = np.append(keepers[place], copies[starts[place] : ends[place]])
-            scores = _scores(stars, ranks.astype(np.int32))
+            scores = _scores(vectors, ranks.astype(np.int32))
             found = [images[row] for row in ranked.rows[ranks].tolist()]
-            yield _group(opened, ranked, ranks.tolist(), found, scores)
+            yield _group(opened, ranked, related, ranks.tolist(), found, scores)
         first = last
 
 
-def _scores(stars: Stars, ranks: Numbers) -> list[float]:
-    """Give the cosines of some images to the first, in float64, so that no order matters."""
-    first = stars.unit(ranks[:1])[0].astype(np.float64)
+def _scores(vectors: UnitRows, ranks: Numbers) -> list[float]:
+    """Return the cosines of some images to the first, in float64, so that no order matters."""
+    first = vectors.of(ranks[:1])[0].astype(np.float64)
     parts = [
-        stars.unit(ranks[start : start + _SCORED]) @ first
+        vectors.of(ranks[start : start + _SCORED]) @ first
         for start in range(0, len(ranks), _SCORED)
     ]
     scores: list[float] = np.clip(np.concatenate(parts), -1.0, 1.0).tolist()
@@ -176,6 +154,7 @@ def _scores(stars: Stars, ranks: Numbers) -> list[float]:
 def _group(
     opened: Opened,
     ranked: Ranked,
+    related: Related,
     ranks: Sequence[int],
     images: Sequence[Image],
     scores: Sequence[float],
@@ -184,6 +163,8 @@ def _group(
     made = []
     content = ranked.contents[ranks[0]]
     for rank, image, score in zip(ranks, images, scores, strict=True):
+        same = rank == ranks[0] or bool(content >= 0 and ranked.contents[rank] == content)
+        kind = _KINDS[related.found.kinds[rank]]
         made.append(
             DuplicateCopy(
                 id=image.id,
@@ -195,6 +176,8 @@ def _group(
                 content_hash=_content_of(opened, image),
                 score=score,
                 exact=bool(content >= 0 and ranked.contents[rank] == content),
+                kind="exact" if same else kind,
+                agreement=None if same or kind == "similar" else float(related.found.shares[rank]),
                 state=_state(image, int(ranked.files[rank]), seen),
             )
         )

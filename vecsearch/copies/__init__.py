@@ -1,0 +1,1 @@
+"""Copies of pictures: found, put in groups around the best one, moved aside and back."""

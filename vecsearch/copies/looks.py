@@ -1,0 +1,135 @@
+"""The pixels of an index's pictures: small ones of all, larger ones of a few."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as PillowImage
+
+from vecsearch.copies.agreement import is_plain
+from vecsearch.copies.comparison import CLOSER_SIDE, COLOUR_SIDE, CloserLook
+from vecsearch.copies.ranked import THERE, Numbers, Ranked, has_file
+from vecsearch.copies.windows import SIDE, Floats
+from vecsearch.errors import ImageError
+from vecsearch.images.access import read_content
+from vecsearch.images.decode import decode
+from vecsearch.images.read import in_threads
+from vecsearch.search.opened import Opened
+from vecsearch.types import Progress, UrlPath
+
+_LOOKED_UP: Final = 4096
+_OVERSAMPLING: Final = 2
+_KEPT: Final = 2048
+"""How many larger pictures are kept, of 17 kB each."""
+
+Grey = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class _Closer:
+    """A `CloserLook` in a quarter of its memory."""
+
+    grey: Grey
+    colours: Grey
+    size: tuple[int, int]
+
+    def opened(self) -> CloserLook:
+        grey, colours = self.grey.astype(np.float32), self.colours.astype(np.float32)
+        return CloserLook(grey, colours, self.size)
+
+
+class Looks:
+    """What pictures look like, by rank.
+
+    ``small`` (n, 32, 32) uint8 are grey pictures squashed to squares; ``seen`` (n,) tells which
+    could be read and show something; ``sizes`` (n, 2) are widths and heights in pixels. A file that
+    is not as it was indexed is not read, nor is what lies behind a URL.
+    """
+
+    def __init__(self, opened: Opened, ranked: Ranked) -> None:
+        """Read nothing yet."""
+        self._opened, self._ranked = opened, ranked
+        self._closer: OrderedDict[int, _Closer | None] = OrderedDict()
+        count = len(ranked)
+        self.small: Grey = np.zeros((count, SIDE, SIDE), np.uint8)
+        self.seen: npt.NDArray[np.bool_] = np.zeros(count, np.bool_)
+        self.sizes: Floats = np.ones((count, 2), np.float32)
+
+    def read(self, ranks: Numbers, progress: Progress | None = None) -> None:
+        """Read the small pictures of *ranks*, in threads."""
+        for done, (rank, look, size) in enumerate(
+            in_threads(self._files(ranks), lambda file: (file[0], *_small(file[1]))), start=1
+        ):
+            if look is not None:
+                self.small[rank], self.sizes[rank], self.seen[rank] = look, size, True
+            if progress:
+                progress("looking at pictures", done, len(ranks))
+        for start in range(0, len(ranks), _LOOKED_UP):
+            part = ranks[start : start + _LOOKED_UP]
+            self.seen[part] &= ~is_plain(self.small[part].astype(np.float32))
+
+    def closer(self, ranks: Numbers) -> list[CloserLook | None]:
+        """Read the larger pictures of *ranks*, None for those that cannot be read any more."""
+        wanted = [rank for rank in np.unique(ranks).tolist() if rank not in self._closer]
+        read = in_threads(
+            self._files(np.array(wanted, np.int32)), lambda file: (file[0], _larger(file[1]))
+        )
+        found = dict(read)
+        for rank in wanted:
+            self._closer[rank] = found.get(rank)
+        looks: list[CloserLook | None] = []
+        for rank in ranks.tolist():
+            kept = self._closer[rank]
+            self._closer.move_to_end(rank)
+            looks.append(kept.opened() if kept else None)
+        while len(self._closer) > _KEPT:
+            self._closer.popitem(last=False)
+        return looks
+
+    def _files(self, ranks: Numbers) -> Iterator[tuple[int, Path]]:
+        """Look up the files of *ranks* that can be read."""
+        for start in range(0, len(ranks), _LOOKED_UP):
+            part = ranks[start : start + _LOOKED_UP]
+            rows = self._ranked.rows[part].tolist()
+            images = self._opened.snapshot.images_by_row(rows)
+            for rank, row in zip(part.tolist(), rows, strict=True):
+                image = images[row]
+                if can_be_read(int(self._ranked.files[rank]), image.path) and has_file(image):
+                    yield rank, image.path
+
+
+def can_be_read(state: int, path: Path) -> bool:
+    """Tell whether a picture is to be looked at: not so behind a URL, nor if it has changed."""
+    return state == THERE and not isinstance(path, UrlPath)
+
+
+def _read(path: Path, side: int) -> tuple[PillowImage.Image, tuple[int, int]] | None:
+    try:
+        return decode(read_content(path).data, at_least=_OVERSAMPLING * side)
+    except (ImageError, MemoryError):
+        return None
+
+
+def _small(path: Path) -> tuple[Grey | None, tuple[int, int]]:
+    found = _read(path, SIDE)
+    if found is None:
+        return None, (1, 1)
+    picture, size = found
+    squashed = picture.resize((SIDE, SIDE), PillowImage.Resampling.BILINEAR)
+    return np.asarray(squashed.convert("L")), size
+
+
+def _larger(path: Path) -> _Closer | None:
+    found = _read(path, CLOSER_SIDE)
+    if found is None:
+        return None
+    picture, size = found
+    squashed = picture.resize((CLOSER_SIDE, CLOSER_SIDE), PillowImage.Resampling.BILINEAR)
+    colours = squashed.convert("YCbCr").reduce(CLOSER_SIDE // COLOUR_SIDE)
+    return _Closer(np.asarray(squashed.convert("L")), np.asarray(colours), size)

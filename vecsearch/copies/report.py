@@ -1,0 +1,82 @@
+"""What the command ``duplicates`` tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+State = Literal[
+    "there", "changed", "gone", "same file", "link", "in a tar", "behind a URL", "no file"
+]
+"""What is at the path of a copy. Only a file that is there, as it was indexed, can be moved."""
+
+Kind = Literal["exact", "near", "edited", "similar"]
+"""Why a picture is a copy of the kept one: the same bytes; the same pixels all over, but for size
+and encoding; the same pixels in part, or changed ones; or, without a look at them, its features."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicateCopy:
+    """A picture of a group; ``score`` is its cosine to the one that is kept.
+
+    ``kind`` tells why it is a copy of that; ``exact`` that it had the same bytes when they were
+    indexed. ``agreement`` is the share of its parts, from 0 to 1, that look like the kept one's,
+    None where that was not looked at. ``content_hash`` is empty where only the vector was imported.
+    """
+
+    id: int
+    path: Path
+    width: int
+    height: int
+    size_bytes: int
+    mtime_ns: int
+    content_hash: bytes
+    score: float
+    exact: bool
+    kind: Kind
+    agreement: float | None
+    state: State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicateGroup:
+    """The best copy, ``kept``, and the others, best first: each is a copy of the kept one."""
+
+    kept: DuplicateCopy
+    others: tuple[DuplicateCopy, ...]
+    freed_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicatesReport:
+    """The groups, those first that would free the most.
+
+    ``by`` is what was compared: ``bytes``, ``cosine`` or ``pixels``. ``threshold`` is the cosine of
+    copies, None where only bytes were compared; by pixels, it is that of pictures that could not be
+    looked at. ``measured`` tells that what cosines mean was measured for this encoder.
+    ``looked_at`` counts the pictures that were read, and ``pairs`` those whose pixels were
+    compared. ``approximate`` tells that the index is, so that copies may have been missed.
+
+    ``copies`` counts what is not kept; ``exact``, ``near``, ``edited`` and ``similar`` count those
+    of these kinds, ``movable`` those that are files as they were indexed; ``freed_bytes`` is how
+    much these take. ``sources`` is what the index was built from.
+    """
+
+    index: Path
+    images: int
+    by: Literal["bytes", "cosine", "pixels"]
+    threshold: float | None
+    measured: bool
+    looked_at: int
+    pairs: int
+    approximate: bool
+    copies: int
+    exact: int
+    near: int
+    edited: int
+    similar: int
+    movable: int
+    freed_bytes: int
+    groups: tuple[DuplicateGroup, ...]
+    sources: tuple[Path, ...]

@@ -1,0 +1,86 @@
+"""The second look: pairs of pictures whose pixels tell whether they are copies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from vecsearch.copies.candidates import Pairs
+from vecsearch.copies.comparison import closer_look, first_look
+from vecsearch.copies.looks import Looks
+from vecsearch.copies.rows import UnitRows
+from vecsearch.copies.stars import TOLERANCE
+from vecsearch.copies.windows import Floats
+
+NONE, NEAR, EDITED, SIMILAR = range(4)
+"""What two pictures are: different; copies whose pixels agree all over; copies whose pixels agree
+in part; or, where there are no pixels to look at, such with similar features."""
+
+_BATCH: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What m pairs are, (m,) int8, and which share of their parts agrees, (m,), 0 if not seen."""
+
+    kinds: npt.NDArray[np.int8]
+    shares: Floats
+
+
+class SecondLook:
+    """Compares pictures by their pixels, and by their vectors where it cannot see them."""
+
+    def __init__(self, looks: Looks, vectors: UnitRows, alone: float) -> None:
+        """Take a cosine of *alone* for that of copies that cannot be seen."""
+        self._looks, self._vectors, self._alone = looks, vectors, alone - TOLERANCE
+        self.pairs_seen = 0
+
+    def compare(self, pairs: Pairs) -> Found:
+        """Tell what *pairs* (m, 2) are."""
+        kinds = np.zeros(len(pairs), np.int8)
+        shares = np.zeros(len(pairs), np.float32)
+        for start in range(0, len(pairs), _BATCH):
+            batch = slice(start, start + _BATCH)
+            kinds[batch], shares[batch] = self._compare(pairs[batch])
+        return Found(kinds, shares)
+
+    def _compare(self, pairs: Pairs) -> tuple[npt.NDArray[np.int8], Floats]:
+        kinds = np.zeros(len(pairs), np.int8)
+        shares = np.zeros(len(pairs), np.float32)
+        visible = self._looks.seen[pairs].all(axis=1)
+        blind = np.flatnonzero(~visible)
+        if len(blind):
+            first, second = (self._vectors.of(pairs[blind, side]) for side in range(2))
+            cosines = np.einsum("ij,ij->i", first, second)
+            kinds[blind[cosines >= self._alone]] = SIMILAR
+        places = np.flatnonzero(visible)
+        if not len(places):
+            return kinds, shares
+        self.pairs_seen += len(places)
+        first, second = (
+            self._looks.small[pairs[places, side]].astype(np.float32) for side in range(2)
+        )
+        sizes = self._looks.sizes[pairs[places, 0]], self._looks.sizes[pairs[places, 1]]
+        guess = first_look(first, second, sizes)
+        likely = np.flatnonzero(guess.likely)
+        if not len(likely):
+            return kinds, shares
+        looks = self._looks.closer(pairs[places[likely]].ravel())
+        clear = []
+        for place, one, other in zip(likely.tolist(), looks[::2], looks[1::2], strict=True):
+            if one is not None and other is not None:
+                clear.append((place, one, other))
+        if not clear:
+            return kinds, shares
+        chosen = np.array([place for place, _, _ in clear])
+        verdicts = closer_look(
+            guess.chosen(chosen), [one for _, one, _ in clear], [other for _, _, other in clear]
+        )
+        kinds[places[chosen]] = np.where(
+            verdicts.near, NEAR, np.where(verdicts.copies, EDITED, NONE)
+        )
+        shares[places[chosen]] = verdicts.share
+        return kinds, shares
