@@ -91,3 +91,20 @@ def test_what_cannot_be_looked_at_is_told_by_the_measured_cosine(index: Path) ->
     report = vecsearch.duplicates(index)
     assert report.measured
     assert report.threshold == pytest.approx(0.84)
+
+
+def test_pictures_that_show_nothing_are_not_moved_for_their_features_alone(
+    tmp_path: Path, run: Run
+) -> None:
+    """Blank pages with a mark each: there is nothing to compare, and features are near."""
+    for number in range(4):
+        page = Image.new("RGB", (400, 300), "white")
+        page.paste("black", (40 + 60 * number, 150, 43 + 60 * number, 153))
+        (tmp_path / "pages").mkdir(exist_ok=True)
+        page.save(tmp_path / "pages" / f"{number}.png")
+    index = vecsearch.build(tmp_path / "pages", index=tmp_path / "ix", encoder=PACKAGED).index
+    report = vecsearch.duplicates(index)
+    assert report.looked_at == 0
+    assert {one.kind for group in report.groups for one in group.others} == {"similar"}
+    run("duplicates", "-i", index, "--move-to", "aside")
+    assert len(list((tmp_path / "pages").iterdir())) == 4

@@ -149,9 +149,11 @@ def test_an_index_of_a_model_of_the_future_says_so(index: Path) -> None:
     from vecsearch.embed.spec import EncoderSpec
 
     with vecsearch.open_index(index) as opened:
-        text = opened.encoder.to_json().replace('"vgg19"', '"vgg99"')
+        text = opened.encoder.to_json()
     with pytest.raises(vecsearch.IndexFormatError, match="the model vgg99, which this vecsearch"):
-        EncoderSpec.from_json(text)
+        EncoderSpec.from_json(text.replace('"vgg19"', '"vgg99"'))
+    with pytest.raises(vecsearch.IndexFormatError, match="layers that vgg19 does not have here"):
+        EncoderSpec.from_json(text.replace('"block1_pool"', '"block9_pool"'))
 
 
 @pytest.fixture

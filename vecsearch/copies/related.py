@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -77,7 +77,8 @@ def by_pixels(
     looks = Looks(opened, ranked)
     looks.read(order, progress)
     if not looks.seen.any():
-        return by_cosine(opened, ranked, vectors, cosines.alone, progress)
+        # Not as by a cosine that someone gave: nothing of this is moved without being told to.
+        return replace(by_cosine(opened, ranked, vectors, cosines.alone, progress), by="pixels")
     pairs = find_candidates(opened, ranked, vectors, looks, order, cosines.candidate, progress)
     look = SecondLook(looks, vectors, cosines.alone)
     linked = Linked(len(ranked), pairs, look.compare)

@@ -113,7 +113,7 @@ class EncoderSpec:
     def from_json(cls, text: str) -> EncoderSpec:
         """Read what `to_json` wrote.
 
-        Raises IndexFormatError for another preprocessing, or a model that is not known here.
+        Raises IndexFormatError for another preprocessing, a model or a layer that is unknown here.
         """
         fields = json.loads(text)
         for name in ("layers", "mean", "std"):
@@ -124,6 +124,12 @@ class EncoderSpec:
                 f"the index was built with the model {spec.model}, which this vecsearch does not "
                 f"know; it knows {', '.join(MODELS)}",
                 hint="update vecsearch",
+            )
+        known = [] if spec.is_external else [one.name for one in spec.backbone.layers]
+        if not set(spec.layers) <= set(known):
+            raise IndexFormatError(
+                f"the index was built with layers that {spec.model} does not have here",
+                hint="update vecsearch, or build it again with --fresh",
             )
         if not spec.is_external and spec.preprocessing != PREPROCESSING_VERSION:
             raise IndexFormatError(

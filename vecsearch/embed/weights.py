@@ -71,7 +71,9 @@ def is_at_hand(backbone: Backbone, deepest: str) -> bool:
     pretrained = backbone.facts.pretrained
     if isinstance(pretrained, Packaged):
         return True
-    return _cached(download.stem_of(pretrained.url), backbone, deepest) is not None
+    with contextlib.suppress(WeightsError):  # no cache folder, or what lies there is damaged
+        return _cached(download.stem_of(pretrained.url), backbone, deepest) is not None
+    return False
 
 
 def random_arrays(seed: int, shapes: Shapes) -> dict[str, Array]:
