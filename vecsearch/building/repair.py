@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vecsearch.building.batch import batched
@@ -99,7 +99,9 @@ def _mend_encoder(writer: Writer, progress: Progress | None) -> None:
     if spec.projection_hash or spec.quantization_hash:
         return
     made = _made_anew(spec, progress)
-    if made is not None and made.spec.fingerprint == spec.fingerprint:
+    # How pictures are prepared for it is no part of the network.
+    same = made and replace(made.spec, preprocessing=spec.preprocessing)
+    if made is not None and same and same.fingerprint == spec.fingerprint:
         writer.replace_encoder(*made.serialize())
 
 
@@ -158,8 +160,13 @@ def _embedded_anew(
     writer: Writer, images: Sequence[Image], report: RepairReport, progress: Progress | None
 ) -> Iterator[Change]:
     encoder = _encoder(writer) if images else None
-    imported = EncoderSpec.from_json(writer.encoder_json()).is_external
-    reason = "it was imported, without a network" if imported else "the network is damaged too"
+    spec = EncoderSpec.from_json(writer.encoder_json())
+    if spec.is_external:
+        reason = "it was imported, without a network"
+    elif spec.is_current:
+        reason = "the network is damaged too"
+    else:
+        reason = "pictures are prepared in another way since the index was built"
     reasons = dict.fromkeys((image.id for image in images), reason)
     done = 0
     if encoder is not None:
@@ -209,12 +216,12 @@ def _embedded_anew(
 
 
 def _encoder(writer: Writer) -> Encoder | None:
-    """Open the encoder that the index carries, None if there is none or it is damaged.
+    """Open the encoder that the index carries, None if there is none for new vectors.
 
     Raises IndexFolderError.
     """
     spec = EncoderSpec.from_json(writer.encoder_json())
-    if spec.is_external:
+    if spec.is_external or not spec.is_current:
         return None
     try:
         return open_encoder(spec, *writer.encoder_files())

@@ -31,8 +31,9 @@ from vecsearch.embed.encoder import (
     open_encoder,
 )
 from vecsearch.embed.spec import EncoderSpec
-from vecsearch.errors import EncoderMismatchError, SourceError, UsageError
+from vecsearch.errors import EncoderMismatchError, IndexFolderError, SourceError, UsageError
 from vecsearch.images.read import ReadImage
+from vecsearch.images.scan import Scan
 from vecsearch.index.recipes import AUTO, check_recipe
 from vecsearch.store.change import NewIndex
 from vecsearch.store.folder import check_free
@@ -73,9 +74,9 @@ def build(
     A source is a folder, a ``.tar``, or a URL that fsspec opens. *from_list* names files that list
     pictures, one path a line, or ended by null bytes if *null*; ``-`` is standard input.
 
-    Without any of these: the sources of the index, or ``db``. Without *index*: ``indexes/`` and the
-    name of the first source. What is committed stays if the build is interrupted, and the next one
-    goes on from there.
+    Without any of these: the sources of the index, also if it is built anew, or ``db``. Without
+    *index*: ``indexes/`` and the name of the first source. What is committed stays if the build is
+    interrupted, and the next one goes on from there.
 
     Raises SourceError, WeightsError, UsageError, EncoderMismatchError, IndexFolderError.
     """
@@ -107,7 +108,7 @@ def build(
         check_free(folder, fresh=options.fresh)
         image_size = model_of(config).facts.image_size
         reader = make_reader(options, config.engine, config.precision, image_size)
-        scans = open_sources(named if named.roots else Named.of(["db"], ()), None, options)
+        scans = _open_anew(folder, named, options)
         with closing(Worklist()) as work:
             plan = plan_build(scans, None, work, options)
             made, reduction, agreement = _new_encoder(
@@ -136,6 +137,21 @@ def build(
         reduction=reduction,
         agreement=agreement,
     )
+
+
+def _open_anew(folder: Path, named: Named, options: BuildOptions) -> list[Scan]:
+    """Prepare to scan for a new index: what was named, or the sources of the one in its place."""
+    if named.roots or not has_index(folder):
+        return open_sources(named if named.roots else Named.of(["db"], ()), None, options)
+    try:
+        with closing(Snapshot(folder)) as snapshot:
+            return open_sources(named, snapshot, options)
+    except IndexFolderError as error:
+        raise SourceError(
+            f"the sources of {folder} cannot be read: {error}",
+            hint="name the folders of its pictures",
+            path=folder,
+        ) from None
 
 
 def _check_same_sources(snapshot: Snapshot, roots: Sequence[Path]) -> None:
@@ -230,6 +246,7 @@ def _note(measured: Agreement | Reduction | None) -> str:
 
 
 def _carried_encoder(snapshot: Snapshot, spec: EncoderSpec, config: EncoderConfig) -> Encoder:
+    spec.check_current(snapshot.folder)
     xml, constants, _ = snapshot.encoder_files()
     snapshot.check_constants()
     return open_encoder(spec, xml, constants, engine=config.engine)

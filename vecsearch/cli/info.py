@@ -80,6 +80,7 @@ def _describe(facts: IndexInfo) -> str:
         "sources": ", ".join(shown(path) for path in facts.sources),
         "encoder": encoder.title,
         **({} if encoder.is_external else {"weights": weights}),
+        **({} if encoder.is_current else {"new pictures": "none; build it anew for them"}),
         **({"PCA": format_reduction(facts.reduction)} if facts.reduction else {}),
         **({"int8": format_agreement(facts.agreement)} if facts.agreement else {}),
         "words": f"{facts.words:,}" if facts.words else f"none, {facts.why_no_words}",

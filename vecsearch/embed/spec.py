@@ -7,12 +7,13 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from vecsearch.embed.backbones.backbone import Backbone
 from vecsearch.embed.backbones.registry import MODELS
 from vecsearch.embed.layers import feature_dim
-from vecsearch.errors import IndexFormatError
+from vecsearch.errors import EncoderMismatchError, IndexFormatError
 from vecsearch.images import PREPROCESSING_VERSION
 
 PRETRAINED: Final = "imagenet"
@@ -76,9 +77,41 @@ class EncoderSpec:
         """Name the encoder in a line."""
         if self.is_external:
             return f"imported ({self.weights}), d = {self.dim}, no network"
-        pca = f", PCA from {self.feature_dim}" if self.projection_hash else ""
-        title = f"{self.backbone.facts.title} {self.layer}, {self.pool}, d = {self.dim}{pca}"
+        title = f"{self.backbone.facts.title} {self.layer}, {self.pool}, d = {self.dim}"
+        if self.projection_hash:
+            title += f", PCA from {self.feature_dim}"
+        if not self.is_current:
+            title += f", preprocessing {self.preprocessing}"
         return f"{title}, untrained (for tests)" if self.weights.startswith(RANDOM) else title
+
+    @property
+    def is_current(self) -> bool:
+        """Tell whether new pictures can be embedded: of old preprocessing no code is kept."""
+        return self.is_external or self.preprocessing == PREPROCESSING_VERSION
+
+    def check_current(self, folder: Path) -> None:
+        """Raise EncoderMismatchError if a new picture cannot be compared with those in *folder*."""
+        if self.is_current:
+            return
+        raise EncoderMismatchError(
+            f"pictures are prepared in another way since {folder} was built, so it answers about "
+            "the pictures that it has, and takes no new ones",
+            hint=f"build it anew: vecsearch build -i {folder} --fresh{self._choices()}",
+            path=folder,
+        )
+
+    def _choices(self) -> str:
+        """Write the options that choose this encoder, weights in a file by their name."""
+        facts = self.backbone.facts
+        chosen = {
+            "--model": self.model if self.model != _FIRST_MODEL else "",
+            "--layer": self.layer if self.layer != facts.default_layer else "",
+            "--pool": self.pool if self.pool != facts.default_pool else "",
+            "--dim": str(self.dim) if self.projection_hash else "",
+            "--precision": "int8" if self.quantization_hash else "",
+            "--weights": self.weights if self.weights != PRETRAINED else "",
+        }
+        return "".join(f" {option} {value}" for option, value in chosen.items() if value)
 
     @property
     def backbone(self) -> Backbone:
@@ -113,7 +146,7 @@ class EncoderSpec:
     def from_json(cls, text: str) -> EncoderSpec:
         """Read what `to_json` wrote.
 
-        Raises IndexFormatError for another preprocessing, a model or a layer that is unknown here.
+        Raises IndexFormatError for a model, a layer or a preprocessing that is unknown here.
         """
         fields = json.loads(text)
         for name in ("layers", "mean", "std"):
@@ -131,10 +164,10 @@ class EncoderSpec:
                 f"the index was built with layers that {spec.model} does not have here",
                 hint="update vecsearch, or build it again with --fresh",
             )
-        if not spec.is_external and spec.preprocessing != PREPROCESSING_VERSION:
+        if not spec.is_external and spec.preprocessing > PREPROCESSING_VERSION:
             raise IndexFormatError(
-                f"the index was built with preprocessing version {spec.preprocessing}, "
-                f"this vecsearch has version {PREPROCESSING_VERSION}",
-                hint="build it again with --fresh",
+                f"the index was built with preprocessing {spec.preprocessing}, of which this "
+                f"vecsearch, with {PREPROCESSING_VERSION}, knows nothing",
+                hint="update vecsearch",
             )
         return spec

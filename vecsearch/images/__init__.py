@@ -2,5 +2,5 @@
 
 from typing import Final
 
-PREPROCESSING_VERSION: Final = 1
+PREPROCESSING_VERSION: Final = 2
 """Goes into the fingerprint: raise it whenever `decode` or `preprocess` gives other pixels."""

@@ -11,7 +11,13 @@ import numpy as np
 
 from vecsearch.embed.engine import Engine
 from vecsearch.embed.spec import EncoderSpec
-from vecsearch.errors import ImageError, NotFoundError, UsageError, VecsearchError
+from vecsearch.errors import (
+    EncoderMismatchError,
+    ImageError,
+    NotFoundError,
+    UsageError,
+    VecsearchError,
+)
 from vecsearch.search.opened import Opened
 from vecsearch.search.questions import Meant, understand
 from vecsearch.search.words import Vocabulary, find_word, vector_of
@@ -82,6 +88,12 @@ class Embedder:
         known = rows.keys() | refused.keys() | words.keys()
         new = [number for number in range(len(meant)) if number not in known]
         step(len(meant) - len(new))
+        try:
+            if new:
+                self._spec.check_current(opened.snapshot.folder)
+        except EncoderMismatchError as error:
+            refused.update(dict.fromkeys(new, error))
+            new = []
         if new:
             pictures = [(number, meant[number].asked) for number in new]
             self._embed(opened, pictures, Embedded(meant, vectors, refused), prepare, step)
