@@ -71,12 +71,12 @@ def copies(tmp_path: Path) -> Path:
     """Six pictures, of which a, b and c have copies."""
     folder = tmp_path / "photos"
     for seed, name in enumerate("abcdef"):
-        draw(folder / f"{name}.png", 3 * seed, (96, 72))
+        draw(folder / f"{name}.png", 3 * seed, (192, 144))
     shutil.copy(folder / "a.png", folder / "a-copy.png")
     (folder / "more").mkdir()
     shutil.copy(folder / "a.png", folder / "more/a.png")
     with Image.open(folder / "b.png") as picture:
-        picture.resize((48, 36)).save(folder / "b-small.png")
+        picture.resize((96, 72)).save(folder / "b-small.png")
         picture.save(folder / "b-other.bmp")
     with Image.open(folder / "c.png") as picture:
         picture.save(folder / "c.tiff")

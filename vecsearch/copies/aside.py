@@ -11,6 +11,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Final
 
+from vecsearch.copies.confirm import PictureFile, are_edited, are_near
 from vecsearch.copies.report import DuplicateCopy, DuplicateGroup, DuplicatesReport
 from vecsearch.errors import UsageError, VecsearchError
 from vecsearch.images.access import facts_of, read_content
@@ -92,10 +93,10 @@ def move_aside(
     done = moved_bytes = 0
     moved, left = [], []
     with open_aside(folder) as aside:
-        mover = _Mover(aside, report)
+        mover = _Mover(aside, report, edited)
         for group in report.groups:
             movable = _chosen(group, report, edited)
-            reason = mover.fault_of(group.kept) if movable else ""
+            reason = mover.keep(group.kept) if movable else ""
             for copy in movable:
                 why = f"{reason}, which would be kept" if reason else ""
                 try:
@@ -192,25 +193,38 @@ def _identities(report: DuplicatesReport) -> Iterator[Inode]:
 class _Mover:
     """Moves copies, each if nothing is against it."""
 
-    def __init__(self, aside: Aside, report: DuplicatesReport) -> None:
+    def __init__(self, aside: Aside, report: DuplicatesReport, edited: bool) -> None:
         """Look for what is kept, and for what links lead to."""
-        self._aside, self._sources = aside, report.sources
+        self._aside, self._sources, self._edited = aside, report.sources, edited
         self._kept = set(_identities(report))
         self._links = _linked_files(report)
+        self._keeper = _Content()
+        self._file = PictureFile(b"")
 
-    def fault_of(self, kept: DuplicateCopy) -> str:
-        """Say why a picture cannot be the one that is kept, or nothing."""
-        if reason := _content(kept).reason:
-            return reason
+    def keep(self, kept: DuplicateCopy) -> str:
+        """Go on with the copies of a picture; say why it cannot be the one that is kept."""
+        self._keeper = _content(kept)
+        self._file = PictureFile(self._keeper.data)
+        if self._keeper.reason:
+            return self._keeper.reason
         if kept.state == "link" and leads_outside(kept.path, self._sources):
             return f"{kept.path.name} is a link out of the sources"
         return ""
 
     def move(self, copy: DuplicateCopy) -> Path:
-        """Move a copy and return its new path; raises OSError with the reason why it must stay."""
+        """Move a copy and return its new path; raises OSError with the reason why it must stay.
+
+        The decisive comparison is with the bytes that are there now.
+        """
         content = _content(copy)
         if content.reason:
             raise OSError(_STAYS, content.reason)
+        if content.sha256 != self._keeper.sha256:
+            file = PictureFile(content.data)
+            if not are_near(self._file, file) and not (
+                self._edited and are_edited(self._file, file)
+            ):
+                raise OSError(_STAYS, "its pixels are not those of the picture that is kept")
         facts = copy.path.lstat()
         if not S_ISREG(facts.st_mode):
             raise OSError(_STAYS, "it is a link now")
