@@ -49,7 +49,8 @@ _SHOWS: Final = 200.0
 _FITTED: Final = 400
 _STEPS: Final = 3
 _LARGEST_SHIFT: Final = 2.0
-_LARGEST_GAIN: Final = 1.25
+_LARGEST_GAIN: Final = 1.1
+_LARGEST_OFFSET: Final = 8.0
 _MOVES: Final = 0.05
 
 _Wide = npt.NDArray[np.float64]
@@ -124,7 +125,8 @@ def _fitted(first: Floats, second: Floats) -> Floats:
     products = (centred * (second - second.mean())).sum(dtype=np.float64)
     gain = float(products / ((centred * centred).sum(dtype=np.float64) + 1))
     gain = min(max(gain, 1 / _LARGEST_GAIN), _LARGEST_GAIN)
-    fitted: Floats = centred * np.float32(gain) + second.mean()
+    offset = float(np.clip(second.mean() - first.mean(), -_LARGEST_OFFSET, _LARGEST_OFFSET))
+    fitted: Floats = centred * np.float32(gain) + (first.mean() + np.float32(offset))
     return fitted
 
 
