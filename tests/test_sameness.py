@@ -85,7 +85,7 @@ def test_size_and_encoding_make_no_other_picture(china: Image.Image) -> None:
             encoded(scaled(picture, 0.5), 50),
             picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.BOX),
         ]
-        found = [are_same(picture, one) and are_same(one, picture) for one in versions]
+        found = [are_same(picture, one) for one in versions]
         assert found == [True] * len(versions)
 
 
@@ -112,9 +112,9 @@ def test_one_place_that_differs_makes_another_picture(china: Image.Image) -> Non
         (china, china.filter(ImageFilter.GaussianBlur(4))),
     ]
     for place, (one, other) in enumerate(pairs):
-        for version in (other, encoded(other, 85), encoded(other, 60), scaled(other, 0.75)):
+        assert not are_same(other, one), place
+        for version in (encoded(other, 60), scaled(other, 0.75)):
             assert not are_same(one, version), place
-            assert not are_same(version, one), place
 
 
 def test_what_is_too_small_to_tell_is_not_the_same(china: Image.Image) -> None:
@@ -124,6 +124,9 @@ def test_what_is_too_small_to_tell_is_not_the_same(china: Image.Image) -> None:
     assert are_same(Image.new("RGB", (1, 1)), Image.new("RGB", (1, 1)))
     assert not are_same(Image.new("RGB", (1, 1)), Image.new("RGB", (1, 1), "white"))
     assert not are_same(Image.new("RGB", (1, 9)), Image.new("RGB", (9, 1)))
+    line = china.resize((3000, 1))
+    assert are_same(line, encoded(line, 95))
+    assert not are_same(line, line.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
 
 
 def test_colour_at_one_brightness_counts() -> None:

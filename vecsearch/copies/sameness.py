@@ -52,6 +52,7 @@ _LARGEST_SHIFT: Final = 2.0
 _LARGEST_GAIN: Final = 1.1
 _LARGEST_OFFSET: Final = 8.0
 _MOVES: Final = 0.05
+_BINOMIAL: Final = (0.25, 0.5, 0.25)
 
 _Wide = npt.NDArray[np.float64]
 
@@ -73,7 +74,7 @@ def are_same(first: Image.Image, second: Image.Image, longest: int = LONGEST) ->
     planes = [_planes(one, size) for one in (first, second)]
     if not _agree(planes[0][0], planes[1][0], _MOST):
         return False
-    colours = [[_halved(colour) for colour in one[1:]] for one in planes]
+    colours = [[_coarser(colour) for colour in one[1:]] for one in planes]
     return all(_agree(one, other, _COLOUR_MOST) for one, other in zip(*colours, strict=True))
 
 
@@ -92,11 +93,13 @@ def _planes(picture: Image.Image, size: tuple[int, int]) -> list[Floats]:
 
 def _agree(first: Floats, second: Floats, most: float) -> bool:
     """Compare two planes, (h, w) of 0..255."""
+    from scipy.ndimage import maximum_filter, uniform_filter
+
     first, second = _blurred(first), _blurred(second)
     first = _fitted(first, second)
-    differences = _means((second - first) ** 2, _PLACE)
+    differences = uniform_filter((second - first) ** 2, _PLACE, mode="nearest")
     variance = np.minimum(*(_variances(one, _PLACE) for one in (first, second)))
-    around = _maxima(variance, _AROUND)
+    around = maximum_filter(variance, _AROUND, mode="nearest")
     odds = differences / (around + _NOISE)
     worst = float(odds.max())
     if worst > most:
@@ -116,9 +119,10 @@ def _is_page(plane: Floats) -> bool:
 
 def _fitted(first: Floats, second: Floats) -> Floats:
     """Return *first* shifted, scaled and made brighter by what brings it nearer to *second*."""
-    height, width = first.shape
-    factor = -(-max(height, width) // _FITTED)
-    shifts = factor * _shifts(_reduced(first, factor), _reduced(second, factor))
+    factor = -(-max(first.shape) // _FITTED)
+    down, across = (min(factor, side) for side in first.shape)
+    shifts = _shifts(*(_reduced(one, down, across) for one in (first, second)))
+    shifts *= (across, down, across, down)
     if _MOVES < np.abs(shifts).max() <= _LARGEST_SHIFT:
         first = _shifted(first, shifts)
     centred = first - first.mean()
@@ -174,63 +178,31 @@ def _places(shape: tuple[int, ...]) -> tuple[Floats, Floats]:
     return across[None, :], down[:, None]
 
 
-def _reduced(plane: Floats, factor: int) -> Floats:
-    height, width = (side // factor for side in plane.shape)
-    cut = plane[: height * factor, : width * factor]
-    reduced: Floats = cut.reshape(height, factor, width, factor).mean(axis=(1, 3))
+def _coarser(plane: Floats) -> Floats:
+    return _reduced(plane, *(min(2, side) for side in plane.shape))
+
+
+def _reduced(plane: Floats, down: int, across: int) -> Floats:
+    """Average *down* x *across* pixels each."""
+    height, width = plane.shape[0] // down, plane.shape[1] // across
+    cut = plane[: height * down, : width * across]
+    reduced: Floats = cut.reshape(height, down, width, across).mean(axis=(1, 3))
     return reduced
 
 
-def _halved(plane: Floats) -> Floats:
-    return _reduced(plane, 2) if min(plane.shape) > 1 else plane
+def _variances(plane: Floats, side: int) -> Floats:
+    from scipy.ndimage import uniform_filter
+
+    centred = plane - plane.mean()
+    means = uniform_filter(centred, side, mode="nearest")
+    variances: Floats = uniform_filter(centred * centred, side, mode="nearest") - means * means
+    return np.maximum(variances, 0)
 
 
 def _blurred(plane: Floats) -> Floats:
     """Blur by a binomial filter of 3 x 3."""
+    from scipy.ndimage import convolve1d
+
     for axis in range(2):
-        wide = np.pad(plane, _edges(axis, 1, 1), mode="edge")
-        length = plane.shape[axis]
-        low, middle, high = (
-            np.take(wide, np.arange(start, start + length), axis) for start in range(3)
-        )
-        plane = np.asarray((low + 2 * middle + high) / 4, np.float32)
+        plane = convolve1d(plane, _BINOMIAL, axis, mode="nearest")
     return plane
-
-
-def _variances(plane: Floats, side: int) -> Floats:
-    centred = plane - plane.mean()
-    variances: Floats = _means(centred * centred, side) - _means(centred, side) ** 2
-    return np.maximum(variances, 0)
-
-
-def _means(plane: Floats, side: int) -> Floats:
-    """Return the mean around every pixel, of *side* x *side*, edges repeated."""
-    for axis in range(2):
-        wide = np.pad(plane, _edges(axis, side // 2 + 1, side // 2), mode="edge")
-        sums = np.cumsum(wide, axis=axis, dtype=np.float64)
-        length = plane.shape[axis]
-        high = np.take(sums, np.arange(side, side + length), axis)
-        low = np.take(sums, np.arange(length), axis)
-        plane = ((high - low) / side).astype(np.float32)
-    return plane
-
-
-def _maxima(plane: Floats, side: int) -> Floats:
-    """Return the maximum around every pixel, of *side* x *side*."""
-    for axis in range(2):
-        wide = np.pad(plane, _edges(axis, side // 2, side // 2), mode="edge")
-        length, reach = plane.shape[axis], 1
-        while 2 * reach <= side:
-            count = wide.shape[axis] - reach
-            wide = np.maximum(*(_part(wide, axis, start, count) for start in (0, reach)))
-            reach *= 2
-        plane = np.maximum(*(_part(wide, axis, start, length) for start in (0, side - reach)))
-    return plane
-
-
-def _part(plane: Floats, axis: int, start: int, count: int) -> Floats:
-    return plane[:, start : start + count] if axis else plane[start : start + count]
-
-
-def _edges(axis: int, before: int, after: int) -> list[tuple[int, int]]:
-    return [(before, after) if one == axis else (0, 0) for one in range(2)]
