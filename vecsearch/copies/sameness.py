@@ -33,7 +33,7 @@ _MOST: Final = 0.45
 """Squared difference of a place in proportion to the variance around: more is another picture. It
 is up to 0.4 after JPEG of quality 30, and from 0.5 on for a changed letter of 11 pixels."""
 
-_ODD: Final = ((0.05, 10.0), (0.02, 40.0))
+_ODD: Final = (0.05, 10.0)
 _ODD_ON_PAGES: Final = (0.02, 5.0)
 """So much, from the first number on, is too much where it is so many times as much as what one
 percent of the places differ by that show anything. Pages of text show the same sort of thing
@@ -108,8 +108,8 @@ def _agree(first: Floats, second: Floats, most: float) -> bool:
         return True
     showing = odds[around > _SHOWS]
     usual = float(np.percentile(showing, 99)) if showing.size else 0.0
-    limits = (_ODD_ON_PAGES, *_ODD) if _is_page(first) and _is_page(second) else _ODD
-    return all(worst <= max(least, ratio * usual) for least, ratio in limits)
+    least, ratio = _ODD_ON_PAGES if _is_page(first) and _is_page(second) else _ODD
+    return worst <= max(least, ratio * usual)
 
 
 def _is_page(plane: Floats) -> bool:
