@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from samples import CHEAP, SAMPLES, Run, draw
 
 import vecsearch
@@ -62,3 +64,27 @@ def run(tmp_path: Path) -> Run:
         return done
 
     return run
+
+
+@pytest.fixture
+def copies(tmp_path: Path) -> Path:
+    """Six pictures, of which a, b and c have copies."""
+    folder = tmp_path / "photos"
+    for seed, name in enumerate("abcdef"):
+        draw(folder / f"{name}.png", 3 * seed, (192, 144))
+    shutil.copy(folder / "a.png", folder / "a-copy.png")
+    (folder / "more").mkdir()
+    shutil.copy(folder / "a.png", folder / "more/a.png")
+    with Image.open(folder / "b.png") as picture:
+        picture.resize((96, 72)).save(folder / "b-small.png")
+        picture.save(folder / "b-other.bmp")
+    with Image.open(folder / "c.png") as picture:
+        picture.save(folder / "c.tiff")
+    for number, path in enumerate(sorted(folder.rglob("*.*"))):
+        os.utime(path, ns=(1_000_000_000 * number, 1_000_000_000 * number))
+    return folder
+
+
+@pytest.fixture
+def built(copies: Path, tmp_path: Path) -> Path:
+    return vecsearch.build(copies, index=tmp_path / "index", encoder=CHEAP).index

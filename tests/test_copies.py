@@ -71,7 +71,7 @@ def test_near_ones_alone_are_moved_away_by_itself(
     assert done["aside"]["moved"] == len(near)
     assert {path.name for path in (tmp_path / "aside").rglob("*.*")} >= near
     assert (photos / "mirrored.png").exists()
-    run("duplicates", "--undo", "aside")
+    run("duplicates", "-i", index, "--undo", "aside")
     assert (photos / "half.png").exists()
 
 

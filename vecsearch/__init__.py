@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from vecsearch.building.repair import RepairReport, repair
     from vecsearch.building.run import BuildReport, build
     from vecsearch.building.verify import VerifyReport, verify
-    from vecsearch.copies.aside import AsideReport, BackReport, Left, move_aside, move_back
+    from vecsearch.copies.aside import (
+        AsideReport,
+        BackReport,
+        Left,
+        MovedFile,
+        move_aside,
+        move_back,
+    )
     from vecsearch.copies.find import duplicates
     from vecsearch.copies.report import DuplicateCopy, DuplicateGroup, DuplicatesReport
     from vecsearch.embed.encoder import EncoderConfig
@@ -95,6 +102,7 @@ __all__ = [
     "MapOptions",
     "MeanFigure",
     "MergeReport",
+    "MovedFile",
     "NotFoundError",
     "PictureInfo",
     "PlanOptions",
@@ -165,6 +173,7 @@ _HOMES: Final = {
     "MapOptions": "layout.collection",
     "MeanFigure": "evaluation.report",
     "MergeReport": "building.merge",
+    "MovedFile": "copies.aside",
     "PictureInfo": "search.info",
     "PlanOptions": "building.budget",
     "PlanReport": "building.forecast",

@@ -16,6 +16,7 @@ from vecsearch.copies.aside import (
     AsideReport,
     BackReport,
     Left,
+    MovedFile,
     check_folder,
     is_safe,
     move_aside,
@@ -38,7 +39,7 @@ Examples:
   vecsearch duplicates --move-to copies         # all but the best of each group
   vecsearch duplicates --no-edited --json       # no cropped, mirrored, framed ... ones
   vecsearch duplicates --threshold 0.99         # by features alone, without opening files
-  vecsearch duplicates --undo copies            # and back again
+  vecsearch duplicates --undo copies            # and back, below the index's sources alone
 """
 )
 @index_option
@@ -95,7 +96,7 @@ def duplicates(
         if move_to is not None or html is not None or dry_run:
             raise UsageError("--undo goes alone", hint="leave out --move-to, --html, --dry-run")
         with progress() as report_to:
-            back = move_back(undo, progress=report_to)
+            back = move_back(undo, index=index, progress=report_to)
         print_result(to_json(back) if form == "json" else _describe_back(back))
         return 1 if back.left else 0
     with open_index(index) as opened:
@@ -285,26 +286,34 @@ def _line(mark: str, copy: DuplicateCopy) -> list[str]:
 
 
 def _describe_aside(report: AsideReport, index: Path) -> list[str]:
-    lines = _describe_left(report.left)
+    lines = _describe_files(report.files, report.left)
     size = written_size(report.moved_bytes)
     lines.append(f"{report.moved} files moved to {printable(shown(report.folder))}, {size}")
     if report.moved:
         lines.append(
             "the index still has them: "
             f"vecsearch build -i {printable(shown(index))} brings it up to date; "
-            f"vecsearch duplicates --undo {printable(shown(report.folder))} moves them back"
+            f"vecsearch duplicates -i {printable(shown(index))} "
+            f"--undo {printable(shown(report.folder))} moves them back"
         )
     return lines
 
 
 def _describe_back(report: BackReport) -> str:
-    lines = _describe_left(report.left)
+    lines = _describe_files(report.files, report.left)
     lines.append(
-        f"{counted(report.moved, 'file')} moved back from {shown(report.folder)}; if an index was "
+        f"{counted(report.moved, 'file')} moved back from {_place(report.folder)}; if an index was "
         "brought up to date meanwhile, vecsearch build takes them in again"
     )
     return "\n".join(lines)
 
 
-def _describe_left(left: tuple[Left, ...]) -> list[str]:
-    return [f"not moved: {printable(shown(one.path))} ({printable(one.reason)})" for one in left]
+def _describe_files(moved: tuple[MovedFile, ...], left: tuple[Left, ...]) -> list[str]:
+    return [
+        *(f"{_place(one.source)} -> {_place(one.target)}" for one in moved),
+        *(f"not moved: {_place(one.path)} ({printable(one.reason)})" for one in left),
+    ]
+
+
+def _place(path: Path) -> str:
+    return printable(shown(path))

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
+from typing import Final
 
+from vecsearch.copies.confirm import PictureFile, are_edited, are_near
 from vecsearch.copies.report import DuplicateCopy, DuplicateGroup, DuplicatesReport
 from vecsearch.errors import UsageError, VecsearchError
 from vecsearch.images.access import facts_of, read_content
-from vecsearch.images.aside import open_aside, put_back
+from vecsearch.images.aside import Aside, open_aside, put_back
+from vecsearch.images.journal import Inode
+from vecsearch.images.links import file_of_link, files_of_links
 from vecsearch.images.listed import is_list
+from vecsearch.images.places import Places, folders_of, is_outside, leads_outside
+from vecsearch.search.index import open_index
 from vecsearch.types import Progress, UrlPath, absolute_path
+
+_STAYS: Final = errno.EPERM
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +32,14 @@ class Left:
 
     path: Path
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MovedFile:
+    """A file that was at ``source`` and is at ``target`` now."""
+
+    source: Path
+    target: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,15 +52,17 @@ class AsideReport:
     folder: Path
     moved: int
     moved_bytes: int
+    files: tuple[MovedFile, ...]
     left: tuple[Left, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackReport:
-    """How many files were moved back from ``folder``, and which are still there."""
+    """How many files were moved back from ``folder``, where to, and which are still there."""
 
     folder: Path
     moved: int
+    files: tuple[MovedFile, ...]
     left: tuple[Left, ...]
 
 
@@ -61,39 +80,44 @@ def move_aside(
 
     They lie there as below the source that they are from; nothing is ever overwritten. Size and
     time of each file, and of the kept one, must be those of the index, and so must their contents.
-    Otherwise the file, or the group, is left alone. A journal in *folder* is written ahead, so that
-    after a kill each file is at one of the two places, and comes back all the same. The index is
-    not written; `build` brings it up to date.
+    A file that a link below the sources leads to stays. Otherwise the file, or the group, is left
+    alone. A journal in *folder* is written ahead, so that after a kill each file is at one of the
+    two places, and comes back all the same. The index is not written; `build` brings it up to date.
 
     Raises UsageError if *folder* is a file, or lies in a source of the index or above one;
     VecsearchError if it is in use or cannot be written.
     """
     folder = absolute_path(folder)
     check_folder(folder, report.index, report.sources)
-    kept_files = set(_identities(report))
-    moved = moved_bytes = done = 0
-    left = []
     total = sum(len(_chosen(group, report, edited)) for group in report.groups)
+    done = moved_bytes = 0
+    moved, left = [], []
     with open_aside(folder) as aside:
+        mover = _Mover(aside, report, edited)
         for group in report.groups:
             movable = _chosen(group, report, edited)
-            reason = _difference(group.kept) if movable else ""
+            reason = mover.keep(group.kept) if movable else ""
             for copy in movable:
                 why = f"{reason}, which would be kept" if reason else ""
                 try:
-                    why = why or _obstacle(copy, kept_files)
-                    if not why:
-                        aside.take(absolute_path(copy.path), _name_of(copy.path, report.sources))
-                        moved += 1
-                        moved_bytes += copy.size_bytes
+                    target = None if why else mover.move(copy)
                 except OSError as error:
                     why = error.strerror or str(error)
-                if why:
+                if why or target is None:
                     left.append(Left(copy.path, why))
+                else:
+                    moved.append(MovedFile(copy.path, target))
+                    moved_bytes += copy.size_bytes
                 done += 1
                 if progress:
                     progress("moving", done, total)
-    return AsideReport(folder=folder, moved=moved, moved_bytes=moved_bytes, left=tuple(left))
+    return AsideReport(
+        folder=folder,
+        moved=len(moved),
+        moved_bytes=moved_bytes,
+        files=tuple(moved),
+        left=tuple(left),
+    )
 
 
 def is_safe(copy: DuplicateCopy, report: DuplicatesReport) -> bool:
@@ -130,62 +154,130 @@ def check_folder(folder: str | Path, index: Path, sources: tuple[Path, ...]) -> 
             raise UsageError(f"{folder} has {what} in it", hint=hint)
 
 
-def move_back(folder: str | Path, *, progress: Progress | None = None) -> BackReport:
+def move_back(
+    folder: str | Path, *, index: str | Path | None = None, progress: Progress | None = None
+) -> BackReport:
     """Move back all that `move_aside` moved into *folder*; what would overwrite a file stays.
 
-    Raises UsageError for another folder, VecsearchError if it is in use or cannot be read.
+    Files go back only below the sources of *index*, whatever the journal says: it may come from
+    somebody else.
+
+    Raises UsageError for another folder, VecsearchError if it is in use or cannot be read,
+    SourceError if the sources are not there, IndexFolderError or a subclass.
     """
     folder = absolute_path(folder)
-    moved = 0
-    left = []
-    for path, reason in put_back(folder):
-        if reason:
-            left.append(Left(path, reason))
-        else:
-            moved += 1
+    moved, left = [], []
+    with open_index(index) as asked:
+        snapshot = asked.opened().snapshot
+        places = Places(snapshot.sources(), lambda path: snapshot.image_by_path(path) is not None)
+        for one in put_back(folder, places):
+            if one.reason:
+                left.append(Left(one.path, one.reason))
+                continue
+            moved.append(MovedFile(one.target, one.path))
             if progress:
-                progress("moving back", moved, 0)
-    return BackReport(folder=folder, moved=moved, left=tuple(left))
+                progress("moving back", len(moved), 0)
+    return BackReport(folder=folder, moved=len(moved), files=tuple(moved), left=tuple(left))
 
 
-def _identities(report: DuplicatesReport) -> Iterator[tuple[int, int]]:
-    """Give the files that are kept, whatever group they are kept in, by device and number."""
+def _identities(report: DuplicatesReport) -> Iterator[Inode]:
+    """Give the files that are kept, whatever group they are kept in."""
     for group in report.groups:
         try:
             facts = group.kept.path.stat()
         except (OSError, ValueError):
             continue
-        yield facts.st_dev, facts.st_ino
+        yield facts.st_ino, facts.st_dev
 
 
-def _obstacle(copy: DuplicateCopy, kept_files: set[tuple[int, int]]) -> str:
-    """Say why a copy must stay, or nothing."""
-    if reason := _difference(copy):
-        return reason
-    facts = copy.path.lstat()
-    if not S_ISREG(facts.st_mode):
-        return "it is a link now"
-    return "it is kept by another path" if (facts.st_dev, facts.st_ino) in kept_files else ""
+class _Mover:
+    """Moves copies, each if nothing is against it."""
+
+    def __init__(self, aside: Aside, report: DuplicatesReport, edited: bool) -> None:
+        """Look for what is kept, and for what links lead to."""
+        self._aside, self._sources, self._edited = aside, report.sources, edited
+        self._kept = set(_identities(report))
+        self._links = _linked_files(report)
+        self._keeper = _Content()
+        self._file = PictureFile(b"")
+
+    def keep(self, kept: DuplicateCopy) -> str:
+        """Go on with the copies of a picture; say why it cannot be the one that is kept."""
+        self._keeper = _content(kept)
+        self._file = PictureFile(self._keeper.data)
+        if self._keeper.reason:
+            return self._keeper.reason
+        if kept.state == "link" and leads_outside(kept.path, self._sources):
+            return f"{kept.path.name} is a link out of the sources"
+        return ""
+
+    def move(self, copy: DuplicateCopy) -> Path:
+        """Move a copy and return its new path; raises OSError with the reason why it must stay.
+
+        The decisive comparison is with the bytes that are there now.
+        """
+        content = _content(copy)
+        if content.reason:
+            raise OSError(_STAYS, content.reason)
+        if content.sha256 != self._keeper.sha256:
+            file = PictureFile(content.data)
+            if not are_near(self._file, file) and not (
+                self._edited and are_edited(self._file, file)
+            ):
+                raise OSError(_STAYS, "its pixels are not those of the picture that is kept")
+        facts = copy.path.lstat()
+        if not S_ISREG(facts.st_mode):
+            raise OSError(_STAYS, "it is a link now")
+        if (facts.st_ino, facts.st_dev) in self._kept:
+            raise OSError(_STAYS, "it is kept by another path")
+        if link := self._links.get((facts.st_ino, facts.st_dev)):
+            raise OSError(_STAYS, f"the link {link} leads to it")
+        if is_outside(copy.path, self._sources):
+            raise OSError(_STAYS, "it lies outside of the sources, in a linked folder")
+        name = _name_of(copy.path, self._sources)
+        return self._aside.take(absolute_path(copy.path), name, content.sha256)
 
 
-def _difference(copy: DuplicateCopy) -> str:
-    """Say in what a file is not what was indexed, or nothing; reads the file."""
+def _linked_files(report: DuplicatesReport) -> dict[Inode, Path]:
+    """Find the files that links below the sources, or in lists, lead to."""
+    found = files_of_links(folders_of(report.sources))
+    if any(map(is_list, report.sources)):
+        with open_index(report.index) as index:
+            links = (image.path for image in index if os.path.islink(image.path))  # noqa: PTH114
+            for link in links:
+                if (inode := file_of_link(link)) is not None:
+                    found.setdefault(inode, link)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What a file holds; or in what it is not what was indexed."""
+
+    data: bytes = b""
+    sha256: str = ""
+    reason: str = ""
+
+
+def _content(copy: DuplicateCopy) -> _Content:
+    """Read the file of a picture."""
     name = copy.path.name
     if copy.state == "no file":
-        return f"{name} has no file"
+        return _Content(reason=f"{name} has no file")
     try:
         if facts_of(copy.path) != (copy.size_bytes, copy.mtime_ns):
-            return f"{name} has changed since it was indexed"
+            return _Content(reason=f"{name} has changed since it was indexed")
         data = read_content(copy.path).data
     except FileNotFoundError:
-        return f"{name} is gone"
+        return _Content(reason=f"{name} is gone")
     except OSError as error:
-        return f"{name}: {error.strerror or error}"
+        return _Content(reason=f"{name}: {error.strerror or error}")
     except VecsearchError as error:
-        return f"{name} {error}"
-    if copy.content_hash and hashlib.sha256(data).digest()[:16] != copy.content_hash:
-        return f"{name} has other bytes than when it was indexed"
-    return ""
+        return _Content(reason=f"{name} {error}")
+    digest = hashlib.sha256(data)
+    if copy.content_hash and digest.digest()[:16] != copy.content_hash:
+        return _Content(reason=f"{name} has other bytes than when it was indexed")
+    return _Content(data, digest.hexdigest())
 
 
 def _name_of(path: Path, sources: tuple[Path, ...]) -> Path:

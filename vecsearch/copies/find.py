@@ -31,6 +31,8 @@ from vecsearch.copies.rows import UnitRows
 from vecsearch.copies.second import EDITED, NEAR, NONE, SIMILAR
 from vecsearch.copies.thresholds import UNMEASURED, copy_cosines
 from vecsearch.errors import UsageError
+from vecsearch.images.journal import Inode
+from vecsearch.images.places import is_outside
 from vecsearch.index.search import CodedRows
 from vecsearch.search.index import open_index
 from vecsearch.search.opened import Opened
@@ -159,10 +161,10 @@ def _group(
     images: Sequence[Image],
     scores: Sequence[float],
 ) -> DuplicateGroup:
-    seen: set[tuple[int, int]] = set()
+    states = _states(images, ranked.files[list(ranks)].tolist(), opened.snapshot.sources())
     made = []
     content = ranked.contents[ranks[0]]
-    for rank, image, score in zip(ranks, images, scores, strict=True):
+    for rank, image, score, state in zip(ranks, images, scores, states, strict=True):
         same = rank == ranks[0] or bool(content >= 0 and ranked.contents[rank] == content)
         kind = _KINDS[related.found.kinds[rank]]
         made.append(
@@ -178,7 +180,7 @@ def _group(
                 exact=bool(content >= 0 and ranked.contents[rank] == content),
                 kind="exact" if same else kind,
                 agreement=None if same or kind == "similar" else float(related.found.shares[rank]),
-                state=_state(image, int(ranked.files[rank]), seen),
+                state=state,
             )
         )
     kept, *others = made
@@ -191,30 +193,42 @@ def _content_of(opened: Opened, image: Image) -> bytes:
     return b"" if is_of_vector(image, halves) else image.content_hash
 
 
-def _state(image: Image, looked: int, seen: set[tuple[int, int]]) -> State:
-    """Tell what is at the path of an image; *seen* are files, by device and number, of its group.
+def _states(images: Sequence[Image], looked: list[int], sources: Sequence[Path]) -> list[State]:
+    """Tell what is at the paths of the images of a group, the kept one first.
 
-    The first is the kept one. A second path to a file frees nothing, and may be that very file.
+    A file with several paths in the group stays at all of them: moving it by one frees nothing, and
+    the kept file may have another path.
     """
+    states, inodes = [], []
+    for place, (image, state) in enumerate(zip(images, looked, strict=True)):
+        found, inode = _state(image, state, sources)
+        states.append(found)
+        # A link is no second path to what may be moved, unless it is kept.
+        inodes.append(None if place and found == "link" else inode)
+    seen = Counter(inode for inode in inodes if inode is not None)
+    return [
+        "same file" if place and state == "there" and inode and seen[inode] > 1 else state
+        for place, (state, inode) in enumerate(zip(states, inodes, strict=True))
+    ]
+
+
+def _state(image: Image, looked: int, sources: Sequence[Path]) -> tuple[State, Inode | None]:
+    """Tell what is at the path of an image, and which file that is."""
     if isinstance(image.path, UrlPath):
-        return "behind a URL"
+        return "behind a URL", None
     if not has_file(image):
-        return "no file"
+        return "no file", None
     if looked == GONE:
-        return "gone"
+        return "gone", None
     if looked == CHANGED:
-        return "changed"
+        return "changed", None
     try:
         is_link = S_ISLNK(image.path.lstat().st_mode)
         facts = image.path.stat()
+        outside = is_outside(image.path, sources)
     except NotADirectoryError:
-        return "in a tar"
+        return "in a tar", None
     except OSError:
-        return "gone"
-    identity = facts.st_dev, facts.st_ino
-    if is_link and seen:
-        return "link"  # which is not a second path to what may be moved
-    if identity in seen:
-        return "same file"
-    seen.add(identity)
-    return "link" if is_link else "there"
+        return "gone", None
+    state: State = "link" if is_link else "outside" if outside else "there"
+    return state, (facts.st_ino, facts.st_dev)

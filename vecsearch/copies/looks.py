@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,10 +16,11 @@ from PIL import Image as PillowImage
 from vecsearch.copies.agreement import is_plain
 from vecsearch.copies.comparison import CLOSER_SIDE, COLOUR_SIDE, CloserLook
 from vecsearch.copies.ranked import THERE, Numbers, Ranked, has_file
-from vecsearch.copies.windows import SIDE, Floats
+from vecsearch.copies.windows import SIDE, Flags, Floats
 from vecsearch.errors import ImageError
 from vecsearch.images.access import read_content
 from vecsearch.images.decode import decode
+from vecsearch.images.frames import has_frames
 from vecsearch.images.read import in_threads
 from vecsearch.search.opened import Opened
 from vecsearch.types import Progress, UrlPath
@@ -29,6 +31,15 @@ _KEPT: Final = 2048
 """How many larger pictures are kept, of 17 kB each."""
 
 Grey = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class _Small:
+    """A grey picture of (32, 32), its size in pixels, and whether there are more frames."""
+
+    grey: Grey
+    size: tuple[int, int]
+    several: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +59,10 @@ class Looks:
     """What pictures look like, by rank.
 
     ``small`` (n, 32, 32) uint8 are grey pictures squashed to squares; ``seen`` (n,) tells which
-    could be read and show something; ``sizes`` (n, 2) are widths and heights in pixels. A file that
-    is not as it was indexed is not read, nor is what lies behind a URL.
+    could be read and show something, ``readable`` (n,) which could be read, and ``several`` (n,)
+    which are animations or documents, of which that is the first frame; ``sizes`` (n, 2) are widths
+    and heights in pixels. A file that is not as it was indexed is not read, nor is what lies behind
+    a URL.
     """
 
     def __init__(self, opened: Opened, ranked: Ranked) -> None:
@@ -58,16 +71,20 @@ class Looks:
         self._closer: OrderedDict[int, _Closer | None] = OrderedDict()
         count = len(ranked)
         self.small: Grey = np.zeros((count, SIDE, SIDE), np.uint8)
-        self.seen: npt.NDArray[np.bool_] = np.zeros(count, np.bool_)
+        self.seen: Flags = np.zeros(count, np.bool_)
+        self.readable: Flags = np.zeros(count, np.bool_)
+        self.several: Flags = np.zeros(count, np.bool_)
         self.sizes: Floats = np.ones((count, 2), np.float32)
 
     def read(self, ranks: Numbers, progress: Progress | None = None) -> None:
         """Read the small pictures of *ranks*, in threads."""
-        for done, (rank, look, size) in enumerate(
-            in_threads(self._files(ranks), lambda file: (file[0], *_small(file[1]))), start=1
+        for done, (rank, look) in enumerate(
+            in_threads(self._files(ranks), lambda file: (file[0], _small(file[1]))), start=1
         ):
             if look is not None:
-                self.small[rank], self.sizes[rank], self.seen[rank] = look, size, True
+                self.small[rank], self.sizes[rank] = look.grey, look.size
+                self.seen[rank] = self.readable[rank] = True
+                self.several[rank] = look.several
             if progress:
                 progress("looking at pictures", done, len(ranks))
         for start in range(0, len(ranks), _LOOKED_UP):
@@ -92,6 +109,13 @@ class Looks:
             self._closer.popitem(last=False)
         return looks
 
+    def content(self, rank: int) -> bytes | None:
+        """Read the file of a picture, None if it cannot be read any more."""
+        for _, path in self._files(np.array([rank], np.int32)):
+            with contextlib.suppress(ImageError):
+                return read_content(path).data
+        return None
+
     def _files(self, ranks: Numbers) -> Iterator[tuple[int, Path]]:
         """Look up the files of *ranks* that can be read."""
         for start in range(0, len(ranks), _LOOKED_UP):
@@ -109,27 +133,40 @@ def can_be_read(state: int, path: Path) -> bool:
     return state == THERE and not isinstance(path, UrlPath)
 
 
-def _read(path: Path, side: int) -> tuple[PillowImage.Image, tuple[int, int]] | None:
+def look_small(data: bytes) -> tuple[Floats, Floats]:
+    """Return a small grey picture, (1, 32, 32), and its size, (1, 2); raises ImageError."""
+    look = _look_small(data)
+    return look.grey[None].astype(np.float32), np.array([look.size], np.float32)
+
+
+def look_closer(data: bytes) -> CloserLook:
+    """Look at a larger picture; raises ImageError."""
+    return _look_closer(data).opened()
+
+
+def _small(path: Path) -> _Small | None:
     try:
-        return decode(read_content(path).data, at_least=_OVERSAMPLING * side)
+        data = read_content(path).data
+        return replace(_look_small(data), several=has_frames(data))
     except (ImageError, MemoryError):
         return None
 
 
-def _small(path: Path) -> tuple[Grey | None, tuple[int, int]]:
-    found = _read(path, SIDE)
-    if found is None:
-        return None, (1, 1)
-    picture, size = found
-    squashed = picture.resize((SIDE, SIDE), PillowImage.Resampling.BILINEAR)
-    return np.asarray(squashed.convert("L")), size
-
-
 def _larger(path: Path) -> _Closer | None:
-    found = _read(path, CLOSER_SIDE)
-    if found is None:
+    try:
+        return _look_closer(read_content(path).data)
+    except (ImageError, MemoryError):
         return None
-    picture, size = found
+
+
+def _look_small(data: bytes) -> _Small:
+    picture, size = decode(data, at_least=_OVERSAMPLING * SIDE)
+    squashed = picture.resize((SIDE, SIDE), PillowImage.Resampling.BILINEAR)
+    return _Small(np.asarray(squashed.convert("L")), size)
+
+
+def _look_closer(data: bytes) -> _Closer:
+    picture, size = decode(data, at_least=_OVERSAMPLING * CLOSER_SIDE)
     squashed = picture.resize((CLOSER_SIDE, CLOSER_SIDE), PillowImage.Resampling.BILINEAR)
     colours = squashed.convert("YCbCr").reduce(CLOSER_SIDE // COLOUR_SIDE)
     return _Closer(np.asarray(squashed.convert("L")), np.asarray(colours), size)

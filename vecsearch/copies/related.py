@@ -76,7 +76,7 @@ def by_pixels(
     order = np.flatnonzero(best == np.arange(len(ranked))).astype(np.int32)
     looks = Looks(opened, ranked)
     looks.read(order, progress)
-    if not looks.seen.any():
+    if not looks.readable.any():
         # Not as by a cosine that someone gave: nothing of this is moved without being told to.
         return replace(by_cosine(opened, ranked, vectors, cosines.alone, progress), by="pixels")
     pairs = find_candidates(opened, ranked, vectors, looks, order, cosines.candidate, progress)

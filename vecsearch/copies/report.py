@@ -7,9 +7,18 @@ from pathlib import Path
 from typing import Literal
 
 State = Literal[
-    "there", "changed", "gone", "same file", "link", "in a tar", "behind a URL", "no file"
+    "there",
+    "changed",
+    "gone",
+    "same file",
+    "link",
+    "outside",
+    "in a tar",
+    "behind a URL",
+    "no file",
 ]
-"""What is at the path of a copy. Only a file that is there, as it was indexed, can be moved."""
+"""What is at the path of a copy. Only a file that is there, as it was indexed, can be moved: none
+that lies outside of the sources, in a linked folder, or is a second path to a file."""
 
 Kind = Literal["exact", "near", "edited", "similar"]
 """Why a picture is a copy of the kept one: the same bytes; the same pixels all over, but for size

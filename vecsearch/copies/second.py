@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from vecsearch.copies.candidates import Pairs
 from vecsearch.copies.comparison import closer_look, first_look
+from vecsearch.copies.confirm import PictureFile, agree_in_frames, are_near
 from vecsearch.copies.looks import Looks
 from vecsearch.copies.rows import UnitRows
 from vecsearch.copies.stars import TOLERANCE
@@ -55,7 +56,9 @@ class SecondLook:
         if len(blind):
             first, second = (self._vectors.of(pairs[blind, side]) for side in range(2))
             cosines = np.einsum("ij,ij->i", first, second)
-            kinds[blind[cosines >= self._alone]] = SIMILAR
+            for place in blind[cosines >= self._alone].tolist():
+                if self._agree_in_frames(pairs[place]):
+                    kinds[place] = SIMILAR
         places = np.flatnonzero(visible)
         if not len(places):
             return kinds, shares
@@ -79,8 +82,34 @@ class SecondLook:
         verdicts = closer_look(
             guess.chosen(chosen), [one for _, one, _ in clear], [other for _, _, other in clear]
         )
-        kinds[places[chosen]] = np.where(
-            verdicts.near, NEAR, np.where(verdicts.copies, EDITED, NONE)
-        )
-        shares[places[chosen]] = verdicts.share
+        for place, near, copies, share in zip(
+            places[chosen].tolist(), verdicts.near, verdicts.copies, verdicts.share, strict=True
+        ):
+            kinds[place] = self._confirm(pairs[place], bool(near), bool(copies))
+            shares[place] = share if kinds[place] != NONE else 0
         return kinds, shares
+
+    def _confirm(self, pair: Pairs, near: bool, copies: bool) -> int:
+        """Look at the files themselves, where a closer look has found copies."""
+        several = bool(self._looks.several[pair].any())
+        if not copies or (several and not near):
+            return NONE
+        if near:
+            files = self._files(pair)
+            if files is not None and are_near(*files):
+                return NEAR
+        return NONE if several else EDITED
+
+    def _agree_in_frames(self, pair: Pairs) -> bool:
+        """Tell whether two files have the same frames, as far as they can be read."""
+        several = self._looks.several[pair]
+        if not several.any() or not self._looks.readable[pair].all():
+            return True
+        files = self._files(pair) if several.all() else None
+        return files is not None and agree_in_frames(*files)
+
+    def _files(self, pair: Pairs) -> tuple[PictureFile, PictureFile] | None:
+        first, second = (self._looks.content(rank) for rank in pair.tolist())
+        if first is None or second is None:
+            return None
+        return PictureFile(first), PictureFile(second)

@@ -1,9 +1,7 @@
 """A folder into which picture files are moved aside, with a journal by which they come back.
 
-The journal is ``vecsearch-moved.jsonl``, a JSON object a line: ``from``, the path that a file had;
-``to``, its path in the folder; ``size_bytes``, ``mtime_ns`` and ``sha256``. A line is on the disk
-before its file is moved, so a line does not tell that its file is here, but no file is here
-without a line.
+A line of the journal is on the disk before its file is moved, so a line does not tell that its file
+is here, but no file is here without a line.
 """
 
 from __future__ import annotations
@@ -11,30 +9,36 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from stat import S_ISREG
+from typing import IO
 
-from vecsearch.errors import UsageError, VecsearchError
+from vecsearch.errors import SourceError, UsageError, VecsearchError
+from vecsearch.images.journal import (
+    JOURNAL,
+    Lines,
+    Moved,
+    folders_above,
+    line_of,
+    mend_journal,
+    open_journal,
+)
 from vecsearch.images.moving import move_file, partial_of, take_back_half
+from vecsearch.images.places import Places
 from vecsearch.outfile import make_folder, sync_folder
-
-JOURNAL: Final = "vecsearch-moved.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """A line of the journal."""
+class Returned:
+    """What became of a file on its way back: it is at ``path``, or ``reason`` says why not."""
 
-    source: Path
+    path: Path
     target: Path
-    size_bytes: int
-    mtime_ns: int
-    sha256: str
+    reason: str = ""
 
 
 class Aside:
@@ -43,34 +47,39 @@ class Aside:
     def __init__(self, folder: Path, journal: IO[bytes]) -> None:
         """Write to *journal*; see `open_aside`."""
         self._folder, self._journal = folder, journal
+        self._real = folder.resolve()
 
-    def take(self, source: Path, name: Path) -> Path:
-        """Move a file to *name* in the folder, or a name like it that is free.
+    def take(self, source: Path, name: Path, sha256: str) -> Path:
+        """Move a file with this SHA-256 to *name* in the folder, or a name like it that is free.
 
         Raises OSError for a file that cannot be moved, VecsearchError where no other can either.
         """
-        facts = source.stat()
+        facts = source.lstat()
+        if not S_ISREG(facts.st_mode):
+            raise OSError(errno.EINVAL, "it is no file any more")
         with source.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+                raise OSError(errno.EINVAL, "it changes all the time")
         for target in _like(self._folder / name):
             if os.path.lexists(target):
                 continue
-            self._write(source, target, facts, digest)
+            self._check_inside(target.parent)
+            size, time = facts.st_size, facts.st_mtime_ns
+            self._write(Moved(source, target, size, time, sha256, folders_above(source)))
             make_folder(target.parent)
             with contextlib.suppress(FileExistsError):
                 move_file(source, target)
                 return target
         raise AssertionError
 
-    def _write(self, source: Path, target: Path, facts: os.stat_result, digest: str) -> None:
-        line = {
-            "from": str(source),
-            "to": str(target.relative_to(self._folder)),
-            "size_bytes": facts.st_size,
-            "mtime_ns": facts.st_mtime_ns,
-            "sha256": digest,
-        }
-        data = json.dumps(line).encode() + b"\n"
+    def _check_inside(self, folder: Path) -> None:
+        """Raise OSError if a link leads elsewhere on the way to *folder*."""
+        nearest = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+        if nearest.resolve() != self._real / nearest.relative_to(self._folder):
+            raise OSError(errno.ELOOP, f"{nearest} leads out of {self._folder}")
+
+    def _write(self, moved: Moved) -> None:
+        data = line_of(moved, self._folder)
         try:
             if self._journal.write(data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -88,34 +97,32 @@ class Aside:
 def open_aside(folder: Path) -> Iterator[Aside]:
     """Make *folder*, or go on in it, alone.
 
-    Raises VecsearchError if it is in use or cannot be written.
+    Raises VecsearchError if it is in use, has a journal that is none, or cannot be written.
     """
     try:
         make_folder(folder)
-        journal = (folder / JOURNAL).open("a+b", buffering=0)
+        journal = open_journal(folder, writing=True)
     except OSError as error:
         raise VecsearchError(
             f"cannot write {folder}: {error.strerror or error}", path=folder
         ) from None
     with journal:
         _lock(journal, folder)
-        # A line that was cut short is of a file that was not moved.
-        journal.seek(0)
-        content = journal.read()
-        journal.truncate(content.rfind(b"\n") + 1)
+        mend_journal(journal, folder)
         sync_folder(folder)
         yield Aside(folder, journal)
 
 
-def put_back(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Move everything back; give for each file where it was, and why it stays here, if it does.
+def put_back(folder: Path, places: Places) -> Iterator[Returned]:
+    """Move everything back that may go to one of *places*; give what became of each file.
 
     What is gone from *folder*, and is at its old place, counts as back already and is not given.
     When nothing stays, the journal goes, and folders that are empty. Raises UsageError for a folder
-    without a journal, VecsearchError if it is in use or cannot be read.
+    without a journal, VecsearchError if it is in use or cannot be read, SourceError, and nothing is
+    moved, if the places of all files are missing.
     """
     try:
-        journal = (folder / JOURNAL).open("r+b")
+        journal = open_journal(folder, writing=False)
     except (FileNotFoundError, NotADirectoryError):
         raise UsageError(
             f"nothing was moved into {folder} (it has no {JOURNAL})",
@@ -127,24 +134,24 @@ def put_back(folder: Path) -> Iterator[tuple[Path, str]]:
         ) from None
     with journal:
         _lock(journal, folder)
-        lines = journal.read().split(b"\n")[:-1]
+        lines = Lines(journal, folder)
+        _refuse_missing(lines, places)
         stays = False
         folders = {folder}
-        for number in range(len(lines), 0, -1):
-            try:
-                moved = _read(lines[number - 1], folder)
-            except (ValueError, KeyError, TypeError):
+        for number, moved in lines.backwards():
+            if moved is None:
                 stays = True
-                yield folder / JOURNAL, f"line {number} cannot be read"
+                reason = f"line {number + 1} cannot be read"
+                yield Returned(folder / JOURNAL, folder / JOURNAL, reason)
                 continue
             folders.update(one for one in moved.target.parents if one.is_relative_to(folder))
             try:
-                reason = _return(moved)
+                left = _return(moved, folder, places)
             except OSError as error:
-                reason = error.strerror or str(error)
-            if reason is not None:
-                stays = stays or bool(reason)
-                yield moved.source, reason
+                left = error.strerror or str(error)
+            if left is not None:
+                stays = stays or bool(left)
+                yield Returned(moved.source, moved.target, left)
         if not stays:
             (folder / JOURNAL).unlink()
     if not stays:
@@ -153,9 +160,23 @@ def put_back(folder: Path) -> Iterator[tuple[Path, str]]:
                 one.rmdir()
 
 
-def _return(moved: Moved) -> str | None:
+def _refuse_missing(lines: Lines, places: Places) -> None:
+    """Raise SourceError if no file could go back, its source not being there."""
+    reason = ""
+    for _, moved in lines.backwards():
+        if moved is None or not (reason := places.missing(moved.source, moved.folders)):
+            return
+    if reason:
+        raise SourceError(f"{reason}; nothing was moved back")
+
+
+def _return(moved: Moved, folder: Path, places: Places) -> str | None:
     """Move one file back; say why not, or nothing, or None if there was nothing to do."""
     source, target = moved.source, moved.target
+    if reason := places.missing(source, moved.folders) or places.obstacle(source):
+        return reason
+    if target.parent.resolve() != folder.resolve() / target.parent.relative_to(folder):
+        return f"{target} leads out of {folder}"
     for one in (source, target):
         with contextlib.suppress(NotADirectoryError):  # a name above it is another file's
             partial_of(one).unlink(missing_ok=True)
@@ -164,6 +185,8 @@ def _return(moved: Moved) -> str | None:
         return None if there else f"is neither there nor at {target}"
     if there:
         return None if take_back_half(source, target) else f"another file is there; it is {target}"
+    if not S_ISREG(target.lstat().st_mode):
+        return f"{target} is not a file"
     if not _is_what_was_moved(moved):
         return f"{target} has changed since it was moved"
     make_folder(source.parent)
@@ -180,20 +203,6 @@ def _is_what_was_moved(moved: Moved) -> bool:
         return True
     with moved.target.open("rb") as file:  # some file systems keep times roughly
         return hashlib.file_digest(file, "sha256").hexdigest() == moved.sha256
-
-
-def _read(line: bytes, folder: Path) -> Moved:
-    fields: dict[str, Any] = json.loads(line)
-    name = Path(fields["to"])
-    if name.is_absolute() or ".." in name.parts:
-        raise ValueError(line)
-    return Moved(
-        Path(fields["from"]),
-        folder / name,
-        int(fields["size_bytes"]),
-        int(fields["mtime_ns"]),
-        str(fields["sha256"]),
-    )
 
 
 def _like(path: Path) -> Iterator[Path]:

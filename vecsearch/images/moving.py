@@ -73,9 +73,10 @@ def partial_of(target: Path) -> Path:
 def _copy(source: Path, target: Path) -> None:
     """Copy a file; it takes the name *target* when it is complete, unless that is taken."""
     partial = partial_of(target)
+    partial.unlink(missing_ok=True)  # of a copy that was cut short, or a link to another file
     written = hashlib.sha256()
     try:
-        with source.open("rb") as original, partial.open("wb") as copy:
+        with source.open("rb") as original, partial.open("xb") as copy:
             while block := original.read(_BLOCK):
                 copy.write(block)
                 written.update(block)

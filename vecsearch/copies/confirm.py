@@ -1,0 +1,106 @@
+"""Whether two picture files are copies, by all that they show: every frame, every place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import zip_longest
+from typing import Final
+
+from PIL import Image
+
+from vecsearch.copies.comparison import closer_look, first_look
+from vecsearch.copies.looks import look_closer, look_small
+from vecsearch.copies.sameness import LONGEST, are_same
+from vecsearch.copies.windows import Floats
+from vecsearch.errors import ImageError
+from vecsearch.images.decode import decode
+from vecsearch.images.frames import Frame, frames, has_frames
+
+MOST_FRAMES: Final = 500
+MOST_PIXELS: Final = 500_000_000
+"""Of an animation or a document; longer ones are never called copies unless their bytes are the
+same."""
+
+_FRAME_LONGEST: Final = 512
+"""Frames of an animation are compared at up to so many pixels a side; pages as pictures are."""
+
+_SLACK_MS: Final = 20.0
+_SLACK: Final = 0.1
+"""How far the time of a frame may differ: formats round it."""
+
+
+class PictureFile:
+    """The bytes of a picture file, decoded once; raises ImageError, MemoryError when it is."""
+
+    def __init__(self, data: bytes) -> None:
+        """Decode nothing yet."""
+        self.data = data
+
+    @cached_property
+    def picture(self) -> Image.Image:
+        """The first frame at full size, or a large JPEG at a reduced scale."""
+        return decode(self.data, at_least=LONGEST)[0]
+
+    @cached_property
+    def has_frames(self) -> bool:
+        """Tell whether there are others."""
+        return has_frames(self.data)
+
+
+def are_near(first: PictureFile, second: PictureFile) -> bool:
+    """Tell whether two files show the same but for size and encoding, in all frames.
+
+    Not so for files that cannot be read, or have too many frames to tell.
+    """
+    try:
+        return are_same(first.picture, second.picture) and agree_in_frames(first, second)
+    except (ImageError, MemoryError):
+        return False
+
+
+def agree_in_frames(first: PictureFile, second: PictureFile) -> bool:
+    """Tell whether two files have as many frames or pages, each the same for as long a time.
+
+    A picture has one frame. Not so for files that cannot be read, or have too many frames to tell.
+    """
+    if not first.has_frames and not second.has_frames:
+        return True
+    if first.has_frames != second.has_frames:
+        return False
+    try:
+        pairs = zip_longest(*(_frames_of(one) for one in (first, second)))
+        return all(_are_same_frames(one, other) for one, other in pairs)
+    except (ImageError, MemoryError):
+        return False
+
+
+def are_edited(first: PictureFile, second: PictureFile) -> bool:
+    """Tell whether at least half of the parts of two pictures agree, as `closer_look` finds.
+
+    Animations and documents have no edited copies.
+    """
+    try:
+        if first.has_frames or second.has_frames:
+            return False
+        small: list[tuple[Floats, Floats]] = [look_small(one.data) for one in (first, second)]
+        guess = first_look(small[0][0], small[1][0], (small[0][1], small[1][1]))
+        if not guess.likely.any():
+            return False
+        closer = [[look_closer(one.data)] for one in (first, second)]
+        return bool(closer_look(guess, *closer).copies.any())
+    except (ImageError, MemoryError):
+        return False
+
+
+def _frames_of(file: PictureFile) -> Iterator[Frame]:
+    return frames(file.data, most=MOST_FRAMES, most_pixels=MOST_PIXELS)
+
+
+def _are_same_frames(first: Frame | None, second: Frame | None) -> bool:
+    if first is None or second is None:
+        return False
+    times = first.duration_ms, second.duration_ms
+    if abs(times[0] - times[1]) > max(_SLACK_MS, _SLACK * max(times)):
+        return False
+    return are_same(first.picture, second.picture, _FRAME_LONGEST if max(times) else LONGEST)

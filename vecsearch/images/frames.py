@@ -1,0 +1,114 @@
+"""The frames of an animation and the pages of a document: what a file shows beside its first.
+
+A GIF, WebP, APNG or AVIF may be an animation; a TIFF, or an MPO of several views, a document. The
+sizes of an icon are one picture, and so are smaller versions for previews in a TIFF or an MPO.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from PIL import Image
+
+from vecsearch.errors import ImageError
+from vecsearch.images.decode import decode, open_image
+
+_ANIMATED: Final = ("GIF", "WEBP", "PNG", "AVIF")
+_PAGED: Final = ("TIFF", "MPO")
+_REDUCED_TAG: Final = 254
+_IN_TIFF: Final = ("CMYK", "F", "I", "I;16", "I;16B", "I;16L", "LAB", "YCbCr")
+"""Modes that a PNG cannot hold, or not as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """An RGB picture, and how long it is shown, in ms; 0 for a page."""
+
+    picture: Image.Image
+    duration_ms: float
+
+
+def has_frames(data: bytes) -> bool:
+    """Tell whether a picture file is an animation or a document: more than one picture.
+
+    False for what cannot be read.
+    """
+    try:
+        image = open_image(data)
+        if not getattr(image, "is_animated", False):
+            return False
+        return image.format in _ANIMATED or len(list(_pages(image, 2))) > 1
+    # As in `decode`: a decoder fed with garbage raises nearly anything.
+    except Exception:  # noqa: BLE001
+        return False
+
+
+def frames(data: bytes, *, most: int, most_pixels: int) -> Iterator[Frame]:
+    """Decode the frames or pages of a picture file one after the other, as `decode` does the first.
+
+    Raises ImageError for one that cannot be decoded, and where there are more than *most*, or they
+    have more than *most_pixels* together.
+    """
+    try:
+        image = open_image(data)
+        pixels = 0
+        for number in _pages(image, most + 1):
+            pixels += image.width * image.height
+            if number == most or pixels > most_pixels:
+                raise ImageError("has too many frames to compare")
+            image.load()
+            duration = float(image.info.get("duration") or 0)
+            yield Frame(decode(_as_file(image))[0], duration)
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"cannot be decoded: {reason}") from None
+
+
+def _pages(image: Image.Image, most: int) -> Iterator[int]:
+    """Go to each frame or page of an opened picture, and give their numbers; at most *most*."""
+    place = number = 0
+    size = image.size
+    while number < most:
+        try:
+            image.seek(place)
+        except EOFError:
+            return
+        if place == 0 or _is_page(image, place, size):
+            yield number
+            number += 1
+        place += 1
+        if image.format not in (*_ANIMATED, *_PAGED):
+            return
+
+
+def _is_page(image: Any, place: int, size: tuple[int, int]) -> bool:
+    """Tell whether the picture after the first, at which *image* is, is no smaller version.
+
+    What an MPO does not say is a page if it has the *size* of the first one; brightness maps of
+    cameras have not.
+    """
+    if image.format == "TIFF":
+        return not image.tag_v2.get(_REDUCED_TAG, 0) & 1
+    if image.format == "MPO":
+        kind = str(image.mpinfo[0xB002][place]["Attribute"]["MPType"])
+        return kind.startswith("Multi-Frame") or (kind == "Undefined" and image.size == size)
+    return True
+
+
+def _as_file(image: Image.Image) -> bytes:
+    """Write a frame as a file of its own, with nothing lost."""
+    data = io.BytesIO()
+    frame = image.copy()
+    profile = image.info.get("icc_profile")
+    if frame.mode in _IN_TIFF:
+        frame.save(data, "TIFF", icc_profile=profile)
+    else:
+        transparency = image.info.get("transparency")
+        options = {} if transparency is None else {"transparency": transparency}
+        frame.save(data, "PNG", compress_level=0, icc_profile=profile, **options)
+    return data.getvalue()

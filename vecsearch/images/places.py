@@ -1,0 +1,104 @@
+"""Where files of the sources of an index may go back to, whoever says that they were there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from vecsearch.images.journal import Inode
+from vecsearch.images.listed import is_list
+from vecsearch.images.scan import below, is_ordinary, is_picture
+from vecsearch.types import UrlPath
+
+_NOT_MOUNTED: Final = "is a disk not mounted?"
+
+
+class Places:
+    """The folders of an index, and what its lists name."""
+
+    def __init__(self, sources: Sequence[Path], is_listed: Callable[[Path], bool]) -> None:
+        """Take the sources of an index; *is_listed* tells of a path that one of its lists has."""
+        self._roots = folders_of(sources)
+        self._is_listed = is_listed
+
+    def root_of(self, path: Path) -> Path | None:
+        """Return the folder that *path* lies below, the innermost of several."""
+        roots = [one for one in self._roots if path.is_relative_to(one) and path != one]
+        return max(roots, key=lambda one: len(one.parts), default=None)
+
+    def missing(self, path: Path, folders: Sequence[Inode]) -> str:
+        """Say that the folder of *path* is not there now, or nothing.
+
+        *folders* are those above *path*, as they were when the file was moved. An empty one that is
+        not the same any more is what a disk that is not mounted leaves.
+        """
+        root = self.root_of(path)
+        if root is None:
+            return ""
+        if not root.is_dir():
+            return f"{root} is gone: {_NOT_MOUNTED}"
+        nearest = _nearest(path)
+        if not nearest.is_dir() or any(nearest.iterdir()):
+            return ""
+        depth = path.parents.index(nearest)
+        if depth >= len(folders):
+            unknown = nearest == root
+        else:
+            same = folders[depth][0] == nearest.stat().st_ino
+            above = folders[min(depth + 1, len(folders) - 1)]
+            unknown = not same and (nearest == root or folders[depth][1] != above[1])
+        what = f"{nearest} is empty, and was not: {_NOT_MOUNTED}"
+        return f"{what} (if not, put any file into it)" if unknown else ""
+
+    def obstacle(self, path: Path) -> str:
+        """Say why no file may be put at *path*, or nothing; raises OSError.
+
+        Files lie below a folder of the index, where a scan of it would find them, and no link on
+        the way leads out of it; or they are listed, and their folder is there.
+        """
+        root = self.root_of(path)
+        nearest = _nearest(path)
+        if root is None:
+            if not self._is_listed(path):
+                return "it is not below a source of the index"
+            return "" if nearest == path.parent and nearest.is_dir() else "its folder is gone"
+        rest = os.fsencode(path)[len(below(os.fsencode(root))) :]
+        if not is_ordinary(rest) or not is_picture(os.fsencode(path.name)):
+            return f"a scan of {root} would not find it"
+        if not nearest.resolve().is_relative_to(root.resolve()):
+            return f"{nearest} leads out of {root}"
+        return "" if nearest.is_dir() else f"{nearest} is not a folder"
+
+
+def folders_of(sources: Sequence[Path]) -> list[Path]:
+    """Return the sources that are folders, or tars: neither lists nor behind a URL."""
+    return [one for one in sources if not isinstance(one, UrlPath) and not is_list(one)]
+
+
+def is_outside(path: Path, sources: Sequence[Path]) -> bool:
+    """Tell whether a file below a folder of *sources* lies outside of them in truth.
+
+    So it is below a link to a folder elsewhere.
+    """
+    return _is_below(path, sources) and not _is_really_below(path.parent, sources)
+
+
+def leads_outside(link: Path, sources: Sequence[Path]) -> bool:
+    """Tell whether a link below a folder of *sources* leads out of them."""
+    return _is_below(link, sources) and not _is_really_below(link, sources)
+
+
+def _is_below(path: Path, sources: Sequence[Path]) -> bool:
+    return any(path.is_relative_to(one) for one in folders_of(sources))
+
+
+def _is_really_below(path: Path, sources: Sequence[Path]) -> bool:
+    real = path.resolve()
+    return any(real.is_relative_to(one.resolve()) for one in folders_of(sources))
+
+
+def _nearest(path: Path) -> Path:
+    """Return the nearest thing above *path* that is there."""
+    return next(one for one in path.parents if os.path.lexists(one))
