@@ -175,8 +175,8 @@ def _take_skipped(sources: Sequence[Snapshot], present: Snapshot, writer: Writer
     """Commit the files that an index skipped and none has an image of."""
     known = {one.path for one in present.skipped()}
     skipped = {one.path: one for source in reversed(sources) for one in source.skipped()}
-    paths = [os.fspath(path) for path in skipped if path not in known]
-    there = present.images_by_path(paths)
-    change = Change(skipped=[skipped[Path(path)] for path in paths if path not in there])
+    paths = [path for path in skipped if path not in known]
+    there = present.images_by_path([os.fspath(path) for path in paths])
+    change = Change(skipped=[skipped[path] for path in paths if os.fspath(path) not in there])
     if change:
         writer.commit(change)

@@ -274,8 +274,8 @@ def _read(vectors: Path) -> Vectors:
     xq = np.empty((file.row_count, file.dim), np.float32)
     start = 0
     for block in file.blocks(_ROWS_AT_A_TIME):
-        xq[start : start + len(block)] = block
-        start += len(block)
+        xq[start : start + len(block.values)] = block.values
+        start += len(block.values)
     return xq
 
 
