@@ -29,13 +29,12 @@ def name_rows(
             named.append(one)
             continue
         owner = os.fsencode(_absolute(one.path)).hex()
-        for name in _names(one.path):
-            key = Path(f"rows:{name}")
-            before = snapshot.stamp(key) if snapshot else ""
-            if before == owner or (not before and shared[name] == 1):
-                break
-        if before != owner:
-            stamps[key] = owner
+        owners = {name: _owner(snapshot, name) for name in _names(one.path)}
+        own = [name for name, before in owners.items() if before == owner]
+        free = [name for name, before in owners.items() if not before and shared[name] == 1]
+        name = [*own, *free, *owners][0 if own or free else -1]
+        if not owners[name]:
+            stamps[_key(name)] = owner
         named.append(replace(one, row_name=name))
     return named, stamps
 
@@ -48,7 +47,15 @@ def _names(path: Path) -> Iterator[str]:
     for folder in reversed(folders[1:]):
         name = f"{folder}/{name}"
         yield name
-    yield f"/{name}"
+    yield os.fspath(_absolute(path))
+
+
+def _owner(snapshot: Snapshot | None, name: str) -> str:
+    return snapshot.stamp(_key(name)) if snapshot else ""
+
+
+def _key(name: str) -> Path:
+    return Path(f"rows:{name}")
 
 
 def _absolute(path: Path) -> Path:

@@ -115,6 +115,8 @@ def _read_csv(path: Path, column: str | None) -> Iterator[str]:
         rows = csv.reader(file, delimiter=next((one for one in _DELIMITERS if one in first), ","))
         try:
             heads = next(rows, [])
+            if not heads:
+                raise SourceError(f"{path} has no line with names of columns", path=path)
             if column is None and len(heads) == 1:
                 place = 0
             else:

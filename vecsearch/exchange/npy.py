@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import stat
@@ -23,6 +24,19 @@ _COLUMNS_BYTES: Final = 32 << 20
 """So much of an array in column order is read at a time: its rows lie all over the file."""
 
 _MAGIC: Final = b"\x93NUMPY"
+_VERSIONS: Final = {
+    (1, 0): (2, np.lib.format.read_array_header_1_0),
+    (2, 0): (4, np.lib.format.read_array_header_2_0),
+    (3, 0): (4, np.lib.format.read_array_header_2_0),
+}
+"""How many bytes tell the length of a header, and what reads it.
+
+The third version differs from the second by names of fields, which are not read here.
+"""
+
+_HEADER_BYTES: Final = 10_000
+"""NumPy reads no longer ones, but into memory."""
+
 _BAD_HEADER: Final = (
     *(ValueError, TypeError, OverflowError, EOFError, SyntaxError, MemoryError),
     *(RecursionError, KeyError, AttributeError, IndexError, tokenize.TokenError),
@@ -52,16 +66,14 @@ def read_header(file: IO[bytes], name: str) -> Header:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of headers that Python 2 wrote
-            version = np.lib.format.read_magic(file)
-            # The third differs from the second by names of fields, which are not read here.
-            read = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape, in_columns, dtype = read(file)
+            length_bytes, read = _VERSIONS[np.lib.format.read_magic(file)]
+            length = file.read(length_bytes)
+            size_bytes = int.from_bytes(length, "little")
+            if size_bytes > _HEADER_BYTES:
+                raise ValueError(f"a header of {size_bytes} bytes")
+            shape, in_columns, dtype = read(io.BytesIO(length + file.read(size_bytes)))
     except _BAD_HEADER as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise SourceError(f"{name} is no .npy file of numbers ({reason})", path=name) from None
     if dtype.hasobject:
         raise SourceError(

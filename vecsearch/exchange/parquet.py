@@ -189,6 +189,11 @@ class ParquetWriter:
         """Write what comes last."""
         self._writer.close()
 
+    def discard(self) -> None:
+        """Close what is not to be finished, while the file is open still; else do nothing."""
+        with contextlib.suppress(OSError, ValueError):
+            self._writer.close()
+
 
 def text_path(path: Path, other: str) -> str:
     """Give *path* as text; raises UsageError, which names the *other* way, where it is none."""

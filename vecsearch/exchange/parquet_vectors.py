@@ -77,6 +77,9 @@ class ParquetVectors:
         if isinstance(kind, pa.BaseExtensionType):
             inner = self._reader(kind.storage_type, dtype)
             return lambda array: inner(array.storage)
+        if types.is_dictionary(kind):
+            inner = self._reader(kind.value_type, dtype)
+            return lambda array: inner(array.dictionary_decode())
         if types.is_null(kind):
             return _read_nothing
         if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):

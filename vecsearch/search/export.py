@@ -91,6 +91,7 @@ def export_vectors(
             table = ParquetWriter(
                 file, dim, dtype, snapshot.encoder_json, with_words=words is not None
             )
+            stack.callback(table.discard)
         done = 0
         for images, vectors in _blocks(snapshot):
             if table is not None:
