@@ -194,6 +194,7 @@ def test_lists_that_are_none_get_one_line(tmp_path: Path) -> None:
         ("i.json", b"[" * 100_000, "nested too deeply"),
         ("i.json", b'["\\ud800", "a"]', r"row 0 of .*i.json has the id '.ud800', which is no text"),
         ("i.json", b'["\\u00e9", "\\udcc3\\udca9"]', "the id é is there twice: row 0 of .* row 1"),
+        ("i.json", b'["a\\nb", "a\\nb"]', r"the id 'a\\nb' is there twice"),
         ("i.txt", "a\nb\n".encode("utf-16-le"), "save a list of them as UTF-8"),
         ("i.txt", codecs.BOM_UTF16_LE + b"a", "i.txt is no utf-16-le .*save it as UTF-8"),
         ("i.txt", b"\na\nb\n", "has 2 vectors and .* has 3 ids"),
@@ -291,3 +292,37 @@ def test_files_of_one_name_do_not_replace_each_other(
     assert vecsearch.import_vectors("../c/x.npy", index=tmp_path / index).total == 6
     with pytest.raises(SourceError, match=r"x.npy:0 is there twice: row 0 of .* and row 0 of"):
         vecsearch.import_vectors("x.npy", "../b/x.npy", index=tmp_path / "new")
+
+
+def test_a_merge_tells_of_ids_with_other_vectors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    np.save("a/x.npy", vectors_of(3))
+    np.save("b/x.npy", -vectors_of(2))
+    for name in ("a", "b"):
+        vecsearch.import_vectors(
+            f"{name}/x.npy", index=f"ix-{name}", options=ImportOptions(encoder_name="same")
+        )
+    done = run("merge", "ix-a", "ix-b", "-o", "both").stdout.splitlines()
+    assert done[0].startswith("both: 3 images (3 added, 2 there already)")
+    assert done[1].startswith("left out: 2 pictures whose path or id is there with another content")
+    assert len(run("merge", "ix-a", "-o", "both").stdout.splitlines()) == 1
+    # The merged index knows whose vectors it has.
+    assert vecsearch.import_vectors("b/x.npy", index="both").added == 2
+    assert ids_of(tmp_path / "both") == ["x:0", "x:1", "x:2", "b/x:0", "b/x:1"]
+
+
+def test_an_export_replaces_no_picture_of_any_spelling(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(photos)
+    before = (photos / "p1.png").read_bytes()
+    (photos / "p1.png").rename(photos / "p1.npy")
+    index = imported(tmp_path, ["./p1.npy", "o.npy"])
+    with pytest.raises(UsageError, match=r"p1.npy is a picture of the index"):
+        vecsearch.export_vectors("p1.npy", index=index)
+    assert (photos / "p1.npy").read_bytes() == before
+    assert vecsearch.export_vectors("o.npy", index=index).vectors == 2

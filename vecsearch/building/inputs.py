@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from vecsearch.exchange.parquet import Facts
 from vecsearch.exchange.parquet_vectors import ParquetVectors
 from vecsearch.exchange.vectors import ENDINGS, VectorFile, open_vectors
 from vecsearch.types import UrlPath, path_of, relative_path
+
+_SHOWN: Final = 200
+"""So much of an id is in a message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +126,7 @@ class Input:
 
     def _bad_id(self, row: int, one: str) -> SourceError:
         return SourceError(
-            f"row {row} of {self.ids_file or self.path} has the id {one[:80]!r}, which is no text",
+            f"row {row} of {self.ids_file or self.path} has the id {_shown(one)}, which is no text",
             hint="ids are Unicode without null characters; save a list of them as UTF-8",
             path=self.ids_file or self.path,
         )
@@ -209,6 +213,12 @@ def _is_hidden(name: str) -> bool:
     return name.startswith(("_", "."))
 
 
+def _shown(one: str) -> str:
+    """Write an id so that it is part of a line."""
+    text = one if one.isprintable() else repr(one)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
 def check_ids(inputs: Sequence[Input]) -> None:
     """Raise SourceError if ids are missing, too many, or there twice.
 
@@ -238,7 +248,7 @@ def check_ids(inputs: Sequence[Input]) -> None:
             place = f"row {row} of {one.ids_file or one.path}"
             if path in seen:
                 raise SourceError(
-                    f"the id {path} is there twice: {seen[path]} and {place}",
+                    f"the id {_shown(path)} is there twice: {seen[path]} and {place}",
                     hint="an id is for one vector; none was imported",
                 )
             seen[path] = place

@@ -74,11 +74,12 @@ def image_at(lookups: Lookups, path: str | Path) -> Image | None:
     text = os.fspath(path)
     if image := lookups.image_by_path(path_of(text)):
         return image
-    plain = is_plain(text)
+    plain, asked = is_plain(text), {path_of(text)}
     for name in _spellings(text):
-        image = lookups.image_by_path(name)
+        image = None if name in asked else lookups.image_by_path(name)
         if image and (plain or image.size_bytes):
             return image
+        asked.add(name)
     return None
 
 
