@@ -175,12 +175,12 @@ def test_the_interval_holds_the_truth_nineteen_times_in_twenty() -> None:
 
 
 BAD_QUERIES = {
-    "nope.npy": "nope.npy cannot be read: No such file",
-    "text.npy": "text.npy is not an array file of numpy; save one with numpy.save",
-    "empty.npy": "empty.npy is not an array file",
-    "objects.npy": "objects.npy is not an array file",
-    "short.npy": "float32 of shape (4, 5); float vectors of shape (q, 64) are needed",
-    "whole.npy": "int64 of shape (4, 64)",
+    "nope.npy": "nope.npy: No such file or directory; give a .npy file of shape (q, 64)",
+    "text.npy": "text.npy is no .npy file of numbers",
+    "empty.npy": "empty.npy is no .npy file of numbers",
+    "objects.npy": "objects.npy is no .npy file of numbers: it holds Python objects",
+    "short.npy": "float32 of shape (4, 5); vectors of shape (q, 64) are needed",
+    "bool.npy": "bool of shape (4, 64)",
     "none.npy": "none.npy has no vectors",
     "zero.npy": "zero.npy has a vector that is zero or not finite",
 }
@@ -191,7 +191,7 @@ def test_bad_input_gets_one_clear_line(index: Path, run: Run, tmp_path: Path) ->
     (tmp_path / "empty.npy").touch()
     np.save(tmp_path / "objects.npy", np.array([{}, None]))
     np.save(tmp_path / "short.npy", np.ones((4, 5), np.float32))
-    np.save(tmp_path / "whole.npy", np.ones((4, 64), np.int64))
+    np.save(tmp_path / "bool.npy", np.ones((4, 64), np.bool_))
     np.save(tmp_path / "none.npy", np.ones((0, 64), np.float32))
     np.save(tmp_path / "zero.npy", np.eye(4, 64, 1, np.float32) * np.array([[1], [1], [0], [1]]))
     for name, words in BAD_QUERIES.items():

@@ -172,8 +172,8 @@ def test_ids_with_a_root_are_paths_of_pictures(tmp_path: Path, photos: Path) -> 
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (vectors_of(3)[0], r"holds float32 of shape \(32,\); vectors are"),
-        (vectors_of(3).astype(np.int8), "holds int8 of shape"),
+        (vectors_of(3)[0], r"holds float32 of shape \(32,\); a single vector"),
+        (vectors_of(3).astype(np.bool_), r"holds bool of shape \(3, 32\); vectors are"),
         (np.array([[None]]), "is no .npy file of numbers"),
         (vectors_of(0), "there are no vectors in"),
         (np.zeros((3, 0), np.float32), r"of shape \(3, 0\)"),
@@ -194,14 +194,13 @@ def test_bad_inputs_change_nothing(imported: Path, tmp_path: Path) -> None:
     before = content(imported)
     cases: list[tuple[tuple[Path, ...], list[str], str]] = [
         ((good,), ["x", "y", "x"], "the id x is there twice"),
-        ((good,), ["x", "a/../y", "y"], "the id y is there twice"),
         ((good,), ["x", "y"], "has 3 vectors and .* has 2 ids"),
-        ((good,), ["x", "", "z"], "row 1 of .* has the id ''"),
+        ((good,), ["x", "a\0b", "z"], r"row 1 of .*ids.json has the id 'a\\x00b', which is no"),
         ((other,), ["x", "y", "z"], "have 8 dimensions, those of .* have 32"),
         ((cut,), ["x", "y", "z"], "is no .npy file of numbers"),
         ((tmp_path / "nope.npy",), ["x"], "cannot read .*nope.npy: No such file"),
-        ((tmp_path / "a.txt",), ["x"], "is neither .npy nor .parquet"),
-        ((tmp_path,), [], "has no img_emb/img_emb_0.npy"),
+        ((tmp_path / "a.txt",), ["x"], r"is neither .npy, .npz nor .parquet"),
+        ((tmp_path,), [], "has no img_emb/img_emb_0.npy and no .parquet"),
         ((), [], "nothing to import"),
     ]
     for files, ids, message in cases:
@@ -351,11 +350,6 @@ def test_parquet_columns_and_what_they_claim(index: Path, imported: Path, tmp_pa
     options = ImportOptions(vector_column="w")
     with pytest.raises(UsageError, match="has no column w"):
         vecsearch.import_vectors(tmp_path / "t.parquet", index=tmp_path / "t", options=options)
-    ragged = {"vector": pa.array([[1.0], [1.0, 2.0]]), "text": ["a", "b"]}
-    parquet.write_table(pa.table(ragged), tmp_path / "r.parquet")
-    with pytest.raises(SourceError, match=r"row 1 of .* has 2 values, the rows before have 1"):
-        vecsearch.import_vectors(tmp_path / "r.parquet", index=tmp_path / "r")
-
     # A table of ours tells what made its vectors, so it needs no word of the user's.
     vecsearch.export_vectors(tmp_path / "own.parquet", index=index)
     vecsearch.export_vectors(tmp_path / "a.parquet", index=imported)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Final, Literal, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -32,14 +32,47 @@ else:
     _OwnPath = type(Path())  # of this system's kind, for Path itself cannot be derived from
 
 
-class UrlPath(_OwnPath):
+class TextPath(_OwnPath):
+    """A text where a path is expected, letter by letter: so it prints, compares and is stored.
+
+    For a `Path`, ``a//b``, ``./a`` and ``a/`` are other spellings of a file; as ids of an import
+    they are ids of their own. Made from one text, such as `path_of` does.
+    """
+
+    _text: str | None = None
+
+    def __new__(cls, *parts: str | os.PathLike[str]) -> Self:
+        """Keep the text as it is given."""
+        self = super().__new__(cls, *parts)
+        if len(parts) == 1:
+            self._text = os.fspath(parts[0])
+        return self
+
+    def __str__(self) -> str:
+        """Return the text; of what was derived, such as a parent, that of the path."""
+        return super().__str__() if self._text is None else self._text
+
+    def __eq__(self, other: object) -> bool:
+        """Compare letter by letter."""
+        return str(self) == str(other) if isinstance(other, PurePath) else NotImplemented
+
+    def __hash__(self) -> int:
+        """Hash the text."""
+        return hash(str(self))
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        """Copy the text, rather than the parts of a path."""
+        return type(self), (str(self),)
+
+
+class UrlPath(TextPath):
     """A URL where a path is expected: it prints, sorts and is stored as the URL.
 
     Files are not found under it, so whoever opens a picture asks `vecsearch.images.access`.
     """
 
     def __str__(self) -> str:
-        """Give the URL, whose two slashes are one in a path."""
+        """Give the URL, whose two slashes are one in what was derived from it."""
         return _COLLAPSED.sub(r"\1://", super().__str__())
 
     def absolute(self) -> UrlPath:
@@ -48,27 +81,44 @@ class UrlPath(_OwnPath):
 
 
 def path_of(value: bytes | str) -> Path:
-    """Turn what is stored of a path, or a URL, into it; bytes that are not text survive."""
+    """Turn what is stored of a path, a URL or an id into it, letter by letter.
+
+    Bytes that are not text survive.
+    """
     text = os.fsdecode(value)
-    # Paths are stored normalised, without two slashes in a row.
-    return UrlPath(text) if "://" in text else Path(text)
+    if _URL.match(text):
+        return UrlPath(text)
+    path = Path(text)
+    return path if str(path) == text else TextPath(text)
 
 
 def absolute_path(given: str | Path) -> Path:
-    """Turn what a user gives, a path or a URL, into what is stored: absolute and normalised."""
+    """Turn what a user gives, a path or a URL, into what is stored: absolute and normalised.
+
+    Of a URL only the scheme is, and slashes at its end are left out: what lies behind it may tell
+    ``a//b`` from ``a/b``, or be a URL itself.
+    """
     text = os.fspath(given)
     if url := _URL.fullmatch(text):
         scheme, rest = url[1].lower(), url[2]
         if scheme not in ("file", "local"):
-            return UrlPath(f"{scheme}://{rest}")
+            return UrlPath(f"{scheme}://{rest.rstrip('/')}")
         text = rest
     return Path(os.path.normpath(os.path.abspath(text)))  # noqa: PTH100 - may be a Path or not
 
 
 def relative_path(given: str | Path) -> Path:
-    """Turn what a user gives, a path or a URL, into what an id of an import is: normalised only."""
+    """Turn what a user gives, a path or a URL, into another spelling: normalised only."""
     text = os.fspath(given)
     return absolute_path(text) if _URL.fullmatch(text) else Path(os.path.normpath(text))
+
+
+def is_plain(text: str) -> bool:
+    """Tell whether a path is spelled as `relative_path` spells it.
+
+    An id of an import that is not may differ from another id by its spelling alone.
+    """
+    return os.path.normpath(text) == text
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import compress, islice
@@ -17,12 +17,13 @@ import numpy as np
 
 from vecsearch.building.carried import check_same_encoder, new_index
 from vecsearch.building.compact import compact_if_due
-from vecsearch.building.inputs import ImportOptions, Input, open_inputs
+from vecsearch.building.inputs import ImportOptions, Input, check_ids, open_inputs
+from vecsearch.building.row_names import name_rows
 from vecsearch.building.stage import facts_of
 from vecsearch.building.unit import to_halves
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import SourceError
-from vecsearch.exchange.npy import Floats
+from vecsearch.exchange.blocks import Block
 from vecsearch.exchange.parquet import Facts
 from vecsearch.store.change import Change, FileFacts
 from vecsearch.store.locate import has_index, index_of
@@ -47,7 +48,8 @@ _UNKNOWN: Final[Facts] = (0, 0, 0, 0)
 class ImportReport:
     """What an import did, in numbers of vectors, and what the index holds now.
 
-    ``skipped`` ones are zero or not finite; `Index.info` names them.
+    ``skipped`` ones are zero, not finite, missing or of another length; `Index.info` names them.
+    ``nameless`` rows have no id, and are not imported either; the first is at ``nameless_at``.
     """
 
     index: Path
@@ -56,6 +58,8 @@ class ImportReport:
     replaced: int = 0
     unchanged: int = 0
     skipped: int = 0
+    nameless: int = 0
+    nameless_at: str = ""
     total: int = 0
     seconds: float = 0.0
 
@@ -66,12 +70,12 @@ def import_vectors(
     options: ImportOptions | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Make vectors in .npy and .parquet files searchable, in a new index or in one that is there.
+    """Make vectors in .npy, .npz and .parquet files searchable, in an index that is there or not.
 
     Without *index*: ``indexes/`` and the name of the first file. Vectors are normalised; those that
-    are zero or not finite are skipped and listed. An id that the index has gets the new vector, so
-    the same import again is an update, or goes on where it was interrupted; what is there already
-    is not written again.
+    are zero, not finite, missing or of another length are skipped and listed. An id that the index
+    has gets the new vector, so the same import again is an update, or goes on where it was
+    interrupted; what is there already is not written again.
 
     Raises SourceError, UsageError, EncoderMismatchError, IndexFolderError.
     """
@@ -84,43 +88,56 @@ def import_vectors(
             spec = EncoderSpec.from_json(snapshot.encoder_json)
             check_same_encoder(spec, folder, inputs, options)
             report = ImportReport(index=folder, encoder=spec)
-            _copy(inputs, writer, snapshot, report, progress)
+            _copy(*name_rows(inputs, snapshot), writer, snapshot, report, progress)
     else:
+        named, stamps = name_rows(inputs, None)
+        check_ids(named)
         new = new_index(inputs, options, Path(files[0]).stem)
         report = ImportReport(index=folder, encoder=EncoderSpec.from_json(new.encoder_json))
         with open_writer(folder, new) as writer:
-            _copy(inputs, writer, None, report, progress)
+            _copy(named, stamps, writer, None, report, progress)
     report.seconds = time.monotonic() - start
     return report
 
 
 def _copy(
     inputs: Sequence[Input],
+    stamps: Mapping[Path, str],
     writer: Writer,
     snapshot: Snapshot | None,
     report: ImportReport,
     progress: Progress | None,
 ) -> None:
+    if snapshot is not None:
+        check_ids(inputs)
     total = sum(one.vectors.row_count for one in inputs)
-    pending = _Pending(writer, snapshot, report)
+    pending = _Pending(writer, snapshot, report, stamps)
     done = 0
     for one in inputs:
         paths = one.paths()
         facts = one.facts()
+        row = 0
         step = max(1, _CHUNK_BYTES // (4 * one.vectors.dim))
         for block in one.vectors.blocks(step):
-            names = list(islice(paths, len(block)))
-            known = map(_stat, names) if facts is None else islice(facts, len(block))
+            count = len(block.values)
+            names = list(islice(paths, count))
+            known = map(_stat, names) if facts is None else islice(facts, count)
+            if "" in names:
+                first = f"row {row + names.index('')} of {one.ids_file or one.path}"
+                report.nameless_at = report.nameless_at or first
+                report.nameless += names.count("")
             pending.take(names, known, block)
             pending.commit_if_due()
-            done += len(block)
+            row += count
+            done += count
             if progress:
                 progress("importing", done, total)
     pending.commit()
     report.total = writer.generation().image_count
     if not report.total:
         raise SourceError(
-            f"none of the {total} vectors can be used: all are zero or not finite",
+            f"none of the {total} vectors can be used: all are zero, not finite or missing, or "
+            "have no id",
             path=inputs[0].path,
         )
     compact_if_due(writer, progress)
@@ -133,17 +150,23 @@ class _Pending:
     so what is committed meanwhile is not asked for.
     """
 
-    def __init__(self, writer: Writer, snapshot: Snapshot | None, report: ImportReport) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        snapshot: Snapshot | None,
+        report: ImportReport,
+        stamps: Mapping[Path, str],
+    ) -> None:
         self._writer = writer
         self._snapshot = snapshot
         self._report = report
         self._were_skipped = {one.path for one in snapshot.skipped()} if snapshot else set()
-        self._change = Change()
+        self._change = Change(stamps=dict(stamps))
         self._parts: list[Halves] = []
 
-    def take(self, names: list[str], facts: Iterator[Facts], block: Floats) -> None:
-        """Take the vectors in *block* (n, d), their ids, and what is known of their files."""
-        halves, usable = to_halves(block)
+    def take(self, names: list[str], facts: Iterator[Facts], block: Block) -> None:
+        """Take the vectors in *block*, their ids, and what is known of their files."""
+        halves, usable = to_halves(block.values)
         known, same = self._known(names, halves)
         row_bytes = halves.data.cast("B")
         width = 2 * halves.shape[1]
@@ -151,9 +174,12 @@ class _Pending:
         new = []
         columns = enumerate(zip(names, facts, usable.tolist(), strict=True))
         for place, (name, (size_bytes, mtime_ns, w, h), good) in columns:
+            if not name:
+                continue
             before = known.get(name) if known else None
             if not good:
-                change.skipped.append(Skipped(path_of(name), size_bytes, mtime_ns, NO_DIRECTION))
+                reason = block.faults.get(place, NO_DIRECTION)
+                change.skipped.append(Skipped(path_of(name), size_bytes, mtime_ns, reason))
                 report.skipped += 1
             elif before is None or before.id not in same:
                 row = row_bytes[place * width : (place + 1) * width]
@@ -169,7 +195,7 @@ class _Pending:
                     change.refiled.append((before.id, touched))
         if self._were_skipped:
             good_names = compress(names, usable.tolist())
-            change.forgotten += self._were_skipped.intersection(map(Path, good_names))
+            change.forgotten += self._were_skipped.intersection(map(path_of, good_names))
         self._parts.append(halves if len(new) == len(halves) else halves[new])
 
     def _known(self, names: list[str], halves: Halves) -> tuple[dict[str, Image], set[int]]:

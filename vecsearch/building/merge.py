@@ -35,7 +35,8 @@ class MergeReport:
     """What a merge did, in numbers of images, and what the index holds now.
 
     ``replaced`` ones were in the index with an older file, ``present`` ones with the same or a
-    newer one.
+    newer one; ``differing`` of these have another content with the same time, as vectors have that
+    were imported from elsewhere under one id, such as ``differing_at``.
     """
 
     index: Path
@@ -43,6 +44,8 @@ class MergeReport:
     added: int = 0
     replaced: int = 0
     present: int = 0
+    differing: int = 0
+    differing_at: Path | None = None
     total: int = 0
     seconds: float = 0.0
 
@@ -124,6 +127,9 @@ def _take(
     new_sources = [one for one in source.sources() if one not in known_sources]
     # A list is read with its stamp, which tells what it is relative to. A tar is opened again.
     stamps = {one: source.stamp(one) for one in new_sources if is_list(one)}
+    stamps |= {
+        name: file for name, file in source.stamps_of_rows().items() if not present.stamp(name)
+    }
     change = Change(sources=new_sources, stamps=stamps)
     parts: list[Halves] = []
 
@@ -169,14 +175,17 @@ def _newer(
             yield before.id, image
         else:
             report.present += 1
+            if before.mtime_ns == image.mtime_ns and before.content_hash != image.content_hash:
+                report.differing += 1
+                report.differing_at = report.differing_at or image.path
 
 
 def _take_skipped(sources: Sequence[Snapshot], present: Snapshot, writer: Writer) -> None:
     """Commit the files that an index skipped and none has an image of."""
     known = {one.path for one in present.skipped()}
     skipped = {one.path: one for source in reversed(sources) for one in source.skipped()}
-    paths = [os.fspath(path) for path in skipped if path not in known]
-    there = present.images_by_path(paths)
-    change = Change(skipped=[skipped[Path(path)] for path in paths if path not in there])
+    paths = [path for path in skipped if path not in known]
+    there = present.images_by_path([os.fspath(path) for path in paths])
+    change = Change(skipped=[skipped[path] for path in paths if os.fspath(path) not in there])
     if change:
         writer.commit(change)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from vecsearch.store.change import Change
 from vecsearch.store.locate import only_index
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import open_writer
-from vecsearch.types import Image, Progress, Skipped, absolute_path, path_of
+from vecsearch.types import Image, Progress, Skipped, absolute_path, is_plain, path_of
 
 REASON: Final = "removed with vecsearch remove"
 
@@ -40,6 +40,8 @@ def remove(
     progress: Progress | None = None,
 ) -> RemoveReport:
     """Remove images from an index: ``id:N``, a file, all below a folder, or a glob pattern.
+
+    What is the very path or id of an image means this image alone, whatever else it could mean.
 
     A pattern with a slash is compared with whole paths, one without with file names; ``*`` stands
     for slashes too. Files are not touched, and later builds leave them out until they change or
@@ -73,8 +75,19 @@ def remove(
 def _find(snapshot: Snapshot, targets: Sequence[str | Path]) -> list[Image]:
     """Find the images that *targets* mean; raises NotFoundError for one that means none."""
     wanted = [_Target.of(os.fspath(target)) for target in targets]
+    exact = {one.text: snapshot.image_by_path(path_of(one.text)) for one in wanted}
+    chosen = {image.id: image for image in exact.values() if image}
+    wanted = [one for one in wanted if not exact[one.text]]
+    if wanted:
+        chosen.update((image.id, image) for image in _search(snapshot, wanted))
+    return [chosen[number] for number in sorted(chosen)]
+
+
+def _search(snapshot: Snapshot, wanted: Sequence[_Target]) -> Iterator[Image]:
+    """Find the images that targets mean which are not the very paths of some."""
     ids = {one.image_id for one in wanted}
     paths = {one.path for one in wanted if one.image_id is None}
+    plain_paths = {one.path for one in wanted if one.image_id is None and is_plain(one.text)}
     names = {one.text for one in wanted if one.image_id is None}
     patterns = {one.pattern for one in wanted if one.pattern is not None}
     found: defaultdict[str, list[Image]] = defaultdict(list)
@@ -84,15 +97,18 @@ def _find(snapshot: Snapshot, targets: Sequence[str | Path]) -> list[Image]:
         path = seen_from(here, os.fspath(image.path))
         if image.id in ids:
             found[f"id:{image.id}"].append(image)
-        for literal in (path, *map(str, path_of(path).parents)):
-            if literal in paths:
-                found[f"path:{literal}"].append(image)
+        # An id that is no file's is not meant by another spelling of it.
+        own = paths if image.size_bytes else plain_paths if is_plain(str(image.path)) else ()
+        if path in own:
+            found[f"path:{path}"].append(image)
+        for folder in _folders(path):
+            if folder in paths:
+                found[f"path:{folder}"].append(image)
         if image.path.name in names:
             found[f"name:{image.path.name}"].append(image)
         for pattern in patterns:
             if pattern.matches(path):
                 found[f"glob:{pattern.matcher.pattern}"].append(image)
-    chosen: dict[int, Image] = {}
     for one in wanted:
         hits = next((found[key] for key in one.meanings() if key in found), None)
         if hits is None:
@@ -100,8 +116,14 @@ def _find(snapshot: Snapshot, targets: Sequence[str | Path]) -> list[Image]:
                 f"{snapshot.folder} has no image {one.text}",
                 hint="nothing was removed; the hits of any query tell ids and paths",
             )
-        chosen.update((image.id, image) for image in hits)
-    return [chosen[number] for number in sorted(chosen)]
+        yield from hits
+
+
+def _folders(path: str) -> Iterator[str]:
+    """Give the folders above an absolute path or URL, the nearest first."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path or "/"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Vectors of any length and float type, made what the segments hold."""
+"""Vectors of any length and number type, made what the segments hold."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.exchange.npy import Floats
+from vecsearch.exchange.blocks import Numbers
 from vecsearch.types import Halves
 
 _ROUNDING: Final = 2.0**-10
 """How far from 1 the length of a unit vector may be once it is rounded to float16, twice over."""
 
 
-def to_halves(block: Floats) -> tuple[Halves, npt.NDArray[np.bool_]]:
+def to_halves(block: Numbers) -> tuple[Halves, npt.NDArray[np.bool_]]:
     """Normalise the rows of *block* (n, d): (n, d) float16, and (n,) which have a direction.
 
     Rows that are zero or not finite have none and become zeros. A row of unit length whose values

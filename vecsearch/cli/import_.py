@@ -11,7 +11,8 @@ from vecsearch.building.inputs import ImportOptions
 from vecsearch.cli.options import PATH, json_option
 from vecsearch.cli.output import print_result
 from vecsearch.cli.progress import progress
-from vecsearch.view.text import shown, to_json
+from vecsearch.exchange.blocks import DTYPES
+from vecsearch.view.text import counted, shown, to_json
 
 
 @click.command(
@@ -38,10 +39,22 @@ Examples:
     type=PATH,
     multiple=True,
     metavar="FILE",
-    help="An id for each vector: .txt, .json, .npy or .parquet. Once for each FILE, in order.",
+    help="An id for each vector: .txt, .json, .csv, .npy or .parquet. Once for each FILE, in "
+    "order.",
 )
-@click.option("--id-column", metavar="NAME", help="The column of ids in a .parquet.")
-@click.option("--vector-column", metavar="NAME", help="The column of vectors in a .parquet.")
+@click.option(
+    "--id-column", metavar="NAME", help="The column of ids in a .parquet or .csv, or array of .npz."
+)
+@click.option(
+    "--vector-column",
+    metavar="NAME",
+    help="The column of vectors in a .parquet, or array of a .npz.",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(DTYPES),
+    help="What the bytes of a binary column of vectors are.",
+)
 @click.option(
     "--root", type=PATH, metavar="FOLDER", help="Take ids as paths from here, and make them whole."
 )
@@ -64,9 +77,10 @@ def import_(
     root: Path | None,
     encoder: Path | None,
     encoder_name: str | None,
+    dtype: str | None,
     as_json: bool,
 ) -> None:
-    """Make vectors in .npy and .parquet files searchable, in a new index or in one that is there.
+    """Make vectors in .npy, .npz and .parquet files searchable, in an index that is there or not.
 
     The same command again is an update: ids that the index has get their new vector, and what is
     there already is not written again. An interrupted import goes on where it was.
@@ -78,6 +92,7 @@ def import_(
         root=root,
         encoder=encoder,
         encoder_name=encoder_name,
+        dtype=dtype,
     )
     with progress() as report_to:
         report = import_vectors(*files, index=index, options=options, progress=report_to)
@@ -99,6 +114,12 @@ def _describe(report: ImportReport) -> str:
     ]
     if report.skipped:
         lines.append(
-            "skipped vectors are zero or not finite; they are named by: vecsearch info -i " + where
+            "skipped vectors are zero, not finite, missing or of another length; they are named "
+            f"by: vecsearch info -i {where}"
+        )
+    if report.nameless:
+        lines.append(
+            f"left out without an id: {counted(report.nameless, 'row')}, the first is "
+            f"{report.nameless_at}"
         )
     return "\n".join(lines)

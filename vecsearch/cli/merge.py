@@ -10,7 +10,7 @@ from vecsearch.building.merge import merge as merge_indexes
 from vecsearch.cli.options import PATH, json_option
 from vecsearch.cli.output import print_result
 from vecsearch.cli.progress import progress
-from vecsearch.view.text import shown, to_json
+from vecsearch.view.text import counted, printable, shown, to_json
 
 
 @click.command(
@@ -36,4 +36,9 @@ def merge(indexes: tuple[Path, ...], output: Path, as_json: bool) -> None:
     counts = {"added": report.added, "replaced": report.replaced, "there already": report.present}
     parts = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
     text = f"{shown(report.index)}: {report.total} images ({parts}) in {report.seconds:.1f} s"
+    if report.differing_at is not None:
+        text += (
+            f"\nleft out: {counted(report.differing, 'picture')} whose path or id is there with "
+            f"another content of the same time, such as {printable(shown(report.differing_at))}"
+        )
     print_result(to_json(report) if as_json else text)

@@ -270,12 +270,20 @@ def _read(vectors: Path) -> Vectors:
     from vecsearch.exchange.vectors import open_vectors
 
     file = open_vectors(vectors)
+    if not file.dim:
+        raise UsageError(f"{vectors} has no vectors", hint="give some to ask with")
     # Not at once: of a file that is no query but a collection, nothing should be held twice.
     xq = np.empty((file.row_count, file.dim), np.float32)
     start = 0
     for block in file.blocks(_ROWS_AT_A_TIME):
-        xq[start : start + len(block)] = block
-        start += len(block)
+        for place, fault in block.faults.items():
+            raise UsageError(f"row {start + place} of {vectors}: {fault}", hint="leave it out")
+        values = block.values
+        if values.dtype.itemsize == 8:  # of any length, and float32 holds less
+            largest = np.abs(values.astype(np.float64)).max(axis=1, keepdims=True)
+            values = values / np.where(np.isfinite(largest) & (largest > 0), largest, 1)
+        xq[start : start + len(values)] = values
+        start += len(values)
     return xq
 
 

@@ -125,10 +125,12 @@ def write_recommendations(
 def _sheet_name(result: Result, taken: set[str]) -> str:
     """Name a sheet after its picture; one of the same name in another folder gets its id behind."""
     assert result.path is not None
-    stem = os.fsdecode(os.fsencode(result.path.stem)[:_STEM_BYTES])
+    number = result.query.removeprefix("id:")
+    # An id of an import may be nothing but slashes.
+    stem = os.fsdecode(os.fsencode(result.path.stem)[:_STEM_BYTES]) or number
     name = f"{stem}.png"
     while name.casefold() in taken:
-        stem = f"{stem}-{result.query.removeprefix('id:')}"
+        stem = f"{stem}-{number}"
         name = f"{stem}.png"
     taken.add(name.casefold())
     return name

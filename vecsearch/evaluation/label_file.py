@@ -11,7 +11,7 @@ from typing import Final
 
 from vecsearch.errors import SourceError
 from vecsearch.store.snapshot import Snapshot
-from vecsearch.types import Image, absolute_path, relative_path
+from vecsearch.types import Image, absolute_path, is_plain, relative_path
 
 _LABELS: Final = ("label", "class", "category")
 _IMAGES: Final = ("path", "image_path", "file", "file_name", "filename", "image", "id")
@@ -56,6 +56,7 @@ def _find(path: Path, block: Sequence[_Entry], snapshot: Snapshot) -> list[Image
     folders = dict.fromkeys((path.absolute().parent, path.resolve().parent, Path.cwd()))
     candidates = [
         [
+            name,
             os.fspath(relative_path(name)),
             *(str(absolute_path(name if "://" in name else folder / name)) for folder in folders),
         ]
@@ -65,10 +66,18 @@ def _find(path: Path, block: Sequence[_Entry], snapshot: Snapshot) -> list[Image
     ids = [_id(name) for _, name, _ in block]
     by_id = snapshot.images_by_id([number for number in ids if number is not None])
     return [
-        next((by_path[name] for name in names if name in by_path), None)
+        next(
+            (by_path[one] for one in names if one in by_path and _means(names[0], by_path[one])),
+            None,
+        )
         or (by_id.get(number) if number is not None else None)
         for names, number in zip(candidates, ids, strict=True)
     ]
+
+
+def _means(name: str, image: Image) -> bool:
+    """Tell whether *name* may mean an image by another spelling: not, if it is no file's path."""
+    return is_plain(name) or bool(image.size_bytes) or name == os.fspath(image.path)
 
 
 def _id(name: str) -> int | None:

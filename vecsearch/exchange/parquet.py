@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
 
 import numpy as np
 
 from vecsearch.errors import SourceError, UsageError
-from vecsearch.exchange.npy import Floats
+from vecsearch.exchange.blocks import VECTOR_COLUMNS, Numbers
+from vecsearch.exchange.id_values import ID_COLUMNS, bytes_as_text, choose_column
+from vecsearch.exchange.npy import check_regular
 from vecsearch.types import Guess, Image
-
-VECTOR_COLUMNS: Final = ("vector", "embedding", "embeddings", "emb", "features")
-ID_COLUMNS: Final = ("path", "image_path", "file_name", "filename", "url", "key", "id")
-"""Names that are looked for, in this order, where none is given."""
 
 FACT_COLUMNS: Final = ("size_bytes", "mtime_ns", "width", "height")
 _ENCODER: Final = b"vecsearch.encoder"
@@ -31,47 +29,72 @@ class ParquetTable:
 
     def __init__(self, path: Path) -> None:
         """Read the schema of *path*; raises SourceError, UsageError without pyarrow."""
-        _, parquet = load_pyarrow()
+        self._pa, parquet = load_pyarrow()
         self.path = path
-        try:
+        check_regular(path)
+        with self._told():
             # Buffered: otherwise whole row groups, which may be a file each, are read at once.
             self._file = parquet.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
-        except (OSError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise SourceError(f"cannot read {path} ({reason})", path=path) from None
-        self.row_count = int(self._file.metadata.num_rows)
-        self.schema = self._file.schema_arrow
+            self.row_count = int(self._file.metadata.num_rows)
+            self.schema = self._file.schema_arrow
         self.encoder_json = os.fsdecode((self.schema.metadata or {}).get(_ENCODER, b""))
 
     def batches(self, columns: Sequence[str], step: int) -> Iterator[Any]:
         """Read *columns* of all rows, at most *step* at a time; raises SourceError."""
-        try:
+        with self._told():
             for batch in self._file.iter_batches(batch_size=step, columns=list(columns)):
-                yield [batch.column(name) for name in columns]
-        except (OSError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise SourceError(f"cannot read {self.path} ({reason})", path=self.path) from None
+                yield [self._column(batch, name) for name in columns]
 
     def id_column(self, wanted: str | None, *, needed: bool = False) -> str | None:
         """Choose the column of the ids; None if there is none and it is not *needed*."""
         if wanted is not None or needed:
-            return self._choose(wanted, ID_COLUMNS, "ids", "--id-column")
+            return self._choose(wanted, ID_COLUMNS, "--id-column")
         return next((name for name in ID_COLUMNS if name in self.schema.names), None)
 
     def vector_column(self, wanted: str | None) -> str:
         """Choose the column of the vectors; raises UsageError."""
-        return self._choose(wanted, VECTOR_COLUMNS, "vectors", "--vector-column")
+        return self._choose(wanted, VECTOR_COLUMNS, "--vector-column")
+
+    def type_of(self, column: str) -> Any:
+        """Return the type of a column; ``a.b`` is the field b of a column a."""
+        if column in self.schema.names:
+            return self.schema.field(column).type
+        outer, _, name = column.rpartition(".")
+        kind = self.type_of(outer) if outer else None
+        if kind is None or not self._pa.types.is_struct(kind) or kind.get_field_index(name) < 0:
+            return None
+        return kind.field(name).type
 
     def ids(self, column: str | None) -> Iterator[str]:
-        """Read the ids in *column*, texts or numbers."""
+        """Read the ids in *column*, texts, numbers, bytes or UUIDs; a missing one is empty."""
         assert column is not None
+        types, kind = self._pa.types, self.type_of(column)
+        if types.is_nested(kind):
+            raise SourceError(
+                f"column {column} of {self.path} holds {kind}",
+                hint="ids are texts or whole numbers; choose with --id-column",
+                path=self.path,
+            )
+        width = kind.byte_width if types.is_fixed_size_binary(kind) else 0
+        as_text: Callable[[bytes], str] | None = None if width else os.fsdecode
         for (array,) in self.batches([column], _BLOCK):
-            for one in array.to_pylist():
-                yield "" if one is None else os.fsdecode(one) if type(one) is bytes else str(one)
+            values = array.to_pylist()
+            if as_text is None and array.null_count < len(array):
+                as_text = bytes_as_text([one for one in values if one is not None], width)
+            for one in values:
+                if one is None or one != one:  # not a number
+                    yield ""
+                elif type(one) is bytes:
+                    assert as_text is not None
+                    yield as_text(one)
+                else:
+                    yield str(one)
 
     def facts(self) -> Iterator[Facts] | None:
         """Read what is known of the images' files; None if the table does not tell."""
-        if not set(FACT_COLUMNS) <= set(self.schema.names):
+        is_integer = self._pa.types.is_integer
+        known = [self.type_of(name) for name in FACT_COLUMNS]
+        if not all(kind is not None and is_integer(kind) for kind in known):
             return None
         columns = self.batches(FACT_COLUMNS, _BLOCK)
         return (
@@ -80,66 +103,28 @@ class ParquetTable:
             for size, mtime, width, height in zip(*(c.to_pylist() for c in batch), strict=True)
         )
 
-    def _choose(self, wanted: str | None, known: Sequence[str], what: str, option: str) -> str:
-        names = self.schema.names
-        found = next((name for name in ([wanted] if wanted else known) if name in names), None)
-        if found is None:
-            raise UsageError(
-                f"{self.path} has no column {wanted or f'of {what} by a name known here'}",
-                hint=f"choose with {option}: {', '.join(names)}",
-                path=self.path,
-            )
-        return str(found)
+    def _choose(self, wanted: str | None, known: Sequence[str], option: str) -> str:
+        if wanted is not None and self.type_of(wanted) is not None:
+            return wanted
+        return choose_column(self.path, self.schema.names, wanted, known, option)
 
+    def _column(self, batch: Any, name: str) -> Any:
+        if name in self.schema.names:
+            return batch.column(name)
+        outer, _, inner = name.rpartition(".")
+        column = self._column(batch, outer)
+        # Flattened, a field is missing where the whole is.
+        return column.flatten()[column.type.get_field_index(inner)]
 
-class ParquetVectors:
-    """The vectors in a column of lists of a .parquet file, as `NpyVectors` has those of a .npy."""
-
-    def __init__(self, table: ParquetTable, column: str | None = None) -> None:
-        """Find the column and the length of its vectors; raises SourceError and UsageError."""
-        self.path, self.table = table.path, table
-        self.row_count, self.encoder_json = table.row_count, table.encoder_json
-        self._column = table.vector_column(column)
-        kind = table.schema.field(self._column).type
-        pa, _ = load_pyarrow()
-        is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
-        self._fixed = pa.types.is_fixed_size_list(kind)
-        if not ((is_list or self._fixed) and pa.types.is_floating(kind.value_type)):
-            raise SourceError(
-                f"column {self._column} of {self.path} holds {kind}",
-                hint="vectors are lists of float16, float32 or float64",
-                path=self.path,
-            )
-        self.dim = int(kind.list_size) if self._fixed else self._first_length()
-
-    def blocks(self, step: int) -> Iterator[Floats]:
-        """Read all rows in order, at most *step* at a time; a missing vector is NaN."""
-        row = 0
-        for (array,) in self.table.batches([self._column], step):
-            there = np.asarray(array.is_valid())
-            values = array.flatten()
-            if not self._fixed:
-                lengths = np.asarray(array.value_lengths().fill_null(self.dim))
-                if other := np.flatnonzero(lengths != self.dim).tolist():
-                    raise SourceError(
-                        f"row {row + other[0]} of {self.path} has {lengths[other[0]]} values, "
-                        f"the rows before have {self.dim}",
-                        path=self.path,
-                    )
-            block = np.asarray(values.to_numpy(zero_copy_only=False)).reshape(-1, self.dim)
-            if not there.all():
-                whole = np.full((len(array), self.dim), np.nan, block.dtype)
-                whole[there] = block
-                block = whole
-            yield block
-            row += len(array)
-
-    def _first_length(self) -> int:
-        for (array,) in self.table.batches([self._column], 64):
-            for length in array.value_lengths().to_pylist():
-                if length:
-                    return int(length)
-        raise SourceError(f"{self.path} has no vectors", path=self.path)
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what pyarrow raises into SourceError."""
+        errors = (OSError, ValueError, OverflowError, MemoryError, self._pa.ArrowException)
+        try:
+            yield
+        except errors as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise SourceError(f"cannot read {self.path} ({reason})", path=self.path) from None
 
 
 class ParquetWriter:
@@ -171,7 +156,7 @@ class ParquetWriter:
         )
 
     def write(
-        self, images: Sequence[Image], vectors: Floats, guesses: Sequence[Sequence[Guess]] = ()
+        self, images: Sequence[Image], vectors: Numbers, guesses: Sequence[Sequence[Guess]] = ()
     ) -> None:
         """Write the next *images*, their (n, d) *vectors*, and their words if the table has them.
 
@@ -203,6 +188,11 @@ class ParquetWriter:
     def finish(self) -> None:
         """Write what comes last."""
         self._writer.close()
+
+    def discard(self) -> None:
+        """Close what is not to be finished, while the file is open still; else do nothing."""
+        with contextlib.suppress(OSError, ValueError):
+            self._writer.close()
 
 
 def text_path(path: Path, other: str) -> str:

@@ -10,7 +10,7 @@ from stat import S_ISREG
 from typing import Final
 
 from vecsearch.errors import ImageError, UnreadableError
-from vecsearch.types import UrlPath
+from vecsearch.types import UrlPath, absolute_path
 
 LARGEST_BYTES: Final = 1 << 30
 """No picture file is larger; what is would only fill the memory."""
@@ -48,6 +48,7 @@ def read_content(path: Path) -> Content:
 
 def facts_of(path: Path) -> tuple[int, int]:
     """Give size in bytes and time in ns of a picture file; raises OSError."""
+    path = _local(path)
     if isinstance(path, UrlPath):
         from vecsearch.images.remote import facts_of_url
 
@@ -75,8 +76,15 @@ def is_gone(path: Path) -> bool:
     return False
 
 
+def _local(path: Path) -> Path:
+    """Turn a URL of a file here, as an id of an import may be, into its path."""
+    local = absolute_path(path) if isinstance(path, UrlPath) else path
+    return path if isinstance(local, UrlPath) else local
+
+
 def _read(path: Path) -> Content | None:
     """Read a file once; None if it changed meanwhile."""
+    path = _local(path)
     if isinstance(path, UrlPath):
         from vecsearch.images.remote import read_url
 

@@ -17,7 +17,7 @@ from vecsearch.errors import SourceError, VecsearchError
 from vecsearch.images.access import LARGEST_BYTES
 from vecsearch.images.scan import Entry, Region, Scan, below, is_picture
 from vecsearch.images.sorting import sorted_chunks
-from vecsearch.types import UrlPath, path_of
+from vecsearch.types import UrlPath
 
 _TIMES: Final = ("LastModified", "Last-Modified", "last_modified", "mtime", "updated", "created")
 _TAGS: Final = ("ETag", "etag", "Content-MD5", "content_md5", "md5Hash")
@@ -68,9 +68,7 @@ def _list(scan: Scan, prefix: bytes) -> Iterator[Entry]:
 
 def _entry(scan: Scan, path: bytes, facts: Mapping[str, Any]) -> Iterator[Entry]:
     """Give a picture, if it can be one."""
-    if os.fsencode(path_of(path)) != path:
-        scan.unreadable[path] = "its name has a part that paths cannot have"
-    elif (facts.get("size") or 0) > LARGEST_BYTES:
+    if (facts.get("size") or 0) > LARGEST_BYTES:
         scan.unreadable[path] = f"larger than {LARGEST_BYTES >> 20} MiB"
     else:
         yield (path, *_size_and_time(facts))

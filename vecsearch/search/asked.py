@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.errors import UsageError
+from vecsearch.errors import SourceError, UsageError
+from vecsearch.exchange.blocks import as_numbers, is_numbers
+from vecsearch.exchange.npy import map_array
 from vecsearch.index.search import CodedRows
 from vecsearch.index.tune import judging_queries
 from vecsearch.search.opened import Opened
@@ -28,35 +31,21 @@ class Measured:
 
 def own_queries(queries: str | Path | Vectors, dim: int, sample: int) -> Vectors:
     """Load the user's queries, a seeded choice of them; raises UsageError."""
-    name = "the queries"
-    if isinstance(queries, str | Path):
-        name = str(queries)
-        try:
-            loaded = np.load(queries, mmap_mode="r", allow_pickle=False)
-        except OSError as error:
-            raise UsageError(
-                f"{name} cannot be read: {error.strerror or error}",
-                hint=f"give a .npy file of shape (q, {dim})",
-            ) from None
-        except (ValueError, EOFError):
-            loaded = None
-        if not isinstance(loaded, np.ndarray):
-            raise UsageError(
-                f"{name} is not an array file of numpy", hint="save one with numpy.save"
-            )
-        queries = loaded
-    if (
-        queries.ndim != 2
-        or queries.shape[1] != dim
-        or not np.issubdtype(queries.dtype, np.floating)
-    ):
+    name = str(queries) if isinstance(queries, str | Path) else "the queries"
+    array: npt.NDArray[Any]
+    try:
+        array = as_numbers(map_array(Path(queries))) if isinstance(queries, str | Path) else queries
+    except SourceError as error:
+        raise UsageError(str(error), hint=f"give a .npy file of shape (q, {dim})") from None
+    if array.ndim != 2 or array.shape[1] != dim or not is_numbers(array.dtype):
         raise UsageError(
-            f"{name} has {queries.dtype} of shape {queries.shape}",
-            hint=f"float vectors of shape (q, {dim}) are needed",
+            f"{name} has {array.dtype} of shape {array.shape}",
+            hint=f"vectors of shape (q, {dim}) are needed",
         )
-    if not len(queries):
+    if not len(array):
         raise UsageError(f"{name} has no vectors", hint=f"give some, of shape (q, {dim})")
-    chosen = np.asarray(queries[_choice(len(queries), sample)], np.float32)
+    with np.errstate(over="ignore"):  # what is too large is refused below
+        chosen = np.asarray(array[_choice(len(array), sample)], np.float32)
     lengths = np.linalg.norm(chosen, axis=1)
     if not (np.isfinite(lengths).all() and lengths.all()):
         raise UsageError(f"{name} has a vector that is zero or not finite", hint="leave it out")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -19,6 +18,7 @@ from vecsearch.exchange.ids import IdsWriter
 from vecsearch.exchange.npy import NpyWriter
 from vecsearch.exchange.parquet import ParquetWriter
 from vecsearch.outfile import whole_file
+from vecsearch.search.questions import image_at
 from vecsearch.search.words import Vocabulary
 from vecsearch.store.locate import only_index
 from vecsearch.store.segments import gather
@@ -91,6 +91,7 @@ def export_vectors(
             table = ParquetWriter(
                 file, dim, dtype, snapshot.encoder_json, with_words=words is not None
             )
+            stack.callback(table.discard)
         done = 0
         for images, vectors in _blocks(snapshot):
             if table is not None:
@@ -126,7 +127,8 @@ def _blocks(snapshot: Snapshot) -> Iterator[tuple[list[Image], Vectors]]:
 
 
 def _refuse_pictures(snapshot: Snapshot, path: Path) -> None:
-    if snapshot.image_by_path(Path(os.path.normpath(path.absolute()))) is not None:
+    image = image_at(snapshot, path)
+    if image is not None and image.size_bytes:  # else it is an id, and no file's
         raise UsageError(
             f"{path} is a picture of the index, and would be overwritten",
             hint="choose another output",

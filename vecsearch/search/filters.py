@@ -13,7 +13,7 @@ from vecsearch.errors import NotFoundError
 from vecsearch.images.patterns import PathPattern, seen_from
 from vecsearch.images.scan import after, below
 from vecsearch.store.snapshot import Snapshot
-from vecsearch.types import Rows, UrlPath, absolute_path
+from vecsearch.types import Rows, UrlPath, absolute_path, path_of
 
 _ROOT: Final = os.fsencode(os.sep)
 
@@ -53,7 +53,9 @@ def _below(snapshot: Snapshot, given: str | Path) -> Rows:
     """Find the rows of the images below a folder, a tar or a URL, or at that very path."""
     root = absolute_path(given)
     name = os.fsencode(root)
-    rows = [*_between(snapshot, _span(name)), *_between(snapshot, (name, name + b"\0"))]
+    exact = os.fsencode(path_of(os.fspath(given)))
+    rows = [*_between(snapshot, _span(name)), *_between(snapshot, (exact, exact + b"\0"))]
+    rows.extend(_between(snapshot, (name, name + b"\0")))
     # Ids of an import may be relative, and are then meant from here.
     here = Path.cwd()
     if not isinstance(root, UrlPath):
@@ -61,8 +63,9 @@ def _below(snapshot: Snapshot, given: str | Path) -> Rows:
             rows.extend(row for row, _ in _relative(snapshot))
         elif root.is_relative_to(here):
             name = os.fsencode(root.relative_to(here))
-            for span in (_span(name), (name, name + b"\0")):
-                rows.extend(_between(snapshot, span))
+            for one in (name, b"./" + name):
+                for span in (_span(one), (one, one + b"\0")):
+                    rows.extend(_between(snapshot, span))
         if not rows and (real := root.resolve()) != root:  # through a link
             return _below(snapshot, real)
     return np.unique(np.array(rows, np.int64))

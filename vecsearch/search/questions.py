@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from vecsearch.errors import NotFoundError
 from vecsearch.images.access import facts_of
 from vecsearch.store.lookups import Lookups
-from vecsearch.types import Asked, Image, UrlPath, absolute_path, relative_path
+from vecsearch.types import (
+    Asked,
+    Image,
+    UrlPath,
+    absolute_path,
+    is_plain,
+    path_of,
+    relative_path,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +46,11 @@ def understand(lookups: Lookups, question: Asked, *, external: bool) -> Meant:
         name = question.query
         if question.path is not None and not name.startswith("id:"):
             name = str(question.path)
-        image = _find(lookups, name, external)
+        # Who names a path beside it means the number.
+        image = None
+        if question.path is None and name.startswith("id:"):
+            image = lookups.image_by_path(path_of(name))
+        image = image or _find(lookups, name, external)
         path = image.path if image else as_given(name)
         meant = Meant(Asked(question.query, path, None, question.box, question.minus), image)
     if external and meant.row is None:
@@ -53,18 +67,37 @@ def understand(lookups: Lookups, question: Asked, *, external: bool) -> Meant:
 
 
 def image_at(lookups: Lookups, path: str | Path) -> Image | None:
-    """Find the image at *path*, which the index may have from the root, from here, or as it is."""
-    whole = absolute_path(path)
-    names = [whole, relative_path(path)]
-    if whole.is_relative_to(Path.cwd()):
-        names.append(whole.relative_to(Path.cwd()))
-    if not isinstance(whole, UrlPath):
-        # Through links: those of folders above it alone, for the index may have the link itself.
-        names += [whole.parent.resolve() / whole.name, whole.resolve()]
-    for name in dict.fromkeys(names):
-        if image := lookups.image_by_path(name):
+    """Find the image at *path*, which the index may have from the root, from here, or as it is.
+
+    A file is found under any spelling of its path, an id that is no file's letter by letter.
+    """
+    text = os.fspath(path)
+    if image := lookups.image_by_path(path_of(text)):
+        return image
+    plain, asked = is_plain(text), {path_of(text)}
+    for name in _spellings(text):
+        image = None if name in asked else lookups.image_by_path(name)
+        if image and (plain or image.size_bytes):
             return image
+        asked.add(name)
     return None
+
+
+def _spellings(text: str) -> Iterator[Path]:
+    """Give other spellings of a path."""
+    whole = absolute_path(text)
+    yield whole
+    yield relative_path(text)
+    if isinstance(whole, UrlPath):
+        return
+    if whole.is_relative_to(Path.cwd()):
+        relative = whole.relative_to(Path.cwd())
+        yield relative
+        yield path_of(f"./{relative}")  # as find writes it
+    # Through links: those of folders above it alone, for the index may have the link itself.
+    with contextlib.suppress(OSError, ValueError, RuntimeError):  # no path, or a loop of links
+        yield whole.parent.resolve() / whole.name
+        yield whole.resolve()
 
 
 def as_given(query: str | Path) -> Path:

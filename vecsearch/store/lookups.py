@@ -175,6 +175,18 @@ class Lookups:
         rows = self._rows(query, {"key": schema.stamp_key(source)})
         return str(rows[0][0]) if rows else ""
 
+    def stamps_of_rows(self) -> dict[Path, str]:
+        """Give the stamps that tell whose vectors are called by file and row."""
+        start = schema.stamp_key(Path("rows:"))
+        query = "SELECT key, value FROM config WHERE key >= :start AND key < :end"
+        rows = self._rows(query, {"start": start, "end": f"{start}g"})  # behind all hex digits
+        try:
+            return {
+                path_of(bytes.fromhex(key.partition(":")[2])): str(value) for key, value in rows
+            }
+        except ValueError as error:
+            raise schema.damaged_catalog(self.folder / schema.CATALOG, repr(error)) from None
+
     def skipped(self) -> list[Skipped]:
         """List the files that could not be used."""
         rows = self._rows("SELECT path, size_bytes, mtime_ns, reason FROM skipped ORDER BY path")

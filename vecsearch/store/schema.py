@@ -7,7 +7,8 @@ answer. Format 3:
   bases are tuned for; an ``instance`` that differs after every fresh build; ``compacted``, the
   generation of the last compaction, and ``oldest``, the first whose rows are still all known;
   ``stamp:`` and the path of a source in hex, what is remembered of it: size and time of a tar, what
-  a list is relative to.
+  a list is relative to. Where the path is ``rows:`` and a name, that is the file whose vectors are
+  called so for want of ids.
 - ``files``: every write-once file that counts, with length and SHA-256; any other is an orphan.
 - ``sources``: what was scanned: a folder, a tar, a URL, or ``list:`` and the path of a list.
 - ``images``: a path (bytes) with what was known of it; ``id`` is never reused; ``removed`` is the

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from vecsearch.types import Agreement, Asked, Box, Guess, Hit, Problem, Reduction, Result
+from vecsearch.types import Agreement, Asked, Box, Guess, Hit, Problem, Reduction, Result, TextPath
 
 _LEAST_SHARE: Final = 0.005
 """Smaller ones would be 0%."""
@@ -26,6 +26,8 @@ def printable(text: str) -> str:
 
 def shown(path: Path) -> str:
     """Write a path as a user would: relative where it lies below the current folder."""
+    if isinstance(path, TextPath):
+        return str(path)
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
