@@ -22,6 +22,8 @@ _FILES: Final = {
     LOCK_FILE,
     HOLDER_FILE,
 }
+
+
 def check_free(folder: Path, *, fresh: bool = False) -> None:
     """Raise IndexFolderError if *folder* holds anything that vecsearch did not put there."""
     if not folder.exists():
