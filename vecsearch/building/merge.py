@@ -108,7 +108,7 @@ def _opened(target: Path, sources: Sequence[Snapshot]) -> Iterator[Writer]:
 
 
 def _check_encoders(snapshots: Sequence[Snapshot]) -> None:
-    specs = [EncoderSpec.from_json(one.encoder_json) for one in snapshots]
+    specs = [EncoderSpec.from_json(one.encoder_json, one.dim) for one in snapshots]
     for other, spec in zip(snapshots[1:], specs[1:], strict=True):
         if spec.fingerprint != specs[0].fingerprint:
             raise differing(snapshots[0].folder, specs[0], other.folder, spec)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,6 +70,10 @@ GRAPH: Final = Rates(
 MEASURED_DIM: Final = 512
 
 
+_LONGEST: Final = 200
+_DIGITS: Final = 10
+_LEAST_NUMBER: Final = 4096
+
 _CELLS: Final = 2.3
 _LEAST_PCA: Final = 128
 _MOST_PCA: Final = 256
@@ -99,6 +104,18 @@ def choose_recipe(wanted: str, rows: int, dim: int, latency_ms: float = LATENCY_
         return Recipe(FLAT, f"of {dim} dimensions no codes are made: reduce them by --dim")
     return Recipe(
         _ann_factory(rows, dim), f"exact search would take about {exact_ms:.0f} ms a query"
+    )
+
+
+def is_possible(factory: str, rows: int, dim: int) -> bool:
+    """Tell whether *factory* may be handed to FAISS, which allocates what its numbers say.
+
+    No part of an index has more cells, neighbours or dimensions than there are vectors or values.
+    """
+    numbers = re.findall(r"[0-9]+", factory)
+    most = max(rows, dim, _LEAST_NUMBER)
+    return len(factory) <= _LONGEST and all(
+        len(one) <= _DIGITS and int(one) <= most for one in numbers
     )
 
 
