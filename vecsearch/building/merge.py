@@ -20,6 +20,7 @@ from vecsearch.building.stage import facts_of
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import SourceError, UsageError
 from vecsearch.images.listed import is_list
+from vecsearch.store.audit import check_sound
 from vecsearch.store.change import Change
 from vecsearch.store.locate import has_index
 from vecsearch.store.segments import gather
@@ -68,6 +69,8 @@ def merge(*indexes: str | Path, index: str | Path, progress: Progress | None = N
             f"{target} cannot be merged into itself",
             hint="name only the others to add them to it, or choose another output",
         )
+    for one in folders:
+        check_sound(one)
     report = MergeReport(index=target, merged=tuple(folders))
     with ExitStack() as stack:
         sources = [stack.enter_context(closing(Snapshot(one))) for one in folders]

@@ -120,6 +120,17 @@ def audit_relations(catalog: apsw.Connection) -> list[str]:
     return found
 
 
+def check_sound(folder: Path) -> None:
+    """Raise IndexDamagedError if the catalog of *folder* tells what cannot be true."""
+    migrate_if_older(folder)
+    path = folder / schema.CATALOG
+    try:
+        with closing(schema.open_catalog(folder, writing=False)) as catalog:
+            refuse_damaged(folder, catalog)
+    except apsw.Error as error:
+        raise schema.catalog_error(path, error) from None
+
+
 def refuse_damaged(folder: Path, catalog: apsw.Connection) -> None:
     """Raise IndexDamagedError if *catalog* tells what cannot be true, or a file is not as long.
 
