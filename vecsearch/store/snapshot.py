@@ -13,6 +13,7 @@ import numpy as np
 from vecsearch.errors import IndexDamagedError, IndexFolderError
 from vecsearch.store import schema
 from vecsearch.store.files import FileRecord, check_file, check_length
+from vecsearch.store.inside import file_path
 from vecsearch.store.lookups import Lookups
 from vecsearch.store.migrate import migrate_if_older
 from vecsearch.store.records import Base, StoredSegment, read_state
@@ -42,6 +43,8 @@ class Snapshot(Lookups):
         try:
             self._begin()
             state = read_state(self._connection)
+            for name in state.files:
+                file_path(folder, name)  # no link is left for later
             self._instance = state.config["instance"]
             self.encoder_json = state.config["encoder"]
             self.agreement = state.config["agreement"]
