@@ -76,11 +76,16 @@ class Lookups:
     def images(self) -> Iterator[Image]:
         """Iterate over all images, in the order of their ids."""
         query = f"{_IMAGES} WHERE images.id > :last AND {_LIVE} ORDER BY images.id LIMIT {_MANY}"
-        last = 0
+        last = seen = 0
         # Page by page: a cursor left open would keep every writer from committing.
         while page := self._rows(query, {"last": last}):
             yield from (self._image(fields) for fields in page)
             last = self._later(last, page[-1][0])
+            seen += len(page)
+            if seen > self.generation.image_count:
+                break
+        if seen != self.generation.image_count:
+            raise self._damaged(f"it has not the {self.generation.image_count} images that it says")
 
     def images_by_row(self, rows: Iterable[int]) -> dict[int, Image]:
         """Find the images of *rows*, which must have one; raises IndexDamagedError."""
