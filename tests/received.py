@@ -14,6 +14,8 @@ import apsw
 
 from vecsearch.store import schema
 
+_LAST: Final = "WHERE row = (SELECT max(row) FROM rows)"
+
 Harm = Callable[[Path, Path], None]
 """Is given an index and a folder outside that holds another index, ``victim``, and ``secret``."""
 
@@ -41,7 +43,7 @@ def forge(path: Path, data: bytes) -> None:
     name = path.relative_to(path.parent.parent).as_posix()
     run_sql(
         path.parent.parent,
-        f"UPDATE files SET size_bytes = {len(data)}, sha256 = x'{digest}' WHERE name = '{name}'",  # noqa: S608
+        f"UPDATE files SET size_bytes = {len(data)}, sha256 = x'{digest}' WHERE name = '{name}'",
     )
 
 
@@ -69,7 +71,7 @@ def _named(table: str, column: str, name: str) -> Harm:
 
     def harm(index: Path, outside: Path) -> None:
         value = name.replace("OUTSIDE", str(outside))
-        run_sql(index, f"UPDATE OR REPLACE {table} SET {column} = {value}")  # noqa: S608
+        run_sql(index, f"UPDATE OR REPLACE {table} SET {column} = {value}")
 
     return harm
 
@@ -82,9 +84,9 @@ def _renamed(kind: str, name: str) -> Harm:
         old, new = f"{kind}/{path.name}", name.replace("OUTSIDE", str(outside))
         run_sql(
             index,
-            f"UPDATE files SET name = '{new}' WHERE name = '{old}'",  # noqa: S608
-            f"UPDATE segments SET file = '{new}' WHERE file = '{old}'",  # noqa: S608
-            f"UPDATE bases SET file = '{new}' WHERE file = '{old}'",  # noqa: S608
+            f"UPDATE files SET name = '{new}' WHERE name = '{old}'",
+            f"UPDATE segments SET file = '{new}' WHERE file = '{old}'",
+            f"UPDATE bases SET file = '{new}' WHERE file = '{old}'",
         )
 
     return harm
@@ -127,8 +129,8 @@ def _socket(path: Path) -> None:
         os.chdir(here)
 
 
-def _beside(name: str, make: Callable[[Path, Path], object]) -> Harm:
-    return lambda index, outside: make(index / name, outside) and None
+def _beside(name: str, make: Harm) -> Harm:
+    return lambda index, outside: make(index / name, outside)
 
 
 def _link(path: Path, outside: Path) -> None:
@@ -188,7 +190,7 @@ def _encoder(change: str) -> Harm:
 
 
 def _config(key: str, value: str) -> Harm:
-    return _sql(f"UPDATE config SET value = {value} WHERE key = '{key}'")  # noqa: S608
+    return _sql(f"UPDATE config SET value = {value} WHERE key = '{key}'")
 
 
 REFUSED: Final[dict[str, Harm]] = {
@@ -315,6 +317,7 @@ ENCODERS: Final[dict[str, Harm]] = {
 DAMAGED: Final[dict[str, Harm]] = {
     "path is text": _sql("UPDATE images SET path = 'a' WHERE id = 1"),
     "path is a number": _sql("UPDATE images SET path = 5 WHERE id = 1"),
+    "path is no UTF-8": _sql("UPDATE images SET path = CAST(x'ff' AS TEXT) WHERE id = 1"),
     "path is empty": _sql("UPDATE images SET path = x'' WHERE id = 1"),
     "path with a null byte": _sql("UPDATE images SET path = x'2f6100' WHERE id = 1"),
     "size is text": _sql("UPDATE images SET size_bytes = 'x' WHERE id = 1"),
@@ -324,12 +327,16 @@ DAMAGED: Final[dict[str, Harm]] = {
     "hash is text": _sql("UPDATE images SET content_hash = 'x' WHERE id = 1"),
     "id below zero": _sql("UPDATE images SET id = -1 WHERE id = 1"),
     "removed is text": _sql("UPDATE images SET removed = 'x' WHERE id = 1"),
-    "died is text": _sql("UPDATE rows SET died = 'x' WHERE row = (SELECT max(row) FROM rows)"),
-    "row of another image": _sql("UPDATE rows SET image = 999 WHERE row = (SELECT max(row) FROM rows)"),
-    "row is gone": _sql("DELETE FROM rows WHERE row = (SELECT max(row) FROM rows)"),
+    "died is text": _sql(f"UPDATE rows SET died = 'x' {_LAST}"),
+    "row of another image": _sql(
+        "UPDATE rows SET image = 999 WHERE row = (SELECT max(row) FROM rows)"
+    ),
+    "row is gone": _sql(f"DELETE FROM rows {_LAST}"),
     "all rows are gone": _sql("DELETE FROM rows"),
     "images are gone": _sql("DELETE FROM images"),
-    "row comes late": _sql("UPDATE rows SET row = 4611686018427387904 WHERE row = (SELECT max(row) FROM rows)"),
+    "row comes late": _sql(
+        "UPDATE rows SET row = 4611686018427387904 WHERE row = (SELECT max(row) FROM rows)"
+    ),
     "images that the count leaves out": _sql("UPDATE generations SET image_count = 3"),
     "source is text": _sql("INSERT INTO sources VALUES ('x')"),
     "source with a null byte": _sql("INSERT INTO sources VALUES (x'2f00')"),

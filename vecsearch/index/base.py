@@ -10,7 +10,7 @@ import numpy as np
 from vecsearch.errors import UsageError
 from vecsearch.index.allocate import allocate_components
 from vecsearch.index.mapped import as_index
-from vecsearch.index.recipes import FLAT, is_possible
+from vecsearch.index.recipes import FLAT, empty_index, is_possible
 from vecsearch.types import Halves, Progress, Vectors
 
 _CHUNK_BYTES: Final = 64 << 20
@@ -37,7 +37,7 @@ def make_base(rows: Halves, factory: str, progress: Progress | None = None) -> A
             f"the recipe {factory!r:.100} cannot be meant for {len(rows)} x {rows.shape[1]}",
             hint="vecsearch reindex --recipe auto chooses another",
         )
-    base = faiss.index_factory(rows.shape[1], factory, faiss.METRIC_L2)
+    base = empty_index(factory, rows.shape[1], faiss.METRIC_L2)
     if not base.is_trained:
         if progress:
             progress("training", 0, len(rows))

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from vecsearch.errors import IndexDamagedError
-from vecsearch.index.recipes import FLAT, is_possible
+from vecsearch.errors import IndexDamagedError, UsageError
+from vecsearch.index.recipes import FLAT, empty_index, is_possible
 
 _READING: Final = Lock()
 """The bounds are FAISS's own, and the same for all threads."""
@@ -52,7 +52,10 @@ def open_base(path: Path, recipe: str, rows: int, dim: int) -> Any:
     if (base.ntotal, base.d) != (rows, dim):
         raise _refused(path, f"it has {base.ntotal} x {base.d} values instead of {rows} x {dim}")
     metric = faiss.METRIC_INNER_PRODUCT if recipe == FLAT else faiss.METRIC_L2
-    made = faiss.index_factory(dim, recipe, metric)
+    try:
+        made = empty_index(recipe, dim, metric)
+    except UsageError as error:
+        raise _refused(path, str(error).partition("; ")[0]) from None
     same = _shape(base) == _shape(made) and base.metric_type == metric
     if not (same and base.is_trained):
         raise _refused(path, f"it is not what {recipe} makes")

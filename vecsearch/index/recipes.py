@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from vecsearch.errors import UsageError
 
@@ -70,6 +70,7 @@ GRAPH: Final = Rates(
 MEASURED_DIM: Final = 512
 
 
+_L2: Final = 1  # FAISS's METRIC_L2
 _LONGEST: Final = 200
 _DIGITS: Final = 10
 _LEAST_NUMBER: Final = 4096
@@ -123,14 +124,19 @@ def check_recipe(wanted: str, dim: int) -> None:
     """Raise UsageError if FAISS cannot make *wanted* for *dim* dimensions."""
     if wanted == AUTO:
         return
+    empty_index(wanted, dim)
+
+
+def empty_index(factory: str, dim: int, metric: int = _L2) -> Any:
+    """Let FAISS make the index *factory* for *dim* dimensions; raises UsageError."""
     import faiss
 
     try:
-        faiss.index_factory(dim, wanted)
+        return faiss.index_factory(dim, factory, metric)
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split()).rpartition(": ")[2]
         raise UsageError(
-            f"FAISS cannot make --recipe {wanted} for {dim} dimensions ({reason})",
+            f"FAISS cannot make --recipe {factory} for {dim} dimensions ({reason})",
             hint=f"give auto, {FLAT} or another factory string",
         ) from None
 

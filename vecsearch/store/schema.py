@@ -188,8 +188,11 @@ def connect(path: Path, flags: int) -> apsw.Connection:
 
 
 def fetch(connection: apsw.Connection, query: str, values: Any = ()) -> list[Any]:
-    """Run *query* and give all its rows, as tuples."""
-    return connection.execute(query, values).fetchall()
+    """Run *query* and give all its rows, as tuples; raises apsw.Error."""
+    try:
+        return connection.execute(query, values).fetchall()
+    except UnicodeDecodeError:
+        raise apsw.CorruptError("a text in it is not UTF-8") from None
 
 
 def catalog_error(path: Path, error: apsw.Error) -> IndexFolderError:
