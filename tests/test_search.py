@@ -12,9 +12,10 @@ from samples import CHEAP, draw
 
 import vecsearch
 from vecsearch import ImageError, NotFoundError, QueryOptions, UsageError
-from vecsearch.index.base import make_base, open_base, write_base
+from vecsearch.index.base import make_base, write_base
 from vecsearch.index.exact import exact_search
 from vecsearch.index.mapped import as_index
+from vecsearch.index.opening import open_base
 from vecsearch.index.recipes import FLAT
 from vecsearch.index.search import CodedRows, ExactRows, FewRows, Part, Searcher
 from vecsearch.index.settings import SearchSettings
@@ -27,10 +28,10 @@ def unit(n: int, d: int, seed: int) -> np.ndarray[tuple[int, int], np.dtype[np.f
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
-def reopened(base: Any, path: Path) -> Any:
+def reopened(base: Any, recipe: str, path: Path) -> Any:
     with path.open("wb") as file:
         write_base(base, file.write)
-    return open_base(path)
+    return open_base(path, recipe, base.ntotal, base.d)
 
 
 def parts_of(kind: str, halves: Halves, first_row: int, dead: Rows, folder: Path) -> list[Part]:
@@ -41,10 +42,10 @@ def parts_of(kind: str, halves: Halves, first_row: int, dead: Rows, folder: Path
         case "view":
             return [ExactRows(as_index(halves), first_row, dead)]
         case "base":
-            base = reopened(make_base(halves, FLAT), folder / "base")
+            base = reopened(make_base(halves, FLAT), FLAT, folder / "base")
             return [ExactRows(base, first_row, dead)]
         case recipe:
-            base = reopened(make_base(halves, recipe), folder / "base")
+            base = reopened(make_base(halves, recipe), recipe, folder / "base")
             settings = SearchSettings(candidates=40, nprobe=4, ef_search=40, k=12)
             return [CodedRows(base, halves, first_row, dead, settings)]
 
@@ -248,12 +249,12 @@ def test_an_index_of_one_image(tmp_path: Path) -> None:
 def test_a_base_that_goes_as_it_is_opened_is_done_without(
     index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def open_late(path: Path) -> Any:
+    def open_late(path: Path, *facts: Any) -> Any:
         if path.exists():
             vecsearch.remove("id:1", index=index)
             vecsearch.compact(index)
             assert not path.exists()
-        return open_base(path)
+        return open_base(path, *facts)
 
     with vecsearch.open_index(index) as opened:
         _, vectors = opened.vectors()

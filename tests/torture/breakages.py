@@ -13,7 +13,8 @@ import apsw
 from vecsearch import outfile
 from vecsearch.store import files, schema, snapshot, writer
 from vecsearch.store.change import Change, Compaction
-from vecsearch.store.files import TEMPORARY_PREFIX, FileRecord, check_length
+from vecsearch.store.files import FileRecord, check_length
+from vecsearch.store.inside import TEMPORARY_PREFIX
 from vecsearch.store.writer import Writer
 
 

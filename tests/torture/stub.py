@@ -44,9 +44,6 @@ class StubEncoder:
     engine = SimpleNamespace(batch_size=4)
     words = None
 
-    def output_dim(self) -> int:
-        return DIM
-
     def serialize(self) -> tuple[bytes, bytes]:
         return b"<stub/>", b"stub"
 

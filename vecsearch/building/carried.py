@@ -15,7 +15,7 @@ from vecsearch.store.snapshot import Snapshot
 
 def carried(snapshot: Snapshot) -> NewIndex:
     """Describe a new index with encoder and recipe of another; raises IndexDamagedError."""
-    if EncoderSpec.from_json(snapshot.encoder_json).is_external:
+    if EncoderSpec.from_json(snapshot.encoder_json, snapshot.dim).is_external:
         return NewIndex(
             snapshot.encoder_json, snapshot.dim, recipe=snapshot.recipe, recall=snapshot.recall
         )
@@ -68,7 +68,7 @@ def check_same_encoder(
     vouched = options.encoder is not None or options.encoder_name is not None
     if folder is not None and options.encoder is not None:
         with closing(Snapshot(Path(options.encoder))) as snapshot:
-            other = EncoderSpec.from_json(snapshot.encoder_json)
+            other = EncoderSpec.from_json(snapshot.encoder_json, snapshot.dim)
         if other.fingerprint != spec.fingerprint:
             raise differing(folder, spec, Path(options.encoder), other)
     if options.encoder_name is not None and options.encoder_name != _name(spec):

@@ -85,7 +85,7 @@ def import_vectors(
     folder = Path(os.path.normpath(index or index_of(Path(files[0]).with_suffix(""))))
     if has_index(folder):
         with open_writer(folder) as writer, closing(Snapshot(folder)) as snapshot:
-            spec = EncoderSpec.from_json(snapshot.encoder_json)
+            spec = EncoderSpec.from_json(snapshot.encoder_json, snapshot.dim)
             check_same_encoder(spec, folder, inputs, options)
             report = ImportReport(index=folder, encoder=spec)
             _copy(*name_rows(inputs, snapshot), writer, snapshot, report, progress)

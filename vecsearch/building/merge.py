@@ -20,6 +20,7 @@ from vecsearch.building.stage import facts_of
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import SourceError, UsageError
 from vecsearch.images.listed import is_list
+from vecsearch.store.audit import check_sound
 from vecsearch.store.change import Change
 from vecsearch.store.locate import has_index
 from vecsearch.store.segments import gather
@@ -71,6 +72,8 @@ def merge(*indexes: str | Path, index: str | Path, progress: Progress | None = N
             f"{target} cannot be merged into itself",
             hint="name only the others to add them to it, or choose another output",
         )
+    for one in folders:
+        check_sound(one)
     report = MergeReport(index=target, merged=tuple(folders))
     with ExitStack() as stack:
         sources = [stack.enter_context(closing(Snapshot(one))) for one in folders]
@@ -111,7 +114,7 @@ def _opened(target: Path, sources: Sequence[Snapshot]) -> Iterator[Writer]:
 
 
 def _check_encoders(snapshots: Sequence[Snapshot]) -> None:
-    specs = [EncoderSpec.from_json(one.encoder_json) for one in snapshots]
+    specs = [EncoderSpec.from_json(one.encoder_json, one.dim) for one in snapshots]
     for other, spec in zip(snapshots[1:], specs[1:], strict=True):
         if spec.fingerprint != specs[0].fingerprint:
             raise differing(snapshots[0].folder, specs[0], other.folder, spec)

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from vecsearch.building.compact import compact_segments, improvable
 from vecsearch.errors import UsageError, VecsearchError
-from vecsearch.index.base import open_base
 from vecsearch.index.exact import exact_search
+from vecsearch.index.opening import open_base
 from vecsearch.index.recipes import FLAT, check_recipe
 from vecsearch.index.search import CodedRows
 from vecsearch.index.settings import SearchSettings
@@ -124,11 +125,17 @@ def _tune(writer: Writer, target: float, progress: Progress | None) -> None:
         searches = {}
         for segment, base in _approximate(snapshot):
             rows, held = segment.halves[: base.row_count], segment.halves[base.row_count :]
-            opened = snapshot.open_base(base, open_base)
+            opened = _opened(snapshot, base)
             settings = tune_base(opened, rows, tuning_queries(held), target, progress)
             searches[base.first_row] = settings.to_json()
     if searches:
         writer.set_search(searches)
+
+
+def _opened(snapshot: Snapshot, base: Base) -> Any:
+    return snapshot.open_base(
+        base, lambda path: open_base(path, base.recipe, base.row_count, snapshot.dim)
+    )
 
 
 def _approximate(snapshot: Snapshot) -> Iterator[tuple[Segment, Base]]:
@@ -162,7 +169,7 @@ def _judged(snapshot: Snapshot, segment: Segment, base: Base, approximate: bool)
     xq = judging_queries(segment.halves[base.row_count :]).astype(np.float32)
     if not len(xq):
         return TunedBase(path, base.row_count, base.recipe, settings, -1.0, 0)
-    coded = CodedRows(snapshot.open_base(base, open_base), rows, 0, np.empty(0, np.int64), settings)
+    coded = CodedRows(_opened(snapshot, base), rows, 0, np.empty(0, np.int64), settings)
     _, found = coded.candidates(xq, K, settings)
     _, truth = exact_search(xq, rows, min(K, len(rows)))
     return TunedBase(path, base.row_count, base.recipe, settings, recall(found, truth), len(xq))

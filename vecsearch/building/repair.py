@@ -57,7 +57,7 @@ def repair(index: str | Path | None = None, *, progress: Progress | None = None)
     """
     start = time.monotonic()
     folder = Path(index) if index is not None else only_index()
-    with open_writer(folder) as writer:
+    with open_writer(folder, mending=True) as writer:
         problems = tuple(find_problems(folder, quick=False, progress=progress))
         report = RepairReport(index=folder, problems=problems)
         kinds = {problem.kind for problem in problems}

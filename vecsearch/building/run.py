@@ -174,7 +174,7 @@ def _check_same_recipe(snapshot: Snapshot, recipe: str | None) -> None:
 
 
 def _checked_spec(snapshot: Snapshot, config: EncoderConfig) -> EncoderSpec:
-    spec = EncoderSpec.from_json(snapshot.encoder_json)
+    spec = EncoderSpec.from_json(snapshot.encoder_json, snapshot.dim)
     if spec.is_external:
         raise EncoderMismatchError(
             f"{snapshot.folder} was imported and has no network to embed pictures with",

@@ -11,15 +11,19 @@ from pathlib import Path
 from vecsearch.embed.encoder import open_encoder
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.embed.words import Words
-from vecsearch.errors import IndexFolderError, VecsearchError
-from vecsearch.index.base import count_differing, open_base
+from vecsearch.errors import IndexDamagedError, IndexFolderError, VecsearchError
+from vecsearch.fields import read_fields
+from vecsearch.index.base import count_differing
+from vecsearch.index.opening import open_base
 from vecsearch.index.recipes import FLAT
+from vecsearch.index.settings import SearchSettings
 from vecsearch.store.audit import audit_catalog, audit_files
 from vecsearch.store.locate import only_index
 from vecsearch.store.records import Base
+from vecsearch.store.schema import CATALOG
 from vecsearch.store.segments import Segment
 from vecsearch.store.snapshot import Snapshot
-from vecsearch.types import Problem, Progress
+from vecsearch.types import Agreement, Problem, Progress, Reduction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,9 @@ def find_problems(folder: Path, *, quick: bool, progress: Progress | None) -> It
     kinds = {problem.kind for problem in damaged_files}
     if not kinds & {"vectors"}:
         with closing(Snapshot(folder)) as snapshot:
+            if unreadable := list(_read_records(snapshot)):
+                yield from unreadable
+                return
             if "ann" not in kinds:
                 for segment in snapshot.segments:
                     if base := snapshot.bases.get(segment.first_row):
@@ -85,31 +92,43 @@ def _compare_base(snapshot: Snapshot, segment: Segment, base: Base) -> Iterator[
     """
     path = snapshot.folder / base.record.name
     try:
-        opened = snapshot.open_base(base, open_base)
+        opened = snapshot.open_base(
+            base, lambda path: open_base(path, base.recipe, base.row_count, snapshot.dim)
+        )
     except IndexFolderError as error:
         yield Problem("ann", path, str(error).partition("; ")[0])
         return
     if opened is None:
         return
-    if (opened.ntotal, opened.d) != (base.row_count, snapshot.dim):
-        what = f"has {opened.ntotal} x {opened.d} values instead of "
-        yield Problem("ann", path, f"{what}{base.row_count} x {snapshot.dim}")
-    elif base.recipe == FLAT and (differing := count_differing(opened, segment.halves)):
+    if base.recipe == FLAT and (differing := count_differing(opened, segment.halves)):
         yield Problem("ann", path, f"has {differing} vectors that differ from the segments")
 
 
+def _read_records(snapshot: Snapshot) -> Iterator[Problem]:
+    """Read what the catalog keeps as JSON."""
+    path = snapshot.folder / CATALOG
+    try:
+        EncoderSpec.from_json(snapshot.encoder_json, snapshot.dim)
+        for base in snapshot.bases.values():
+            SearchSettings.from_json(base.search)
+        for kind, text in ((Agreement, snapshot.agreement), (Reduction, snapshot.reduction)):
+            if text:
+                read_fields(kind, text)
+    except IndexDamagedError as error:
+        yield Problem("catalog", path, str(error).partition("; ")[0])
+    except ValueError as error:
+        yield Problem("catalog", path, f"what was measured {error}")
+
+
 def _open_encoder(snapshot: Snapshot) -> Iterator[Problem]:
-    spec = EncoderSpec.from_json(snapshot.encoder_json)
+    spec = EncoderSpec.from_json(snapshot.encoder_json, snapshot.dim)
     if spec.is_external:
         return
     xml, constants, _ = snapshot.encoder_files()
     try:
-        dim = open_encoder(spec, xml, constants, engine="openvino").output_dim()
-    except (VecsearchError, ValueError, KeyError, TypeError) as error:
+        open_encoder(spec, xml, constants, engine="openvino")
+    except VecsearchError as error:
         yield Problem("encoder", xml, " ".join(str(error).split()))
-        return
-    if not dim == spec.dim == snapshot.dim:
-        yield Problem("encoder", xml, f"gives {dim} dimensions instead of {snapshot.dim}")
 
 
 def _open_words(snapshot: Snapshot) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vecsearch.embed.cache import cache_folder
+from vecsearch.embed.network import read_network
 from vecsearch.embed.runtime import ov
 from vecsearch.errors import WeightsError
 
@@ -25,8 +26,8 @@ _KEPT: Final = 64
 def compile_cached(xml: Path, constants: Path, content: bytes, config: dict[str, Any]) -> Any:
     """Compile the network in *xml* and *constants* for the CPU, or take it from the cache.
 
-    *content* identifies the two files. The cache is keyed by it, *config*, OpenVINO's version and
-    the processor; an unusable cache is passed over.
+    *content* identifies the two files, and begins with their SHA-256. The cache is keyed by it,
+    *config*, OpenVINO's version and the processor; an unusable cache is passed over.
     """
     core = ov.Core()
     config = {**config, "CACHE_MODE": "OPTIMIZE_SIZE"}
@@ -41,8 +42,9 @@ def compile_cached(xml: Path, constants: Path, content: bytes, config: dict[str,
         # Version, processor or a damaged file: whatever it refuses, compiling anew is the answer.
         with contextlib.suppress(RuntimeError):
             return core.import_model(blob, "CPU", {**config, "WEIGHTS_PATH": str(constants)})
-    compiled = core.compile_model(core.read_model(xml, constants), "CPU", config)
-    if path:
+    compiled = core.compile_model(read_network(xml, constants), "CPU", config)
+    # What is kept is believed later, so it must be made of the content that it is kept for.
+    if path and _digest(xml) + _digest(constants) == content[: 2 * _DIGEST_BYTES]:
         _write(path, compiled.export_model().getvalue())
     return compiled
 
@@ -70,6 +72,11 @@ def _write(path: Path, blob: bytes) -> None:
         kept = sorted(path.parent.glob("*.blob"), key=lambda one: one.stat().st_mtime)
         for old in kept[:-_KEPT]:
             old.unlink(missing_ok=True)
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _processor() -> str:

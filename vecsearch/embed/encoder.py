@@ -71,10 +71,6 @@ class Encoder:
 
         return OpenVINOEngine(compile_graph(self.graph, self.spec.precision))
 
-    def output_dim(self) -> int:
-        """Read from the graph how long its vectors are."""
-        return int(self.graph.outputs[0].get_partial_shape()[1].get_length())
-
     def embed(self, pixels: Pixels) -> Vectors:
         """(n, size, size, 3) uint8 RGB -> (n, d) float32 of unit length."""
         return self.engine.embed(pixels)
@@ -173,7 +169,7 @@ def open_encoder(spec: EncoderSpec, xml: Path, constants: Path, *, engine: str =
     """Open the encoder that an index carries, to embed many more pictures with it."""
     from vecsearch.embed.openvino_engine import read_graph
 
-    return Encoder(spec, read_graph(xml, constants), choose_engine(engine, spec.precision))
+    return Encoder(spec, read_graph(xml, constants, spec), choose_engine(engine, spec.precision))
 
 
 def open_query_engine(spec: EncoderSpec, xml: Path, constants: Path, content: bytes) -> Engine:
@@ -183,7 +179,7 @@ def open_query_engine(spec: EncoderSpec, xml: Path, constants: Path, content: by
     """
     from vecsearch.embed.openvino_engine import OpenVINOEngine, compile_for_queries
 
-    return OpenVINOEngine(compile_for_queries(xml, constants, content, spec.precision))
+    return OpenVINOEngine(compile_for_queries(xml, constants, content, spec))
 
 
 def check_same(config: EncoderConfig, spec: EncoderSpec) -> list[str]:

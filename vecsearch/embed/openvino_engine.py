@@ -10,7 +10,9 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from vecsearch.embed.compiled import compile_cached
+from vecsearch.embed.network import check_ports, read_network
 from vecsearch.embed.runtime import ov
+from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import IndexDamagedError
 from vecsearch.types import Pixels, Vectors
 
@@ -30,23 +32,28 @@ def compile_graph(graph: Any, precision: str) -> Any:
     return ov.Core().compile_model(graph, "CPU", _config(precision, "THROUGHPUT"))
 
 
-def compile_for_queries(xml: Path, constants: Path, content: bytes, precision: str) -> Any:
+def compile_for_queries(xml: Path, constants: Path, content: bytes, spec: EncoderSpec) -> Any:
     """Compile a kept network, or take it from the cache, so that all cores work on one picture.
 
-    Raises IndexDamagedError.
+    Raises IndexDamagedError if it is not one of *spec*.
     """
     try:
-        return compile_cached(xml, constants, content, _config(precision, "LATENCY"))
-    except RuntimeError as error:
+        config = _config(spec.precision, "LATENCY")
+        compiled = compile_cached(xml, constants, content, config)
+        check_ports(compiled, spec.image_size, spec.dim)
+    except (RuntimeError, ValueError, OSError) as error:
         raise _unreadable(xml, error) from None
+    return compiled
 
 
-def read_graph(xml: Path, constants: Path) -> Any:
-    """Read a kept network; raises IndexDamagedError."""
+def read_graph(xml: Path, constants: Path, spec: EncoderSpec) -> Any:
+    """Read a kept network; raises IndexDamagedError if it is not one of *spec*."""
     try:
-        return ov.Core().read_model(xml, constants)
-    except RuntimeError as error:
+        graph = read_network(xml, constants)
+        check_ports(graph, spec.image_size, spec.dim)
+    except (RuntimeError, ValueError, OSError) as error:
         raise _unreadable(xml, error) from None
+    return graph
 
 
 class OpenVINOEngine:
@@ -90,6 +97,10 @@ def _config(precision: str, hint: str) -> dict[str, Any]:
     return {"INFERENCE_PRECISION_HINT": _HINTS[precision], "PERFORMANCE_HINT": hint}
 
 
-def _unreadable(xml: Path, error: RuntimeError) -> IndexDamagedError:
+def _unreadable(xml: Path, error: Exception) -> IndexDamagedError:
     reason = str(error).strip().rpartition("\n")[2]
-    return IndexDamagedError(f"the encoder {xml} cannot be read ({reason})", path=xml)
+    return IndexDamagedError(
+        f"the encoder {xml} cannot be read ({reason})",
+        hint="vecsearch repair mends what can be mended",
+        path=xml,
+    )

@@ -12,8 +12,9 @@ from typing import Final
 
 from vecsearch.embed.backbones.backbone import Backbone
 from vecsearch.embed.backbones.registry import MODELS
-from vecsearch.embed.layers import feature_dim
-from vecsearch.errors import EncoderMismatchError, IndexFormatError
+from vecsearch.embed.layers import POOLINGS, feature_dim
+from vecsearch.errors import EncoderMismatchError, IndexDamagedError, IndexFormatError
+from vecsearch.fields import read_fields
 from vecsearch.images import PREPROCESSING_VERSION
 
 PRETRAINED: Final = "imagenet"
@@ -21,6 +22,11 @@ PRETRAINED: Final = "imagenet"
 
 RANDOM: Final = "random:"
 """What the name of untrained weights begins with; the seed follows."""
+
+_KEPT_PRECISIONS: Final = ("fp32", "bf16", "int8")
+
+_MOST_DIM: Final = 1 << 26
+_MOST_SIDE: Final = 4096
 
 _FIRST_MODEL: Final = "vgg19"
 """Descriptions from when there was no other do not name it."""
@@ -66,6 +72,19 @@ class EncoderSpec:
             image_size=0,
             preprocessing=0,
         )
+
+    def check_numbers(self) -> None:
+        """Raise ValueError for what no encoder has."""
+        if not 0 < self.dim <= _MOST_DIM:
+            raise ValueError(f"has dim = {self.dim}")
+        if self.is_external:
+            return
+        if not 0 < self.image_size <= _MOST_SIDE:
+            raise ValueError(f"has image_size = {self.image_size}")
+        if self.precision not in _KEPT_PRECISIONS or self.pool not in POOLINGS:
+            raise ValueError(f"has {self.precision!r:.100} and {self.pool!r:.100}")
+        if len(set(self.layers)) < len(self.layers):
+            raise ValueError("names a layer twice")
 
     @property
     def is_external(self) -> bool:
@@ -143,15 +162,22 @@ class EncoderSpec:
         return json.dumps(dataclasses.asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> EncoderSpec:
-        """Read what `to_json` wrote.
+    def from_json(cls, text: str, dim: int | None = None) -> EncoderSpec:
+        """Read what `to_json` wrote, in an index whose vectors have *dim* dimensions.
 
-        Raises IndexFormatError for a model, a layer or a preprocessing that is unknown here.
+        Raises IndexDamagedError for anything else, IndexFormatError for a model, a layer or a
+        preprocessing that is unknown here.
         """
-        fields = json.loads(text)
-        for name in ("layers", "mean", "std"):
-            fields[name] = tuple(fields[name])
-        spec = cls(**fields)
+        try:
+            spec = read_fields(cls, text)
+            spec.check_numbers()
+            if dim not in (None, spec.dim):
+                raise ValueError(f"has dim = {spec.dim}, the vectors have {dim}")
+        except ValueError as error:
+            raise IndexDamagedError(
+                f"the description of the encoder {error}",
+                hint="restore the index from a copy, or build with --fresh",
+            ) from None
         if not spec.is_external and spec.model not in MODELS:
             raise IndexFormatError(
                 f"the index was built with the model {spec.model}, which this vecsearch does not "

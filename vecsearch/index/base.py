@@ -1,17 +1,16 @@
-"""The FAISS inner-product index over rows of a segment: made, written, opened, compared."""
+"""The FAISS inner-product index over rows of a segment: made, written, compared."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from vecsearch.errors import IndexDamagedError, UsageError
+from vecsearch.errors import UsageError
 from vecsearch.index.allocate import allocate_components
 from vecsearch.index.mapped import as_index
-from vecsearch.index.recipes import FLAT
+from vecsearch.index.recipes import FLAT, empty_index, is_possible
 from vecsearch.types import Halves, Progress, Vectors
 
 _CHUNK_BYTES: Final = 64 << 20
@@ -33,7 +32,12 @@ def make_base(rows: Halves, factory: str, progress: Progress | None = None) -> A
 
     if factory == FLAT:
         return as_index(rows)
-    base = faiss.index_factory(rows.shape[1], factory, faiss.METRIC_L2)
+    if not is_possible(factory, *rows.shape):
+        raise UsageError(
+            f"the recipe {factory!r:.100} cannot be meant for {len(rows)} x {rows.shape[1]}",
+            hint="vecsearch reindex --recipe auto chooses another",
+        )
+    base = empty_index(factory, rows.shape[1], faiss.METRIC_L2)
     if not base.is_trained:
         if progress:
             progress("training", 0, len(rows))
@@ -88,19 +92,6 @@ def write_base(base: Any, write: Callable[[bytes], object]) -> None:
         return len(data)
 
     faiss.write_index(base, faiss.PyCallbackIOWriter(take, _WRITE_BYTES))
-
-
-def open_base(path: Path) -> Any:
-    """Open a FAISS file, whose checksum the caller has compared; raises IndexDamagedError."""
-    import faiss
-
-    try:
-        return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-    except RuntimeError as error:
-        reason = str(error).strip().rpartition("\n")[2]
-        raise IndexDamagedError(
-            f"{path} cannot be opened ({reason})", hint="vecsearch repair makes it anew", path=path
-        ) from None
 
 
 def count_differing(base: Any, rows: Halves) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from vecsearch.errors import UsageError
 
@@ -69,6 +70,11 @@ GRAPH: Final = Rates(
 MEASURED_DIM: Final = 512
 
 
+_L2: Final = 1  # FAISS's METRIC_L2
+_LONGEST: Final = 200
+_DIGITS: Final = 10
+_LEAST_NUMBER: Final = 4096
+
 _CELLS: Final = 2.3
 _LEAST_PCA: Final = 128
 _MOST_PCA: Final = 256
@@ -102,18 +108,35 @@ def choose_recipe(wanted: str, rows: int, dim: int, latency_ms: float = LATENCY_
     )
 
 
+def is_possible(factory: str, rows: int, dim: int) -> bool:
+    """Tell whether *factory* may be handed to FAISS, which allocates what its numbers say.
+
+    No part of an index has more cells, neighbours or dimensions than there are vectors or values.
+    """
+    numbers = re.findall(r"[0-9]+", factory)
+    most = max(rows, dim, _LEAST_NUMBER)
+    return len(factory) <= _LONGEST and all(
+        len(one) <= _DIGITS and int(one) <= most for one in numbers
+    )
+
+
 def check_recipe(wanted: str, dim: int) -> None:
     """Raise UsageError if FAISS cannot make *wanted* for *dim* dimensions."""
     if wanted == AUTO:
         return
+    empty_index(wanted, dim)
+
+
+def empty_index(factory: str, dim: int, metric: int = _L2) -> Any:
+    """Let FAISS make the index *factory* for *dim* dimensions; raises UsageError."""
     import faiss
 
     try:
-        faiss.index_factory(dim, wanted)
+        return faiss.index_factory(dim, factory, metric)
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split()).rpartition(": ")[2]
         raise UsageError(
-            f"FAISS cannot make --recipe {wanted} for {dim} dimensions ({reason})",
+            f"FAISS cannot make --recipe {factory} for {dim} dimensions ({reason})",
             hint=f"give auto, {FLAT} or another factory string",
         ) from None
 

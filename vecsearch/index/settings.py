@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Final
+
+from vecsearch.errors import IndexDamagedError
+from vecsearch.fields import read_fields
+
+_MOST: Final = 1 << 30
+"""More candidates than a segment has rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +35,21 @@ class SearchSettings:
 
     @classmethod
     def from_json(cls, text: str) -> SearchSettings:
-        """Read what `to_json` wrote; ``{}`` is how an exact base is searched."""
-        return cls(**json.loads(text))
+        """Read what `to_json` wrote; ``{}`` is how an exact base is searched.
+
+        Raises IndexDamagedError for anything else.
+        """
+        try:
+            found = read_fields(cls, text)
+            numbers = (found.candidates, found.nprobe, found.ef_search, found.k)
+            if not all(0 <= number <= _MOST for number in numbers):
+                raise ValueError(f"has numbers {numbers}")
+        except ValueError as error:
+            raise IndexDamagedError(
+                f"how a FAISS file of the index is searched {error}",
+                hint="vecsearch reindex makes it anew",
+            ) from None
+        return found
 
 
 def parameters(base: Any, settings: SearchSettings) -> Any:

@@ -83,7 +83,7 @@ def export_vectors(
             ids_writer = IdsWriter(stack.enter_context(whole_file(ids)), ids)
         table, words = None, None
         if kind == ".parquet" and snapshot.words_record is not None:
-            spec = EncoderSpec.from_json(snapshot.encoder_json)
+            spec = EncoderSpec.from_json(snapshot.encoder_json, snapshot.dim)
             words = Vocabulary(spec).of(snapshot)
         if kind == ".npy":
             array = NpyWriter(file, total, dim, dtype)

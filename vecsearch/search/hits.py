@@ -93,7 +93,7 @@ class Candidates:
                     images[row].id,
                     images[row].path,
                     score,
-                    float(np.sqrt(2.0 - 2.0 * score)),
+                    float(np.sqrt(max(0.0, 2.0 - 2.0 * score))),
                     order,
                 )
                 for rank, (row, score, order) in enumerate(lines, start=self._options.offset + 1)

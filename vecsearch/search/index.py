@@ -46,7 +46,12 @@ class Index:
         """Open the index folder *path*; raises IndexFolderError and its kin."""
         self.path = path
         self._opened = Opened(path)
-        self.encoder = EncoderSpec.from_json(self._opened.snapshot.encoder_json)
+        snapshot = self._opened.snapshot
+        try:
+            self.encoder = EncoderSpec.from_json(snapshot.encoder_json, snapshot.dim)
+        except IndexFolderError:
+            self.close()
+            raise
         self._vocabulary = Vocabulary(self.encoder)
         self._embedder = Embedder(self.encoder, self._vocabulary)
 
@@ -239,7 +244,10 @@ class Index:
         """Take up the newest generation if it is another; raises IndexFolderError and its kin."""
         if not self._opened.snapshot.is_newest():
             opened = Opened(self.path, self._opened)
-            if EncoderSpec.from_json(opened.snapshot.encoder_json) != self.encoder:
+            if (
+                EncoderSpec.from_json(opened.snapshot.encoder_json, opened.snapshot.dim)
+                != self.encoder
+            ):
                 opened.snapshot.close()
                 raise IndexFolderError(
                     f"{self.path} was built anew with another encoder",

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from vecsearch.embed.classifier import why_no_words
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.embed.words import Words
 from vecsearch.errors import UsageError
+from vecsearch.fields import read_fields
 from vecsearch.search.answers import CHUNK, named
 from vecsearch.search.embedding import Embedder
 from vecsearch.search.opened import Opened
+from vecsearch.store.schema import CATALOG, damaged_catalog
+from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import Agreement, Asked, Guess, Progress, Reduction, Skipped
+
+T = TypeVar("T", Reduction, Agreement)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +72,22 @@ def describe(opened: Opened, encoder: EncoderSpec, words: int) -> IndexInfo:
         recipe=", ".join(dict.fromkeys(one.recipe for one in snapshot.bases.values())),
         size_bytes=sum(file.size_bytes for file in snapshot.files()),
         encoder=encoder,
-        reduction=Reduction(**json.loads(snapshot.reduction)) if snapshot.reduction else None,
-        agreement=Agreement(**json.loads(snapshot.agreement)) if snapshot.agreement else None,
+        reduction=_measured(snapshot, Reduction, snapshot.reduction),
+        agreement=_measured(snapshot, Agreement, snapshot.agreement),
         sources=tuple(snapshot.sources()),
         skipped=tuple(snapshot.skipped()),
         words=words,
         why_no_words="" if words else why_no_words(encoder)[0],
     )
+
+
+def _measured(snapshot: Snapshot, kind: type[T], text: str) -> T | None:
+    """Read what the build measured; None where it did not."""
+    try:
+        return read_fields(kind, text) if text else None
+    except ValueError as error:
+        why = f"{kind.__name__.lower()} {error}"
+        raise damaged_catalog(snapshot.folder / CATALOG, why) from None
 
 
 def look(

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError
-from vecsearch.index.base import count_differing, open_base
+from vecsearch.index.base import count_differing
 from vecsearch.index.mapped import as_index
+from vecsearch.index.opening import open_base
 from vecsearch.index.recipes import FLAT
 from vecsearch.index.search import CodedRows, ExactRows, FewRows, Part, Scores, Searcher
 from vecsearch.index.settings import SearchSettings
@@ -161,7 +162,9 @@ class Opened:
 
     def _base(self, base: Base, path: Path) -> Any:
         if base.record not in self._known_bases:
-            self._known_bases[base.record] = open_base(path)
+            self._known_bases[base.record] = open_base(
+                path, base.recipe, base.row_count, self.snapshot.dim
+            )
         return self._known_bases[base.record]
 
     def _dead_in(self, segment: Segment) -> Rows:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,19 +12,14 @@ import apsw
 from vecsearch.errors import IndexDamagedError, IndexFolderError
 from vecsearch.store import schema
 from vecsearch.store.files import FileRecord, check_file, check_length
+from vecsearch.store.inside import file_path
 from vecsearch.store.migrate import migrate_if_older
+from vecsearch.store.records import StoredSegment, read_state
 from vecsearch.store.segments import read_damaged
 from vecsearch.types import DamageKind, Problem
 
-
-@dataclass(frozen=True, slots=True)
-class StoredSegment:
-    """A segment as the catalog has it."""
-
-    first_row: int
-    row_count: int
-    record: FileRecord
-
+_CHECKED_CATALOG_BYTES: Final = 8 << 20
+"""Catalogs up to this size, which takes some 50 ms, are read whole before they are written to."""
 
 _MUST_BE_ZERO: Final = {
     "the number of images is not that of the living rows": (
@@ -40,9 +34,25 @@ _MUST_BE_ZERO: Final = {
         "SELECT count(*) FROM rows WHERE died IS NULL AND NOT EXISTS (SELECT 1 FROM segments "
         "WHERE row >= first_row AND row < first_row + row_count)"
     ),
-    "{} segments overlap": (
-        "SELECT count(*) FROM segments AS a JOIN segments AS b ON a.first_row < b.first_row "
-        "AND b.first_row < a.first_row + a.row_count"
+    "{} rows of segments are not known": (
+        "SELECT sum(row_count) - (SELECT count(*) FROM segments JOIN rows "
+        "ON row >= first_row AND row < first_row + row_count) FROM segments"
+    ),
+    "{} images are not what an image is": (
+        "SELECT count(*) FROM images WHERE typeof(path) != 'blob' OR length(path) = 0 "
+        "OR instr(path, x'00') OR typeof(content_hash) != 'blob' OR typeof(size_bytes) != 'integer'"
+        " OR size_bytes < 0 OR typeof(mtime_ns) != 'integer' OR typeof(width) != 'integer' "
+        "OR width < 0 OR typeof(height) != 'integer' OR height < 0 OR id < 1 "
+        "OR typeof(coalesce(removed, 0)) != 'integer'"
+    ),
+    "{} rows died at no generation": (
+        "SELECT count(*) FROM rows WHERE died IS NOT NULL AND typeof(died) != 'integer'"
+    ),
+    "{} sources or skipped files are not what they are": (
+        "SELECT (SELECT count(*) FROM sources WHERE typeof(path) != 'blob' OR length(path) = 0 "
+        "OR instr(path, x'00')) + (SELECT count(*) FROM skipped WHERE typeof(path) != 'blob' "
+        "OR length(path) = 0 OR instr(path, x'00') OR typeof(size_bytes) != 'integer' "
+        "OR typeof(mtime_ns) != 'integer' OR typeof(reason) != 'text')"
     ),
     "{} rows come after the last one": (
         "SELECT count(*) FROM rows WHERE row >= (SELECT next_row FROM generations "
@@ -71,16 +81,16 @@ def audit_catalog(folder: Path, *, quick: bool) -> list[Problem]:
         migrate_if_older(folder)
         with closing(schema.open_catalog(folder, writing=False)) as catalog:
             if quick:
-                schema.fetch(catalog, "SELECT * FROM generations ORDER BY id DESC LIMIT 1")
+                read_state(catalog)
                 return []
             catalog.execute("BEGIN")  # no writer commits while the pages are read
             schema.fetch(catalog, "SELECT max(id) FROM generations")
-            found = _audit_pages(catalog, path)
-            if not found:
-                found.extend(_audit_relations(catalog))
+            found = _audit_pages(catalog, path) or audit_relations(catalog)
             catalog.execute("COMMIT")
     except apsw.Error as error:
         found = [_reason(schema.catalog_error(path, error), path)]
+    except ValueError as error:
+        found = [str(error)]
     except IndexDamagedError as error:
         found = [_reason(error, path)]
     return [Problem("catalog", path, what) for what in found]
@@ -94,7 +104,8 @@ def _audit_pages(catalog: apsw.Connection, path: Path) -> list[str]:
     return [" ".join(str(what).split()) for (what,) in check if what != "ok"]
 
 
-def _audit_relations(catalog: apsw.Connection) -> list[str]:
+def audit_relations(catalog: apsw.Connection) -> list[str]:
+    """List what the tables of a catalog tell that cannot be true; raises apsw.Error."""
     found = []
     for what, query in _MUST_BE_ZERO.items():
         ((count,),) = schema.fetch(catalog, query)
@@ -102,7 +113,38 @@ def _audit_relations(catalog: apsw.Connection) -> list[str]:
             found.append(what.format(count))
     if strangers := schema.fetch(catalog, "PRAGMA foreign_key_check"):
         found.append(f"{len(strangers)} references lead nowhere")
+    try:
+        read_state(catalog)
+    except ValueError as error:
+        found.append(str(error))
     return found
+
+
+def check_sound(folder: Path) -> None:
+    """Raise IndexDamagedError if the catalog of *folder* tells what cannot be true."""
+    migrate_if_older(folder)
+    path = folder / schema.CATALOG
+    try:
+        with closing(schema.open_catalog(folder, writing=False)) as catalog:
+            refuse_damaged(folder, catalog)
+    except apsw.Error as error:
+        raise schema.catalog_error(path, error) from None
+
+
+def refuse_damaged(folder: Path, catalog: apsw.Connection) -> None:
+    """Raise IndexDamagedError if *catalog* tells what cannot be true, or a file is not as long.
+
+    A small catalog is looked at whole, as small files are.
+    """
+    path = folder / schema.CATALOG
+    found: list[str] = []
+    if path.stat().st_size <= _CHECKED_CATALOG_BYTES:
+        check = schema.fetch(catalog, "PRAGMA integrity_check(1)")
+        found = [" ".join(str(what).split()) for (what,) in check if what != "ok"]
+    if found := found or audit_relations(catalog):
+        raise schema.damaged_catalog(path, found[0])
+    for record in read_state(catalog).files.values():
+        check_length(folder, record)
 
 
 def audit_files(folder: Path, *, quick: bool) -> list[Problem]:
@@ -119,6 +161,11 @@ def _audit_each(folder: Path, quick: bool) -> Iterator[Problem]:
         path = folder / record.name
         what = ""
         rows: tuple[int, ...] = ()
+        try:
+            file_path(folder, record.name)
+        except IndexFolderError as error:  # what is no file of ours is not read
+            yield Problem(_kind(record), path, _reason(error, path))
+            continue
         try:
             if quick:
                 what = _audit_head(check_length(folder, record))
@@ -142,24 +189,11 @@ def _damaged_rows(segment: StoredSegment, path: Path, dim: int) -> tuple[int, ..
     return tuple(segment.first_row + place for place in damaged)
 
 
-def stored_segments(catalog: apsw.Connection) -> list[StoredSegment]:
-    """List the segments, without opening their files."""
-    query = (
-        "SELECT first_row, row_count, name, size_bytes, sha256 "
-        "FROM segments JOIN files ON file = name ORDER BY first_row"
-    )
-    return [
-        StoredSegment(first, count, FileRecord(*record))
-        for first, count, *record in schema.fetch(catalog, query)
-    ]
-
-
 def _named_files(folder: Path) -> list[tuple[FileRecord, StoredSegment | None, int]]:
     with closing(schema.open_catalog(folder, writing=False)) as catalog:
-        segments = {one.record.name: one for one in stored_segments(catalog)}
-        ((dim,),) = schema.fetch(catalog, "SELECT value FROM config WHERE key = 'dim'")
-        records = schema.fetch(catalog, "SELECT name, size_bytes, sha256 FROM files ORDER BY name")
-    return [(FileRecord(*one), segments.get(one[0]), int(dim)) for one in records]
+        state = read_state(catalog)
+    segments = {one.record.name: one for one in state.segments}
+    return [(one, segments.get(one.name), state.dim) for one in state.files.values()]
 
 
 def _is_named(folder: Path, record: FileRecord) -> bool:

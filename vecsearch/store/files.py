@@ -14,11 +14,10 @@ from typing import Final
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError
 from vecsearch.outfile import make_folder, sync_folder
+from vecsearch.store.inside import TEMPORARY_PREFIX, check_folder, file_path
 
 CHECKED_AT_OPENING_BYTES: Final = 32 << 20
 """Files up to this size, which takes 20 ms, are hashed whole before they are believed."""
-
-TEMPORARY_PREFIX: Final = ".partial-"
 
 Write = Callable[[bytes | memoryview], object]
 
@@ -45,6 +44,7 @@ def write_once(folder: Path, name: str, fill: Callable[[Write], object]) -> File
 
     try:
         with refusals_told(path):
+            check_folder(folder, path.parent.name)
             make_folder(path.parent)
             with temporary.open("xb") as file:
 
@@ -80,7 +80,7 @@ def refusals_told(path: Path) -> Iterator[None]:
 
 def check_length(folder: Path, record: FileRecord) -> Path:
     """Return the path of a file that has the length written; raises IndexDamagedError."""
-    path = folder / record.name
+    path = file_path(folder, record.name)
     try:
         size = path.stat().st_size
     except OSError as error:

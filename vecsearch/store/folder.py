@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from pathlib import Path
 from typing import Final
 
 from vecsearch.errors import IndexFolderError
 from vecsearch.store import schema
-from vecsearch.store.files import TEMPORARY_PREFIX
+from vecsearch.store.inside import FOLDERS, check_folder, is_ours, our_files
 from vecsearch.store.lock import HOLDER_FILE, LOCK_FILE
 from vecsearch.store.migrate import COPY
 
@@ -17,16 +16,12 @@ NEXT: Final = "next.sqlite"
 """A catalog that is being made beside the one in force."""
 
 _BEGUN: Final = tuple(f"{name}{end}" for name in (NEXT, COPY) for end in ("", "-journal"))
-_FOLDERS: Final = ("vectors", "ann", "encoder")
 _FILES: Final = {
-    *_FOLDERS,
+    *FOLDERS,
     *_BEGUN,
     LOCK_FILE,
     HOLDER_FILE,
 }
-_OURS: Final = re.compile(
-    rf"[0-9]{{6,}}\.(f16|faiss|xml|bin|words)|{re.escape(TEMPORARY_PREFIX)}[0-9a-f]+"
-)
 
 
 def check_free(folder: Path, *, fresh: bool = False) -> None:
@@ -35,13 +30,15 @@ def check_free(folder: Path, *, fresh: bool = False) -> None:
         return
     if not folder.is_dir():
         raise IndexFolderError(f"{folder} is a file", hint="give a folder", path=folder)
+    for name in FOLDERS:
+        check_folder(folder, name)
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
         if name in (schema.CATALOG, f"{schema.CATALOG}-journal"):
             # A damaged one is known by what lies beside it.
             ours = fresh and (schema.is_catalog(folder / schema.CATALOG) or has_our_files(folder))
         elif path.parent != folder:
-            ours = path.parent.name in _FOLDERS and bool(_OURS.fullmatch(path.name))
+            ours = path.parent.parent == folder and is_ours(path.parent.name, path.name)
         else:
             ours = name in _FILES
         if not ours:
@@ -54,9 +51,7 @@ def check_free(folder: Path, *, fresh: bool = False) -> None:
 
 def has_our_files(folder: Path) -> bool:
     """Tell whether *folder* has files that only vecsearch writes."""
-    return any(
-        _OURS.fullmatch(path.name) for name in _FOLDERS for path in (folder / name).glob("*")
-    )
+    return any(True for _ in our_files(folder))
 
 
 def delete_begun(folder: Path) -> None:
@@ -70,18 +65,17 @@ def delete_unnamed(folder: Path, named: set[str]) -> None:
 
     One that cannot be deleted now is tried again by the next writer.
     """
-    for name in _FOLDERS:
-        for path in (folder / name).glob("*"):
-            if f"{name}/{path.name}" not in named and _OURS.fullmatch(path.name):
-                with contextlib.suppress(OSError):
-                    path.unlink()
+    for name, path in our_files(folder):
+        if name not in named:
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def discard(folder: Path, made: bool) -> None:
     """Take away what a new index consists of, and the folder if it was made for it."""
     (folder / schema.CATALOG).unlink(missing_ok=True)
     delete_unnamed(folder, set())
-    for name in _FOLDERS:
+    for name in FOLDERS:
         if (folder / name).is_dir():
             (folder / name).rmdir()
     if made:

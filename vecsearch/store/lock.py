@@ -12,19 +12,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vecsearch.errors import IndexFolderError, IndexLockedError
+from vecsearch.store.inside import check_own, check_plain
 
 LOCK_FILE = "writer.lock"
 HOLDER_FILE = "writer.json"
+_MOST_BYTES = 4096
 
 
 @contextmanager
 def writer_lock(folder: Path) -> Iterator[None]:
     """Hold the writer's lock of *folder*, which dies with the process.
 
-    Raises IndexLockedError at once, telling who holds it.
+    Raises IndexLockedError at once, telling who holds it; IndexFolderError.
     """
     import filelock
 
+    check_own(folder / LOCK_FILE)  # which taking the lock empties
     holder = folder / HOLDER_FILE  # beside the lock, since taking a lock empties its file
     lock = filelock.FileLock(folder / LOCK_FILE, timeout=0)
     try:
@@ -42,7 +45,9 @@ def writer_lock(folder: Path) -> Iterator[None]:
     try:
         who = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
         with contextlib.suppress(OSError):  # who it is helps others, no more
-            holder.write_text(json.dumps(who))
+            holder.unlink(missing_ok=True)
+            with holder.open("x") as file:  # never through a link, or into a file of two names
+                file.write(json.dumps(who))
         yield
     finally:
         with contextlib.suppress(OSError):
@@ -52,8 +57,13 @@ def writer_lock(folder: Path) -> Iterator[None]:
 
 def _holder(path: Path) -> str:
     try:
-        who = json.loads(path.read_text())
+        check_plain(path)
+        with path.open() as file:
+            who = json.loads(file.read(_MOST_BYTES))
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(who["since"]))
-        return f"process {who['pid']} on {who['host']} since {since}"
-    except (OSError, ValueError, KeyError, TypeError):
+        pid, host = int(who["pid"]), str(who["host"])
+        return f"process {pid} on {host} since {since}" if host.isprintable() else "another process"
+    except (IndexFolderError, OSError, ArithmeticError, LookupError, TypeError):
+        return "another process"
+    except (RecursionError, ValueError):
         return "another process"

@@ -7,15 +7,17 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import apsw
 
-from vecsearch.errors import IndexFolderError
+from vecsearch.errors import IndexDamagedError, IndexFolderError
 from vecsearch.store import schema
 from vecsearch.store.files import FileRecord
-from vecsearch.store.records import Generation
+from vecsearch.store.records import Generation, record_of
 from vecsearch.types import Image, Skipped, path_of
+
+T = TypeVar("T", int, bytes)
 
 _IMAGES: Final = (
     "SELECT images.id, path, size_bytes, mtime_ns, content_hash, width, height, row "
@@ -74,15 +76,25 @@ class Lookups:
     def images(self) -> Iterator[Image]:
         """Iterate over all images, in the order of their ids."""
         query = f"{_IMAGES} WHERE images.id > :last AND {_LIVE} ORDER BY images.id LIMIT {_MANY}"
-        last = 0
+        last = seen = 0
         # Page by page: a cursor left open would keep every writer from committing.
         while page := self._rows(query, {"last": last}):
-            yield from (_image(fields) for fields in page)
-            last = page[-1][0]
+            yield from (self._image(fields) for fields in page)
+            last = self._later(last, page[-1][0])
+            seen += len(page)
+            if seen > self.generation.image_count:
+                break
+        if seen != self.generation.image_count:
+            raise self._damaged(f"it has not the {self.generation.image_count} images that it says")
 
     def images_by_row(self, rows: Iterable[int]) -> dict[int, Image]:
-        """Find the images of *rows*."""
-        return {image.row: image for image in self._images_in("row", rows)}
+        """Find the images of *rows*, which must have one; raises IndexDamagedError."""
+        wanted = list(rows)
+        found = {image.row: image for image in self._images_in("row", wanted)}
+        if len(found) < len(set(wanted)):
+            lacking = min(set(wanted) - found.keys())
+            raise self._damaged(f"row {lacking} has no image")
+        return found
 
     def images_by_id(self, ids: Iterable[int]) -> dict[int, Image]:
         """Find the images with any of *ids*."""
@@ -95,7 +107,7 @@ class Lookups:
         among = "IN (SELECT unhex(value) FROM json_each(:wanted))"
         query = f"{_IMAGES} WHERE removed IS NULL AND path {among} AND {_LIVE}"
         found = self._rows(query, {"wanted": wanted})
-        return {os.fsdecode(fields[1]): _image(fields) for fields in found}
+        return {os.fsdecode(fields[1]): self._image(fields) for fields in found}
 
     def contents_with_sizes(self, sizes: Iterable[int]) -> Iterator[tuple[bytes, int, int, int]]:
         """Give content hash, row, width, height of images whose file has one of *sizes* (bytes)."""
@@ -130,7 +142,7 @@ class Lookups:
         query = f"{_select_between('row, path', _PRESENT, end)} ORDER BY path LIMIT {_PAGE}"
         while page := self._rows(query, bounds):
             yield from page
-            bounds["start"] = page[-1][1] + b"\0"
+            bounds["start"] = self._later(bounds["start"], page[-1][1]) + b"\0"
         query = _select_between("row, path", _REMOVED_SINCE, end)
         yield from self._rows(query, {"start": start, "end": end})
 
@@ -167,7 +179,9 @@ class Lookups:
 
     def sources(self) -> list[Path]:
         """List what was scanned."""
-        return [path_of(path) for (path,) in self._rows("SELECT path FROM sources ORDER BY path")]
+        rows = self._rows("SELECT path FROM sources ORDER BY path")
+        with self._explained():
+            return [_path(path) for (path,) in rows]
 
     def stamp(self, source: Path) -> str:
         """Give what is remembered of a source, nothing if it has no stamp."""
@@ -190,16 +204,40 @@ class Lookups:
     def skipped(self) -> list[Skipped]:
         """List the files that could not be used."""
         rows = self._rows("SELECT path, size_bytes, mtime_ns, reason FROM skipped ORDER BY path")
-        return [Skipped(path_of(path), size, mtime, reason) for path, size, mtime, reason in rows]
+        with self._explained():
+            return [_skipped_of(fields) for fields in rows]
 
     def files(self) -> list[FileRecord]:
         """List the write-once files of the index."""
         rows = self._rows("SELECT name, size_bytes, sha256 FROM files ORDER BY name")
-        return [FileRecord(*row) for row in rows]
+        with self._explained():
+            return [record_of(row) for row in rows]
+
+    def _image(self, fields: tuple[Any, ...]) -> Image:
+        try:
+            return _image_of(fields)
+        except ValueError as error:
+            raise self._damaged(str(error)) from None
+
+    def _later(self, before: T, last: T) -> T:
+        """Return *last*, the end of a page; pages that do not advance would never end."""
+        if last <= before:
+            raise self._damaged("its pages lead in a circle")
+        return last
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except ValueError as error:
+            raise self._damaged(str(error)) from None
+
+    def _damaged(self, why: str) -> IndexDamagedError:
+        return schema.damaged_catalog(self.folder / schema.CATALOG, why)
 
     def _one(self, column: str, value: object) -> Image | None:
         page = self._rows(f"{_IMAGES} WHERE {column} = :value AND {_LIVE}", {"value": value})
-        return _image(page[0]) if page else None
+        return self._image(page[0]) if page else None
 
     def _between(self, columns: str, start: bytes, end: bytes, rest: str = "") -> list[Any]:
         where = "removed IS NULL AND path >= :start AND path < :end"
@@ -211,7 +249,7 @@ class Lookups:
         wanted = "IN (SELECT value FROM json_each(:wanted))"
         query = f"{_IMAGES} WHERE {column} {wanted} AND {_LIVE}"
         for fields in self._rows(query, {"wanted": json.dumps(list(values))}):
-            yield _image(fields)
+            yield self._image(fields)
 
     def _rows(self, query: str, values: dict[str, Any] | None = None) -> list[Any]:
         """Run one look-up; raises IndexFolderError if this generation is no longer all there."""
@@ -280,9 +318,25 @@ def _identity(folder: Path) -> tuple[int, int]:
 def living_images(connection: apsw.Connection, first_row: int, end_row: int) -> list[Image]:
     """List the present images whose row lies in a range, by row."""
     query = f"{_IMAGES} WHERE died IS NULL AND row >= ? AND row < ? ORDER BY row"
-    return [_image(fields) for fields in schema.fetch(connection, query, (first_row, end_row))]
+    return [_image_of(fields) for fields in schema.fetch(connection, query, (first_row, end_row))]
 
 
-def _image(fields: tuple[Any, ...]) -> Image:
-    number, path, *rest = fields
-    return Image(number, path_of(path), *rest)
+def _image_of(fields: tuple[Any, ...]) -> Image:
+    number, path, size_bytes, mtime_ns, content_hash, width, height, row = fields
+    numbers = (size_bytes, mtime_ns, width, height)
+    if set(map(type, numbers)) != {int} or type(content_hash) is not bytes or min(numbers[::2]) < 0:
+        raise ValueError(f"image {number} is not what an image is")
+    return Image(number, _path(path), size_bytes, mtime_ns, content_hash, width, height, row)
+
+
+def _skipped_of(fields: tuple[Any, ...]) -> Skipped:
+    path, size_bytes, mtime_ns, reason = fields
+    if type(size_bytes) is not int or type(mtime_ns) is not int or type(reason) is not str:
+        raise ValueError("a skipped file is not what one is")
+    return Skipped(_path(path), size_bytes, mtime_ns, reason)
+
+
+def _path(value: object) -> Path:
+    if type(value) is not bytes or not value or b"\0" in value:
+        raise ValueError(f"{value!r:.100} is no path")
+    return path_of(value)

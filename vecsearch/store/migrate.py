@@ -71,6 +71,9 @@ def _replace(target: apsw.Connection, source: apsw.Connection) -> None:
 
 
 def _run_steps(catalog: apsw.Connection) -> None:
+    strange = catalog.execute(_STRANGE).fetchall()
+    if strange:
+        raise apsw.CorruptError(f"it has a {strange[0][0]} that is not ours")
     ((version,),) = catalog.execute("PRAGMA user_version")
     for number in range(version, schema.FORMAT):
         catalog.execute("PRAGMA foreign_keys = OFF; BEGIN")
@@ -84,7 +87,14 @@ def _check(catalog: apsw.Connection, path: Path) -> None:
     ((sound,),) = catalog.execute("PRAGMA integrity_check(1)")
     if sound != "ok" or catalog.execute("PRAGMA foreign_key_check").fetchall():
         raise schema.damaged_catalog(path, f"it cannot be migrated: {sound}")
+    schema.check_tables(catalog, path)
 
+
+_STRANGE: Final = (
+    "SELECT type FROM sqlite_schema WHERE type NOT IN ('table', 'index') "
+    "OR sql LIKE 'CREATE VIRTUAL%' OR rootpage IS NULL OR rootpage < 1"
+)
+"""What no step could be run on."""
 
 _STEPS: Final = {
     1: """

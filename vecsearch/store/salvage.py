@@ -12,9 +12,10 @@ import numpy as np
 
 from vecsearch.errors import IndexDamagedError
 from vecsearch.store import schema
-from vecsearch.store.audit import StoredSegment, stored_segments
 from vecsearch.store.files import check_file
+from vecsearch.store.inside import file_path
 from vecsearch.store.lookups import living_images
+from vecsearch.store.records import StoredSegment, read_state
 from vecsearch.store.segments import read_damaged
 from vecsearch.types import Image, Vectors
 
@@ -40,12 +41,11 @@ def salvage(folder: Path) -> Iterator[Salvaged]:
     A run at a time; what is committed of one before the next is read does not matter.
     """
     with closing(schema.open_catalog(folder, writing=False)) as catalog:
-        ((dim,),) = schema.fetch(catalog, "SELECT value FROM config WHERE key = 'dim'")
-        step = max(1, _BLOCK_BYTES // (4 * int(dim)))
-        for segment in stored_segments(catalog):
-            halves, damaged = read_damaged(
-                folder / segment.record.name, segment.row_count, int(dim)
-            )
+        state = read_state(catalog)
+        step = max(1, _BLOCK_BYTES // (4 * state.dim))
+        for segment in state.segments:
+            path = file_path(folder, segment.record.name)
+            halves, damaged = read_damaged(path, segment.row_count, state.dim)
             if not damaged and _is_whole(folder, segment):
                 continue
             bad = set(damaged)

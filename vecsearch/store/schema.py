@@ -34,6 +34,8 @@ from typing import Any, Final
 import apsw
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError, IndexFormatError, VecsearchError
+from vecsearch.store.inside import check_own, check_plain, has_other_names
+from vecsearch.store.journal import check_beside
 
 CATALOG: Final = "catalog.sqlite"
 FORMAT: Final = 3
@@ -91,7 +93,18 @@ _WRITER_CACHE_KIB: Final = 64 << 10
 """What commits of 100,000 rows touch; with SQLite's 2 MB they take half as long again."""
 
 _CHECKSUM_BYTES: Final = 8
-_DAMAGE: Final = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError)
+_DAMAGE: Final = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError, apsw.TooBigError)
+
+_MOST_BYTES: Final = 256 << 20
+"""The longest value, statement or row that SQLite is to take; a parameter may list all rows."""
+
+_HARDENED: Final = (
+    (apsw.SQLITE_DBCONFIG_DEFENSIVE, 1),
+    (apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0),
+    (apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0),
+    (apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0),
+)
+"""A catalog may come from somebody else: https://sqlite.org/security.html"""
 
 
 def create_catalog(path: Path) -> apsw.Connection:
@@ -129,7 +142,11 @@ def open_catalog(folder: Path, *, writing: bool) -> apsw.Connection:
         raise not_an_index(folder)
     try:
         try:
-            connection = connect(path, apsw.SQLITE_OPEN_READWRITE)
+            # Where a rollback would write to a file that others have, reading must do.
+            reading = not writing and has_other_names(path)
+            connection = connect(
+                path, apsw.SQLITE_OPEN_READONLY if reading else apsw.SQLITE_OPEN_READWRITE
+            )
         except apsw.CantOpenError:
             connection = connect(path, apsw.SQLITE_OPEN_READONLY)
         try:
@@ -146,22 +163,37 @@ def open_catalog(folder: Path, *, writing: bool) -> apsw.Connection:
 
 
 def connect(path: Path, flags: int) -> apsw.Connection:
-    """Open an SQLite file under the checksum VFS; raises apsw.Error."""
+    """Open an SQLite file under the checksum VFS; raises apsw.Error, IndexFolderError.
+
+    Neither the file nor what lies beside it is believed to be ours.
+    """
+    if flags & apsw.SQLITE_OPEN_READWRITE:
+        check_own(path)
+    else:
+        check_plain(path)
+    check_beside(path)
     _load_checksum_vfs()
     uri = path.absolute().as_uri()  # any bytes may be in a path
     connection = apsw.Connection(uri, flags=flags | apsw.SQLITE_OPEN_URI, vfs=VFS)
     connection.set_busy_timeout(round(1000 * _BUSY_S))
+    for option, value in _HARDENED:
+        connection.config(option, value)
+    connection.limit(apsw.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
     # EXTRA is FULL plus an fsync of the folder after the journal is gone: files that a commit
     # made superfluous are deleted next, so the commit must not be undone by a power loss.
     connection.execute(
-        "PRAGMA foreign_keys = ON; PRAGMA synchronous = EXTRA; PRAGMA temp_store = MEMORY"
+        "PRAGMA foreign_keys = ON; PRAGMA synchronous = EXTRA; PRAGMA temp_store = MEMORY; "
+        "PRAGMA cell_size_check = ON"
     )
     return connection
 
 
 def fetch(connection: apsw.Connection, query: str, values: Any = ()) -> list[Any]:
-    """Run *query* and give all its rows, as tuples."""
-    return connection.execute(query, values).fetchall()
+    """Run *query* and give all its rows, as tuples; raises apsw.Error."""
+    try:
+        return connection.execute(query, values).fetchall()
+    except UnicodeDecodeError:
+        raise apsw.CorruptError("a text in it is not UTF-8") from None
 
 
 def catalog_error(path: Path, error: apsw.Error) -> IndexFolderError:
@@ -199,6 +231,7 @@ def damaged_pages(path: Path) -> list[int]:
     # Through SQLite's own layer: a file that Python opened and closed would take away the locks
     # that this process has on it.
     flags = [apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READONLY, 0]
+    check_plain(path)
     file = apsw.VFSFile(VFS, str(path), flags)
     damaged = []
     try:
@@ -210,6 +243,34 @@ def damaged_pages(path: Path) -> list[int]:
     finally:
         file.xClose()
     return damaged
+
+
+def check_tables(connection: apsw.Connection, path: Path) -> None:
+    """Raise IndexDamagedError unless the catalog has our tables and indexes, and nothing else.
+
+    A trigger, a view, a virtual table or a generated column would do what we did not write.
+    """
+    found = fetch(connection, "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
+    if dict(found) != _expected_tables() and not _same_tables(found):
+        raise damaged_catalog(path, "its tables are not those of an index")
+
+
+def _same_tables(found: list[tuple[str, str]]) -> bool:
+    # A migration leaves quotes, and other white space.
+    expected = {name: _plain(sql) for name, sql in _expected_tables().items()}
+    same = len(found) == len(expected) and all(isinstance(sql, str) for _, sql in found)
+    return same and {name: _plain(sql) for name, sql in found} == expected
+
+
+@cache
+def _expected_tables() -> dict[str, str]:
+    texts = [text.strip() for text in _TABLES.split(";") if text.strip()]
+    tables = {text.partition(" (")[0].split(" ON ")[0].split()[-1]: text for text in texts}
+    return tables | {"sqlite_sequence": "CREATE TABLE sqlite_sequence(name,seq)"}
+
+
+def _plain(sql: str) -> str:
+    return " ".join(sql.replace('"', "").split())
 
 
 def reserve_checksums(connection: apsw.Connection) -> None:
@@ -255,7 +316,7 @@ def _format_at(path: Path) -> int:
                 if _pragma(connection, "application_id") != APPLICATION_ID:
                     return 0
                 return int(_pragma(connection, "user_version"))
-        except apsw.CantOpenError:
+        except (apsw.CantOpenError, IndexFolderError):
             continue
         except apsw.Error:
             return 0  # whoever opens it next says why it cannot be used
@@ -263,8 +324,8 @@ def _format_at(path: Path) -> int:
 
 
 def _check(connection: apsw.Connection, folder: Path) -> None:
-    application, version = (
-        _pragma(connection, name) for name in ("application_id", "user_version")
+    application, version, journal = (
+        _pragma(connection, name) for name in ("application_id", "user_version", "journal_mode")
     )
     if application != APPLICATION_ID:
         raise not_an_index(folder)
@@ -276,6 +337,10 @@ def _check(connection: apsw.Connection, folder: Path) -> None:
         )
     if connection.reserve_bytes(None) != _CHECKSUM_BYTES:
         raise damaged_catalog(folder / CATALOG, "its pages have no checksums")
+    if journal != "delete":
+        raise damaged_catalog(folder / CATALOG, f"its journal is of another kind, {journal}")
+    if version == FORMAT:
+        check_tables(connection, folder / CATALOG)
     # A page that is cut off is filled with zeros, and its checksum not compared.
     if (folder / CATALOG).stat().st_size % PAGE_BYTES:
         raise damaged_catalog(folder / CATALOG, "its last page is cut off")

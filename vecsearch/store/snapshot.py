@@ -13,10 +13,11 @@ import numpy as np
 from vecsearch.errors import IndexDamagedError, IndexFolderError
 from vecsearch.store import schema
 from vecsearch.store.files import FileRecord, check_file, check_length
+from vecsearch.store.inside import file_path
 from vecsearch.store.lookups import Lookups
 from vecsearch.store.migrate import migrate_if_older
-from vecsearch.store.records import Base, read_bases, read_file, read_generation
-from vecsearch.store.segments import Segment, map_segment, segment_bytes
+from vecsearch.store.records import Base, StoredSegment, read_state
+from vecsearch.store.segments import Segment, map_segment
 from vecsearch.types import Rows
 
 T = TypeVar("T")
@@ -41,36 +42,29 @@ class Snapshot(Lookups):
         super().__init__(folder)
         try:
             self._begin()
-            config = dict(schema.fetch(self._connection, schema.CONFIG))
-            self._instance = config["instance"]
-            self.encoder_json = str(config["encoder"])
-            self.agreement = str(config["agreement"])
-            self.reduction = str(config.get("reduction", ""))  # older indexes have none
-            self.dim = int(config["dim"])
+            state = read_state(self._connection)
+            for name in state.files:
+                file_path(folder, name)  # no link is left for later
+            self._instance = state.config["instance"]
+            self.encoder_json = state.config["encoder"]
+            self.agreement = state.config["agreement"]
+            self.reduction = state.config.get("reduction", "")  # older indexes have none
+            self.dim = state.dim
             # An index of imported vectors has no network of its own.
-            self._encoder = tuple(
-                read_file(self._connection, config[key])
-                for key in ("encoder_xml", "encoder_bin")
-                if key in config
-            )
-            self.words_record: FileRecord | None = None
-            if "encoder_words" in config:
-                self.words_record = read_file(self._connection, config["encoder_words"])
-            self.recipe = str(config["recipe"])
-            self.recall = float(config["recall"])
-            self.generation = read_generation(self._connection)
+            self._encoder = state.encoder
+            self.words_record = state.words
+            self.recipe = state.config["recipe"]
+            self.recall = state.recall
+            self.generation = state.generation
             mapped = before.mapped if before else {}
-            segments = schema.fetch(
-                self._connection,
-                "SELECT first_row, row_count, file FROM segments ORDER BY first_row",
-            )
             # Under the transaction no writer can commit, so none can collect these files.
             self.mapped: dict[FileRecord, Segment] = {}
-            for first, count, name in segments:
-                record = read_file(self._connection, name)
-                self.mapped[record] = mapped.get(record) or self._map(record, first, count)
+            for one in state.segments:
+                known = mapped.get(one.record)
+                same = known is not None and known.first_row == one.first_row
+                self.mapped[one.record] = known if known and same else self._map(one)
             self.segments = list(self.mapped.values())
-            self.bases = {base.first_row: base for base in read_bases(self._connection)}
+            self.bases = {base.first_row: base for base in state.bases}
             dead = schema.fetch(
                 self._connection,
                 "SELECT row FROM rows WHERE died IS NOT NULL AND row >= ? ORDER BY row",
@@ -81,9 +75,9 @@ class Snapshot(Lookups):
         except apsw.Error as error:
             self.close()
             raise schema.catalog_error(folder / schema.CATALOG, error) from None
-        except (KeyError, TypeError, ValueError) as error:
+        except ValueError as error:
             self.close()
-            raise schema.damaged_catalog(folder / schema.CATALOG, repr(error)) from None
+            raise schema.damaged_catalog(folder / schema.CATALOG, str(error)) from None
         except BaseException:
             self.close()
             raise
@@ -112,7 +106,8 @@ class Snapshot(Lookups):
         xml, constants = self._encoder_records()
         with self._unless_built_anew():
             paths = check_file(self.folder, xml), check_length(self.folder, constants)
-        return *paths, xml.sha256 + constants.sha256
+        # The cache must never give what was made of another network: so its length too.
+        return *paths, xml.sha256 + constants.sha256 + constants.size_bytes.to_bytes(8)
 
     def check_constants(self) -> None:
         """Compare the checksum of the encoder's constants; raises IndexDamagedError."""
@@ -155,8 +150,7 @@ class Snapshot(Lookups):
         """Count the rows of *segment* that are not dead."""
         return len(segment.halves) - self.dead_count(segment)
 
-    def _map(self, record: FileRecord, first_row: int, row_count: int) -> Segment:
-        path = check_file(self.folder, record)
-        if record.size_bytes != segment_bytes(row_count, self.dim):
-            raise ValueError(f"{record.name} cannot hold {row_count} rows")
-        return map_segment(path, first_row, row_count, self.dim, record.size_bytes)
+    def _map(self, stored: StoredSegment) -> Segment:
+        path = check_file(self.folder, stored.record)
+        size_bytes = stored.record.size_bytes
+        return map_segment(path, stored.first_row, stored.row_count, self.dim, size_bytes)

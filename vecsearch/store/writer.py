@@ -15,6 +15,7 @@ import apsw
 from vecsearch.errors import IndexFolderError, IndexLockedError
 from vecsearch.outfile import make_folder, sync_folder
 from vecsearch.store import schema, statements
+from vecsearch.store.audit import refuse_damaged
 from vecsearch.store.change import Change, Compaction, NewIndex
 from vecsearch.store.files import (
     FileRecord,
@@ -150,7 +151,7 @@ class Writer:
     def encoder_files(self) -> tuple[Path, Path]:
         """Give the two files of the encoder, compared whole; raises IndexDamagedError."""
         xml, constants = (
-            check_file(self.folder, read_file(self._connection, self._config(key)), whole=True)
+            check_file(self.folder, read_file(self._connection, self._config(key), key), whole=True)
             for key in ("encoder_xml", "encoder_bin")
         )
         return xml, constants
@@ -288,9 +289,12 @@ class Writer:
 
 @contextmanager
 def open_writer(
-    folder: Path, new: NewIndex | None = None, *, fresh: bool = False
+    folder: Path, new: NewIndex | None = None, *, fresh: bool = False, mending: bool = False
 ) -> Iterator[Writer]:
     """Lock *folder* for writing and open its catalog.
+
+    An index that is damaged, as far as its catalog and the lengths of its files tell, is refused
+    before anything is changed, unless this is for *mending* it.
 
     With *new*, a catalog is begun: in a folder that has none at once, in one that has an index
     (*fresh*) beside it, to take its place by `Writer.publish`. A new index to which nothing was
@@ -318,7 +322,7 @@ def open_writer(
         worth_keeping = existing
         try:
             # Without an index to replace, a fresh build is a first one.
-            with closing(_writer(folder, new, fresh=fresh and existing)) as writer:
+            with closing(_writer(folder, new, fresh=fresh and existing, mending=mending)) as writer:
                 new = None  # what is long to hold: the network is in its files now
                 try:
                     yield writer
@@ -345,10 +349,17 @@ def write_bytes_once(folder: Path, name: str, data: bytes) -> FileRecord:
     return write_once(folder, name, lambda write: write(data))
 
 
-def _writer(folder: Path, new: NewIndex | None, *, fresh: bool) -> Writer:
+def _writer(folder: Path, new: NewIndex | None, *, fresh: bool, mending: bool) -> Writer:
     if new is None:
         migrate(folder)
-        return Writer(folder, schema.open_catalog(folder, writing=True), published=True)
+        connection = schema.open_catalog(folder, writing=True)
+        try:
+            if not mending:
+                refuse_damaged(folder, connection)
+            return Writer(folder, connection, published=True)
+        except BaseException:
+            connection.close()
+            raise
     # File names are generation numbers: going on from the old one's, none is used again.
     generation = (_last_generation(folder) or 0) + 1
     with refusals_told(folder / NEXT):

@@ -1,0 +1,133 @@
+"""A network that is kept as OpenVINO IR, which may come from somebody else: looked at, then read.
+
+OpenVINO believes what a file of its own tells. So only the operations that encoders are made of may
+be in it, no constant may lie beyond the file of constants, and no value may be larger than those of
+an encoder. Format: https://docs.openvino.ai (Intermediate Representation, version 11).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Any, Final
+from xml.parsers import expat
+
+from vecsearch.embed.runtime import ov
+
+OPERATIONS: Final = frozenset(
+    (
+        *("Parameter", "Const", "Result", "Convert", "Transpose", "Reshape", "Concat"),
+        *("Add", "Subtract", "Multiply", "Divide", "Power", "Maximum", "Minimum"),
+        *("Convolution", "GroupConvolution", "MatMul", "MaxPool", "AvgPool", "Pad"),
+        *("ReLU", "Clamp", "FakeQuantize", "ReduceMean", "ReduceMax", "NormalizeL2"),
+        *("Squeeze", "Unsqueeze"),
+    )
+)
+"""What encoders are made of, in all versions so far."""
+
+_BYTES: Final = {
+    **dict.fromkeys(("f32", "i32", "u32"), 4), **dict.fromkeys(("f16", "bf16"), 2),
+    **dict.fromkeys(("i64", "u64"), 8), **dict.fromkeys(("i8", "u8", "boolean"), 1),
+}  # fmt: skip
+_MOST_BYTES: Final = 64 << 20
+_MOST_LAYERS: Final = 10_000
+_MOST_VALUES: Final = 1 << 26
+"""More than any activation of a picture has; 224 x 224 x 64 is 2 ** 21.6."""
+
+_DEEPEST: Final = 32
+_OPSET: Final = re.compile(r"opset[0-9]{1,2}")
+_NUMBER: Final = re.compile(r"[0-9]{1,15}")
+
+
+def read_network(xml: Path, constants: Path) -> Any:
+    """Read a kept network; raises ValueError for one that is no encoder, RuntimeError, OSError."""
+    if xml.stat().st_size > _MOST_BYTES:
+        raise ValueError("it is too long")
+    constants_bytes = constants.stat().st_size
+    check_description(xml.read_bytes(), constants_bytes)
+    model = ov.Core().read_model(xml, constants)
+    _check_values(model, max(_MOST_VALUES, constants_bytes))
+    return model
+
+
+def check_ports(network: Any, image_size: int, dim: int) -> None:
+    """Raise ValueError unless *network* makes vectors (n, dim) of (n, size, size, 3) uint8."""
+    if len(network.inputs) != 1 or len(network.outputs) != 1:
+        raise ValueError("it has other inputs or outputs than an encoder")
+    (given,), (made,) = network.inputs, network.outputs
+    wanted = ov.PartialShape([-1, image_size, image_size, 3])
+    if given.get_partial_shape() != wanted or given.get_element_type() != ov.Type.u8:
+        raise ValueError(f"it takes {given.get_partial_shape()} instead of {wanted}")
+    wanted = ov.PartialShape([-1, dim])
+    if made.get_partial_shape() != wanted or made.get_element_type() != ov.Type.f32:
+        raise ValueError(f"it gives {made.get_partial_shape()} instead of {wanted}")
+
+
+def check_description(xml: bytes, constants_bytes: int) -> None:
+    """Raise ValueError if the XML of a network has what no encoder has."""
+    parser = expat.ParserCreate()
+    open_tags: list[str] = []
+    layers = 0
+    kind = ""
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal layers, kind
+        open_tags.append(tag)
+        if len(open_tags) > _DEEPEST:
+            raise ValueError("its description is nested too deeply")
+        if "rt_info" in open_tags:
+            return  # remarks of those who made it
+        if len(open_tags) == 1 and tag != "net":
+            raise ValueError("it does not begin as a network does")
+        if tag in ("body", "back_edges", "port_map"):
+            raise ValueError("it has a network in it")
+        if tag == "layer":
+            layers += 1
+            kind = attributes.get("type", "")
+            _check_layer(kind, attributes.get("version", ""), layers)
+        elif tag == "data" and kind == "Const":
+            _check_constant(attributes, constants_bytes)
+
+    def refuse(*_: object) -> None:
+        raise ValueError("it declares a document type")
+
+    def end(_: str) -> None:
+        open_tags.pop()
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.StartDoctypeDeclHandler = refuse
+    try:
+        parser.Parse(xml, True)
+    except expat.ExpatError as error:
+        raise ValueError(f"its description is no XML: {error}") from None
+
+
+def _check_layer(kind: str, version: str, layers: int) -> None:
+    if kind not in OPERATIONS or not _OPSET.fullmatch(version):
+        raise ValueError(f"it has an operation that no encoder has, {kind!r:.100}")
+    if layers > _MOST_LAYERS:
+        raise ValueError("it has too many layers")
+
+
+def _check_constant(attributes: dict[str, str], constants_bytes: int) -> None:
+    shape = [one.strip() for one in attributes.get("shape", "").split(",") if one.strip()]
+    numbers = [attributes.get("offset", ""), attributes.get("size", ""), *shape]
+    item_bytes = _BYTES.get(attributes.get("element_type", ""))
+    if item_bytes is None or not all(map(_NUMBER.fullmatch, numbers)):
+        raise ValueError(f"it has a constant of {attributes.get('element_type')!r:.100}")
+    offset, size, *sides = map(int, numbers)
+    if size != item_bytes * math.prod(sides) or offset + size > constants_bytes:
+        raise ValueError(f"it has a constant of {size} bytes at {offset} of {constants_bytes}")
+
+
+def _check_values(model: Any, most: int) -> None:
+    for node in model.get_ordered_ops():
+        for output in node.outputs():
+            shape = output.get_partial_shape()
+            if shape.rank.is_dynamic:
+                raise ValueError("it has values of no known shape")
+            sides = [side.get_length() for side in shape if side.is_static]
+            if len(sides) < len(shape) - 1 or math.prod(sides) > most:
+                raise ValueError(f"it has values of the shape {shape}")
