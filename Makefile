@@ -22,6 +22,7 @@ test: lint types
 bench: $(INSTALLED)  # about 40 minutes on two cores, which should have nothing else to do
 	$(BIN)/python benchmarks/bench.py
 	$(BIN)/python benchmarks/rerank.py
+	$(BIN)/python benchmarks/warm.py
 
 bench-large: $(INSTALLED)  # about an hour on two idle cores and 6 GB of memory; installs hnswlib, usearch and ScaNN
 	$(BIN)/python benchmarks/large.py

@@ -11,6 +11,7 @@ VecsearchError
 └── IndexFolderError      a folder that is not an index, or an index that cannot be used
     ├── IndexDamagedError     a file of the index is not what was written
     ├── IndexFormatError      the index was written by another version of vecsearch
+    ├── IndexOutdatedError    what was opened is no longer there, because of commits since
     └── IndexLockedError      another process is writing
 """
 
@@ -70,6 +71,10 @@ class IndexDamagedError(IndexFolderError):
 
 class IndexFormatError(IndexFolderError):
     """The index was written by another version of vecsearch, and cannot be read by this one."""
+
+
+class IndexOutdatedError(IndexFolderError):
+    """What was opened of an index is no longer there, because of what was committed since."""
 
 
 class IndexLockedError(IndexFolderError):

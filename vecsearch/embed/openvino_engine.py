@@ -66,10 +66,19 @@ class OpenVINOEngine:
     def __init__(self, compiled: Any) -> None:
         """Take what `compile_graph` or `compile_for_queries` made."""
         self._compiled = compiled
+        self._idle: deque[Any] = deque()
+        """Requests that no thread uses; one that computes refuses everyone else."""
 
     def embed(self, pixels: Pixels) -> Vectors:
-        """(n, size, size, 3) uint8 RGB -> (n, d) float32 of unit length."""
-        return np.array(self._compiled(pixels)[0])
+        """(n, size, size, 3) uint8 RGB -> (n, d) float32 of unit length, from any thread."""
+        try:
+            request = self._idle.pop()
+        except IndexError:
+            request = self._compiled.create_infer_request()
+        request.infer([pixels])
+        vectors = np.array(request.get_output_tensor().data)
+        self._idle.append(request)
+        return vectors
 
     def stream(self, batches: Iterable[tuple[T, Pixels]]) -> Iterator[tuple[T, Vectors]]:
         """Embed tagged batches, as many at once as the device has streams; in order."""

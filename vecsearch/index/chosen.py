@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from vecsearch.index.mapped import as_index
-from vecsearch.index.search import Scores
+from vecsearch.index.search import Scores, best_of, products
 from vecsearch.types import Halves, Rows, Vectors
 
 _FEW_VALUES: Final = 1 << 22
@@ -30,9 +30,8 @@ class ChosenRows:
             index, parameters = self._selected
             D, I = index.search(np.ascontiguousarray(xq), k, params=parameters)  # noqa: N806, E741
             return D, I + self._first
-        scores = xq @ self._copied.T
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-        return np.take_along_axis(scores, order, 1), self._places[order] + self._first
+        D, order = best_of(products(xq, self._copied), k)  # noqa: N806
+        return D, self._places[order] + self._first
 
     @cached_property
     def _copied(self) -> Vectors:

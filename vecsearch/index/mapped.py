@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from vecsearch.index.once import Once
 from vecsearch.types import Halves
 
 
@@ -20,7 +20,7 @@ def as_index(rows: Halves) -> Any:
     if len(rows):
         raw = rows.view(np.uint8).reshape(-1)
         index.codes = faiss.MaybeOwnedVectorUInt8.create_view(
-            faiss.swig_ptr(raw), raw.size, _owner()
+            faiss.swig_ptr(raw), raw.size, _owner().codes.owner
         )
         index.ntotal = len(rows)
         object.__setattr__(index, "rows", raw)  # FAISS has but their address
@@ -37,9 +37,8 @@ def _empty(dim: int) -> Any:
     return index
 
 
-@cache
-def _owner() -> Any:
-    """Give something that FAISS accepts as the owner of memory that is not its own.
+def _make_owner() -> Any:
+    """Make something that FAISS accepts as the owner of memory that is not its own.
 
     Python cannot make one, but an index that was opened as a mapped file has one.
     """
@@ -50,6 +49,7 @@ def _owner() -> Any:
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "one.faiss")
         faiss.write_index(index, path)
-        opened = faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC)
-    _owner.opened = opened  # type: ignore[attr-defined]
-    return opened.codes.owner
+        return faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC)
+
+
+_owner: Final = Once(_make_owner)

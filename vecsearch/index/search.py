@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.index.mapped import as_index
+from vecsearch.index.once import Once
 from vecsearch.index.settings import SearchSettings, parameters, widened
 from vecsearch.types import Halves, Rows, Vectors
 
@@ -66,24 +67,48 @@ class Searcher:
         return D[lines, order], I[lines, order]
 
 
+def products(xq: Vectors, rows: Vectors) -> Scores:
+    """Give the inner products (q, n) of *xq* (q, d) and *rows* (n, d).
+
+    For a single query all there is to do is reading the rows. BLAS would wake its threads for that,
+    and where a machine has other things to do, wait for them ten times as long as it takes.
+    """
+    if len(xq) == 1:
+        return np.asarray(np.einsum("nd,d->n", rows, xq[0])[None])
+    return np.asarray(xq @ rows.T)
+
+
+def best_of(scores: Scores, k: int) -> tuple[Scores, Rows]:
+    """Find the *k* largest of each line of *scores* (q, n), or all: them and their places.
+
+    Best first, equal ones by place. What cannot be among them is not sorted.
+    """
+    lines, n = scores.shape
+    if k >= n:
+        order = np.argsort(-scores, axis=1, kind="stable")
+        return np.take_along_axis(scores, order, 1), order
+    least = np.partition(scores, n - k, axis=1)[:, n - k]
+    places = np.empty((lines, k), np.int64)
+    for line, row in enumerate(scores):
+        candidates = np.flatnonzero(row >= least[line])
+        places[line] = candidates[np.argsort(-row[candidates], kind="stable")[:k]]
+    return np.take_along_axis(scores, places, 1), places
+
+
 class FewRows:
     """Rows that are multiplied before FAISS is loaded; the first search makes them float32."""
 
     def __init__(self, rows: Halves, first_row: int, dead: Rows) -> None:
         """Keep *rows*, (n, d) from *first_row* on, without the *dead* ones (row numbers)."""
-        self._rows, self._first = rows, first_row
-        self._is_dead = np.isin(np.arange(len(rows)) + first_row, dead, assume_unique=True)
-
-    @cached_property
-    def _vectors(self) -> Vectors:
-        return self._rows.astype(np.float32)
+        self._first = first_row
+        self._dead = dead - first_row
+        self._vectors: Once[Vectors] = Once(lambda: rows.astype(np.float32))
 
     def search(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
         """Find up to *k* rows, equal scores by row."""
-        scores = xq @ self._vectors.T
-        scores[:, self._is_dead] = -np.inf
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-        D = np.take_along_axis(scores, order, 1)  # noqa: N806
+        scores = products(xq, self._vectors())
+        scores[:, self._dead] = -np.inf
+        D, order = best_of(scores, k)  # noqa: N806
         return D, np.where(np.isneginf(D), -1, order + self._first)
 
 
@@ -163,9 +188,10 @@ class CodedRows:
 
     def candidates(self, xq: Vectors, k: int, settings: SearchSettings) -> tuple[Scores, Rows]:
         """Find up to *k* rows, the dead among them, as *settings* tell."""
-        if self._chosen[0] != (settings, k):
-            self._chosen = (settings, k), self._parameters(settings, k)
-        chosen = self._chosen[1]
+        known, chosen = self._chosen  # another thread may choose others meanwhile
+        if known != (settings, k):
+            chosen = self._parameters(settings, k)
+            self._chosen = (settings, k), chosen
         with _one_thread(len(xq) == 1):
             D, I = self._refine.search(np.ascontiguousarray(xq), k, params=chosen)  # noqa: N806, E741
         return np.where(I < 0, -np.inf, D), np.where(I < 0, -1, I + self._first)

@@ -51,13 +51,15 @@ class Answers:
         self._progress = progress
         self._done = self._total = 0
 
-    def each(self, questions: Sequence[Asked], minus: Sequence[Asked]) -> Iterator[Result]:
-        """Answer every question by itself.
+    def each(
+        self, questions: Sequence[Asked], minus: Sequence[Asked], *, first: int = 0
+    ) -> Iterator[Result]:
+        """Answer every question from the *first* on by itself.
 
         What is wrong with a single one is raised; of several, it is the result of that one.
         """
         unlike = self._begin(questions, minus)
-        for embedded in self._chunks(questions):
+        for embedded in self._chunks(questions[first:]):
             xq, nothing = self._steered(embedded.vectors, unlike)
             refused = {number: _nothing_left() for number in nothing} | embedded.refused
             if refused and len(questions) == 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from threading import Lock
 from typing import Final
 
 import numpy as np
@@ -42,12 +43,16 @@ class Embedded:
 
 
 class Embedder:
-    """Makes vectors of questions; the network is started by the first that needs it."""
+    """Makes vectors of questions, for any number of threads.
+
+    The network is started by the first question that needs it; others wait for it then.
+    """
 
     def __init__(self, spec: EncoderSpec, vocabulary: Vocabulary) -> None:
         """Keep what the network is, and its words."""
         self._spec, self._vocabulary = spec, vocabulary
         self._engine: Engine | None = None
+        self._starting = Lock()
         self._checked = False
 
     @property
@@ -133,13 +138,15 @@ class Embedder:
                 opened.snapshot.check_constants()
                 self._checked = True
             prepare()
-            self._engine = engine.result()
             computed.result()
 
     def _start_engine(self, opened: Opened) -> Engine:
         from vecsearch.embed.encoder import open_query_engine
 
-        return self._engine or open_query_engine(self._spec, *opened.snapshot.encoder_files())
+        with self._starting:
+            if self._engine is None:
+                self._engine = open_query_engine(self._spec, *opened.snapshot.encoder_files())
+            return self._engine
 
     def _read_batches(
         self,

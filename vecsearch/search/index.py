@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
+from weakref import WeakSet
 
 import numpy as np
 
 from vecsearch.embed.spec import EncoderSpec
-from vecsearch.errors import IndexFolderError, UsageError
+from vecsearch.errors import IndexFolderError, IndexOutdatedError, UsageError
 from vecsearch.search.answers import Answers
 from vecsearch.search.embedding import Embedder
 from vecsearch.search.hits import Candidates
@@ -27,15 +30,35 @@ from vecsearch.types import Asked, Guess, Image, Progress, Result, Vectors, Word
 if TYPE_CHECKING:
     from vecsearch.search.info import IndexInfo, PictureInfo
 
+T = TypeVar("T")
+
 _SEARCH_BATCH: Final = 256
 _DEFAULTS: Final = QueryOptions()
+
+
+_all_open: Final[WeakSet[Index]] = WeakSet()
+
+
+def _inherit_all() -> None:
+    """Ready a forked process: nothing that is open is its own, nor the threads of OpenMP."""
+    if faiss := sys.modules.get("faiss"):
+        faiss.omp_set_num_threads(1)  # the forking thread would wait for the others for ever
+    for index in _all_open:
+        index._inherit()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_inherit_all)
 
 
 class Index:
     """An index, open for questions; each is answered from the newest committed generation.
 
-    An iteration keeps to the generation that it began with. A context manager and, after
-    `open_index`, all there is to searching::
+    An iteration keeps to the generation that it began with. Any number of threads may ask one
+    index at once, and each is answered as if it were alone. An index that is pickled, or inherited
+    by a forked process, is opened anew there.
+
+    A context manager and, after `open_index`, all there is to searching::
 
         with open_index("indexes/db") as index:
             for hit in index.query(["photo.jpg"], k=5)[0].hits:
@@ -45,6 +68,13 @@ class Index:
     def __init__(self, path: Path) -> None:
         """Open the index folder *path*; raises IndexFolderError and its kin."""
         self.path = path
+        self._place = path.absolute()
+        self._taking_up = Lock()
+        self._inherited: tuple[Opened, Embedder] | None = None
+        self._open(path)
+        _all_open.add(self)
+
+    def _open(self, path: Path) -> None:
         self._opened = Opened(path)
         snapshot = self._opened.snapshot
         try:
@@ -54,6 +84,10 @@ class Index:
             raise
         self._vocabulary = Vocabulary(self.encoder)
         self._embedder = Embedder(self.encoder, self._vocabulary)
+
+    def __reduce__(self) -> tuple[type[Index], tuple[Path]]:
+        """Tell another process how to open it there."""
+        return type(self), (self._place,)
 
     def __enter__(self) -> Index:
         """Return itself."""
@@ -120,11 +154,21 @@ class Index:
         minus = [as_asked(one, n, minus=True) for n, one in enumerate(options.minuses)]
         if not asked:
             return
-        answers = Answers(self._newest(), self._embedder, k, options, progress)
-        if options.combine:
-            yield answers.combined(asked, minus)
-        else:
-            yield from answers.each(asked, minus)
+        given_out = 0
+        while True:
+            opened = self._newest()
+            answers = Answers(opened, self._embedder, k, options, progress)
+            try:
+                if options.combine:
+                    yield answers.combined(asked, minus)
+                    return
+                for result in answers.each(asked, minus, first=given_out):
+                    yield result
+                    given_out += 1
+                return
+            except IndexOutdatedError:
+                if self._newest() is opened:
+                    raise
 
     def search(
         self, vectors: Vectors, *, k: int = 5, options: QueryOptions = _DEFAULTS
@@ -142,7 +186,10 @@ class Index:
             raise UsageError("a query vector is zero or not finite")
         check_k(k)
         options.check_no_pictures()
-        candidates, xq = Candidates(self._newest(), k, options), xq / lengths
+        return self._ask(lambda opened: self._nearest(opened, xq / lengths, k, options))
+
+    def _nearest(self, opened: Opened, xq: Vectors, k: int, options: QueryOptions) -> list[Result]:
+        candidates = Candidates(opened, k, options)
         results: list[Result] = []
         for start in range(0, len(xq), _SEARCH_BATCH):
             part = xq[start : start + _SEARCH_BATCH]
@@ -175,13 +222,16 @@ class Index:
 
     def has_path(self, path: Path) -> bool:
         """Tell whether *path* is a picture of the index."""
-        return image_at(self._newest().snapshot, path) is not None
+        return self._ask(lambda opened: image_at(opened.snapshot, path) is not None)
 
     def vectors(self) -> tuple[list[Image], Vectors]:
         """Give all images by id and their vectors, (n, d) float32, in the same order."""
-        opened = self._newest()
-        images = list(opened.snapshot.images())
-        return images, opened.gather(np.array([image.row for image in images], dtype=np.int64))
+
+        def read(opened: Opened) -> tuple[list[Image], Vectors]:
+            images = list(opened.snapshot.images())
+            return images, opened.gather(np.array([image.row for image in images], dtype=np.int64))
+
+        return self._ask(read)
 
     @property
     def has_words(self) -> bool:
@@ -209,9 +259,12 @@ class Index:
         if not self.has_words:
             return {}
         names = [os.fspath(path) for path in dict.fromkeys(paths)]
-        opened = self._newest()
-        images = list(opened.snapshot.images_by_path(names).values())
-        vectors = opened.gather(np.array([image.row for image in images], np.int64))
+
+        def read(opened: Opened) -> tuple[list[Image], Vectors]:
+            images = list(opened.snapshot.images_by_path(names).values())
+            return images, opened.gather(np.array([image.row for image in images], np.int64))
+
+        images, vectors = self._ask(read)
         return dict(zip((image.path for image in images), self.guess(vectors), strict=True))
 
     def info(self) -> IndexInfo:
@@ -219,7 +272,8 @@ class Index:
         from vecsearch.search.info import describe
 
         words = self._vocabulary.of(self._newest().snapshot) if self.has_words else None
-        return describe(self._newest(), self.encoder, len(words.names) if words else 0)
+        count = len(words.names) if words else 0
+        return self._ask(lambda opened: describe(opened, self.encoder, count))
 
     def look(
         self, queries: Question | Iterable[Question], *, progress: Progress | None = None
@@ -234,7 +288,7 @@ class Index:
         given = [queries] if isinstance(queries, Question) else list(queries)
         asked = [as_asked(one, number) for number, one in enumerate(given)]
         words = self._vocabulary.of(self._newest().snapshot) if self.has_words else None
-        return look(self._newest(), self._embedder, words, asked, progress)
+        return self._ask(lambda opened: look(opened, self._embedder, words, asked, progress))
 
     def opened(self) -> Opened:
         """Give the newest generation, for what looks below the questions: an evaluation."""
@@ -242,20 +296,40 @@ class Index:
 
     def _newest(self) -> Opened:
         """Take up the newest generation if it is another; raises IndexFolderError and its kin."""
-        if not self._opened.snapshot.is_newest():
-            opened = Opened(self.path, self._opened)
-            if (
-                EncoderSpec.from_json(opened.snapshot.encoder_json, opened.snapshot.dim)
-                != self.encoder
-            ):
-                opened.snapshot.close()
-                raise IndexFolderError(
-                    f"{self.path} was built anew with another encoder",
-                    hint="open it again",
-                    path=self.path,
-                )
-            self._opened = opened
-        return self._opened
+        with self._taking_up:
+            if self._inherited is not None and self._opened is self._inherited[0]:
+                self._open(self._place)
+            elif not self._opened.snapshot.is_newest():
+                opened = Opened(self.path, self._opened)
+                snapshot = opened.snapshot
+                if EncoderSpec.from_json(snapshot.encoder_json, snapshot.dim) != self.encoder:
+                    opened.snapshot.close()
+                    raise IndexFolderError(
+                        f"{self.path} was built anew with another encoder",
+                        hint="open it again",
+                        path=self.path,
+                    )
+                self._opened = opened
+            return self._opened
+
+    def _ask(self, question: Callable[[Opened], T]) -> T:
+        """Answer from the newest generation; from a newer one, if commits take that apart."""
+        while True:
+            opened = self._newest()
+            try:
+                return question(opened)
+            except IndexOutdatedError:
+                if self._newest() is opened:
+                    raise
+
+    def _inherit(self) -> None:
+        """Be opened anew by the next question: this process was forked from the one that opened it.
+
+        What is open is kept as it is. SQLite's connections and the threads of the libraries belong
+        to the other process.
+        """
+        self._taking_up = Lock()
+        self._inherited = self._opened, self._embedder
 
 
 def open_index(path: str | Path | None = None) -> Index:

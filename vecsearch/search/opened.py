@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from vecsearch.errors import IndexDamagedError, IndexFolderError
 from vecsearch.index.base import count_differing
 from vecsearch.index.mapped import as_index
+from vecsearch.index.once import Once
 from vecsearch.index.opening import open_base
 from vecsearch.index.recipes import FLAT
 from vecsearch.index.search import CodedRows, ExactRows, FewRows, Part, Scores, Searcher
@@ -36,7 +38,10 @@ _MEAN_BYTES: Final = 64 << 20
 
 
 class Opened:
-    """A snapshot, and the search over it; what an older one has opened already is taken over."""
+    """A snapshot, and the search over it; what an older one has opened already is taken over.
+
+    Any number of threads may search; what takes long to open is opened once, and they wait for it.
+    """
 
     def __init__(self, folder: Path, before: Opened | None = None) -> None:
         """Open the newest generation of *folder*; raises IndexFolderError and its kin."""
@@ -45,6 +50,10 @@ class Opened:
         named = {base.record for base in self.snapshot.bases.values()}
         self._known_bases = {record: base for record, base in bases.items() if record in named}
         self._all_checked = False
+        self._opening_bases = Lock()
+        self._parts = Once(self._open_parts)
+        self._searcher = Once(lambda: Searcher(self.parts))
+        self._centre = Once(self._mean)
 
     def __len__(self) -> int:
         """Count the images."""
@@ -53,7 +62,7 @@ class Opened:
     @property
     def known_bases(self) -> dict[FileRecord, Any]:
         """Give the FAISS indexes that were opened, by their files."""
-        return self._known_bases
+        return self._known_bases.copy()
 
     def search(self, xq: Vectors, k: int, searcher: Searcher | None = None) -> tuple[Scores, Rows]:
         """Find the *k* rows nearest to each of *xq*, as `Searcher.search` does.
@@ -94,10 +103,10 @@ class Opened:
                 raise self._other_scores(known)
         self._all_checked = True
 
-    @cached_property
+    @property
     def searcher(self) -> Searcher:
         """The search over all rows."""
-        return Searcher(self.parts)
+        return self._searcher()
 
     def among(self, rows: Rows) -> Searcher:
         """Give the exact search over some living *rows*, sorted."""
@@ -111,12 +120,15 @@ class Opened:
                 parts.append(ChosenRows(segment.halves, segment.first_row, places))
         return Searcher(parts)
 
-    @cached_property
+    @property
     def centre(self) -> npt.NDArray[np.float32]:
         """The mean (d,) of the vectors, of about a thousand images that are spread over all.
 
         Raises IndexDamagedError.
         """
+        return self._centre()
+
+    def _mean(self) -> npt.NDArray[np.float32]:
         ends = [(one.first_row, one.end_row) for one in self.snapshot.segments]
         most = max(1, min(_MEAN_OF, _MEAN_BYTES // (4 * self.snapshot.dim)))
         step = max(1, sum(end - first for first, end in ends) // most)
@@ -125,14 +137,17 @@ class Opened:
         mean = self.gather(living).mean(axis=0, dtype=np.float64)
         return np.asarray(mean, np.float32)
 
-    @cached_property
+    @property
     def parts(self) -> list[Part]:
         """What is searched together, of all segments."""
+        return self._parts()
+
+    def _open_parts(self) -> list[Part]:
         values = sum(one.halves.size for one in self.snapshot.segments)
         few = values <= _FEW_VALUES
-        return [part for one in self.snapshot.segments for part in self._parts(one, few)]
+        return [part for one in self.snapshot.segments for part in self._parts_of(one, few)]
 
-    def _parts(self, segment: Segment, few: bool) -> Iterator[Part]:
+    def _parts_of(self, segment: Segment, few: bool) -> Iterator[Part]:
         """Give what searches the rows of *segment*: its base, and what that lacks."""
         first, dead = segment.first_row, self._dead_in(segment)
         known = self.snapshot.bases.get(first)
@@ -161,11 +176,12 @@ class Opened:
         return gather(self.snapshot.segments, rows, self.snapshot.dim)
 
     def _base(self, base: Base, path: Path) -> Any:
-        if base.record not in self._known_bases:
-            self._known_bases[base.record] = open_base(
-                path, base.recipe, base.row_count, self.snapshot.dim
-            )
-        return self._known_bases[base.record]
+        with self._opening_bases:
+            if base.record not in self._known_bases:
+                self._known_bases[base.record] = open_base(
+                    path, base.recipe, base.row_count, self.snapshot.dim
+                )
+            return self._known_bases[base.record]
 
     def _dead_in(self, segment: Segment) -> Rows:
         dead = self.snapshot.dead_rows

@@ -7,11 +7,12 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import RLock
 from typing import Any, Final, TypeVar
 
 import apsw
 
-from vecsearch.errors import IndexDamagedError, IndexFolderError
+from vecsearch.errors import IndexDamagedError, IndexFolderError, IndexOutdatedError
 from vecsearch.store import schema
 from vecsearch.store.files import FileRecord
 from vecsearch.store.records import Generation, record_of
@@ -39,11 +40,14 @@ class Lookups:
     Row numbers are never reused, so images are looked up when asked for, as they were at this
     generation. After a fresh build, or a second compaction, every look-up says that the index must
     be opened again. Which generation it is, whoever derives from this reads in a transaction.
+
+    Any number of threads may ask; they have the one connection by turns.
     """
 
     def __init__(self, folder: Path) -> None:
         """Connect; raises IndexFolderError and its kin."""
         self.folder = folder
+        self._turn = RLock()
         self._connection = schema.open_catalog(folder, writing=False)
         self._identity = _identity(folder)
         self._instance = ""
@@ -59,7 +63,8 @@ class Lookups:
 
     def close(self) -> None:
         """Close the catalog; mapped vectors stay valid as long as they are referenced."""
-        self._connection.close()
+        with self._turn:
+            self._connection.close()
 
     def is_newest(self) -> bool:
         """Tell whether nothing was committed since, and no other index took the folder's place."""
@@ -148,7 +153,8 @@ class Lookups:
 
     def keep_pages(self, size_bytes: int) -> None:
         """Hold so much of the catalog in memory: images may not lie in the order of their paths."""
-        self._connection.execute(f"PRAGMA cache_size = {-size_bytes // 1024}")
+        with self._turn:
+            self._connection.execute(f"PRAGMA cache_size = {-size_bytes // 1024}")
 
     def files_between(self, start: bytes, end: bytes, limit: int) -> list[tuple[bytes, int, int]]:
         """List path, size and time of the images from a path to before another, by path.
@@ -269,7 +275,7 @@ class Lookups:
                 f"{self.folder} was built anew meanwhile", hint="open it again", path=self.folder
             )
         if int(config["oldest"]) > self.generation.id:
-            raise IndexFolderError(
+            raise IndexOutdatedError(
                 f"{self.folder} has changed much since it was opened",
                 hint="open it again",
                 path=self.folder,
@@ -280,17 +286,16 @@ class Lookups:
     def _reading(self) -> Iterator[apsw.Connection]:
         """Hold one state of the catalog; raises IndexFolderError for what SQLite raises."""
         try:
-            self._connection.execute("BEGIN")
-            try:
-                yield self._connection
-            finally:
-                if self._connection.in_transaction:  # some errors have ended it
-                    self._connection.execute("COMMIT")
-        except (apsw.ConnectionClosedError, apsw.ThreadingViolationError) as error:
+            with self._turn:
+                self._connection.execute("BEGIN")
+                try:
+                    yield self._connection
+                finally:
+                    if self._connection.in_transaction:  # some errors have ended it
+                        self._connection.execute("COMMIT")
+        except apsw.ConnectionClosedError:
             raise IndexFolderError(
-                f"{self.folder} was closed, or is used by another thread ({error})",
-                hint="open an index for each thread",
-                path=self.folder,
+                f"{self.folder} was closed", hint="open it again", path=self.folder
             ) from None
         except apsw.Error as error:
             raise schema.catalog_error(self.folder / schema.CATALOG, error) from None
