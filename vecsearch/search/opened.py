@@ -13,7 +13,6 @@ import numpy.typing as npt
 from vecsearch.errors import IndexDamagedError, IndexFolderError
 from vecsearch.index.base import count_differing
 from vecsearch.index.mapped import as_index
-from vecsearch.index.opening import open_base
 from vecsearch.index.recipes import FLAT
 from vecsearch.index.search import CodedRows, ExactRows, FewRows, Part, Scores, Searcher
 from vecsearch.index.settings import SearchSettings
@@ -161,6 +160,8 @@ class Opened:
         return gather(self.snapshot.segments, rows, self.snapshot.dim)
 
     def _base(self, base: Base, path: Path) -> Any:
+        from vecsearch.index.opening import open_base
+
         if base.record not in self._known_bases:
             self._known_bases[base.record] = open_base(
                 path, base.recipe, base.row_count, self.snapshot.dim
