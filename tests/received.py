@@ -147,7 +147,7 @@ def _fifo(path: Path, outside: Path) -> None:
 
 
 def _journal(path: Path, outside: Path) -> None:
-    """Write a journal of which SQLite would delete the file that it names, once rolled back."""
+    """Write a journal that names a file outside as the super-journal above it."""
     name = os.fsencode(outside / "secret")
     head = _MAGIC + (0).to_bytes(4) + bytes(4) + _pages(path) + (512).to_bytes(4)
     head += (4096).to_bytes(4)

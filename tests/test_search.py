@@ -259,6 +259,6 @@ def test_a_base_that_goes_as_it_is_opened_is_done_without(
     with vecsearch.open_index(index) as opened:
         _, vectors = opened.vectors()
         monkeypatch.setattr("vecsearch.search.opened._FEW_VALUES", 0)
-        monkeypatch.setattr("vecsearch.search.opened.open_base", open_late)
+        monkeypatch.setattr("vecsearch.index.opening.open_base", open_late)
         results = opened.search(vectors, k=1)
     assert [result.hits[0].id for result in results] == list(range(1, 13))

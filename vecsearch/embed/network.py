@@ -51,19 +51,6 @@ def read_network(xml: Path, constants: Path) -> Any:
     return model
 
 
-def check_ports(network: Any, image_size: int, dim: int) -> None:
-    """Raise ValueError unless *network* makes vectors (n, dim) of (n, size, size, 3) uint8."""
-    if len(network.inputs) != 1 or len(network.outputs) != 1:
-        raise ValueError("it has other inputs or outputs than an encoder")
-    (given,), (made,) = network.inputs, network.outputs
-    wanted = ov.PartialShape([-1, image_size, image_size, 3])
-    if given.get_partial_shape() != wanted or given.get_element_type() != ov.Type.u8:
-        raise ValueError(f"it takes {given.get_partial_shape()} instead of {wanted}")
-    wanted = ov.PartialShape([-1, dim])
-    if made.get_partial_shape() != wanted or made.get_element_type() != ov.Type.f32:
-        raise ValueError(f"it gives {made.get_partial_shape()} instead of {wanted}")
-
-
 def check_description(xml: bytes, constants_bytes: int) -> None:
     """Raise ValueError if the XML of a network has what no encoder has."""
     parser = expat.ParserCreate()

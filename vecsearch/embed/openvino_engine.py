@@ -10,7 +10,6 @@ from typing import Any, Final, TypeVar
 import numpy as np
 
 from vecsearch.embed.compiled import compile_cached
-from vecsearch.embed.network import check_ports, read_network
 from vecsearch.embed.runtime import ov
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import IndexDamagedError
@@ -40,7 +39,7 @@ def compile_for_queries(xml: Path, constants: Path, content: bytes, spec: Encode
     try:
         config = _config(spec.precision, "LATENCY")
         compiled = compile_cached(xml, constants, content, config)
-        check_ports(compiled, spec.image_size, spec.dim)
+        _check_ports(compiled, spec.image_size, spec.dim)
     except (RuntimeError, ValueError, OSError) as error:
         raise _unreadable(xml, error) from None
     return compiled
@@ -48,9 +47,11 @@ def compile_for_queries(xml: Path, constants: Path, content: bytes, spec: Encode
 
 def read_graph(xml: Path, constants: Path, spec: EncoderSpec) -> Any:
     """Read a kept network; raises IndexDamagedError if it is not one of *spec*."""
+    from vecsearch.embed.network import read_network
+
     try:
         graph = read_network(xml, constants)
-        check_ports(graph, spec.image_size, spec.dim)
+        _check_ports(graph, spec.image_size, spec.dim)
     except (RuntimeError, ValueError, OSError) as error:
         raise _unreadable(xml, error) from None
     return graph
@@ -104,6 +105,19 @@ class OpenVINOEngine:
 
 def _config(precision: str, hint: str) -> dict[str, Any]:
     return {"INFERENCE_PRECISION_HINT": _HINTS[precision], "PERFORMANCE_HINT": hint}
+
+
+def _check_ports(network: Any, image_size: int, dim: int) -> None:
+    """Raise ValueError unless *network* makes vectors (n, dim) of (n, size, size, 3) uint8."""
+    if len(network.inputs) != 1 or len(network.outputs) != 1:
+        raise ValueError("it has other inputs or outputs than an encoder")
+    (given,), (made,) = network.inputs, network.outputs
+    wanted = ov.PartialShape([-1, image_size, image_size, 3])
+    if given.get_partial_shape() != wanted or given.get_element_type() != ov.Type.u8:
+        raise ValueError(f"it takes {given.get_partial_shape()} instead of {wanted}")
+    wanted = ov.PartialShape([-1, dim])
+    if made.get_partial_shape() != wanted or made.get_element_type() != ov.Type.f32:
+        raise ValueError(f"it gives {made.get_partial_shape()} instead of {wanted}")
 
 
 def _unreadable(xml: Path, error: Exception) -> IndexDamagedError:

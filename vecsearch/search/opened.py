@@ -15,7 +15,6 @@ from vecsearch.errors import IndexDamagedError, IndexFolderError
 from vecsearch.index.base import count_differing
 from vecsearch.index.mapped import as_index
 from vecsearch.index.once import Once
-from vecsearch.index.opening import open_base
 from vecsearch.index.recipes import FLAT
 from vecsearch.index.search import CodedRows, ExactRows, FewRows, Part, Scores, Searcher
 from vecsearch.index.settings import SearchSettings
@@ -176,6 +175,8 @@ class Opened:
         return gather(self.snapshot.segments, rows, self.snapshot.dim)
 
     def _base(self, base: Base, path: Path) -> Any:
+        from vecsearch.index.opening import open_base
+
         with self._opening_bases:
             if base.record not in self._known_bases:
                 self._known_bases[base.record] = open_base(

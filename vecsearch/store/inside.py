@@ -19,21 +19,40 @@ from vecsearch.errors import IndexDamagedError, IndexFolderError
 FOLDERS: Final = ("vectors", "ann", "encoder")
 TEMPORARY_PREFIX: Final = ".partial-"
 
-NAMES: Final = {
-    "vectors": re.compile(r"vectors/[0-9]{6,18}\.f16"),
-    "ann": re.compile(r"ann/[0-9]{6,18}\.faiss"),
-    "encoder_xml": re.compile(r"encoder/[0-9]{6,18}\.xml"),
-    "encoder_bin": re.compile(r"encoder/[0-9]{6,18}\.bin"),
-    "encoder_words": re.compile(r"encoder/[0-9]{6,18}\.words"),
+KINDS: Final = {
+    "vectors": ("vectors", "f16"),
+    "ann": ("ann", "faiss"),
+    "encoder_xml": ("encoder", "xml"),
+    "encoder_bin": ("encoder", "bin"),
+    "encoder_words": ("encoder", "words"),
 }
-"""What the files of an index are called, by what they are for."""
+"""The folders and endings of the files of an index, by what they are for."""
+
+_KINDS: Final = {ending: kind for kind, (_, ending) in KINDS.items()}
+_LEAST_DIGITS: Final = 6
+_MOST_DIGITS: Final = 18
 
 _TEMPORARY: Final = re.compile(rf"{re.escape(TEMPORARY_PREFIX)}[0-9a-f]+")
 
 
 def is_name(name: object) -> bool:
     """Tell whether *name* is one that vecsearch gives to a write-once file."""
-    return isinstance(name, str) and any(one.fullmatch(name) for one in NAMES.values())
+    kind = _KINDS.get(name.rpartition(".")[2]) if isinstance(name, str) else None
+    return kind is not None and is_name_of(name, kind)
+
+
+def is_name_of(name: object, kind: str) -> bool:
+    """Tell whether *name* is one of a *kind* of `KINDS`: its folder, a number and its ending."""
+    if not isinstance(name, str):
+        return False
+    folder, ending = KINDS[kind]
+    number = name.removeprefix(f"{folder}/").removesuffix(f".{ending}")
+    return (
+        name == f"{folder}/{number}.{ending}"
+        and number.isascii()
+        and number.isdigit()
+        and _LEAST_DIGITS <= len(number) <= _MOST_DIGITS
+    )
 
 
 def is_ours(folder: str, name: str) -> bool:

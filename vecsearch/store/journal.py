@@ -1,8 +1,9 @@
 """What lies beside a catalog and is replayed into it: only a journal such as a commit leaves.
 
 SQLite rolls back whatever journal it finds when it opens a database. One that somebody made can
-name a file anywhere as the journal above it, which SQLite deletes afterwards, or a size to which
-the catalog is then extended. Format: https://sqlite.org/fileformat2.html#the_rollback_journal
+name a file anywhere as the super-journal above it, which SQLite looks into, and may delete where it
+takes it for a stale one; or a size to which the catalog is then extended. Formats:
+https://sqlite.org/fileformat2.html#the_rollback_journal, https://sqlite.org/atomiccommit.html
 """
 
 from __future__ import annotations

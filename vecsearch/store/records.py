@@ -10,7 +10,7 @@ import apsw
 
 from vecsearch.store import schema
 from vecsearch.store.files import FileRecord
-from vecsearch.store.inside import NAMES, is_name
+from vecsearch.store.inside import is_name, is_name_of
 from vecsearch.store.segments import segment_bytes
 
 _HASH_BYTES: Final = 32
@@ -122,7 +122,7 @@ def read_state(connection: apsw.Connection) -> State:
 
 
 def read_file(connection: apsw.Connection, name: str, kind: str) -> FileRecord:
-    """Read what the catalog knows of a file of a *kind* of `NAMES`; raises ValueError."""
+    """Read what the catalog knows of a file of a *kind* of `KINDS`; raises ValueError."""
     query = "SELECT name, size_bytes, sha256 FROM files WHERE name = ?"
     found = {row[0]: record_of(row) for row in schema.fetch(connection, query, (name,))}
     return _file(found, name, kind)
@@ -194,7 +194,7 @@ def record_of(row: tuple[Any, ...]) -> FileRecord:
 
 
 def _file(files: Mapping[str, FileRecord], name: object, kind: str) -> FileRecord:
-    if not (isinstance(name, str) and name in files and NAMES[kind].fullmatch(name)):
+    if not (isinstance(name, str) and name in files and is_name_of(name, kind)):
         raise ValueError(f"it has no file {name!r} for {kind}")
     return files[name]
 
