@@ -6,17 +6,22 @@ import contextlib
 import ctypes
 import io
 import logging
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
+from PIL import Image, UnidentifiedImageError, _imaging
+from PIL.ImageFile import ImageFile
 
 from vecsearch.errors import ImageError, UsageError
 from vecsearch.images.access import read_content
+from vecsearch.images.colour import Key, convert_to_srgb, key_of, key_over_white
+from vecsearch.images.grey import as_black_is_zero, find_scale, is_deep, is_unsigned
+from vecsearch.images.jpeg_end import with_end
+from vecsearch.images.metadata import orientation_of, pixels_alone, upright
 from vecsearch.types import Box, Pixels
 
 FORMATS = (
@@ -65,10 +70,13 @@ def decode(
 ) -> tuple[Image.Image, tuple[int, int]]:
     """Decode *data* into an upright RGB picture; return it with its true (width, height).
 
-    The first frame of an animation; EXIF orientation applied; alpha laid over white; 16-bit and
-    float pixels scaled, not clipped. With *at_least*, a large JPEG is decoded at a reduced
-    scale that leaves as many pixels on its shorter side. A picture of more than *max_pixels*, as it
-    would be decoded, is refused before it is; half of that, where the decoder holds copies of it.
+    The first frame of an animation; EXIF orientation applied; profiles honoured
+    (`vecsearch.images.colour`); alpha and a transparent colour laid over white; grey values of more
+    than 8 bits scaled (`vecsearch.images.grey`).
+
+    With *at_least*, a large JPEG is decoded at a reduced scale that leaves as many pixels on its
+    shorter side. A picture of more than *max_pixels*, as it would be decoded, is refused before it
+    is; half of that, where the decoder holds copies of it.
 
     With a *box*, in pixels of the upright picture at full size, only that part is returned, and it
     is what *at_least* is about.
@@ -76,10 +84,13 @@ def decode(
     Raises ImageError with a one-line reason, UsageError for a *box* outside the picture.
     """
     try:
+        data, inverted = as_black_is_zero(data)
         image = open_image(data)
         width, height = image.size
-        if at_least is not None:
-            image.draft(None, _draft_size(width, height, at_least, box))
+        key, unsigned = key_of(image), is_unsigned(image)
+        draft = _draft_size(width, height, at_least, box) if at_least is not None else None
+        if draft:
+            image.draft(None, draft)
         pixels = image.width * image.height
         limit = max_pixels / 2 if image.format in _COPIED else max_pixels
         if pixels > limit:
@@ -88,9 +99,10 @@ def decode(
                 hint="build --max-megapixels raises the limit",
             )
         with _one_large if pixels > _LARGE_PIXELS else nullcontext():
-            image.load()
-            oriented = _to_rgb(ImageOps.exif_transpose(image))
-        if image.getexif().get(0x0112, 1) >= 5:  # orientations 5 to 8 turn by 90 degrees
+            image = _loaded(image, data, draft)
+            orientation = orientation_of(image)
+            oriented = _to_rgb(upright(image, orientation), key, unsigned, inverted)
+        if orientation >= 5:  # turned by 90 degrees
             width, height = height, width
         if box is not None:
             oriented = _crop(oriented, (width, height), box)
@@ -130,14 +142,40 @@ def decode_thumbnail(data: bytes, side: int) -> tuple[Image.Image, tuple[int, in
     return image, size
 
 
-def open_image(data: bytes) -> Image.Image:
-    """Read the header of a picture; raises what Pillow raises."""
+def open_image(data: bytes) -> ImageFile:
+    """Read the header of a picture; raises what Pillow raises.
+
+    Its decoders are asked one by one, as `Image.open` asks them. That has a limit of its own for
+    the size of pictures, which is one for the whole process and does not know of `decode`'s.
+    """
+    if not all(name in Image.OPEN for name in FORMATS):
+        Image.init()  # and where one is still missing, this Pillow was built without it
+    data = pixels_alone(data)
+    start = data[:16]
+    for name in FORMATS:
+        factory, accepts = Image.OPEN.get(name, (None, None))
+        if factory is None or not (accepts is None or accepts(start) is True):
+            continue
+        try:
+            return factory(io.BytesIO(data), "")
+        except (SyntaxError, IndexError, TypeError, struct.error):
+            continue  # not its own after all
+    raise UnidentifiedImageError("not a picture in a format known here")
+
+
+def _loaded(image: ImageFile, data: bytes, draft: tuple[int, int] | None) -> ImageFile:
+    """Read the pixels, also of a JPEG that lacks nothing but its end; raises what Pillow raises."""
     try:
-        return Image.open(io.BytesIO(data), formats=FORMATS)
-    except KeyError:  # this Pillow was built without one of them
-        Image.init()
-        built = [name for name in FORMATS if name in Image.OPEN]
-        return Image.open(io.BytesIO(data), formats=built)
+        image.load()
+    except OSError:
+        whole = with_end(data, open_image, draft)
+        if whole is None:
+            raise
+        image = open_image(whole)
+        if draft:
+            image.draft(None, draft)
+        image.load()
+    return image
 
 
 def _draft_size(width: int, height: int, at_least: int, box: Box | None) -> tuple[int, int]:
@@ -163,13 +201,18 @@ def _crop(image: Image.Image, size: tuple[int, int], box: Box) -> Image.Image:
     return image.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB":
+def _to_rgb(image: Image.Image, key: Key | None, unsigned: bool, inverted: bool) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    if image.mode == "RGB" and profile is None and key is None:
         return image
-    low, high = _range(image) if _is_deep(image) else (0.0, 255.0)
+    scale = None
+    if is_deep(image):
+        bands = (band for _, band in _bands(image))
+        scale = find_scale(image, bands, unsigned=unsigned, inverted=inverted)
     rgb = Image.new("RGB", image.size)
     for top, band in _bands(image):
-        rgb.paste(_band_to_rgb(band, low, high), (0, top))
+        done = scale.apply(band) if scale else _band_to_rgb(band, key is not None, profile)
+        rgb.paste(done if key is None else key_over_white(band, done, key), (0, top))
     return rgb
 
 
@@ -180,33 +223,13 @@ def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
         yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
-def _band_to_rgb(band: Image.Image, low: float, high: float) -> Image.Image:
-    if _is_deep(band):
-        scaled = (_grey(band) - low) * (255.0 / max(high - low, 1e-12))
-        return Image.fromarray(np.rint(scaled).astype(np.uint8)).convert("RGB")
-    if "A" in band.mode or "a" in band.mode or "transparency" in band.info:
+def _band_to_rgb(band: Image.Image, has_key: bool, profile: object) -> Image.Image:
+    if not has_key and ("A" in band.mode or "a" in band.mode or "transparency" in band.info):
         rgba = band.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return band.convert("RGB")
-
-
-def _is_deep(image: Image.Image) -> bool:
-    """Tell whether the pixels are 16-bit, 32-bit or float grey values."""
-    return image.mode.startswith("I") or image.mode == "F"
-
-
-def _range(image: Image.Image) -> tuple[float, float]:
-    """Find the grey values of *image*, 16-bit, 32-bit or float, that are to be black and white.
-
-    Values that fit a usual range (0..1 for floats, 0..65535 for integers) keep that range, so
-    that two exposures stay different; anything else is stretched from its minimum to maximum.
-    """
-    ends = [(grey.min(), grey.max()) for grey in (_grey(band) for _, band in _bands(image))]
-    low, high = float(min(low for low, _ in ends)), float(max(high for _, high in ends))
-    usual = 1.0 if image.mode == "F" else 65535.0
-    return (0.0, usual) if low >= 0.0 and high <= usual else (low, high)
-
-
-def _grey(band: Image.Image) -> npt.NDArray[np.float64]:
-    return np.nan_to_num(np.asarray(band, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+        solid = rgba.convert("RGB")
+        solid = convert_to_srgb(solid, profile) or solid
+        white = Image.new("RGB", rgba.size, "white")
+        return Image.composite(solid, white, rgba.getchannel("A"))
+    if band.mode == "P":
+        band = band.convert("RGB")
+    return convert_to_srgb(band, profile) or band.convert("RGB")

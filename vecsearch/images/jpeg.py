@@ -6,7 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from PIL import Image
+
+from vecsearch.images.colour import convert_to_srgb
 from vecsearch.images.decode import open_image
+from vecsearch.images.metadata import orientation_of
 from vecsearch.types import Pixels
 
 _LARGEST_BYTES: Final = 32 << 20
@@ -44,15 +48,16 @@ def plain_jpeg(data: bytes, max_pixels: int) -> Jpeg | None:
         return None
     try:
         image = open_image(data)
-        orientation = image.getexif().get(0x0112, 1)
+        orientation = orientation_of(image)
+        own_colours = convert_to_srgb(Image.new(image.mode, (1, 1)), image.info.get("icc_profile"))
     except Exception:  # noqa: BLE001 - whatever it is, decoding will tell
         return None
     if (
         image.format != "JPEG"
         or image.mode not in ("L", "RGB")
+        or own_colours is not None
         or image.info.get("adobe_transform") == 0  # stored as RGB, which not all decoders heed
         or image.width * image.height > max_pixels
-        or orientation not in range(9)
     ):
         return None
     return Jpeg(data, image.width, image.height, orientation)
