@@ -197,20 +197,27 @@ def test_a_pickled_index_is_opened_where_it_arrives(
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_forked_process_opens_the_index_anew(asked_index: Path) -> None:
     with vecsearch.open_index(asked_index) as opened:
-        want = ask_in_another_process(opened, jpeg(1))
+        want = answer(opened.query("id:2", k=3))
+        assert opened.query([jpeg(1)])[0].hits  # starts the network
         forked = multiprocessing.get_context("fork")
         inside, outside = forked.Pipe(duplex=False)
 
         def work() -> None:
-            outside.send(ask_in_another_process(opened, jpeg(1)))
+            outside.send(answer(opened.query("id:2", k=3)))
+            try:
+                opened.query([jpeg(1)])
+            except vecsearch.VecsearchError as error:
+                outside.send(error)
 
         process = forked.Process(target=work)
         process.start()
         assert inside.poll(60)
         assert inside.recv() == want
+        assert inside.poll(60)
+        assert "by spawn or forkserver" in str(inside.recv())
         process.join()
         assert process.exitcode == 0
-        assert ask_in_another_process(opened, jpeg(1)) == want
+        assert answer(opened.query("id:2", k=3)) == want
 
 
 def test_answers_and_errors_can_be_sent(index: Path) -> None:

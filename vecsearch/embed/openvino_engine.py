@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from vecsearch.embed.compiled import compile_cached
 from vecsearch.embed.runtime import ov
 from vecsearch.embed.spec import EncoderSpec
-from vecsearch.errors import IndexDamagedError
+from vecsearch.errors import IndexDamagedError, VecsearchError
 from vecsearch.types import Pixels, Vectors
 
 T = TypeVar("T")
@@ -26,16 +27,37 @@ def has_bf16() -> bool:
     return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
+_process: int | None = None
+"""Where a network was compiled, which starts OpenVINO's threads."""
+
+
+def _check_not_inherited() -> None:
+    """Raise VecsearchError in a process forked from one in which the threads had been started.
+
+    A fork copies what the threads share and not the threads; whoever then waits for one may wait
+    for ever.
+    """
+    global _process
+    _process = _process or os.getpid()
+    if _process != os.getpid():
+        raise VecsearchError(
+            "this process was forked from one that had started the network, whose threads it lacks",
+            hint="start processes by spawn or forkserver, or ask about new pictures only in them",
+        )
+
+
 def compile_graph(graph: Any, precision: str) -> Any:
-    """Compile a graph for many pictures: several batches in flight."""
+    """Compile a graph for many pictures: several batches in flight; raises VecsearchError."""
+    _check_not_inherited()
     return ov.Core().compile_model(graph, "CPU", _config(precision, "THROUGHPUT"))
 
 
 def compile_for_queries(xml: Path, constants: Path, content: bytes, spec: EncoderSpec) -> Any:
     """Compile a kept network, or take it from the cache, so that all cores work on one picture.
 
-    Raises IndexDamagedError if it is not one of *spec*.
+    Raises IndexDamagedError if it is not one of *spec*, VecsearchError in a forked process.
     """
+    _check_not_inherited()
     try:
         config = _config(spec.precision, "LATENCY")
         compiled = compile_cached(xml, constants, content, config)

@@ -56,7 +56,8 @@ class Index:
 
     An iteration keeps to the generation that it began with. Any number of threads may ask one
     index at once, and each is answered as if it were alone. An index that is pickled, or inherited
-    by a forked process, is opened anew there.
+    by a forked process, is opened anew there; a forked one embeds no new pictures if the other had
+    done so before.
 
     A context manager and, after `open_index`, all there is to searching::
 
