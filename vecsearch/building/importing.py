@@ -25,6 +25,7 @@ from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import SourceError
 from vecsearch.exchange.blocks import Block
 from vecsearch.exchange.parquet import Facts
+from vecsearch.images.times import kept_ns
 from vecsearch.store.change import Change, FileFacts
 from vecsearch.store.locate import has_index, index_of
 from vecsearch.store.segments import gather
@@ -237,4 +238,8 @@ def _stat(path: str) -> Facts:
         facts = os.stat(path)  # noqa: PTH116 - for a million of them
     except (OSError, ValueError):
         return _UNKNOWN
-    return (facts.st_size, facts.st_mtime_ns, 0, 0) if stat.S_ISREG(facts.st_mode) else _UNKNOWN
+    return (
+        (facts.st_size, kept_ns(facts.st_mtime_ns), 0, 0)
+        if stat.S_ISREG(facts.st_mode)
+        else _UNKNOWN
+    )

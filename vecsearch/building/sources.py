@@ -41,7 +41,13 @@ class Named:
     def of(
         cls, sources: Iterable[str | Path], lists: Iterable[str | Path], *, null: bool = False
     ) -> Named:
-        """Make them absolute, each once."""
+        """Make them absolute, each once; raises UsageError for an empty one."""
+        sources, lists = list(sources), list(lists)
+        if not all(map(os.fspath, named := [*sources, *lists])):
+            raise UsageError(
+                f"one of the {len(named)} sources is empty",
+                hint="name a folder of pictures, a .tar, a URL, or --from-list FILE",
+            )
         roots = [*map(absolute_path, sources), *map(list_source, lists)]
         return cls(tuple(dict.fromkeys(roots)), null)
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Final
 
 import click
-from PIL import Image
 
 from vecsearch.building.options import DECODERS, BuildOptions
 from vecsearch.building.run import BuildReport
 from vecsearch.building.run import build as build_index
-from vecsearch.cli.options import PATH, json_option, model_option
+from vecsearch.cli.options import PATH, Number, json_option, model_option
+from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.embed.engine import ENGINES, PRECISIONS
@@ -104,12 +104,14 @@ Examples:
 )
 @click.option(
     "--commit-seconds",
+    type=Number(),
     default=_DEFAULTS.commit_seconds,
     show_default=True,
     help="... or so many seconds.",
 )
 @click.option(
     "--max-megapixels",
+    type=Number(),
     default=_DEFAULTS.max_megapixels,
     show_default=True,
     help="Skip larger pictures before they are decoded (AVIF, JPEG 2000, WebP: half).",
@@ -173,7 +175,6 @@ def build(
         decode=decode,
         recipe=recipe,
     )
-    Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit is in the way of a greater one
     try:
         with progress() as report_to:
             report = build_index(
@@ -187,9 +188,9 @@ def build(
             )
     except KeyboardInterrupt:
         kept = "the index is as it was" if fresh else "what was embedded is kept"
-        click.echo(f"vecsearch: interrupted; {kept}; give the same command again", err=True)
+        say(f"vecsearch: interrupted; {kept}; give the same command again", err=True)
         raise SystemExit(130) from None
-    click.echo(to_json(report) if as_json else summary(report))
+    say(to_json(report) if as_json else summary(report))
 
 
 def summary(report: BuildReport) -> str:

@@ -8,6 +8,7 @@ import click
 
 from vecsearch.building.compact import compact as compact_index
 from vecsearch.cli.options import index_option, json_option
+from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.view.text import shown, to_json
 
@@ -29,9 +30,9 @@ def compact(index: Path | None, as_json: bool) -> None:
     with progress() as report_to:
         report = compact_index(index, progress=report_to)
     if as_json:
-        click.echo(to_json(report))
+        say(to_json(report))
     else:
-        click.echo(
+        say(
             f"{shown(report.index)}: {report.total} images, "
             f"{report.size_before_bytes / 1e6:.1f} MB before, {report.size_bytes / 1e6:.1f} MB now"
         )

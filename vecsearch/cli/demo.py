@@ -12,6 +12,7 @@ from vecsearch.building.options import BuildOptions
 from vecsearch.building.run import build
 from vecsearch.cli.build import summary
 from vecsearch.cli.options import PATH
+from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.cli.recommend import write_recommendations
 from vecsearch.cli.viz import draw
@@ -55,21 +56,21 @@ def demo(source: Path, output: Path) -> None:
     options = BuildOptions(fresh=_is_of_another(folder, source, config))
     with progress() as report:
         built = build(source, index=folder, encoder=config, options=options, progress=report)
-    click.echo(summary(built))
+    say(summary(built))
     written = []
     with open_index(folder) as index, progress() as report:
         for image in _choose(index):
             results = index.query([f"id:{image.id}"], k=5)
-            click.echo("\n" + format_results(results, "table"))
+            say("\n" + format_results(results, "table"))
             written.append(output / f"query-{image.path.stem}.png")
             draw_sheet(results[0], written[-1])
         write_recommendations(index, output / "rec", 5, QueryOptions(), report)
         written.append(output / "tsne.png")
         written.append(output / "map.html")
         draw(index, written[-2], written[-1], None, MapOptions(), report)
-    click.echo("\nwritten:")
+    say("\nwritten:")
     for path in (*written, output / "rec", folder):
-        click.echo(f"  {shown(path.absolute())}")
+        say(f"  {shown(path.absolute())}")
 
 
 def _model() -> str:
@@ -78,10 +79,10 @@ def _model() -> str:
 
     vgg19 = model_of(EncoderConfig())
     if is_at_hand(vgg19, vgg19.facts.default_layer):
-        click.echo(f"network: {vgg19.facts.title}, whose weights were downloaded before")
+        say(f"network: {vgg19.facts.title}, whose weights were downloaded before")
         return vgg19.facts.name
     packaged = find_model(PACKAGED_MODEL).facts
-    click.echo(
+    say(
         f"network: {packaged.title}, whose weights are installed ({vgg19.facts.title}'s, which "
         "vecsearch build takes by itself, were not downloaded yet)"
     )

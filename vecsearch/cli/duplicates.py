@@ -9,7 +9,7 @@ import click
 
 from vecsearch.cli.html import html_option
 from vecsearch.cli.options import PATH, index_option, json_option
-from vecsearch.cli.output import print_result, refuse_pictures
+from vecsearch.cli.output import refuse_pictures, say
 from vecsearch.cli.progress import progress
 from vecsearch.cli.units import written_size
 from vecsearch.copies.aside import (
@@ -97,7 +97,7 @@ def duplicates(
             raise UsageError("--undo goes alone", hint="leave out --move-to, --html, --dry-run")
         with progress() as report_to:
             back = move_back(undo, index=index, progress=report_to)
-        print_result(to_json(back) if form == "json" else _describe_back(back))
+        say(to_json(back) if form == "json" else _describe_back(back))
         return 1 if back.left else 0
     with open_index(index) as opened:
         index = opened.path
@@ -150,17 +150,17 @@ def _write_page(report: DuplicatesReport, out: Path, progress: Progress | None) 
 
 def _print(report: DuplicatesReport, aside: AsideReport | None, form: str) -> None:
     if form == "json":
-        print_result(to_json(_fields(report) | ({"aside": aside} if aside else {})))
+        say(to_json(_fields(report) | ({"aside": aside} if aside else {})))
         return
     if form == "table":
-        print_result("\n".join(_table(report, aside)))
+        say("\n".join(_table(report, aside)))
         return
     if form == "csv":
-        print_result(format_csv(_HEADS, _rows(report)))
+        say(format_csv(_HEADS, _rows(report)))
     elif report.copies:
-        print_result("\n".join(shown(one.path) for group in report.groups for one in group.others))
+        say("\n".join(shown(one.path) for group in report.groups for one in group.others))
     if aside is not None:
-        click.echo("\n".join(_describe_aside(aside, report.index)), err=True)
+        say("\n".join(_describe_aside(aside, report.index)), err=True)
 
 
 _HEADS = (

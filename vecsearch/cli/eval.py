@@ -16,7 +16,7 @@ from vecsearch.cli.options import (
     json_option,
     rerank_option,
 )
-from vecsearch.cli.output import print_result
+from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.cli.quality import QualityFiles, print_quality
 from vecsearch.errors import UsageError
@@ -120,7 +120,7 @@ def eval(  # noqa: A001 - the command's name
             sample=SAMPLE if sample is None else sample,
             progress=report_to,
         )
-    print_result(to_json(report) if as_json else _describe(report))
+    say(to_json(report) if as_json else _describe(report))
 
 
 def _describe(report: EvaluateReport) -> str:

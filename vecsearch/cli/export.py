@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from vecsearch.cli.options import PATH, index_option, json_option
-from vecsearch.cli.output import print_result
+from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.search.export import DTYPES, export_vectors
 from vecsearch.view.text import shown, to_json
@@ -42,4 +42,4 @@ def export(output: Path, index: Path | None, ids: Path | None, dtype: str, as_js
     with progress() as report_to:
         report = export_vectors(output, ids=ids, index=index, dtype=dtype, progress=report_to)
     text = f"{shown(report.output)}: {report.vectors} x {report.dim}, {report.dtype}"
-    print_result(to_json(report) if as_json else text)
+    say(to_json(report) if as_json else text)

@@ -9,7 +9,7 @@ import click
 from vecsearch.building.importing import ImportReport, import_vectors
 from vecsearch.building.inputs import ImportOptions
 from vecsearch.cli.options import PATH, json_option
-from vecsearch.cli.output import print_result
+from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.exchange.blocks import DTYPES
 from vecsearch.view.text import counted, shown, to_json
@@ -96,7 +96,7 @@ def import_(
     )
     with progress() as report_to:
         report = import_vectors(*files, index=index, options=options, progress=report_to)
-    print_result(to_json(report) if as_json else _describe(report))
+    say(to_json(report) if as_json else _describe(report))
 
 
 def _describe(report: ImportReport) -> str:

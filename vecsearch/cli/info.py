@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from vecsearch.cli.options import index_option, json_option
-from vecsearch.cli.output import print_result
+from vecsearch.cli.output import say
 from vecsearch.search.index import open_index
 from vecsearch.search.info import IndexInfo, PictureInfo
 from vecsearch.view.text import (
@@ -43,10 +43,10 @@ def info(queries: tuple[str, ...], index: Path | None, as_json: bool) -> None:
         if queries:
             found = opened.look(queries)
             text = "\n\n".join(map(_describe_picture, found))
-            print_result(to_json([_picture_fields(one) for one in found]) if as_json else text)
+            say(to_json([_picture_fields(one) for one in found]) if as_json else text)
             return
         facts = opened.info()
-    print_result(to_json(facts) if as_json else _describe(facts))
+    say(to_json(facts) if as_json else _describe(facts))
 
 
 def _describe_picture(picture: PictureInfo) -> str:

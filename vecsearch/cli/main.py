@@ -13,6 +13,7 @@ from typing import Final, NoReturn
 
 import click
 
+from vecsearch.cli.fault import describe_fault, shows_trace
 from vecsearch.cli.interrupt import MESSAGE, end_within_a_second, was_interrupted
 from vecsearch.errors import UsageError, VecsearchError
 
@@ -104,6 +105,23 @@ def _interrupted() -> int:
     return 130
 
 
+def _complain(message: str) -> None:
+    """Say in one line what is wrong; names in it may hold anything."""
+    from vecsearch.view.text import printable
+
+    click.echo(f"vecsearch: {printable(message)}", err=True)
+
+
+def _show(error: click.ClickException) -> None:
+    """Show what click has to say; it repeats what was given as it was given."""
+    from vecsearch.view.text import printable
+
+    with io.StringIO() as text:
+        error.show(file=text)
+        lines = text.getvalue().rstrip("\n").split("\n")
+    click.echo("\n".join(map(printable, lines)), err=True)
+
+
 def main() -> NoReturn:
     """Run the command line: exit code 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     if not sys.warnoptions:
@@ -118,13 +136,12 @@ def main() -> NoReturn:
         if sys.stdout is not None:
             sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        _show(error)
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = _interrupted()
     except VecsearchError as error:
-        message = str(error).replace("\n", "\\n")  # of a file name
-        click.echo(f"vecsearch: {message}", err=True)
+        _complain(str(error))
         code = 2 if isinstance(error, UsageError) else 1
     except BrokenPipeError:
         # The reader, head say, has seen enough; Python must not complain when it flushes.
@@ -132,12 +149,19 @@ def main() -> NoReturn:
         code = 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"vecsearch: {where}{error.strerror or error}", err=True)
+        _complain(f"{where}{error.strerror or error}")
         code = 1
-    except Exception:
-        if not was_interrupted():
+    except MemoryError:
+        _complain("there is not enough memory for this; nothing that was committed is lost")
+        code = 1
+    except Exception as error:
+        if was_interrupted():
+            code = _interrupted()
+        elif shows_trace():
             raise
-        code = _interrupted()
+        else:
+            _complain(describe_fault(error))
+            code = 1
     else:
         code = result if isinstance(result, int) else 0
     sys.exit(code)

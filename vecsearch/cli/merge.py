@@ -8,7 +8,7 @@ import click
 
 from vecsearch.building.merge import merge as merge_indexes
 from vecsearch.cli.options import PATH, json_option
-from vecsearch.cli.output import print_result
+from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.view.text import counted, printable, shown, to_json
 
@@ -41,4 +41,4 @@ def merge(indexes: tuple[Path, ...], output: Path, as_json: bool) -> None:
             f"\nleft out: {counted(report.differing, 'picture')} whose path or id is there with "
             f"another content of the same time, such as {printable(shown(report.differing_at))}"
         )
-    print_result(to_json(report) if as_json else text)
+    say(to_json(report) if as_json else text)

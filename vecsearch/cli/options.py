@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -12,6 +13,18 @@ from vecsearch.search.options import CANDIDATES, NEIGHBOURS
 
 PATH: Final = click.Path(path_type=Path)
 _OPTIONAL: Final = "[N]"
+
+
+class Number(click.FloatRange):
+    """A number within bounds, if there are any; not NaN, which every comparison lets pass."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse what is no number."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is not a number", param, ctx)
+        return number
+
 
 index_option = click.option(
     "-i",

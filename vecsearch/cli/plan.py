@@ -11,7 +11,7 @@ from vecsearch.building.budget import PlannedBases, PlanOptions
 from vecsearch.building.forecast import PlanReport
 from vecsearch.building.forecast import plan as plan_index
 from vecsearch.cli.options import PATH, json_option, model_option
-from vecsearch.cli.output import print_result
+from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.cli.units import milliseconds, size, written_size, written_time
 from vecsearch.embed.backbones.registry import find_model
@@ -91,7 +91,7 @@ def plan(
         report = plan_index(
             *sources, images=images, encoder=config, options=options, progress=report_to
         )
-    print_result(to_json(report) if as_json else _describe(report))
+    say(to_json(report) if as_json else _describe(report))
 
 
 def _describe(report: PlanReport) -> str:

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
-from vecsearch.cli.output import print_result, refuse_pictures
+from vecsearch.cli.output import refuse_pictures, say
 from vecsearch.cli.progress import progress
 from vecsearch.cli.quality_tables import (
     CLASS_HEADS,
@@ -69,8 +67,8 @@ def print_quality(
         )
         write_quality(report, files, report_to)
     for path in files.wanted:
-        click.echo(f"{shown(path)}: written", err=True)
-    print_result(to_json(quality_fields(report)) if as_json else format_quality(report))
+        say(f"{shown(path)}: written", err=True)
+    say(to_json(quality_fields(report)) if as_json else format_quality(report))
 
 
 def write_quality(report: QualityReport, files: QualityFiles, report_to: Progress | None) -> None:

@@ -21,7 +21,7 @@ from vecsearch.cli.options import (
     rerank_option,
     threshold_option,
 )
-from vecsearch.cli.output import print_result, refuse_pictures
+from vecsearch.cli.output import refuse_pictures, say
 from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.cli.progress import progress
 from vecsearch.errors import UsageError
@@ -194,7 +194,7 @@ def query(
     form = "json" if as_json else form
     with open_index(index) as opened:
         if vectors is not None:
-            print_result(format_results(opened.search(_read(vectors), k=k, options=options), form))
+            say(format_results(opened.search(_read(vectors), k=k, options=options), form))
             return 0
         sheets = _sheet_names(sheet, questions, combine) if sheet is not None else []
         outputs = [*sheets, *([html] if html else [])]
@@ -213,10 +213,10 @@ def query(
         title = counted(len(results), "query")
         write_results(results, guesses, html, title, None)
     for path in outputs:
-        click.echo(f"{shown(path)}: written", err=True)
+        say(f"{shown(path)}: written", err=True)
     show_preview(results, preview, preview_mode, result_is_text=form == "table")
     if not streams:
-        print_result(format_results(results, form))
+        say(format_results(results, form))
     return 1 if any(result.error for result in results) else 0
 
 
@@ -231,7 +231,7 @@ def _answer(
         for result in opened.query_each(questions, k=k, options=options, progress=report):
             results.append(result)
             if result.error:
-                click.echo(f"vecsearch: {format_error(result)}", err=True)
+                say(f"vecsearch: {format_error(result)}", err=True)
             if streams:
                 click.echo(format_results([result], "jsonl"), file=stdout, color=True)
     return results

@@ -19,7 +19,7 @@ from vecsearch.cli.options import (
     rerank_option,
     threshold_option,
 )
-from vecsearch.cli.output import print_result, refuse_pictures
+from vecsearch.cli.output import refuse_pictures, say
 from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.cli.progress import progress
 from vecsearch.outfile import whole_file
@@ -90,13 +90,13 @@ def recommend(
             results = list(opened.recommend(k=k, options=options))
     show_preview(results, preview, preview_mode, result_is_text=not as_json)
     if as_json:
-        print_result(to_json([_fields(result) for result in results]))
+        say(to_json([_fields(result) for result in results]))
     elif html is not None:
-        click.echo(f"{shown(html)}: {counted(len(results), 'picture')}")
+        say(f"{shown(html)}: {counted(len(results), 'picture')}")
     elif sheets:
-        click.echo(f"{counted(len(results), 'sheet')} and recommendations.json in {shown(output)}")
+        say(f"{counted(len(results), 'sheet')} and recommendations.json in {shown(output)}")
     else:
-        click.echo(f"{len(results)} pictures; add --json to print their recommendations")
+        say(f"{len(results)} pictures; add --json to print their recommendations")
 
 
 def write_recommendations(

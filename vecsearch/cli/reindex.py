@@ -10,11 +10,12 @@ import click
 from vecsearch.building.reindex import TunedBase, TuneReport
 from vecsearch.building.reindex import reindex as reindex_index
 from vecsearch.building.reindex import tune as tune_index
-from vecsearch.cli.options import index_option, json_option
+from vecsearch.cli.options import Number, index_option, json_option
+from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.view.text import format_table, shown, to_json
 
-RECALL: Final = click.FloatRange(0, 1, min_open=True, max_open=True)
+RECALL: Final = Number(0, 1, min_open=True, max_open=True)
 
 
 @click.command(
@@ -47,7 +48,7 @@ def reindex(index: Path | None, recipe: str, recall: float | None, as_json: bool
     """
     with progress() as report_to:
         report = reindex_index(index, recipe=recipe, recall=recall, progress=report_to)
-    click.echo(to_json(report) if as_json else _describe(report))
+    say(to_json(report) if as_json else _describe(report))
 
 
 @click.command(
@@ -73,7 +74,7 @@ def tune(index: Path | None, recall: float, as_json: bool) -> None:
     """
     with progress() as report_to:
         report = tune_index(index, recall=recall, progress=report_to)
-    click.echo(to_json(report) if as_json else _describe(report))
+    say(to_json(report) if as_json else _describe(report))
 
 
 def _describe(report: TuneReport) -> str:

@@ -9,7 +9,7 @@ import click
 from vecsearch.building.remove import RemoveReport
 from vecsearch.building.remove import remove as remove_images
 from vecsearch.cli.options import index_option, json_option
-from vecsearch.cli.output import print_result
+from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.view.text import printable, shown, to_json
 
@@ -35,7 +35,7 @@ def remove(targets: tuple[str, ...], index: Path | None, dry_run: bool, as_json:
     """
     with progress() as report_to:
         report = remove_images(*targets, index=index, dry_run=dry_run, progress=report_to)
-    print_result(to_json(report) if as_json else _describe(report))
+    say(to_json(report) if as_json else _describe(report))
 
 
 def _describe(report: RemoveReport) -> str:

@@ -9,7 +9,7 @@ import click
 from vecsearch.building.repair import RepairReport
 from vecsearch.building.repair import repair as repair_index
 from vecsearch.cli.options import index_option, json_option
-from vecsearch.cli.output import print_result
+from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.view.text import format_problem, printable, shown, to_json
 
@@ -31,7 +31,7 @@ def repair(index: Path | None, as_json: bool) -> int:
     """
     with progress() as report_to:
         report = repair_index(index, progress=report_to)
-    print_result(to_json(report) if as_json else _describe(report))
+    say(to_json(report) if as_json else _describe(report))
     return 1 if report.lost or report.left or report.words_lost else 0
 
 

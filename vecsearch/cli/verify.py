@@ -8,6 +8,7 @@ import click
 
 from vecsearch.building.verify import verify as verify_index
 from vecsearch.cli.options import index_option, json_option
+from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.view.text import format_problem, shown, to_json
 
@@ -31,14 +32,14 @@ def verify(index: Path | None, quick: bool, as_json: bool) -> int:
     with progress() as report_to:
         report = verify_index(index, quick=quick, progress=report_to)
     if as_json:
-        click.echo(to_json(report))
+        say(to_json(report))
     else:
         for problem in report.problems:
-            click.echo(format_problem(problem))
+            say(format_problem(problem))
         result = "sound at a quick look" if quick else "sound"
         if any(problem.kind == "catalog" for problem in report.problems):
             result = "damaged; restore the catalog from a copy, or build with --fresh"
         elif report.problems:
             result = "damaged; vecsearch repair mends what can be mended"
-        click.echo(f"{shown(report.index)}: {result}")
+        say(f"{shown(report.index)}: {result}")
     return 1 if report.problems else 0

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from vecsearch.cli.html import html_option
-from vecsearch.cli.options import PATH, index_option
-from vecsearch.cli.output import refuse_pictures
+from vecsearch.cli.options import PATH, Number, index_option
+from vecsearch.cli.output import refuse_pictures, say
 from vecsearch.cli.progress import progress
 from vecsearch.errors import UsageError
 from vecsearch.layout.collection import COLOURS, CollectionMap, MapOptions, map_collection
@@ -59,7 +59,7 @@ Examples:
 )
 @click.option(
     "--perplexity",
-    type=click.FloatRange(1.0, 1000.0),
+    type=Number(1.0, 1000.0),
     help="Of t-SNE: about how many neighbours count.  [default: 30, or what few pictures allow]",
 )
 @click.option(
@@ -94,7 +94,7 @@ def viz(
         collection = draw(opened, output, html, save_coordinates, options, report)
     for path in (output, html, save_coordinates):
         if path is not None:
-            click.echo(f"{shown(path)}: {counted(len(collection.images), 'picture')}")
+            say(f"{shown(path)}: {counted(len(collection.images), 'picture')}")
 
 
 def draw(

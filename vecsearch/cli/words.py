@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from vecsearch.cli.options import index_option, json_option
-from vecsearch.cli.output import print_result
+from vecsearch.cli.output import say
 from vecsearch.search.index import open_index
 from vecsearch.types import WordCount
 from vecsearch.view.text import format_table, to_json
@@ -37,12 +37,12 @@ def words(prefix: str, index: Path | None, count: bool, as_json: bool) -> None:
     with open_index(index) as opened:
         found = opened.words(prefix, count=count)
     if as_json:
-        print_result(to_json([_fields(one) for one in found]))
+        say(to_json([_fields(one) for one in found]))
     elif count:
         counted = [(str(one.images), one.word) for one in found if one.images]
-        print_result(format_table(("pictures", "word"), counted) if counted else "no words")
+        say(format_table(("pictures", "word"), counted) if counted else "no words")
     else:
-        print_result("\n".join(one.word for one in found) or "no words")
+        say("\n".join(one.word for one in found) or "no words")
 
 
 def _fields(one: WordCount) -> dict[str, object]:

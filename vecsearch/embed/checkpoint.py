@@ -77,7 +77,7 @@ def _read_pth(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
             hint="give a state dict saved with torch.save(model.state_dict(), file)",
             path=path,
         ) from None
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever a file that is none makes torch raise
         reason = str(error).strip().partition("\n")[0]
         raise WeightsError(f"{path} is not a PyTorch checkpoint ({reason})", path=path) from None
     if not isinstance(state, Mapping):

@@ -16,6 +16,7 @@ from vecsearch.embed.backbones.registry import DEFAULT_MODEL, find_model
 from vecsearch.embed.engine import Engine, choose_engine, choose_precision
 from vecsearch.embed.layers import parse_layers, parse_pooling
 from vecsearch.embed.spec import PRETRAINED, EncoderSpec
+from vecsearch.errors import IndexFolderError
 from vecsearch.types import Pixels, Progress, Vectors
 
 if TYPE_CHECKING:
@@ -97,7 +98,15 @@ class Encoder:
 
         with tempfile.TemporaryDirectory() as folder:
             xml = Path(folder, "encoder.xml")
-            ov.save_model(self.graph, xml, compress_to_fp16=self.spec.precision == "bf16")
+            try:
+                ov.save_model(self.graph, xml, compress_to_fp16=self.spec.precision == "bf16")
+            except RuntimeError as error:
+                reason = " ".join(str(error).split()).rpartition(": ")[2]
+                raise IndexFolderError(
+                    f"the network cannot be written to {folder}: {reason}",
+                    hint="free some room there, or set TMPDIR to another folder",
+                    path=folder,
+                ) from None
             return xml.read_bytes(), xml.with_suffix(".bin").read_bytes()
 
     def reread(self, xml: bytes, constants: bytes) -> Encoder:

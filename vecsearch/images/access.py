@@ -10,6 +10,7 @@ from stat import S_ISREG
 from typing import Final
 
 from vecsearch.errors import ImageError, UnreadableError
+from vecsearch.images.times import kept_ns
 from vecsearch.types import UrlPath, absolute_path
 
 LARGEST_BYTES: Final = 1 << 30
@@ -62,7 +63,7 @@ def facts_of(path: Path) -> tuple[int, int]:
         return member.size_bytes, member.mtime_ns
     if not S_ISREG(facts.st_mode):
         raise OSError(22, "not a regular file")
-    return facts.st_size, facts.st_mtime_ns
+    return facts.st_size, kept_ns(facts.st_mtime_ns)
 
 
 def is_gone(path: Path) -> bool:
@@ -105,4 +106,4 @@ def _read(path: Path) -> Content | None:
             raise ImageError(f"larger than {LARGEST_BYTES >> 20} MiB", path=path)
         data, after = file.read(), path.stat()
     unchanged = len(data) == after.st_size and before.st_mtime_ns == after.st_mtime_ns
-    return Content(data, after.st_mtime_ns) if unchanged else None
+    return Content(data, kept_ns(after.st_mtime_ns)) if unchanged else None

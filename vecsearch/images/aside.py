@@ -29,6 +29,7 @@ from vecsearch.images.journal import (
 )
 from vecsearch.images.moving import move_file, partial_of, take_back_half
 from vecsearch.images.places import Places
+from vecsearch.images.times import kept_ns
 from vecsearch.outfile import make_folder, sync_folder
 
 
@@ -64,7 +65,7 @@ class Aside:
             if os.path.lexists(target):
                 continue
             self._check_inside(target.parent)
-            size, time = facts.st_size, facts.st_mtime_ns
+            size, time = facts.st_size, kept_ns(facts.st_mtime_ns)
             self._write(Moved(source, target, size, time, sha256, folders_above(source)))
             make_folder(target.parent)
             with contextlib.suppress(FileExistsError):
@@ -199,7 +200,7 @@ def _return(moved: Moved, folder: Path, places: Places) -> str | None:
 
 def _is_what_was_moved(moved: Moved) -> bool:
     facts = moved.target.lstat()
-    if (facts.st_size, facts.st_mtime_ns) == (moved.size_bytes, moved.mtime_ns):
+    if (facts.st_size, kept_ns(facts.st_mtime_ns)) == (moved.size_bytes, moved.mtime_ns):
         return True
     with moved.target.open("rb") as file:  # some file systems keep times roughly
         return hashlib.file_digest(file, "sha256").hexdigest() == moved.sha256

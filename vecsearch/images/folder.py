@@ -11,6 +11,7 @@ from typing import Final
 
 from vecsearch.errors import SourceError
 from vecsearch.images.scan import CHUNK, SEPARATOR, Entry, Region, Scan, below, is_picture
+from vecsearch.images.times import kept_ns
 
 _WHAT: Final = "give a folder of pictures, a .tar, a URL, or a list with --from-list"
 _DOT: Final = ord(".")
@@ -73,7 +74,7 @@ class _Walk:
                 if not S_ISREG(facts.st_mode):
                     unreadable[path] = "not a regular file"
                     continue
-                chunk.append((path, facts.st_size, facts.st_mtime_ns))
+                chunk.append((path, facts.st_size, kept_ns(facts.st_mtime_ns)))
                 if len(chunk) == CHUNK:
                     yield chunk
                     chunk = []

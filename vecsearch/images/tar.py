@@ -14,6 +14,7 @@ from typing import BinaryIO, Final
 
 from vecsearch.errors import SourceError
 from vecsearch.images.scan import CHUNK, Region, Scan, below, is_hidden, is_picture
+from vecsearch.images.times import ns_of
 
 _KEPT_MEMBERS: Final = 200_000
 """So many members of the tars used last are remembered, or those of one."""
@@ -147,8 +148,9 @@ def _list(file: BinaryIO) -> _Contents:
         file.seek(end)
         if file.read(_BLOCK) != bytes(_BLOCK):
             contents.damage = f"is cut off or damaged at byte {end}"
-    except tarfile.TarError as error:
-        contents.damage = f"is cut off, or no tar ({error})"
+    # Of an odd header tarfile raises nearly anything: a KeyError, say, for half a sparse member.
+    except (tarfile.TarError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        contents.damage = f"is cut off, damaged, or no tar ({error})"
     return contents
 
 
@@ -162,4 +164,4 @@ def _take(contents: _Contents, info: tarfile.TarInfo) -> None:
     if not info.isreg() or info.issparse():
         contents.refused[name] = "is a link or no regular file in the tar"
     else:
-        contents.members[name] = Member(info.offset_data, info.size, round(info.mtime * 1e9))
+        contents.members[name] = Member(info.offset_data, info.size, ns_of(info.mtime))

@@ -124,6 +124,11 @@ def check_recipe(wanted: str, dim: int) -> None:
     """Raise UsageError if FAISS cannot make *wanted* for *dim* dimensions."""
     if wanted == AUTO:
         return
+    if re.search("IDMap", wanted):
+        raise UsageError(
+            f"--recipe {wanted} has ids of its own, and the catalog has them already",
+            hint="leave IDMap out",
+        )
     empty_index(wanted, dim)
 
 

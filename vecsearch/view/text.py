@@ -24,6 +24,13 @@ def printable(text: str) -> str:
     )
 
 
+def harmless(text: str) -> str:
+    """Write a line as `printable` does, and bytes that are no text as escapes too."""
+    return "".join(
+        f"\\x{ord(c) - 0xDC00:02x}" if "\udc80" <= c <= "\udcff" else c for c in printable(text)
+    )
+
+
 def shown(path: Path) -> str:
     """Write a path as a user would: relative where it lies below the current folder."""
     if isinstance(path, TextPath):

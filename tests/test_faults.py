@@ -1,0 +1,205 @@
+"""What comes from outside ends in a line: odd times, full disks, faults, names of all kinds."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import resource
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from samples import CHEAP, Run, draw
+
+import vecsearch
+from vecsearch import UsageError, WeightsError
+
+ESCAPE = "\x1b]0;owned\x07\u202e"
+
+
+@pytest.mark.parametrize("seconds", [10413792000, 2**34, -1, -62135596800])
+def test_a_time_that_cannot_be_kept_ends_no_build(seconds: int, photos: Path, run: Run) -> None:
+    try:
+        os.utime(photos / "p0.png", (seconds, seconds))
+    except (OSError, OverflowError):
+        pytest.skip("this file system has no such times")
+    report = vecsearch.build(photos, index=photos.parent / "ix", encoder=CHEAP)
+    assert report.total == 12
+    assert vecsearch.build(index=photos.parent / "ix").counts.added == 0
+    with vecsearch.open_index(photos.parent / "ix") as index:
+        assert len(index.query(photos / "p0.png", k=3)[0].hits) == 3
+    assert run("plan", photos, "--no-calibrate", "--json").stdout
+
+
+def member(name: str, data: bytes, **headers: str) -> tuple[tarfile.TarInfo, io.BytesIO]:
+    info = tarfile.TarInfo(name)
+    info.size, info.pax_headers = len(data), headers
+    return info, io.BytesIO(data)
+
+
+@pytest.mark.parametrize("time", ["nan", "inf", "-inf", "1e400", "99999999999999999999", "odd"])
+def test_times_in_a_tar_may_be_anything(time: str, photos: Path, tmp_path: Path) -> None:
+    data = (photos / "p1.png").read_bytes()
+    with tarfile.open(tmp_path / "x.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+        for name in ("a.png", "b.png"):
+            tar.addfile(*member(name, data, mtime=time))
+    index = tmp_path / "ix"
+    assert vecsearch.build(tmp_path / "x.tar", index=index, encoder=CHEAP).total == 2
+    assert vecsearch.build(index=index).counts.added == 0
+
+
+def test_before_an_odd_member_a_tar_is_read(photos: Path, tmp_path: Path) -> None:
+    data = (photos / "p1.png").read_bytes()
+    sparse = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}
+    with tarfile.open(tmp_path / "x.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+        tar.addfile(*member("a.png", data))
+        tar.addfile(*member("b.png", data, **sparse))
+    report = vecsearch.build(tmp_path / "x.tar", index=tmp_path / "ix", encoder=CHEAP)
+    assert report.total == 1
+
+
+@pytest.mark.parametrize("recipe", ["IDMap,Flat", "PCA8,IDMap,Flat", "IDMap2,Flat"])
+def test_a_recipe_with_ids_of_its_own_is_refused(recipe: str, index: Path) -> None:
+    with pytest.raises(UsageError, match="leave IDMap out"):
+        vecsearch.reindex(index, recipe=recipe)
+
+
+@pytest.mark.parametrize("content", [b"", b"root:x:0:0\n" * 40, b"\x80\x02", b"PK\3\4" + bytes(99)])
+def test_any_file_as_weights_is_refused_in_a_line(
+    content: bytes, photos: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "w.pth"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError) as raised:
+        vecsearch.build(
+            photos, index=tmp_path / "ix", encoder=vecsearch.EncoderConfig(weights=str(path))
+        )
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("viz", "--perplexity", "nan"),
+        ("query", "id:1", "--threshold", "nan"),
+        ("recommend", "--threshold", "nan"),
+        ("duplicates", "--threshold", "nan"),
+        ("tune", "--recall", "nan"),
+        ("build", "photos", "--max-megapixels", "nan"),
+        ("build", "photos", "--commit-seconds", "nan"),
+        ("build", ""),
+    ],
+)
+def test_what_is_no_number_or_no_source_is_wrong_usage(
+    arguments: tuple[str, ...], index: Path, run: Run
+) -> None:
+    error = run(*arguments, "-i", index, code=2).stderr
+    assert "Traceback" not in error
+    assert len(error.splitlines()) <= 4
+
+
+def test_a_loop_of_links_is_one_line(index: Path, tmp_path: Path, run: Run) -> None:
+    (tmp_path / "l.jpg").symlink_to("l.jpg")
+    error = run("query", "l.jpg", "-i", index, code=1).stderr
+    assert error.count("\n") == 1
+    assert "Traceback" not in error
+
+
+def test_a_full_disk_is_one_line_and_the_next_build_is_whole(photos: Path, tmp_path: Path) -> None:
+    command: list[str | Path] = [sys.executable, "-m", "vecsearch.cli.main", "build", photos]
+    command += ["-i", tmp_path / "ix", "--weights", "random:0", "--layer", "block1_pool"]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP).total == 12
+
+
+def test_a_fault_of_ours_asks_for_a_report(index: Path, tmp_path: Path) -> None:
+    code = f"""
+import sys
+from vecsearch.cli import info, main
+def broken(*_): raise AssertionError("the {ESCAPE!r} case")
+info.open_index = broken
+sys.argv = ["vecsearch", "info", "-i", {str(index)!r}]
+main.main()
+"""
+
+    def ask(**variables: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "TMPDIR": str(tmp_path / "reports"), **variables}
+        (tmp_path / "reports").mkdir(exist_ok=True)
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    done = ask(SECRET="in the environment")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "please report it with" in done.stderr
+    (report,) = (tmp_path / "reports").iterdir()
+    text = report.read_text()
+    assert "AssertionError" in text
+    assert "'info'" in text
+    assert "SECRET" not in text
+    assert "in the environment" not in text
+    assert "Traceback" in ask(VECSEARCH_DEBUG="1").stderr
+
+
+def on_a_terminal(*arguments: str | Path) -> bytes:
+    """Run the command with a terminal for its output and errors; give what it wrote."""
+    child, terminal = pty.fork()
+    if child == 0:  # pragma: no cover
+        command = [sys.executable, "-m", "vecsearch.cli.main", *map(str, arguments)]
+        os.execv(command[0], command)
+    written = b""
+    while True:
+        try:
+            data = os.read(terminal, 1 << 16)
+        except OSError:
+            break
+        if not data:
+            break
+        written += data
+    os.waitpid(child, 0)
+    os.close(terminal)
+    return written
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_names_never_control_a_terminal(tmp_path: Path, run: Run) -> None:
+    folder, index = tmp_path / f"p{ESCAPE}", tmp_path / "ix"
+    for number in range(3):
+        draw(folder / f"a{ESCAPE}{number}.png", number)
+    (folder / f"bad{ESCAPE}.png").write_bytes(b"no picture")
+    vecsearch.build(folder, index=index, encoder=CHEAP)
+    for arguments in (
+        ("build", folder, "-i", index),
+        ("info", "-i", index),
+        ("query", "id:1", "-i", index),
+        *(("query", "id:1", "-i", index, "--format", form) for form in ("paths", "csv", "json")),
+        ("query", f"gone{ESCAPE}.png", "-i", index),
+        ("query", "id:1", "--format", f"odd{ESCAPE}", "-i", index),
+        ("duplicates", "-i", index, "--threshold", "0.1", "--format", "paths"),
+        ("verify", "-i", tmp_path / f"no{ESCAPE}"),
+        ("viz", "-i", index, "-o", tmp_path / f"m{ESCAPE}.png"),
+        ("remove", "-i", index, f"gone{ESCAPE}"),
+        (f"odd{ESCAPE}",),
+    ):
+        written = on_a_terminal(*arguments)
+        assert written
+        assert b"\x1b]0;owned" not in written, arguments
+        assert "\u202e".encode() not in written, arguments
+    piped = run("query", "id:1", "-i", index, "--format", "paths").stdout
+    assert ESCAPE in piped
