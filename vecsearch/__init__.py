@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vecsearch.building.merge import MergeReport, merge
     from vecsearch.building.options import BuildOptions
     from vecsearch.building.reindex import TunedBase, TuneReport, reindex, tune
+    from vecsearch.building.relocate import RelocateReport, relocate
     from vecsearch.building.remove import RemoveReport, remove
     from vecsearch.building.repair import RepairReport, repair
     from vecsearch.building.run import BuildReport, build
@@ -110,6 +111,7 @@ __all__ = [
     "PlannedBases",
     "QualityReport",
     "QueryOptions",
+    "RelocateReport",
     "RemoveReport",
     "RepairReport",
     "Result",
@@ -138,6 +140,7 @@ __all__ = [
     "open_index",
     "plan",
     "reindex",
+    "relocate",
     "remove",
     "repair",
     "tune",
@@ -180,6 +183,7 @@ _HOMES: Final = {
     "PlannedBases": "building.budget",
     "QualityReport": "evaluation.report",
     "QueryOptions": "search.options",
+    "RelocateReport": "building.relocate",
     "RemoveReport": "building.remove",
     "RepairReport": "building.repair",
     "Result": "types",
@@ -204,6 +208,7 @@ _HOMES: Final = {
     "open_index": "search.index",
     "plan": "building.forecast",
     "reindex": "building.reindex",
+    "relocate": "building.relocate",
     "remove": "building.remove",
     "repair": "building.repair",
     "tune": "building.reindex",

@@ -184,11 +184,14 @@ def _newer(
 
 
 def _take_skipped(sources: Sequence[Snapshot], present: Snapshot, writer: Writer) -> None:
-    """Commit the files that an index skipped and none has an image of."""
+    """Commit the files that an index skipped and none has an image of, and what was removed."""
     known = {one.path for one in present.skipped()}
     skipped = {one.path: one for source in reversed(sources) for one in source.skipped()}
     paths = [path for path in skipped if path not in known]
     there = present.images_by_path([os.fspath(path) for path in paths])
-    change = Change(skipped=[skipped[path] for path in paths if os.fspath(path) not in there])
+    change = Change(
+        skipped=[skipped[path] for path in paths if os.fspath(path) not in there],
+        removed_contents=[one for source in sources for one in source.removed_contents()],
+    )
     if change:
         writer.commit(change)

@@ -44,8 +44,8 @@ def remove(
     What is the very path or id of an image means this image alone, whatever else it could mean.
 
     A pattern with a slash is compared with whole paths, one without with file names; ``*`` stands
-    for slashes too. Files are not touched, and later builds leave them out until they change or
-    are asked for by ``BuildOptions(retry_skipped=True)``.
+    for slashes too. Files are not touched. Later builds leave out their content, whatever the name
+    and time of the file, until they are asked for by ``BuildOptions(retry_skipped=True)``.
 
     Raises NotFoundError, and removes nothing, if a target means no image of the index.
     """
@@ -61,6 +61,7 @@ def remove(
             writer.commit(
                 Change(
                     removed=[image.id for image in found],
+                    removed_contents=[image.content_hash for image in found],
                     skipped=[
                         Skipped(image.path, image.size_bytes, image.mtime_ns, REASON)
                         for image in found

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from vecsearch.building.fit import Sample, fit_int8, fit_projection
 from vecsearch.building.options import BuildOptions
 from vecsearch.building.plan import Plan
 from vecsearch.building.reader import Reader, make_reader
+from vecsearch.building.relocate import RelocateReport, missing_sources, take_renamed
 from vecsearch.building.sources import Named, open_sources, plan_build
 from vecsearch.building.stage import Counts, Stage
 from vecsearch.building.worklist import ToRead, Worklist
@@ -48,7 +49,8 @@ class BuildReport:
     """What a build did, in numbers of images, and what the index holds now.
 
     ``reduction`` is what a PCA trained by this build keeps, ``agreement`` how an int8 network
-    calibrated by this build compares with fp32.
+    calibrated by this build compares with fp32. ``relocated`` are sources that were found under
+    another name, ``missing`` ones that are gone and were not asked for.
     """
 
     index: Path
@@ -58,6 +60,8 @@ class BuildReport:
     encoder: EncoderSpec
     reduction: Reduction | None
     agreement: Agreement | None
+    relocated: tuple[RelocateReport, ...] = ()
+    missing: tuple[Path, ...] = ()
 
 
 def build(
@@ -86,24 +90,26 @@ def build(
     named = Named.of(sources, lists, null=null)
     folder = Path(os.path.normpath(index or named.index()))
     reduction, agreement = None, None
+    relocated: list[RelocateReport] = []
+    missing: list[Path] = []
     if has_index(folder) and not options.fresh:
-        with (
-            open_writer(folder) as writer,
-            closing(Snapshot(folder)) as snapshot,
-            closing(Worklist()) as work,
-        ):
-            spec = _checked_spec(snapshot, config)
-            _check_same_recipe(snapshot, options.recipe)
+        with open_writer(folder) as writer:
+            with closing(Snapshot(folder)) as snapshot:
+                spec = _checked_spec(snapshot, config)
+                _check_same_recipe(snapshot, options.recipe)
             reader = make_reader(options, config.engine, spec.precision, spec.image_size)
-            if index is None:
-                _check_same_sources(snapshot, named.roots)
-            scans = open_sources(named, snapshot, options)
-            plan = plan_build(scans, snapshot, work, options)
-            opened = cache(lambda: _carried_encoder(snapshot, spec, config))
-            stage = Stage(writer, snapshot, scans, plan, options)
-            counts = _bring_up_to_date(stage, plan, opened, reader, progress)
-            compact_if_due(writer, progress)
-            total = writer.generation().image_count
+            relocated = take_renamed(writer, named.roots)
+            with closing(Snapshot(folder)) as snapshot, closing(Worklist()) as work:
+                if index is None:
+                    _check_same_sources(snapshot, named.roots)
+                scans = open_sources(named, snapshot, options)
+                missing = missing_sources(snapshot, [scan.root for scan in scans])
+                plan = plan_build(scans, snapshot, work, options)
+                opened = cache(partial(_carried_encoder, snapshot, spec, config))
+                stage = Stage(writer, snapshot, scans, plan, options)
+                counts = _bring_up_to_date(stage, plan, opened, reader, progress)
+                compact_if_due(writer, progress)
+                total = writer.generation().image_count
     else:
         check_free(folder, fresh=options.fresh)
         image_size = model_of(config).facts.image_size
@@ -136,6 +142,8 @@ def build(
         encoder=spec,
         reduction=reduction,
         agreement=agreement,
+        relocated=tuple(relocated),
+        missing=tuple(missing),
     )
 
 

@@ -100,7 +100,7 @@ def open_sources(named: Named, snapshot: Snapshot | None, options: BuildOptions)
                     hint="give a folder of pictures, a .tar, a URL, or --from-list FILE",
                     path=root,
                 ) from None
-            if not options.allow_empty:
+            if not options.allow_empty and _has_images(snapshot, root):
                 raise _question(snapshot, root, "is gone") from None
             scans.append(Scan(root, _nothing, gone=True))
     if lists:
@@ -157,9 +157,9 @@ def plan_build(
         is_own = owners.owns(scan.root)
         add_scan(plan, scan, snapshot, is_own, retry_skipped=options.retry_skipped)
     for root in (scan.root for scan in scans if not scan.count):
-        if root in known and options.allow_empty:
-            continue
         if snapshot and root in known:
+            if options.allow_empty or not _has_images(snapshot, root):
+                continue
             raise _question(snapshot, root, "has no pictures any more")
         raise SourceError(
             f"no images in {_name(root)}",
@@ -222,14 +222,24 @@ def _name(root: Path) -> Path:
     return list_file(root) if is_list(root) else root
 
 
+def _has_images(snapshot: Snapshot, root: Path) -> bool:
+    """Tell whether images may be lost with a source; of a list it is not known which are its."""
+    return is_list(root) or _count(snapshot, root) > 0
+
+
+def _count(snapshot: Snapshot, root: Path) -> int:
+    start = below(os.fsencode(root))
+    return snapshot.count_between(start, after(start))
+
+
 def _question(snapshot: Snapshot, root: Path, what: str) -> SourceError:
     if is_list(root):
         has = f"{snapshot.generation.image_count} images, some of them listed there"
     else:
-        start = below(os.fsencode(root))
-        has = f"{snapshot.count_between(start, after(start))} images of it"
+        has = f"{_count(snapshot, root)} images of it"
     return SourceError(
         f"{_name(root)} {what}, and the index has {has}; nothing was changed",
-        hint="is a disk not mounted? If they are to go, say --allow-empty",
+        hint="is a disk not mounted? If it has another name now, say vecsearch relocate "
+        f"{_name(root)} NEW -i {snapshot.folder}; if they are to go, say --allow-empty",
         path=root,
     )

@@ -12,6 +12,7 @@ import numpy as np
 
 from vecsearch.building.options import BuildOptions
 from vecsearch.building.plan import UNSETTLED, Plan
+from vecsearch.building.remove import REASON
 from vecsearch.building.worklist import ToRead
 from vecsearch.images.read import ReadImage
 from vecsearch.images.scan import Scan
@@ -74,8 +75,8 @@ class Stage:
         self._committed_at = time.monotonic()
 
     def knows(self, content_hash: bytes) -> bool:
-        """Tell whether the index has a vector for this content; asked from reading threads."""
-        return self._work.find_known(content_hash) is not None
+        """Tell whether the index needs no vector for this content; asked from reading threads."""
+        return self._work.find_known(content_hash) is not None or self._stays_out(content_hash)
 
     def skip(self, source: ToRead, reason: str, settled: bool) -> None:
         """Note that a file cannot be used, if *settled* until it changes.
@@ -92,9 +93,11 @@ class Stage:
         )
 
     def reuse(self, source: ToRead, image: ReadImage) -> None:
-        """Take a file whose content the index knows: only touched, moved, or a copy."""
+        """Take a file whose content the index knows: touched, moved, a copy, or removed before."""
         known = self._work.find_known(image.content_hash)
-        assert known is not None
+        if known is None:
+            self._leave_out(source)
+            return
         facts = replace(facts_of(image), width=known.width, height=known.height)
         if source.content_hash == image.content_hash:
             assert source.image_id is not None
@@ -103,6 +106,8 @@ class Stage:
         elif source.image_id is None and (moved := self._work.take_gone(image.content_hash)):
             self._refile(moved, facts)
             self.counts.moved += 1
+        elif self._stays_out(image.content_hash):
+            self._leave_out(source)
         else:
             assert self._snapshot is not None
             vector = gather(self._snapshot.segments, np.array([known.row]), self._snapshot.dim)
@@ -147,10 +152,24 @@ class Stage:
         self._change.stamps.update(self._last_stamps)
         self.commit()
 
+    def _stays_out(self, content_hash: bytes) -> bool:
+        if self._snapshot is None or self._options.retry_skipped:
+            return False
+        return self._snapshot.is_removed(content_hash)
+
+    def _leave_out(self, source: ToRead) -> None:
+        """Skip what was removed, under whatever name; an image that it was before goes."""
+        self.skip(source, REASON, settled=True)
+        if source.image_id is not None:
+            self._change.removed.append(source.image_id)
+            self.counts.removed += 1
+
     def _add(self, source: ToRead, facts: FileFacts, vector: Vectors) -> None:
         self._change.embedded.append((source.image_id, facts))
         self._parts.append(vector)
         self._change.forgotten.append(facts.path)
+        if self._options.retry_skipped:
+            self._change.readmitted.append(facts.content_hash)
         if source.image_id is None:
             self.counts.added += 1
         else:

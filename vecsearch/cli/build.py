@@ -13,6 +13,7 @@ from vecsearch.building.run import build as build_index
 from vecsearch.cli.options import PATH, Number, json_option, model_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
+from vecsearch.cli.relocate import describe
 from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.embed.engine import ENGINES, PRECISIONS
 from vecsearch.embed.layers import POOLINGS
@@ -210,6 +211,7 @@ def summary(report: BuildReport) -> str:
     ]
     encoder = report.encoder
     lines = [
+        *map(describe, report.relocated),
         f"{shown(report.index)}: {report.total} images ({', '.join(parts)}) "
         f"in {report.seconds:.1f} s",
         f"encoder: {encoder.title}, weights {encoder.weights}, {encoder.precision}",
@@ -218,6 +220,12 @@ def summary(report: BuildReport) -> str:
         lines.append(format_reduction(report.reduction))
     if report.agreement is not None:
         lines.append(format_agreement(report.agreement))
+    lines.extend(
+        f"{shown(one)} is gone, and its images stay in the index; if it has another name now, "
+        f"say vecsearch relocate {shown(one)} NEW -i {shown(report.index)}, "
+        f"if they are to go, vecsearch build {shown(one)} -i {shown(report.index)} --allow-empty"
+        for one in report.missing
+    )
     if counts.skipped:
         lines.append("skipped files and their reasons: vecsearch info -i " + shown(report.index))
     return "\n".join(lines)

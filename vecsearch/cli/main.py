@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "recommend": "find the most similar pictures for every picture",
     "duplicates": "find copies of pictures, and move them aside",
     "remove": "take pictures out of an index",
+    "relocate": "tell an index that its pictures are in another place now",
     "info": "show what an index is and what was skipped",
     "words": "list the words that pictures can be asked for with",
     "plan": "tell what an index would take, before any work is done",

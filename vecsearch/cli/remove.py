@@ -30,8 +30,8 @@ def remove(targets: tuple[str, ...], index: Path | None, dry_run: bool, as_json:
     """Remove pictures from an index; their files are not touched.
 
     A PATH is a file, or a folder for all below it. A GLOB without a slash is compared with file
-    names, one with a slash with whole paths; * stands for slashes too. Later builds leave removed
-    pictures out until they change, or until vecsearch build --retry-skipped.
+    names, one with a slash with whole paths; * stands for slashes too. Later builds leave out what
+    was removed, under any name, until vecsearch build --retry-skipped.
     """
     with progress() as report_to:
         report = remove_images(*targets, index=index, dry_run=dry_run, progress=report_to)

@@ -30,10 +30,11 @@ class Change:
     ``vectors`` (n, d), float32 or float16, belong, in order, to ``embedded``: (id of the image
     whose content changed, or None for a new one, and its file). ``refiled`` images keep their
     vector and get another path or time; ``removed`` ones go. ``skipped`` files replace what was
-    known of these paths, and ``forgotten`` ones are no longer skipped. ``sources`` are folders
-    scanned for the first time, ``gone_sources`` those that are no longer to be scanned,
-    ``stamps`` what to remember of some.
-    ``dropped_segments``, by their first rows, have no living row any more.
+    known of these paths, and ``forgotten`` ones are no longer skipped. ``removed_contents`` are
+    hashes of what is to stay out whatever its name, ``readmitted`` ones of what is no longer.
+    ``sources`` are folders scanned for the first time, ``gone_sources`` those that are no longer
+    to be scanned, ``stamps`` what to remember of some. ``dropped_segments``, by their first rows,
+    have no living row any more.
     """
 
     embedded: list[tuple[int | None, FileFacts]] = field(default_factory=list)
@@ -42,6 +43,8 @@ class Change:
     removed: list[int] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     forgotten: list[Path] = field(default_factory=list)
+    removed_contents: list[bytes] = field(default_factory=list)
+    readmitted: list[bytes] = field(default_factory=list)
     sources: list[Path] = field(default_factory=list)
     gone_sources: list[Path] = field(default_factory=list)
     stamps: dict[Path, str] = field(default_factory=dict)
@@ -56,6 +59,8 @@ class Change:
                 self.removed,
                 self.skipped,
                 self.forgotten,
+                self.removed_contents,
+                self.readmitted,
                 self.sources,
                 self.gone_sources,
                 self.stamps,

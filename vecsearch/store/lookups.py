@@ -189,6 +189,19 @@ class Lookups:
         with self._explained():
             return [_path(path) for (path,) in rows]
 
+    def is_removed(self, content_hash: bytes) -> bool:
+        """Tell whether this content was removed and is to stay out."""
+        key = {"key": schema.removed_key(content_hash)}
+        return bool(self._rows("SELECT 1 FROM config WHERE key = :key", key))
+
+    def removed_contents(self) -> list[bytes]:
+        """List the hashes of the content that was removed and is to stay out."""
+        start = schema.removed_key(b"")
+        query = "SELECT key FROM config WHERE key >= :start AND key < :end"
+        keys = self._rows(query, {"start": start, "end": f"{start}g"})  # behind all hex digits
+        with self._explained():
+            return [bytes.fromhex(key.removeprefix(start)) for (key,) in keys]
+
     def stamp(self, source: Path) -> str:
         """Give what is remembered of a source, nothing if it has no stamp."""
         query = "SELECT value FROM config WHERE key = :key"

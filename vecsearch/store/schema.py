@@ -8,7 +8,8 @@ answer. Format 3:
   generation of the last compaction, and ``oldest``, the first whose rows are still all known;
   ``stamp:`` and the path of a source in hex, what is remembered of it: size and time of a tar, what
   a list is relative to. Where the path is ``rows:`` and a name, that is the file whose vectors are
-  called so for want of ids.
+  called so for want of ids. ``removed:`` and a content hash in hex is content that was taken out,
+  and stays out whatever the name of its file.
 - ``files``: every write-once file that counts, with length and SHA-256; any other is an orphan.
 - ``sources``: what was scanned: a folder, a tar, a URL, or ``list:`` and the path of a list.
 - ``images``: a path (bytes) with what was known of it; ``id`` is never reused; ``removed`` is the
@@ -85,8 +86,11 @@ CREATE TABLE skipped (
 ) WITHOUT ROWID;
 """
 
-CONFIG: Final = "SELECT key, value FROM config WHERE key < 'stamp:' OR key >= 'stamp;'"
-"""Asks for the config without the stamps, for which there are as many as tars."""
+CONFIG: Final = (
+    "SELECT key, value FROM config WHERE (key < 'removed:' OR key >= 'removed;') "
+    "AND (key < 'stamp:' OR key >= 'stamp;')"
+)
+"""Asks for the config without what there may be much of."""
 
 _BUSY_S = 10.0
 _WRITER_CACHE_KIB: Final = 64 << 10
@@ -300,6 +304,11 @@ def _load_checksum_vfs() -> None:
 def stamp_key(source: Path) -> str:
     """Give the key under which the stamp of a source is kept; its path need not be text."""
     return f"stamp:{os.fsencode(source).hex()}"
+
+
+def removed_key(content_hash: bytes) -> str:
+    """Give the key under which it is kept that this content was removed."""
+    return f"removed:{content_hash.hex()}"
 
 
 def _format_at(path: Path) -> int:

@@ -167,6 +167,61 @@ def set_stamps(db: apsw.Connection, stamps: Mapping[Path, str], gone: Iterable[P
     )
 
 
+def set_removed(
+    db: apsw.Connection, contents: Iterable[bytes], readmitted: Iterable[bytes]
+) -> None:
+    """Remember which content was removed, and forget that of what was *readmitted*."""
+    keys = ((schema.removed_key(one),) for one in contents)
+    db.executemany("INSERT OR REPLACE INTO config VALUES (?, '')", keys)
+    keys = ((schema.removed_key(one),) for one in readmitted)
+    db.executemany("DELETE FROM config WHERE key = ?", keys)
+
+
+def move_paths(db: apsw.Connection, old: bytes, new: bytes, generation: int) -> tuple[int, int]:
+    """Let what is at *old*, or below it, be at *new*; give how many images are, and how many went.
+
+    Of two images that would have one path, that from *old* stays if their content is the same, for
+    its id is older; else it goes, for the file is not its own. What goes ends in *generation*.
+    """
+    separator = os.fsencode(os.sep)
+    bare = old.rstrip(separator)
+    values = {
+        "old": bare,
+        "start": bare + separator,
+        "end": bare + bytes([separator[0] + 1]),
+        "new": new.rstrip(separator),
+        "rest": len(bare) + 1,
+    }
+    moves = "({0}.path = :old OR {0}.path >= :start AND {0}.path < :end)"
+    twins = schema.fetch(
+        db,
+        "SELECT one.id, twin.id, one.content_hash = twin.content_hash FROM images one "  # noqa: S608
+        "JOIN images twin ON twin.path = CAST(:new || substr(one.path, :rest) AS BLOB) "
+        f"WHERE one.removed IS NULL AND twin.removed IS NULL AND {moves.format('one')} "
+        f"AND NOT {moves.format('twin')}",
+        values,
+    )
+    for image_id, twin, same in twins:
+        remove_image(db, twin if same else image_id, generation)
+    count = 0
+    for table, verb, present in (
+        ("skipped", "UPDATE OR REPLACE", ""),
+        ("images", "UPDATE", "removed IS NULL AND"),
+    ):
+        # In two steps: a path may be that of another which is still to move.
+        db.execute(
+            f"{verb} {table} SET path = CAST(x'00' || :new || substr(path, :rest) AS BLOB) "
+            f"WHERE {present} {moves.format(table)}",
+            values,
+        )
+        count = db.changes()
+        db.execute(
+            f"{verb} {table} SET path = substr(path, 2) "
+            f"WHERE {present} path >= x'00' AND path < x'01'"
+        )
+    return count, len(twins)
+
+
 def name_file(db: apsw.Connection, record: FileRecord) -> None:
     """Write down that a file counts."""
     db.execute(

@@ -83,10 +83,31 @@ class Writer:
                 ((os.fsencode(path),) for path in change.gone_sources),
             )
             statements.set_stamps(db, change.stamps, change.gone_sources)
+            statements.set_removed(db, change.removed_contents, change.readmitted)
             for first_row in change.dropped_segments:
                 statements.drop_segment(db, first_row)
         if change.dropped_segments:
             self._collect_orphans()
+
+    def relocate(self, old: Path, new: Path, sources: Mapping[Path, tuple[Path, str]]) -> int:
+        """Let what is at *old*, or below it, be at *new*, and commit that; give how many images.
+
+        *sources* maps those that have another name now to it and their stamp.
+        """
+        before = self.generation()
+        with self._transaction() as db:
+            number = statements.add_generation(db, before, before.next_row, before.image_count)
+            moved, went = statements.move_paths(db, os.fsencode(old), os.fsencode(new), number)
+            db.execute(
+                "UPDATE generations SET image_count = image_count - ? WHERE id = ?", (went, number)
+            )
+            for source, (name, _) in sources.items():
+                db.execute("DELETE FROM sources WHERE path = ?", (os.fsencode(source),))
+                db.execute("INSERT OR IGNORE INTO sources VALUES (?)", (os.fsencode(name),))
+            statements.set_stamps(
+                db, {name: stamp for name, stamp in sources.values() if stamp}, sources
+            )
+        return moved
 
     def compact(self, compaction: Compaction) -> None:
         """Put copies of living rows into one segment, and its FAISS base beside it."""

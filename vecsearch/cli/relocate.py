@@ -1,0 +1,47 @@
+"""The command ``relocate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vecsearch.building.relocate import RelocateReport
+from vecsearch.building.relocate import relocate as relocate_images
+from vecsearch.cli.options import index_option, json_option
+from vecsearch.cli.output import say
+from vecsearch.view.text import printable, to_json
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  vecsearch relocate /mnt/old/photos /mnt/new/photos
+  vecsearch relocate /home/ann/photos ~/photos -i indexes/from-ann
+  vecsearch relocate photos s3://bucket/photos --dry-run
+"""
+)
+@click.argument("old", type=click.Path(), metavar="OLD")
+@click.argument("new", type=click.Path(), metavar="NEW")
+@index_option
+@click.option("-n", "--dry-run", is_flag=True, help="Only look whether NEW is right.")
+@json_option
+def relocate(old: str, new: str, index: Path | None, dry_run: bool, as_json: bool) -> None:
+    """Tell an index that what was at OLD is at NEW now: a folder, a .tar, a URL or a file.
+
+    Pictures keep their ids and vectors, and what was removed stays so. Up to 100 pictures are first
+    looked for at NEW; unless more than half are there as they were, nothing is changed.
+
+    A folder that was renamed on this machine needs none of this: vecsearch build NEW finds it.
+    """
+    report = relocate_images(old, new, index=index, dry_run=dry_run)
+    say(to_json(report) if as_json else describe(report))
+
+
+def describe(report: RelocateReport) -> str:
+    """Say in a line what is where now."""
+    verb = "would be" if report.dry_run else "is"
+    return (
+        f"{printable(str(report.old))} {verb} {printable(str(report.new))} now: {report.images} "
+        f"images keep their ids ({report.same} of {report.compared} compared are the same)"
+    )
