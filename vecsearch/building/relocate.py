@@ -140,7 +140,7 @@ def _checked(snapshot: Snapshot, old: Path, new: Path, *, dry_run: bool = False)
         raise SourceError(
             f"of {report.compared} images of {old} that were looked for below {new}, {report.same} "
             "are there as they were; nothing was changed",
-            hint="name the folder that has them by the same relative paths, or build from NEW",
+            hint="name the folder that has them by the same relative paths",
             path=new,
         )
     return report

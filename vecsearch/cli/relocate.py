@@ -10,7 +10,7 @@ from vecsearch.building.relocate import RelocateReport
 from vecsearch.building.relocate import relocate as relocate_images
 from vecsearch.cli.options import index_option, json_option
 from vecsearch.cli.output import say
-from vecsearch.view.text import printable, to_json
+from vecsearch.view.text import printable, shown, to_json
 
 
 @click.command(
@@ -40,8 +40,8 @@ def relocate(old: str, new: str, index: Path | None, dry_run: bool, as_json: boo
 
 def describe(report: RelocateReport) -> str:
     """Say in a line what is where now."""
-    verb = "would be" if report.dry_run else "is"
+    old, new = (printable(shown(one)) for one in (report.old, report.new))
     return (
-        f"{printable(str(report.old))} {verb} {printable(str(report.new))} now: {report.images} "
-        f"images keep their ids ({report.same} of {report.compared} compared are the same)"
+        f"{old} {'would be' if report.dry_run else 'is'} {new} now: {report.images} images keep "
+        f"their ids ({report.same} of {report.compared} compared are the same)"
     )
