@@ -65,7 +65,7 @@ Examples:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "json", "csv", "paths"]),
+    type=click.Choice(["table", "json", "csv", "csv-raw", "paths"]),
     default="table",
     show_default=True,
     envvar="VECSEARCH_DUPLICATES_FORMAT",
@@ -155,8 +155,8 @@ def _print(report: DuplicatesReport, aside: AsideReport | None, form: str) -> No
     if form == "table":
         say("\n".join(_table(report, aside)))
         return
-    if form == "csv":
-        say(format_csv(_HEADS, _rows(report)))
+    if form in ("csv", "csv-raw"):
+        say(format_csv(_HEADS, _rows(report), raw=form == "csv-raw"))
     elif report.copies:
         say("\n".join(shown(one.path) for group in report.groups for one in group.others))
     if aside is not None:

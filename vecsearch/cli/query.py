@@ -233,7 +233,7 @@ def _answer(
             if result.error:
                 say(f"vecsearch: {format_error(result)}", err=True)
             if streams:
-                click.echo(format_results([result], "jsonl"), file=stdout, color=True)
+                say(format_results([result], "jsonl"), file=stdout)
     return results
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from vecsearch.spreadsheet import csv_lines
 from vecsearch.types import Agreement, Asked, Box, Guess, Hit, Problem, Reduction, Result, TextPath
 
 _LEAST_SHARE: Final = 0.005
@@ -50,15 +50,12 @@ def counted(number: int, noun: str) -> str:
 def to_json(value: object, *, indent: int | None = 2) -> str:
     """Write dataclasses, paths and plain values as JSON.
 
-    Letters beyond ASCII stay readable, unless a path is not text: its bytes are then escaped, so
-    that the document is valid and nothing is lost.
+    Letters beyond ASCII stay readable. What could control a terminal, and bytes of a path that are
+    no text, are escaped, so that the document is valid and nothing is lost.
     """
     text = json.dumps(value, indent=indent, ensure_ascii=False, default=_plain)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(value, indent=indent, default=_plain)
-    return text
+    escaped = (c for c in set(text) if not c.isprintable() and c != "\n")
+    return text.translate({ord(c): json.dumps(c)[1:-1] for c in escaped})
 
 
 def hit_fields(hit: Hit) -> dict[str, object]:
@@ -120,13 +117,9 @@ def format_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def format_csv(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Write *rows* under *heads* as comma-separated values, without a newline at the end."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(heads)
-    writer.writerows(rows)
-    return out.getvalue().rstrip("\n")
+def format_csv(heads: Sequence[str], rows: Iterable[Sequence[object]], *, raw: bool = False) -> str:
+    """Write *rows* under *heads* as `csv_lines` does, without a newline at the end."""
+    return "\n".join(csv_lines(heads, rows, raw=raw))
 
 
 def format_guesses(guesses: Iterable[Guess]) -> str:
@@ -246,13 +239,13 @@ def _jsonl(results: Sequence[Result]) -> str:
     return "\n".join(to_json(result_fields(result), indent=None) for result in results)
 
 
-def _csv(results: Sequence[Result]) -> str:
+def _csv(results: Sequence[Result], *, raw: bool = False) -> str:
     heads = ["query", "rank", "id", "path", "score", "distance"]
     if any(one.rerank for one in results):
         heads.append("order")
     fields = ((one.query, hit_fields(hit)) for one in results for hit in one.hits)
     lines = ([query, *(hit.get(head, "") for head in heads[1:])] for query, hit in fields)
-    return format_csv(heads, lines)
+    return format_csv(heads, lines, raw=raw)
 
 
 def _paths(results: Sequence[Result]) -> str:
@@ -264,6 +257,7 @@ FORMATS: Final[Mapping[str, Callable[[Sequence[Result]], str]]] = {
     "json": _json,
     "jsonl": _jsonl,
     "csv": _csv,
+    "csv-raw": partial(_csv, raw=True),
     "paths": _paths,
 }
 
