@@ -16,6 +16,8 @@ from vecsearch.types import Agreement, Asked, Box, Guess, Hit, Problem, Reductio
 _LEAST_SHARE: Final = 0.005
 """Smaller ones would be 0%."""
 
+_MOST_NAMED: Final = 10
+
 
 def printable(text: str) -> str:
     """Write line ends and other control characters as escapes, for output that has lines."""
@@ -59,7 +61,10 @@ def to_json(value: object, *, indent: int | None = 2) -> str:
 
 
 def hit_fields(hit: Hit) -> dict[str, object]:
-    """Give a hit as the JSON of the command line has it; ``order`` is there if it is re-ranked."""
+    """Give a hit as the JSON of the command line has it.
+
+    ``order`` is there if it is re-ranked, ``gone`` if its file is not there any more.
+    """
     fields: dict[str, object] = {
         "rank": hit.rank,
         "id": hit.id,
@@ -69,6 +74,8 @@ def hit_fields(hit: Hit) -> dict[str, object]:
     }
     if hit.order is not None:
         fields["order"] = round(hit.order, 4)
+    if hit.is_gone:
+        fields["gone"] = True
     return fields
 
 
@@ -94,6 +101,15 @@ def result_fields(result: Result) -> dict[str, object]:
 def format_results(results: Sequence[Result], form: str) -> str:
     """Write *results* in one of `FORMATS`, without a newline at the end."""
     return FORMATS[form](results)
+
+
+def format_gone(paths: Sequence[Path], of: int) -> str:
+    """Say which files, of so many, are not there any more."""
+    named = [printable(shown(path)) for path in paths[:_MOST_NAMED]]
+    if len(paths) > len(named):
+        named.append(f"{len(paths) - len(named):,} more")
+    are = "is" if len(paths) == 1 else "are"
+    return f"{len(paths):,} of {counted(of, 'file')} {are} gone: {', '.join(named)}"
 
 
 def format_fields(fields: Mapping[str, object]) -> str:
@@ -227,7 +243,7 @@ def _lines(result: Result) -> Iterator[str]:
     for hit, one in zip(result.hits, orders, strict=True):
         yield (
             f"  {hit.rank:>4}  {one}{hit.score:6.4f}    {hit.distance:6.4f}  "
-            f"{hit.id:>{width}}  {printable(shown(hit.path))}"
+            f"{hit.id:>{width}}  {printable(shown(hit.path))}{'  (gone)' if hit.is_gone else ''}"
         )
 
 
@@ -243,8 +259,12 @@ def _csv(results: Sequence[Result], *, raw: bool = False) -> str:
     heads = ["query", "rank", "id", "path", "score", "distance"]
     if any(one.rerank for one in results):
         heads.append("order")
+    heads.append("gone")
     fields = ((one.query, hit_fields(hit)) for one in results for hit in one.hits)
-    lines = ([query, *(hit.get(head, "") for head in heads[1:])] for query, hit in fields)
+    lines = (
+        [query, *(hit.get(head, "") for head in heads[1:-1]), hit.get("gone", False)]
+        for query, hit in fields
+    )
     return format_csv(heads, lines, raw=raw)
 
 
