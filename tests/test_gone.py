@@ -40,6 +40,9 @@ def test_a_hit_knows_whether_its_file_is_gone(some_gone: Path, photos: Path) -> 
         assert len(result.hits) == 11
         (photos / "p3.png").touch()
         assert names(str(hit.path) for hit in result.hits if hit.is_gone) == ["p7.png"]
+        (photos / "more").rename(photos / "elsewhere")
+        (photos / "more").touch()  # no tar, so nothing is below it
+        assert names(str(hit.path) for hit in result.hits if hit.is_gone) == ["p11.jpg", "p7.png"]
         photos.rename(photos.with_name("elsewhere"))
         assert all(hit.is_gone for hit in result.hits)
 
