@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pty
 import resource
@@ -17,7 +18,9 @@ from samples import CHEAP, Run, draw
 import vecsearch
 from vecsearch import UsageError, WeightsError
 
-ESCAPE = "\x1b]0;owned\x07\u202e"
+ESCAPE = "\x1b]0;owned\x07\u202e\u2028\x9b31m"
+NO_TEXT = "\udc9b31m"
+"""A byte that is a control character in terminals of 8 bits."""
 
 
 @pytest.mark.parametrize("seconds", [10413792000, 2**34, -1, -62135596800])
@@ -181,7 +184,7 @@ def on_a_terminal(*arguments: str | Path) -> bytes:
 def test_names_never_control_a_terminal(tmp_path: Path, run: Run) -> None:
     folder, index = tmp_path / f"p{ESCAPE}", tmp_path / "ix"
     for number in range(3):
-        draw(folder / f"a{ESCAPE}{number}.png", number)
+        draw(folder / f"a{ESCAPE}{NO_TEXT if number else ''}{number}.png", number)
     (folder / f"bad{ESCAPE}.png").write_bytes(b"no picture")
     vecsearch.build(folder, index=index, encoder=CHEAP)
     for arguments in (
@@ -189,17 +192,24 @@ def test_names_never_control_a_terminal(tmp_path: Path, run: Run) -> None:
         ("info", "-i", index),
         ("query", "id:1", "-i", index),
         *(("query", "id:1", "-i", index, "--format", form) for form in ("paths", "csv", "json")),
-        ("query", f"gone{ESCAPE}.png", "-i", index),
-        ("query", "id:1", "--format", f"odd{ESCAPE}", "-i", index),
+        ("query", "id:1", "id:2", "-i", index, "--format", "jsonl"),
+        ("query", "id:1", "-i", index, "--preview"),
+        ("query", f"gone{ESCAPE}{NO_TEXT}.png", "-i", index),
+        ("query", "id:1", "--format", f"odd{ESCAPE}{NO_TEXT}", "-i", index),
         ("duplicates", "-i", index, "--threshold", "0.1", "--format", "paths"),
         ("verify", "-i", tmp_path / f"no{ESCAPE}"),
         ("viz", "-i", index, "-o", tmp_path / f"m{ESCAPE}.png"),
+        ("viz", "-i", index, "--method", "pca", "--save-coordinates", tmp_path / f"c{ESCAPE}.csv"),
+        ("recommend", "-i", index, "--no-sheets", "--json"),
+        ("info", "id:1", "-i", index, "--json"),
         ("remove", "-i", index, f"gone{ESCAPE}"),
-        (f"odd{ESCAPE}",),
+        (f"odd{ESCAPE}{NO_TEXT}",),
     ):
         written = on_a_terminal(*arguments)
         assert written
         assert b"\x1b]0;owned" not in written, arguments
-        assert "\u202e".encode() not in written, arguments
-    piped = run("query", "id:1", "-i", index, "--format", "paths").stdout
-    assert ESCAPE in piped
+        assert not set("\x07\u202e\u2028\x9b\udc9b") & set(os.fsdecode(written)), arguments
+    only = ("query", "id:2", "-i", index, "--glob", "*0.png")
+    assert ESCAPE in run(*only, "--format", "paths").stdout
+    (line,) = run(*only, "--format", "jsonl").stdout.splitlines()
+    assert ESCAPE in json.loads(line)["hits"][0]["path"]

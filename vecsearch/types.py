@@ -137,6 +137,11 @@ class Image:
     height: int
     row: int
 
+    @property
+    def has_file(self) -> bool:
+        """Tell whether a file was ever seen at its path: not so for most imported vectors."""
+        return bool(self.size_bytes or self.mtime_ns)
+
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
@@ -154,6 +159,7 @@ class Hit:
 
     Both are with the query as it was asked: expanded, if it was. ``order`` is what a re-ranked hit
     is ordered by, larger is better; None for all others, which are ordered by their score.
+    ``has_file`` is that of its `Image`.
     """
 
     rank: int
@@ -162,6 +168,27 @@ class Hit:
     score: float
     distance: float
     order: float | None = None
+    has_file: bool = True
+
+    @property
+    def is_gone(self) -> bool:
+        """Tell whether its file is not there any more; the file system is asked every time.
+
+        Of a member of a tar it is asked for the tar alone. It is not so for what is behind a URL,
+        for imported vectors without a file or with a relative path, and where it cannot be told.
+        """
+        if not self.has_file or isinstance(self.path, UrlPath) or not self.path.is_absolute():
+            return False
+        try:
+            os.stat(self.path)  # noqa: PTH116 - a third faster
+        except FileNotFoundError:
+            return True
+        except NotADirectoryError:
+            tars = (one for one in self.path.parents if one.suffix.lower() == ".tar")
+            return not any(one.is_file() for one in tars)
+        except (OSError, ValueError):
+            return False
+        return False
 
 
 Box = tuple[int, int, int, int]

@@ -27,7 +27,15 @@ from vecsearch.copies.report import DuplicateCopy, DuplicateGroup, DuplicatesRep
 from vecsearch.errors import UsageError
 from vecsearch.search.index import open_index
 from vecsearch.types import Progress
-from vecsearch.view.text import counted, format_csv, format_table, printable, shown, to_json
+from vecsearch.view.text import (
+    counted,
+    format_csv,
+    format_gone,
+    format_table,
+    printable,
+    shown,
+    to_json,
+)
 
 
 @click.command(
@@ -65,7 +73,7 @@ Examples:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "json", "csv", "paths"]),
+    type=click.Choice(["table", "json", "csv", "csv-raw", "paths"]),
     default="table",
     show_default=True,
     envvar="VECSEARCH_DUPLICATES_FORMAT",
@@ -155,10 +163,13 @@ def _print(report: DuplicatesReport, aside: AsideReport | None, form: str) -> No
     if form == "table":
         say("\n".join(_table(report, aside)))
         return
-    if form == "csv":
-        say(format_csv(_HEADS, _rows(report)))
+    if form in ("csv", "csv-raw"):
+        say(format_csv(_HEADS, _rows(report), raw=form == "csv-raw"))
     elif report.copies:
-        say("\n".join(shown(one.path) for group in report.groups for one in group.others))
+        others = [one for group in report.groups for one in group.others]
+        say("\n".join(shown(one.path) for one in others))
+        if gone := [one.path for one in others if one.state == "gone"]:
+            say(f"vecsearch: {format_gone(gone, len(others))}", err=True)
     if aside is not None:
         say("\n".join(_describe_aside(aside, report.index)), err=True)
 

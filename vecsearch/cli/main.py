@@ -108,19 +108,21 @@ def _interrupted() -> int:
 
 def _complain(message: str) -> None:
     """Say in one line what is wrong; names in it may hold anything."""
+    from vecsearch.cli.output import say
     from vecsearch.view.text import printable
 
-    click.echo(f"vecsearch: {printable(message)}", err=True)
+    say(f"vecsearch: {printable(message)}", err=True)
 
 
 def _show(error: click.ClickException) -> None:
     """Show what click has to say; it repeats what was given as it was given."""
+    from vecsearch.cli.output import say
     from vecsearch.view.text import printable
 
     with io.StringIO() as text:
         error.show(file=text)
         lines = text.getvalue().rstrip("\n").split("\n")
-    click.echo("\n".join(map(printable, lines)), err=True)
+    say("\n".join(map(printable, lines)), err=True)
 
 
 def main() -> NoReturn:

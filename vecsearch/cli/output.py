@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from vecsearch.errors import UsageError
-from vecsearch.search.index import Index
 from vecsearch.view.text import harmless
 
+if TYPE_CHECKING:
+    from vecsearch.search.index import Index
 
-def say(text: str, *, err: bool = False) -> None:
-    """Print *text*; to a terminal with whatever would control it written as escapes.
+
+def say(text: str, *, err: bool = False, file: TextIO | None = None) -> None:
+    """Print *text*, to *file* if it is given; to a terminal with what would control it escaped.
 
     A pipe gets names as they are: without ``color`` click takes escape characters out of them.
     """
-    stream = sys.stderr if err else sys.stdout
+    stream = file or (sys.stderr if err else sys.stdout)
     if stream is not None and stream.isatty():
         text = "\n".join(map(harmless, text.split("\n")))
-    click.echo(text, err=err, color=True)
+    click.echo(text, file=file, err=err, color=True)
 
 
 def refuse_pictures(index: Index, *outputs: Path) -> None:

@@ -28,7 +28,7 @@ from vecsearch.errors import UsageError
 from vecsearch.search.index import Index, open_index
 from vecsearch.search.options import COMBINATIONS, QueryOptions, Question
 from vecsearch.types import Box, Result, Vectors, Word
-from vecsearch.view.text import FORMATS, counted, format_error, format_results, shown
+from vecsearch.view.text import FORMATS, counted, format_error, format_gone, format_results, shown
 
 _ROWS_AT_A_TIME: Final = 8192
 _MANY: Final = 16
@@ -194,7 +194,7 @@ def query(
     form = "json" if as_json else form
     with open_index(index) as opened:
         if vectors is not None:
-            say(format_results(opened.search(_read(vectors), k=k, options=options), form))
+            _print(opened.search(_read(vectors), k=k, options=options), form)
             return 0
         sheets = _sheet_names(sheet, questions, combine) if sheet is not None else []
         outputs = [*sheets, *([html] if html else [])]
@@ -216,8 +216,17 @@ def query(
         say(f"{shown(path)}: written", err=True)
     show_preview(results, preview, preview_mode, result_is_text=form == "table")
     if not streams:
-        say(format_results(results, form))
+        _print(results, form)
     return 1 if any(result.error for result in results) else 0
+
+
+def _print(results: Sequence[Result], form: str) -> None:
+    """Print *results*; beside bare paths, say on stderr which of their files are gone."""
+    say(format_results(results, form))
+    if form == "paths":
+        hits = {hit.path: hit for result in results for hit in result.hits}
+        if gone := [path for path, hit in hits.items() if hit.is_gone]:
+            say(f"vecsearch: {format_gone(gone, len(hits))}", err=True)
 
 
 def _answer(
@@ -233,7 +242,7 @@ def _answer(
             if result.error:
                 say(f"vecsearch: {format_error(result)}", err=True)
             if streams:
-                click.echo(format_results([result], "jsonl"), file=stdout, color=True)
+                say(format_results([result], "jsonl"), file=stdout)
     return results
 
 

@@ -44,6 +44,11 @@ Examples:
     help="Write id, path, x, y and group of every picture: .csv or .parquet.",
 )
 @click.option(
+    "--raw-csv",
+    is_flag=True,
+    help="Write texts into a .csv as they are, even if a spreadsheet would take them for formulas.",
+)
+@click.option(
     "--method",
     type=click.Choice(list(METHODS)),
     default=MapOptions().method,
@@ -74,6 +79,7 @@ def viz(
     output: Path | None,
     html: Path | None,
     save_coordinates: Path | None,
+    raw_csv: bool,
     method: str,
     color: str,
     perplexity: float | None,
@@ -88,10 +94,12 @@ def viz(
     """
     if output is None and html is None and save_coordinates is None:
         output = Path(f"{method}.png")
+    if raw_csv and (save_coordinates is None or save_coordinates.suffix.lower() != ".csv"):
+        raise UsageError("--raw-csv is about coordinates", hint="add --save-coordinates FILE.csv")
     options = MapOptions(method=method, color=color, seed=seed, perplexity=perplexity)
     with open_index(index) as opened, progress() as report:
         _check(opened, output, html, save_coordinates)
-        collection = draw(opened, output, html, save_coordinates, options, report)
+        collection = draw(opened, output, html, save_coordinates, options, report, raw_csv=raw_csv)
     for path in (output, html, save_coordinates):
         if path is not None:
             say(f"{shown(path)}: {counted(len(collection.images), 'picture')}")
@@ -104,6 +112,8 @@ def draw(
     coordinates: Path | None,
     options: MapOptions,
     report: Progress | None,
+    *,
+    raw_csv: bool = False,
 ) -> CollectionMap:
     """Lay *index* out, and write what has a name."""
     from vecsearch.search.features import guesses_of, stored_vectors
@@ -122,7 +132,7 @@ def draw(
 
         names = ["", *(group.name for group in collection.groups)]
         groups = [names[label + 1] for label in collection.labels.tolist()]
-        write_coordinates(coordinates, images, collection.points, groups)
+        write_coordinates(coordinates, images, collection.points, groups, raw_csv=raw_csv)
     if output is not None:
         from vecsearch.view.map import draw_map
 

@@ -15,7 +15,6 @@ from vecsearch.copies.ranked import (
     GONE,
     Numbers,
     Ranked,
-    has_file,
     is_of_vector,
     rank_images,
 )
@@ -216,7 +215,7 @@ def _state(image: Image, looked: int, sources: Sequence[Path]) -> tuple[State, I
     """Tell what is at the path of an image, and which file that is."""
     if isinstance(image.path, UrlPath):
         return "behind a URL", None
-    if not has_file(image):
+    if not image.has_file:
         return "no file", None
     if looked == GONE:
         return "gone", None

@@ -15,7 +15,7 @@ from PIL import Image as PillowImage
 
 from vecsearch.copies.agreement import is_plain
 from vecsearch.copies.comparison import CLOSER_SIDE, COLOUR_SIDE, CloserLook
-from vecsearch.copies.ranked import THERE, Numbers, Ranked, has_file
+from vecsearch.copies.ranked import THERE, Numbers, Ranked
 from vecsearch.copies.windows import SIDE, Flags, Floats
 from vecsearch.errors import ImageError
 from vecsearch.images.access import read_content
@@ -124,7 +124,7 @@ class Looks:
             images = self._opened.snapshot.images_by_row(rows)
             for rank, row in zip(part.tolist(), rows, strict=True):
                 image = images[row]
-                if can_be_read(int(self._ranked.files[rank]), image.path) and has_file(image):
+                if can_be_read(int(self._ranked.files[rank]), image.path) and image.has_file:
                     yield rank, image.path
 
 

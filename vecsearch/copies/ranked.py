@@ -72,11 +72,6 @@ def rank_images(opened: Opened, progress: Progress | None = None) -> Ranked:
     )
 
 
-def has_file(image: Image) -> bool:
-    """Tell whether a file was ever seen at the image's path: not so for most imported vectors."""
-    return bool(image.size_bytes or image.mtime_ns)
-
-
 def is_of_vector(image: Image, halves: npt.NDArray[np.float16]) -> bool:
     """Tell whether the image's content hash is that of its vector, as an import writes it."""
     row = np.ascontiguousarray(halves, "<f2").tobytes()
@@ -84,7 +79,7 @@ def is_of_vector(image: Image, halves: npt.NDArray[np.float16]) -> bool:
 
 
 def _look_at(image: Image) -> int:
-    if isinstance(image.path, UrlPath) or not has_file(image):
+    if isinstance(image.path, UrlPath) or not image.has_file:
         return THERE
     try:
         facts = facts_of(image.path)

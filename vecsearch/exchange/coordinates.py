@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import os
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ import numpy.typing as npt
 from vecsearch.errors import UsageError
 from vecsearch.exchange.parquet import load_pyarrow, text_path
 from vecsearch.outfile import whole_file
+from vecsearch.spreadsheet import csv_lines
 from vecsearch.types import Image
 
 COLUMNS: Final = ("id", "path", "x", "y", "group")
@@ -32,21 +32,28 @@ def check_coordinates(out: Path) -> None:
 
 
 def write_coordinates(
-    out: Path, images: Sequence[Image], points: npt.NDArray[np.float32], groups: Sequence[str]
+    out: Path,
+    images: Sequence[Image],
+    points: npt.NDArray[np.float32],
+    groups: Sequence[str],
+    *,
+    raw_csv: bool = False,
 ) -> None:
     """Write a row for each image: id, path, its place (n, 2), and the name of its group or "".
 
-    Whole or not at all. Raises UsageError as `check_coordinates`, and for a path that the format
-    cannot hold, VecsearchError where the file cannot be written.
+    Whole or not at all. Texts in a .csv are guarded as `csv_lines` does, unless *raw_csv*. Raises
+    UsageError as `check_coordinates`, and for a path that the format cannot hold, VecsearchError
+    where the file cannot be written.
     """
     check_coordinates(out)
     with whole_file(out) as file:
         if out.suffix.lower() == ".csv":
             text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
-            writer = csv.writer(text, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            for image, (x, y), group in zip(images, points.tolist(), groups, strict=True):
-                writer.writerow([image.id, os.fspath(image.path), x, y, group])
+            rows = (
+                (image.id, os.fspath(image.path), x, y, group)
+                for image, (x, y), group in zip(images, points.tolist(), groups, strict=True)
+            )
+            text.writelines(f"{line}\n" for line in csv_lines(COLUMNS, rows, raw=raw_csv))
             text.detach()
             return
         pa, parquet = load_pyarrow()

@@ -95,6 +95,7 @@ class Candidates:
                     score,
                     float(np.sqrt(max(0.0, 2.0 - 2.0 * score))),
                     order,
+                    images[row].has_file,
                 )
                 for rank, (row, score, order) in enumerate(lines, start=self._options.offset + 1)
             )

@@ -70,7 +70,7 @@ def result_section(result: Result) -> Section:
                 picture=hit.path,
                 name=hit.path.name,
                 left=str(hit.rank),
-                right=f"{round(hit.score, 3) + 0.0:.3f}",
+                right=f"{round(hit.score, 3) + 0.0:.3f}{' (gone)' if hit.is_gone else ''}",
             )
             for hit in result.hits
         ],

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from vecsearch.spreadsheet import csv_lines
 from vecsearch.types import Agreement, Asked, Box, Guess, Hit, Problem, Reduction, Result, TextPath
 
 _LEAST_SHARE: Final = 0.005
 """Smaller ones would be 0%."""
+
+_MOST_NAMED: Final = 10
 
 
 def printable(text: str) -> str:
@@ -50,19 +52,19 @@ def counted(number: int, noun: str) -> str:
 def to_json(value: object, *, indent: int | None = 2) -> str:
     """Write dataclasses, paths and plain values as JSON.
 
-    Letters beyond ASCII stay readable, unless a path is not text: its bytes are then escaped, so
-    that the document is valid and nothing is lost.
+    Letters beyond ASCII stay readable. What could control a terminal, and bytes of a path that are
+    no text, are escaped, so that the document is valid and nothing is lost.
     """
     text = json.dumps(value, indent=indent, ensure_ascii=False, default=_plain)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(value, indent=indent, default=_plain)
-    return text
+    escaped = (c for c in set(text) if not c.isprintable() and c != "\n")
+    return text.translate({ord(c): json.dumps(c)[1:-1] for c in escaped})
 
 
 def hit_fields(hit: Hit) -> dict[str, object]:
-    """Give a hit as the JSON of the command line has it; ``order`` is there if it is re-ranked."""
+    """Give a hit as the JSON of the command line has it.
+
+    ``order`` is there if it is re-ranked, ``gone`` if its file is not there any more.
+    """
     fields: dict[str, object] = {
         "rank": hit.rank,
         "id": hit.id,
@@ -72,6 +74,8 @@ def hit_fields(hit: Hit) -> dict[str, object]:
     }
     if hit.order is not None:
         fields["order"] = round(hit.order, 4)
+    if hit.is_gone:
+        fields["gone"] = True
     return fields
 
 
@@ -99,6 +103,15 @@ def format_results(results: Sequence[Result], form: str) -> str:
     return FORMATS[form](results)
 
 
+def format_gone(paths: Sequence[Path], of: int) -> str:
+    """Say which files, of so many, are not there any more."""
+    named = [printable(shown(path)) for path in paths[:_MOST_NAMED]]
+    if len(paths) > len(named):
+        named.append(f"{len(paths) - len(named):,} more")
+    are = "is" if len(paths) == 1 else "are"
+    return f"{len(paths):,} of {counted(of, 'file')} {are} gone: {', '.join(named)}"
+
+
 def format_fields(fields: Mapping[str, object]) -> str:
     """Write names and values in two columns."""
     width = max(len(name) for name in fields)
@@ -120,13 +133,9 @@ def format_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def format_csv(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Write *rows* under *heads* as comma-separated values, without a newline at the end."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(heads)
-    writer.writerows(rows)
-    return out.getvalue().rstrip("\n")
+def format_csv(heads: Sequence[str], rows: Iterable[Sequence[object]], *, raw: bool = False) -> str:
+    """Write *rows* under *heads* as `csv_lines` does, without a newline at the end."""
+    return "\n".join(csv_lines(heads, rows, raw=raw))
 
 
 def format_guesses(guesses: Iterable[Guess]) -> str:
@@ -234,7 +243,7 @@ def _lines(result: Result) -> Iterator[str]:
     for hit, one in zip(result.hits, orders, strict=True):
         yield (
             f"  {hit.rank:>4}  {one}{hit.score:6.4f}    {hit.distance:6.4f}  "
-            f"{hit.id:>{width}}  {printable(shown(hit.path))}"
+            f"{hit.id:>{width}}  {printable(shown(hit.path))}{'  (gone)' if hit.is_gone else ''}"
         )
 
 
@@ -246,13 +255,17 @@ def _jsonl(results: Sequence[Result]) -> str:
     return "\n".join(to_json(result_fields(result), indent=None) for result in results)
 
 
-def _csv(results: Sequence[Result]) -> str:
+def _csv(results: Sequence[Result], *, raw: bool = False) -> str:
     heads = ["query", "rank", "id", "path", "score", "distance"]
     if any(one.rerank for one in results):
         heads.append("order")
+    heads.append("gone")
     fields = ((one.query, hit_fields(hit)) for one in results for hit in one.hits)
-    lines = ([query, *(hit.get(head, "") for head in heads[1:])] for query, hit in fields)
-    return format_csv(heads, lines)
+    lines = (
+        [query, *(hit.get(head, "") for head in heads[1:-1]), hit.get("gone", False)]
+        for query, hit in fields
+    )
+    return format_csv(heads, lines, raw=raw)
 
 
 def _paths(results: Sequence[Result]) -> str:
@@ -264,6 +277,7 @@ FORMATS: Final[Mapping[str, Callable[[Sequence[Result]], str]]] = {
     "json": _json,
     "jsonl": _jsonl,
     "csv": _csv,
+    "csv-raw": partial(_csv, raw=True),
     "paths": _paths,
 }
 

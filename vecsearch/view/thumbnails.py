@@ -89,8 +89,8 @@ class Thumbnails:
                 data = read_content(asked.path).data
             image, size = decode_thumbnail(data, side)
         except (ImageError, MemoryError):
-            gone = asked.path is not None and asked.data is None and is_gone(asked.path)
-            return self._stand_in("file is gone" if gone else "cannot be read")
+            path = asked.path if asked.data is None else None
+            return self._stand_in("cannot be read" if path is None else _why_not(path))
         image = enlarge(image, side, MOST_ENLARGED * self.detail)
         return Thumbnail(mark_box(image, asked.box, size) if asked.box else image)
 
@@ -117,8 +117,15 @@ def read_or_stand_in(path: Path, side: int) -> Image.Image:
     try:
         picture = read_thumbnail(path, side)
     except (ImageError, MemoryError):
-        return draw_stand_in("file is gone" if is_gone(path) else "cannot be read", side)
+        return draw_stand_in(_why_not(path), side)
     return enlarge(picture, side)
+
+
+def _why_not(path: Path) -> str:
+    """Say why a picture cannot be read; a relative path may be an id that never was a file's."""
+    if not is_gone(path):
+        return "cannot be read"
+    return "file is gone" if path.is_absolute() else "no such file"
 
 
 def enlarge(picture: Image.Image, side: int, most: float = MOST_ENLARGED) -> Image.Image:
