@@ -15,7 +15,7 @@ from vecsearch.errors import SourceError
 from vecsearch.images.access import facts_of
 from vecsearch.images.scan import Entry, Region, Scan
 from vecsearch.images.sorting import sorted_chunks
-from vecsearch.types import absolute_path
+from vecsearch.types import absolute_path, wanted
 
 PREFIX: Final = "list:"
 """What the name of a source that is a list begins with."""
@@ -42,11 +42,15 @@ def list_file(source: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class PictureList:
-    """A list, what its paths are relative to, and whether null bytes end them."""
+    """A list, what its paths are relative to, and whether null bytes end them.
+
+    URLs in it may be fetched if *fetch* says so: if whoever runs this has named the list.
+    """
 
     source: Path
     base: Path
     null: bool
+    fetch: bool = False
 
     @property
     def stamp(self) -> str:
@@ -83,6 +87,7 @@ def _files(
     for line in _lines(one.source, b"\0" if one.null else b"\n"):
         text = os.fsdecode(line)
         path = absolute_path(text if "://" in text else one.base / text)
+        path = wanted(path) if one.fetch else path
         name = os.fsencode(path)
         try:
             facts = facts_of(path)
