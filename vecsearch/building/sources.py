@@ -140,8 +140,15 @@ def _open(root: Path, wanted: Sequence[Path]) -> Scan:
 
 def _list_of(root: Path, named: Named, snapshot: Snapshot | None, *, fetch: bool) -> PictureList:
     """Prepare a list; one that was not named now is as it was. Raises FileNotFoundError."""
-    if root != STANDARD_INPUT and not list_file(root).exists():
-        raise FileNotFoundError(root)
+    if root != STANDARD_INPUT:
+        if not list_file(root).exists():
+            raise FileNotFoundError(root)
+        if not list_file(root).is_file():  # a pipe might never bring anything
+            raise SourceError(
+                f"the list {list_file(root)} cannot be read: not a regular file",
+                hint="give it on standard input: --from-list -",
+                path=list_file(root),
+            )
     if root in named.roots or snapshot is None:
         return PictureList(root, Path.cwd(), named.null, fetch=True)
     known = PictureList.of_stamp(root, snapshot.stamp(root))

@@ -23,6 +23,10 @@ PREFIX: Final = "list:"
 STANDARD_INPUT: Final = Path(f"{PREFIX}-")
 
 _READ_BYTES: Final = 1 << 20
+_LONGEST_LINE: Final = 1 << 16
+_MOST_BLANK: Final = 1 << 20
+_MOST_BYTES: Final = 1 << 32
+"""What is no list may have no end, nor one line of it."""
 
 
 def list_source(file: str | Path) -> Path:
@@ -109,17 +113,30 @@ def _lines(source: Path, end: bytes) -> Iterator[bytes]:
             else:
                 file = stack.enter_context(list_file(source).open("rb"))
             rest = b""
+            read = blank = 0
             while block := file.read(_READ_BYTES):
                 *lines, rest = (rest + block).split(end)
-                yield from (line for line in map(_trimmed(end), lines) if line.strip())
+                told = [line for line in map(_trimmed(end), lines) if line.strip()]
+                read, blank = read + len(block), 0 if told else blank + len(block)
+                longest = max(map(len, [rest, *told]))
+                if read > _MOST_BYTES or blank > _MOST_BLANK or longest > _LONGEST_LINE:
+                    raise SourceError(
+                        f"{_name(source)} is no list of pictures: it is empty, has a line of more "
+                        f"than {_LONGEST_LINE >> 10} KiB, or more than {_MOST_BYTES >> 30} GiB",
+                        hint="give a path a line, or with -0 null bytes between them",
+                    )
+                yield from told
             if rest.strip():
                 yield _trimmed(end)(rest)
         except OSError as error:
-            name = "standard input" if source == STANDARD_INPUT else list_file(source)
             raise SourceError(
-                f"the list {name} cannot be read: {error.strerror or error}",
+                f"the list {_name(source)} cannot be read: {error.strerror or error}",
                 hint="nothing was changed",
             ) from None
+
+
+def _name(source: Path) -> str:
+    return "standard input" if source == STANDARD_INPUT else str(list_file(source))
 
 
 def _trimmed(end: bytes) -> Callable[[bytes], bytes]:

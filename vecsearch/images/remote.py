@@ -130,10 +130,9 @@ async def _read_object(filesystem: Any, key: str) -> bytes:
                 blocks.append(block)
                 size += len(block)
             return b"".join(blocks)
-        except FileNotFoundError:
-            raise
-        except OSError:  # the connection broke
-            if attempt == _ATTEMPTS:
+        except Exception as error:
+            # Any library on the way says in its own words that the connection broke.
+            if attempt == _ATTEMPTS or isinstance(error, FileNotFoundError | PermissionError):
                 raise
         finally:
             if file.r is not None:

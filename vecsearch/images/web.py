@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final
 
 import aiohttp
@@ -34,8 +35,12 @@ class _BoundedResponse(aiohttp.ClientResponse):
         return self._body
 
 
+@cache
 def client_options(timeout_s: float) -> dict[str, Any]:
-    """Return what a client session is made with: the bounds, and the check of redirects."""
+    """Return what a client session is made with: the bounds, and the check of redirects.
+
+    Always the same, so that fsspec makes one session for all servers.
+    """
     trace = aiohttp.TraceConfig()
     trace.on_request_redirect.append(_check_redirect)
     return {
