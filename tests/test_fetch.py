@@ -76,7 +76,7 @@ class Server(ThreadingHTTPServer):
 def serve(folder: Path) -> Iterator[Site]:
     site = Site(folder)
     with Server(("127.0.0.1", 0), site.handler()) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         site.url = f"http://127.0.0.1:{server.server_port}"
         yield site
         server.shutdown()
@@ -328,6 +328,9 @@ def test_urls_of_a_list_are_fetched_if_it_was_named(
     (tmp_path / "list").write_text(f"{site.url}/photos/p0.png\n{tmp_path}/photos/p1.png\n")
     report = vecsearch.build(index=tmp_path / "ix", from_list=tmp_path / "list", encoder=CHEAP)
     assert report.counts.added == 2
+    assert "/photos/p0.png" in site.requests
+    site.requests.clear()
+    assert "not fetched" not in run("recommend", "--html", "r.html", "-i", "ix").stderr
     assert "/photos/p0.png" in site.requests
     run("build", "-i", "ix")  # it was named before
     monkeypatch.setenv("VECSEARCH_STATE", str(tmp_path / "other"))

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final
 from urllib.parse import unquote
 
 from vecsearch.errors import NotFetchedError
-from vecsearch.types import UrlPath, WantedUrl
+from vecsearch.types import UrlPath, WantedUrl, absolute_path
 
 WAY: Final = "--fetch, or fetch=True, fetches it"
 """What to do about a URL that is not fetched."""
 
 _RECORD: Final = "sources"
 _MOST_BYTES: Final = 16 << 20
+
+LIST: Final = "list:"
+"""What the name of a source that is a list begins with."""
+
+_MOST_LISTED_BYTES: Final = 64 << 20
+"""A longer list is not held in memory, to know whether a picture is in it."""
 
 _named: Final[set[str]] = set()
 """What was named in this process, should it not be possible to record it."""
@@ -48,8 +56,11 @@ def is_named(source: Path) -> bool:
 
 
 def may_fetch(path: Path) -> bool:
-    """Tell whether the picture at a URL may be fetched."""
-    return isinstance(path, WantedUrl) or any(is_below(root, str(path)) for root in _all_named())
+    """Tell whether a URL may be fetched: asked for, below a named source, or in a named list."""
+    if isinstance(path, WantedUrl):
+        return True
+    url, named = str(path), _all_named()
+    return any(is_below(root, url) for root in named) or url in _listed(named)
 
 
 def check_fetch(path: Path) -> None:
@@ -108,6 +119,32 @@ def _all_named() -> frozenset[str]:
     except OSError:
         return frozenset(_named)
     return _recorded(record, facts.st_mtime_ns, facts.st_size) | _named
+
+
+def _listed(named: Iterable[str]) -> frozenset[str]:
+    """Return the URLs in the lists among what was *named*, as these are now."""
+    files = [Path(one.removeprefix(LIST)) for one in named if one.startswith(LIST)]
+    return _urls_in(tuple((file, *stamp) for file in sorted(files) if (stamp := _stamp(file))))
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    """Tell one state of a list from another; None if it cannot be looked into."""
+    with contextlib.suppress(OSError):
+        facts = file.stat()
+        if S_ISREG(facts.st_mode) and facts.st_size <= _MOST_LISTED_BYTES:
+            return facts.st_mtime_ns, facts.st_size
+    return None
+
+
+@lru_cache(maxsize=1)
+def _urls_in(lists: tuple[tuple[Path, int, int], ...]) -> frozenset[str]:
+    urls = set()
+    for file, _, size_bytes in lists:
+        with contextlib.suppress(OSError), file.open("rb") as opened:
+            for line in re.split(rb"\r?\n|\0", opened.read(size_bytes)):
+                if b"://" in line:
+                    urls.add(str(absolute_path(os.fsdecode(line))))
+    return frozenset(urls)
 
 
 @lru_cache(maxsize=1)

@@ -13,14 +13,12 @@ from typing import BinaryIO, Final
 
 from vecsearch.errors import SourceError
 from vecsearch.images.access import facts_of
+from vecsearch.images.fetching import LIST
 from vecsearch.images.scan import Entry, Region, Scan
 from vecsearch.images.sorting import sorted_chunks
 from vecsearch.types import absolute_path, wanted
 
-PREFIX: Final = "list:"
-"""What the name of a source that is a list begins with."""
-
-STANDARD_INPUT: Final = Path(f"{PREFIX}-")
+STANDARD_INPUT: Final = Path(f"{LIST}-")
 
 _READ_BYTES: Final = 1 << 20
 _LONGEST_LINE: Final = 1 << 16
@@ -31,17 +29,17 @@ _MOST_BYTES: Final = 1 << 32
 
 def list_source(file: str | Path) -> Path:
     """Name the source that the list in *file* is, ``-`` being standard input."""
-    return STANDARD_INPUT if str(file) == "-" else Path(f"{PREFIX}{absolute_path(file)}")
+    return STANDARD_INPUT if str(file) == "-" else Path(f"{LIST}{absolute_path(file)}")
 
 
 def is_list(source: Path) -> bool:
     """Tell whether a source is a list."""
-    return str(source).startswith(PREFIX)
+    return str(source).startswith(LIST)
 
 
 def list_file(source: Path) -> Path:
     """Give the file of a list."""
-    return Path(str(source).removeprefix(PREFIX))
+    return Path(str(source).removeprefix(LIST))
 
 
 @dataclass(frozen=True, slots=True)
