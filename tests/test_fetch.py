@@ -441,6 +441,19 @@ def test_a_listing_without_end_is_given_up(
         vecsearch.build(f"{site.url}/photos", index=tmp_path / "ix", encoder=CHEAP)
 
 
+def test_a_page_of_blanks_is_read_in_no_time(site: Site, tmp_path: Path) -> None:
+    def listing(handler: SimpleHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/html")
+        handler.end_headers()
+        if handler.command == "GET":
+            handler.wfile.write(b"<a \n class='x'\n href='p2.png'>x</a><a" + b" " * 20_000)
+
+    site.odd["/photos"] = listing
+    report = vecsearch.build(f"{site.url}/photos", index=tmp_path / "ix", encoder=CHEAP)
+    assert report.counts.added == 1
+
+
 def test_a_folder_that_lists_itself_has_an_end(site: Site, tmp_path: Path) -> None:
     def listing(handler: SimpleHTTPRequestHandler) -> None:
         handler.send_response(200)
