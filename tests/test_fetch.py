@@ -286,10 +286,13 @@ def test_no_redirect_leads_out_of_a_source(site: Site, elsewhere: Site, tmp_path
     site.odd["/photos/p0.png"] = redirect(f"{elsewhere.url}/photos/p0.png")
     site.odd["/photos/p1.png"] = redirect("/secret.png")
     site.odd["/photos/p2.png"] = redirect("/photos/p3.png")
-    fetching.name_source(UrlPath(f"{site.url}/photos"))
-    for number in (0, 1):
-        with pytest.raises(ImageError, match="redirects out of the source"):
-            read_content(UrlPath(f"{site.url}/photos/p{number}.png"))
+    with_user = site.url.replace("//", "//user:word@")
+    for root in ("http://", f"{site.url}/photos", f"{with_user}/photos"):
+        fetching.name_source(UrlPath(root))
+    for url in (site.url, with_user):
+        for number in (0, 1):
+            with pytest.raises(ImageError, match="redirects out of the source"):
+                read_content(UrlPath(f"{url}/photos/p{number}.png"))
     assert read_content(UrlPath(f"{site.url}/photos/p2.png")).data
     with pytest.raises(SourceError, match="redirects out of the source"):
         vecsearch.build(f"{site.url}/photos", index=tmp_path / "ix", encoder=CHEAP)

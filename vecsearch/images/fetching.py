@@ -75,7 +75,11 @@ def check_fetch(path: Path) -> None:
 
 def roots_of(url: str, as_sent: Callable[[str], str]) -> list[str]:
     """List the named sources that a URL lies below, all *as_sent* to a server."""
-    roots = (as_sent(one) for one in _all_named() if one.startswith(("http://", "https://")))
+    roots = []
+    for one in _all_named():
+        if one.startswith(("http://", "https://")):
+            with contextlib.suppress(ValueError):  # no URL after all
+                roots.append(as_sent(one))
     return [root for root in roots if is_below(root, url)]
 
 

@@ -66,12 +66,12 @@ async def _check_redirect(
     """Raise OSError before a redirect leads out of the named source that it begins in."""
     headers = request.response.headers
     target = request.url.join(URL(headers.get("Location") or headers.get("URI") or ""))
-    roots = roots_of(str(request.url), as_sent=lambda root: str(URL(root)))
-    if roots and not any(is_below(root, one) for root in roots for one in _schemes(target)):
+    roots = roots_of(_place(request.url), as_sent=lambda root: _place(URL(root)))
+    places = {_place(target), _place(target.with_scheme("http"))}  # https may be insisted on
+    if roots and not any(is_below(root, one) for root in roots for one in places):
         raise OSError(1, f"it redirects out of the source, to {target}")
 
 
-def _schemes(target: URL) -> tuple[str, str]:
-    """Return a URL, and what it was before it was led to the same place by https."""
-    plain = target.with_scheme("http") if target.scheme == "https" else target
-    return str(target), str(plain)
+def _place(url: URL) -> str:
+    """Return a URL as far as it tells a place on a server: without a user and a query."""
+    return str(url.with_user(None).with_query(None).with_fragment(None))
