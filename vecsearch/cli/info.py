@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from vecsearch.cli.options import fetch_option, index_option, json_option
+from vecsearch.cli.options import index_option, json_option
 from vecsearch.cli.output import say
 from vecsearch.search.index import open_index
 from vecsearch.search.info import IndexInfo, PictureInfo
@@ -32,15 +32,14 @@ Examples:
 )
 @click.argument("queries", nargs=-1, metavar="[IMAGE | id:N]...")
 @index_option
-@fetch_option
 @json_option
-def info(queries: tuple[str, ...], index: Path | None, fetch: bool, as_json: bool) -> None:
+def info(queries: tuple[str, ...], index: Path | None, as_json: bool) -> None:
     """Show what an index is: pictures, encoder, size, and the files that were skipped.
 
     With an IMAGE, a picture file or id:N, show what the index knows of that instead, and which
     three of its words the network finds likeliest. Their shares are rough, and of all words.
     """
-    with open_index(index, fetch=fetch) as opened:
+    with open_index(index) as opened:
         if queries:
             found = opened.look(queries)
             text = "\n\n".join(map(_describe_picture, found))
