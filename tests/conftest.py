@@ -18,7 +18,8 @@ from vecsearch import EncoderConfig
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep every test away from the user's cache and from the network."""
+    """Keep every test away from the user's cache and record, and from the network."""
+    monkeypatch.setenv("VECSEARCH_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("VECSEARCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("no_proxy", "*")
 

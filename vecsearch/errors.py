@@ -5,6 +5,7 @@ VecsearchError
 ├── SourceError           pictures, vectors or labels to read that are missing, unreadable or empty
 ├── ImageError            a file that cannot be decoded as a picture
 │   └── UnreadableError       a file that cannot be read, whatever it holds
+│       └── NotFetchedError       a picture behind a URL that nobody here has asked for
 ├── WeightsError          pretrained weights that cannot be had or cannot be believed
 ├── EncoderMismatchError  an index that was built with another encoder, or int8 far from fp32
 ├── NotFoundError         an image (by id or path) that is not in the index
@@ -47,6 +48,10 @@ class ImageError(VecsearchError):
 
 class UnreadableError(ImageError):
     """A file that cannot be read now, whatever it holds."""
+
+
+class NotFetchedError(UnreadableError):
+    """A picture behind a URL that is below no source named on this machine, and so not fetched."""
 
 
 class WeightsError(VecsearchError):

@@ -80,6 +80,18 @@ class UrlPath(TextPath):
         return self
 
 
+class WantedUrl(UrlPath):
+    """A URL that whoever runs this has asked for, so that what is behind it may be fetched.
+
+    Any other URL must lie below a source that was named on this machine.
+    """
+
+
+def wanted(path: Path) -> Path:
+    """Return *path*; a URL as one that may be fetched."""
+    return WantedUrl(str(path)) if isinstance(path, UrlPath) else path
+
+
 def path_of(value: bytes | str) -> Path:
     """Turn what is stored of a path, a URL or an id into it, letter by letter.
 

@@ -8,6 +8,7 @@ import re
 import resource
 import shutil
 import struct
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -23,7 +24,9 @@ from synthetic import draw_vectors, make_index
 import vecsearch
 from torture.damage import FEW
 from torture.trial import Outcome, Trial
+from vecsearch import QueryOptions
 from vecsearch.store import schema
+from vecsearch.view.sheet import draw_sheet
 
 _PER_PROCESS = 50
 _HANG_S = 300.0
@@ -34,9 +37,13 @@ _NUMBERS: Final = (
     *(0, 1, -1, 2, 7, 255, 1 << 16, 1 << 31, (1 << 31) - 1, 1 << 32, 1 << 40, 1 << 62),
     *((1 << 63) - 1, -(1 << 63), -(1 << 31)),
 )
+_requests: Final[list[str]] = []
+"""What was asked of other machines, which is nothing."""
+
 _VALUES: Final = (
     *map(str, _NUMBERS),
     *("NULL", "''", "'x'", "x''", "x'00'", "x'ff'", "1.5", "9e999", "-0.0", "zeroblob(9999)"),
+    *("CAST('http://127.0.0.1:9/a.png' AS BLOB)", "CAST('s3://b/a' AS BLOB)"),
     *("'../../x'", "CAST(x'ff' AS TEXT)", "char(0)", "'/etc/passwd'", "'{}'", "'[]'", "'null'"),
 )
 
@@ -48,7 +55,7 @@ def run(times: int, seed: int, folder: Path) -> Outcome:
     for start in range(0, times, _PER_PROCESS):
         count = min(_PER_PROCESS, times - start)
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, context, initializer=bound_memory) as pool:
+        with ProcessPoolExecutor(1, context, initializer=confine) as pool:
             try:
                 work = pool.submit(ask_mutants, str(folder), seed + start, count)
                 outcome.failures.extend(work.result(timeout=_HANG_S))
@@ -60,9 +67,15 @@ def run(times: int, seed: int, folder: Path) -> Outcome:
     return outcome
 
 
-def bound_memory() -> None:
-    """Let a process that asks for much die of it."""
+def confine() -> None:
+    """Let a process that asks for much die of it, and note what it asks of others."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    sys.addaudithook(_note_requests)
+
+
+def _note_requests(event: str, arguments: tuple[object, ...]) -> None:
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
+        _requests.append(f"{event} {arguments[-1]}")
 
 
 def make_indexes(folder: Path) -> None:
@@ -95,6 +108,9 @@ def ask_mutants(folder: str, seed: int, count: int) -> list[str]:
         before = {name: tree(outside / name) for name in (source,)}
         start = time.monotonic()
         failures += [f"{what}: {one}" for one in ask_all(copy, root)]
+        if _requests:
+            failures.append(f"{what}: requests {_requests}")
+            _requests.clear()
         if time.monotonic() - start > _SLOW_S:
             failures.append(f"{what}: {time.monotonic() - start:.0f} s")
         if before != {name: tree(outside / name) for name in (source,)}:
@@ -105,7 +121,7 @@ def ask_mutants(folder: str, seed: int, count: int) -> list[str]:
 def ask_all(index: Path, root: Path) -> list[str]:
     """Put an index to every use; describe what was raised that is not ours."""
     found = []
-    uses = (_ask, _embed, _export, _verify, _merge, _remove, _compact, _repair)
+    uses = (_ask, _look, _build, _embed, _export, _verify, _merge, _remove, _compact, _repair)
     for use in uses:
         try:
             with mock.patch(FEW, 0):
@@ -122,6 +138,16 @@ def _ask(index: Path, root: Path) -> None:
     with vecsearch.open_index(index) as opened:
         opened.info()
         opened.query(["id:1", "id:2"], k=20)
+
+
+def _look(index: Path, root: Path) -> None:
+    with vecsearch.open_index(index) as opened:
+        for result in opened.query(["id:1", "id:2"], options=QueryOptions(box=(0, 0, 9, 9))):
+            draw_sheet(result, root / "sheet.png")
+
+
+def _build(index: Path, root: Path) -> None:
+    vecsearch.build(index=index)
 
 
 def _embed(index: Path, root: Path) -> None:

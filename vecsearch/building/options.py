@@ -24,6 +24,7 @@ class BuildOptions:
     decoder holds copies of it (AVIF, JPEG 2000, WebP), is skipped before it is decoded.
     ``decode`` on the ``device`` lets the torch engine's accelerator decode and resize JPEGs.
     ``recipe``, which alone the index keeps, is for a new one: ``auto`` or a FAISS factory string.
+    ``fetch`` also reads URLs that the index has as sources, and were not named on this machine.
     """
 
     fresh: bool = False
@@ -35,6 +36,7 @@ class BuildOptions:
     max_megapixels: float = MAX_MEGAPIXELS
     decode: str = "cpu"
     recipe: str | None = None
+    fetch: bool = False
 
     def __post_init__(self) -> None:
         """Raise UsageError for a limit that is not positive, or an unknown decoder."""

@@ -16,6 +16,7 @@ from vecsearch.building.verify import find_problems
 from vecsearch.embed.encoder import Encoder, EncoderConfig, make_encoder, open_encoder
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import IndexDamagedError, VecsearchError
+from vecsearch.images.fetching import check_fetch
 from vecsearch.images.read import ReadImage, read_images
 from vecsearch.store.change import Change
 from vecsearch.store.locate import only_index
@@ -24,7 +25,7 @@ from vecsearch.store.schema import damaged_catalog
 from vecsearch.store.segments import Segment
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
-from vecsearch.types import Image, Problem, Progress, Skipped
+from vecsearch.types import Image, Problem, Progress, Skipped, UrlPath, wanted
 
 _NO_LIMIT = 1 << 62
 
@@ -48,12 +49,15 @@ class RepairReport:
     seconds: float = 0.0
 
 
-def repair(index: str | Path | None = None, *, progress: Progress | None = None) -> RepairReport:
+def repair(
+    index: str | Path | None = None, *, fetch: bool = False, progress: Progress | None = None
+) -> RepairReport:
     """Mend what `verify` finds, as far as it can be.
 
     The FAISS file is made anew from the segments, without opening the damaged one; damaged rows
     from their images; the network and its words from its weights. Raises IndexDamagedError for a
-    damaged catalog, which nothing else can replace.
+    damaged catalog, which nothing else can replace, NotFetchedError where an image is needed that
+    is behind a URL below no source named on this machine, unless *fetch* says to read it.
     """
     start = time.monotonic()
     folder = Path(index) if index is not None else only_index()
@@ -72,7 +76,7 @@ def repair(index: str | Path | None = None, *, progress: Progress | None = None)
         if "words" in kinds:
             report.words_lost = not _mend_words(writer, progress)
         if "vectors" in kinds:
-            _mend_vectors(writer, salvage(folder), report, progress)
+            _mend_vectors(writer, _readable(folder, fetch), report, progress)
         if kinds & {"vectors", "ann"}:
             with closing(Snapshot(folder)) as snapshot:
                 compact_segments(writer, snapshot, _to_make_anew(snapshot, problems), progress)
@@ -128,10 +132,28 @@ def _made_anew(spec: EncoderSpec, progress: Progress | None) -> Encoder | None:
         precision="fp32" if spec.precision == "int8" else spec.precision,
         engine="openvino",
     )
+    if "://" in spec.weights:
+        return None  # none is called so here: a download is called by its file
     try:
         return make_encoder(config, progress)
     except VecsearchError:
         return None
+
+
+def _readable(folder: Path, fetch: bool) -> Iterator[Salvaged]:
+    """Salvage the damaged segments; what is lost of them may be fetched if *fetch* says so.
+
+    Raises NotFetchedError if it may not.
+    """
+    if not fetch:
+        for image in (image for run in salvage(folder) for image in run.lost):
+            if isinstance(image.path, UrlPath):
+                check_fetch(image.path)
+        return salvage(folder)
+    return (
+        replace(run, lost=[replace(one, path=wanted(one.path)) for one in run.lost])
+        for run in salvage(folder)
+    )
 
 
 def _mend_vectors(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,7 @@ from vecsearch.building.options import BuildOptions
 from vecsearch.building.plan import Plan, add_known, add_scan, add_unchanged
 from vecsearch.building.worklist import Worklist
 from vecsearch.errors import SourceError, UsageError
+from vecsearch.images.fetching import is_named, name_source
 from vecsearch.images.folder import scan_folder
 from vecsearch.images.listed import (
     STANDARD_INPUT,
@@ -26,6 +27,7 @@ from vecsearch.images.tar import is_compressed_tar, is_tar, scan_tar
 from vecsearch.store.locate import index_of
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import UrlPath, absolute_path
+from vecsearch.types import wanted as fetchable
 
 _PAGES_BYTES: Final = 192 << 20
 
@@ -41,7 +43,10 @@ class Named:
     def of(
         cls, sources: Iterable[str | Path], lists: Iterable[str | Path], *, null: bool = False
     ) -> Named:
-        """Make them absolute, each once; raises UsageError for an empty one."""
+        """Make them absolute, each once; raises UsageError for an empty one.
+
+        URLs and lists count as named on this machine from now on.
+        """
         sources, lists = list(sources), list(lists)
         if not all(map(os.fspath, named := [*sources, *lists])):
             raise UsageError(
@@ -49,6 +54,9 @@ class Named:
                 hint="name a folder of pictures, a .tar, a URL, or --from-list FILE",
             )
         roots = [*map(absolute_path, sources), *map(list_source, lists)]
+        for root in roots:
+            if isinstance(root, UrlPath) or is_list(root):
+                name_source(root)
         return cls(tuple(dict.fromkeys(roots)), null)
 
     def index(self) -> Path:
@@ -90,9 +98,9 @@ def open_sources(named: Named, snapshot: Snapshot | None, options: BuildOptions)
     for root in wanted:
         try:
             if is_list(root):
-                lists.append(_list_of(root, named, snapshot))
+                lists.append(_list_of(root, named, snapshot, fetch=options.fetch))
             else:
-                scans.append(_open(root, wanted))
+                scans.append(_open(fetchable(root) if options.fetch else root, wanted))
         except FileNotFoundError:
             if root not in known or snapshot is None:
                 raise SourceError(
@@ -130,13 +138,21 @@ def _open(root: Path, wanted: Sequence[Path]) -> Scan:
     return scan_folder(root, wanted)
 
 
-def _list_of(root: Path, named: Named, snapshot: Snapshot | None) -> PictureList:
+def _list_of(root: Path, named: Named, snapshot: Snapshot | None, *, fetch: bool) -> PictureList:
     """Prepare a list; one that was not named now is as it was. Raises FileNotFoundError."""
-    if root != STANDARD_INPUT and not list_file(root).exists():
-        raise FileNotFoundError(root)
+    if root != STANDARD_INPUT:
+        if not list_file(root).exists():
+            raise FileNotFoundError(root)
+        if not list_file(root).is_file():  # a pipe might never bring anything
+            raise SourceError(
+                f"the list {list_file(root)} cannot be read: not a regular file",
+                hint="give it on standard input: --from-list -",
+                path=list_file(root),
+            )
     if root in named.roots or snapshot is None:
-        return PictureList(root, Path.cwd(), named.null)
-    return PictureList.of_stamp(root, snapshot.stamp(root))
+        return PictureList(root, Path.cwd(), named.null, fetch=True)
+    known = PictureList.of_stamp(root, snapshot.stamp(root))
+    return replace(known, fetch=fetch or is_named(root))
 
 
 def plan_build(

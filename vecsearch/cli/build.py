@@ -10,7 +10,7 @@ import click
 from vecsearch.building.options import DECODERS, BuildOptions
 from vecsearch.building.run import BuildReport
 from vecsearch.building.run import build as build_index
-from vecsearch.cli.options import PATH, Number, json_option, model_option
+from vecsearch.cli.options import PATH, Number, fetch_option, json_option, model_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.cli.relocate import describe
@@ -29,7 +29,7 @@ Examples:
   vecsearch build photos more-photos -i indexes/all
   vecsearch build -i indexes/all                      # bring it up to date
   vecsearch build shards/*.tar -i indexes/all         # pictures in tars, read where they lie
-  vecsearch build s3://bucket/photos                  # or any other URL that fsspec opens
+  vecsearch build s3://bucket/photos                  # or a web server's http://...
   find photos -name '*.jpg' -print0 | vecsearch build -0 --from-list - -i indexes/some
   vecsearch build photos --model efficientnet-lite0   # needs no download
   vecsearch build photos --layer block4_pool --pool flatten --dim 256
@@ -124,6 +124,7 @@ Examples:
     show_default=True,
     help="Where JPEGs are decoded and resized; device is the accelerator of the torch engine.",
 )
+@fetch_option
 @json_option
 def build(
     sources: tuple[str, ...],
@@ -146,6 +147,7 @@ def build(
     commit_seconds: float,
     max_megapixels: float,
     decode: str,
+    fetch: bool,
     as_json: bool,
 ) -> None:
     """Create an index of the pictures below SOURCE, or bring it up to date.
@@ -175,6 +177,7 @@ def build(
         max_megapixels=max_megapixels,
         decode=decode,
         recipe=recipe,
+        fetch=fetch,
     )
     try:
         with progress() as report_to:

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from vecsearch.cli.html import html_option
-from vecsearch.cli.options import PATH, index_option, json_option
-from vecsearch.cli.output import refuse_pictures, say
+from vecsearch.cli.options import PATH, fetch_option, index_option, json_option
+from vecsearch.cli.output import refuse_pictures, say, tell_not_fetched
 from vecsearch.cli.progress import progress
 from vecsearch.cli.units import written_size
 from vecsearch.copies.aside import (
@@ -70,6 +70,7 @@ Examples:
 )
 @click.option("--undo", type=PATH, metavar="DIR", help="Move back what was moved to DIR.")
 @html_option
+@fetch_option
 @click.option(
     "--format",
     "form",
@@ -89,6 +90,7 @@ def duplicates(
     move_to: Path | None,
     undo: Path | None,
     html: Path | None,
+    fetch: bool,
     form: str,
     as_json: bool,
 ) -> int:
@@ -115,7 +117,12 @@ def duplicates(
     edited = move_to is None if edited is None else edited
     with progress() as report_to:
         report = find_duplicates(
-            index, threshold=threshold, exact=exact, edited=edited, progress=report_to
+            index,
+            threshold=threshold,
+            exact=exact,
+            edited=edited,
+            fetch=fetch,
+            progress=report_to,
         )
         if html is not None:
             _write_page(report, html, report_to)
@@ -154,6 +161,7 @@ def _write_page(report: DuplicatesReport, out: Path, progress: Progress | None) 
         paths = [one.path for group in report.groups for one in (group.kept, *group.others)]
         guesses = index.guess_at(paths)
     write_gallery(sections, title, freed, out, guesses=guesses, progress=progress)
+    tell_not_fetched(paths)
 
 
 def _print(report: DuplicatesReport, aside: AsideReport | None, form: str) -> None:

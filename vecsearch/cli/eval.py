@@ -12,6 +12,7 @@ from vecsearch.cli.options import (
     PATH,
     CountingCommand,
     expand_option,
+    fetch_option,
     index_option,
     json_option,
     rerank_option,
@@ -74,6 +75,7 @@ Examples:
     metavar="FILE",
     help="With --labels: draw which classes are taken for which others.",
 )
+@fetch_option
 @json_option
 def eval(  # noqa: A001 - the command's name
     index: Path | None,
@@ -86,6 +88,7 @@ def eval(  # noqa: A001 - the command's name
     html: Path | None,
     sheet: Path | None,
     confusion: Path | None,
+    fetch: bool,
     as_json: bool,
 ) -> None:
     """Measure how good and how fast the answers of an index are; nothing is changed.
@@ -103,7 +106,7 @@ def eval(  # noqa: A001 - the command's name
             raise UsageError("--labels asks with the images of the index", hint="omit --queries")
         files = QualityFiles(html=html, sheet=sheet, confusion=confusion)
         options = QueryOptions(expand=expand, rerank=rerank)
-        print_quality(index, labels, k, options, sample, files, as_json=as_json)
+        print_quality(index, labels, k, options, sample, files, fetch=fetch, as_json=as_json)
         return
     if html or sheet or confusion or expand or rerank:
         raise UsageError(

@@ -97,7 +97,8 @@ def cli() -> None:
 
     Every option can also be set in the environment: VECSEARCH_INDEX and VECSEARCH_JSON for -i and
     --json of any command, else VECSEARCH_<COMMAND>_<OPTION>, e.g. VECSEARCH_BUILD_WEIGHTS.
-    VECSEARCH_CACHE is the folder for downloaded weights.
+    VECSEARCH_CACHE is the folder for downloaded weights, VECSEARCH_STATE that for the names of
+    sources behind URLs, which alone are fetched without --fetch (VECSEARCH_FETCH).
     """
 
 

@@ -87,6 +87,13 @@ model_option = click.option(
     help="The network; the weights of efficientnet-lite0 need no download."
     f"  [default: {DEFAULT_MODEL}, or that of the index]",
 )
+fetch_option = click.option(
+    "--fetch",
+    is_flag=True,
+    envvar="VECSEARCH_FETCH",
+    help="Also fetch pictures behind URLs of the index that are below no source named on this "
+    "machine.",
+)
 json_option = click.option(
     "--json", "as_json", is_flag=True, envvar="VECSEARCH_JSON", help="Print the result as JSON."
 )

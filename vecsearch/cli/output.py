@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from vecsearch.errors import UsageError
+from vecsearch.types import Result
 from vecsearch.view.text import harmless
 
 if TYPE_CHECKING:
@@ -24,6 +26,24 @@ def say(text: str, *, err: bool = False, file: TextIO | None = None) -> None:
     if stream is not None and stream.isatty():
         text = "\n".join(map(harmless, text.split("\n")))
     click.echo(text, file=file, err=err, color=True)
+
+
+def tell_not_fetched(shown: Iterable[Result | Path]) -> None:
+    """Say how many of the pictures that were to be drawn were not fetched, and what to do.
+
+    They are given singly, or as results with all that these show.
+    """
+    from vecsearch.view.thumbnails import describe_not_fetched
+
+    paths: set[Path] = set()
+    for one in shown:
+        if isinstance(one, Result):
+            paths.update(hit.path for hit in one.hits)
+            paths.update(asked.path for asked in one.asked if asked.path is not None)
+        else:
+            paths.add(one)
+    if remark := describe_not_fetched(paths):
+        say(f"vecsearch: {remark}", err=True)
 
 
 def refuse_pictures(index: Index, *outputs: Path) -> None:

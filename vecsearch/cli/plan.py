@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 import click
@@ -10,7 +9,7 @@ import click
 from vecsearch.building.budget import PlannedBases, PlanOptions
 from vecsearch.building.forecast import PlanReport
 from vecsearch.building.forecast import plan as plan_index
-from vecsearch.cli.options import PATH, json_option, model_option
+from vecsearch.cli.options import json_option, model_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.cli.units import milliseconds, size, written_size, written_time
@@ -31,7 +30,7 @@ Examples:
   vecsearch plan --images 1000000 --layer block4_pool --pool flatten --dim 256 --json
 """
 )
-@click.argument("sources", nargs=-1, type=PATH, metavar="[SOURCE]...")
+@click.argument("sources", nargs=-1, type=click.Path(), metavar="[SOURCE]...")
 @click.option("--images", type=int, help="So many pictures, instead of those below SOURCE.")
 @model_option
 @click.option("--layer", metavar="NAME[+NAME]...", help="As for build.")
@@ -62,7 +61,7 @@ Examples:
 )
 @json_option
 def plan(
-    sources: tuple[Path, ...],
+    sources: tuple[str, ...],
     images: int | None,
     model: str | None,
     layer: str | None,

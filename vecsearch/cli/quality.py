@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vecsearch.cli.output import refuse_pictures, say
+from vecsearch.cli.output import refuse_pictures, say, tell_not_fetched
 from vecsearch.cli.progress import progress
 from vecsearch.cli.quality_tables import (
     CLASS_HEADS,
@@ -52,6 +52,7 @@ def print_quality(
     sample: int | None,
     files: QualityFiles,
     *,
+    fetch: bool,
     as_json: bool,
 ) -> None:
     """Measure by labels, write *files*, and print the report."""
@@ -63,11 +64,14 @@ def print_quality(
             ks=ks or KS,
             options=options,
             sample=SAMPLE if sample is None else sample,
+            fetch=fetch,
             progress=report_to,
         )
         write_quality(report, files, report_to)
     for path in files.wanted:
         say(f"{shown(path)}: written", err=True)
+    if files.sheet is not None or files.html is not None:
+        tell_not_fetched(one.result for one in report.worst)
     say(to_json(quality_fields(report)) if as_json else format_quality(report))
 
 

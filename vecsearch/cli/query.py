@@ -15,13 +15,14 @@ from vecsearch.cli.options import (
     PATH,
     CountingCommand,
     expand_option,
+    fetch_option,
     index_option,
     json_option,
     k_option,
     rerank_option,
     threshold_option,
 )
-from vecsearch.cli.output import refuse_pictures, say
+from vecsearch.cli.output import refuse_pictures, say, tell_not_fetched
 from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.cli.progress import progress
 from vecsearch.errors import UsageError
@@ -119,6 +120,7 @@ Examples:
 )
 @html_option
 @preview_option
+@fetch_option
 @click.option(
     "--format",
     "form",
@@ -151,6 +153,7 @@ def query(
     html: Path | None,
     preview: bool,
     preview_mode: str | None,
+    fetch: bool,
     form: str,
     as_json: bool,
 ) -> int:
@@ -192,7 +195,7 @@ def query(
     )
     questions = [*_with_input(queries, null), *map(Word, word)]
     form = "json" if as_json else form
-    with open_index(index) as opened:
+    with open_index(index, fetch=fetch) as opened:
         if vectors is not None:
             _print(opened.search(_read(vectors), k=k, options=options), form)
             return 0
@@ -215,6 +218,8 @@ def query(
     for path in outputs:
         say(f"{shown(path)}: written", err=True)
     show_preview(results, preview, preview_mode, result_is_text=form == "table")
+    if outputs or preview or preview_mode:
+        tell_not_fetched(results)
     if not streams:
         _print(results, form)
     return 1 if any(result.error for result in results) else 0
@@ -256,9 +261,9 @@ def _with_input(queries: Sequence[str], null: bool) -> list[Question]:
 def _expanded(queries: Sequence[str], null: bool) -> Iterator[Question]:
     for one in queries:
         if one == "-":
-            from vecsearch.search.piped import read_piped
+            from vecsearch.search.piped import LARGEST_BYTES, read_piped
 
-            yield from read_piped(sys.stdin.buffer.read(), null=null)
+            yield from read_piped(sys.stdin.buffer.read(LARGEST_BYTES + 1), null=null)
         else:
             yield one
 

@@ -13,13 +13,14 @@ from vecsearch.cli.options import (
     PATH,
     CountingCommand,
     expand_option,
+    fetch_option,
     index_option,
     json_option,
     k_option,
     rerank_option,
     threshold_option,
 )
-from vecsearch.cli.output import refuse_pictures, say
+from vecsearch.cli.output import refuse_pictures, say, tell_not_fetched
 from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.cli.progress import progress
 from vecsearch.outfile import whole_file
@@ -59,6 +60,7 @@ Examples:
 @click.option("--sheets/--no-sheets", default=True, help="Whether to write files at all.")
 @html_option
 @preview_option
+@fetch_option
 @json_option
 def recommend(
     index: Path | None,
@@ -71,6 +73,7 @@ def recommend(
     html: Path | None,
     preview: bool,
     preview_mode: str | None,
+    fetch: bool,
     as_json: bool,
 ) -> None:
     """Find, for every picture of the index, the most similar others.
@@ -78,7 +81,7 @@ def recommend(
     Draws one sheet a picture, named after it, and writes all as JSON; or a page with --html.
     """
     options = QueryOptions(threshold=threshold, expand=expand, rerank=rerank)
-    with open_index(index) as opened, progress() as report:
+    with open_index(index, fetch=fetch) as opened, progress() as report:
         if html is not None:
             refuse_pictures(opened, html)
             results = list(opened.recommend(k=k, options=options))
@@ -89,6 +92,8 @@ def recommend(
         else:
             results = list(opened.recommend(k=k, options=options))
     show_preview(results, preview, preview_mode, result_is_text=not as_json)
+    if sheets or html is not None or preview or preview_mode:
+        tell_not_fetched(results)
     if as_json:
         say(to_json([_fields(result) for result in results]))
     elif html is not None:

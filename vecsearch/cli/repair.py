@@ -8,7 +8,7 @@ import click
 
 from vecsearch.building.repair import RepairReport
 from vecsearch.building.repair import repair as repair_index
-from vecsearch.cli.options import index_option, json_option
+from vecsearch.cli.options import fetch_option, index_option, json_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.view.text import format_problem, printable, shown, to_json
@@ -22,15 +22,16 @@ Examples:
 """
 )
 @index_option
+@fetch_option
 @json_option
-def repair(index: Path | None, as_json: bool) -> int:
+def repair(index: Path | None, fetch: bool, as_json: bool) -> int:
     """Mend what verify finds; the exit code is 1 if something could not be brought back.
 
     The FAISS file is made anew from the vectors, damaged vectors from their pictures, the network
     from its weights. A picture whose vector is damaged and whose file is gone leaves the index.
     """
     with progress() as report_to:
-        report = repair_index(index, progress=report_to)
+        report = repair_index(index, fetch=fetch, progress=report_to)
     say(to_json(report) if as_json else _describe(report))
     return 1 if report.lost or report.left or report.words_lost else 0
 

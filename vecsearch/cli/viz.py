@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from vecsearch.cli.html import html_option
-from vecsearch.cli.options import PATH, Number, index_option
-from vecsearch.cli.output import refuse_pictures, say
+from vecsearch.cli.options import PATH, Number, fetch_option, index_option
+from vecsearch.cli.output import refuse_pictures, say, tell_not_fetched
 from vecsearch.cli.progress import progress
 from vecsearch.errors import UsageError
 from vecsearch.layout.collection import COLOURS, CollectionMap, MapOptions, map_collection
@@ -74,6 +74,7 @@ Examples:
     show_default=True,
     help="Another seed, another arrangement.",
 )
+@fetch_option
 def viz(
     index: Path | None,
     output: Path | None,
@@ -84,6 +85,7 @@ def viz(
     color: str,
     perplexity: float | None,
     seed: int,
+    fetch: bool,
 ) -> None:
     """Draw a map of the collection: similar pictures lie close together.
 
@@ -97,12 +99,14 @@ def viz(
     if raw_csv and (save_coordinates is None or save_coordinates.suffix.lower() != ".csv"):
         raise UsageError("--raw-csv is about coordinates", hint="add --save-coordinates FILE.csv")
     options = MapOptions(method=method, color=color, seed=seed, perplexity=perplexity)
-    with open_index(index) as opened, progress() as report:
+    with open_index(index, fetch=fetch) as opened, progress() as report:
         _check(opened, output, html, save_coordinates)
         collection = draw(opened, output, html, save_coordinates, options, report, raw_csv=raw_csv)
     for path in (output, html, save_coordinates):
         if path is not None:
             say(f"{shown(path)}: {counted(len(collection.images), 'picture')}")
+    if output is not None or html is not None:
+        tell_not_fetched(image.path for image in collection.images)
 
 
 def draw(

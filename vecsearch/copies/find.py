@@ -54,6 +54,7 @@ def duplicates(
     threshold: float | None = None,
     exact: bool = False,
     edited: bool = True,
+    fetch: bool = False,
     progress: Progress | None = None,
 ) -> DuplicatesReport:
     """Find pictures that are copies of each other: the same bytes, or pixels that agree.
@@ -75,11 +76,14 @@ def duplicates(
     queries take where it is approximate; without *threshold* every picture is read once more.
     Memory grows by about 120 bytes a picture, or 1,500. Nothing is written.
 
+    What lies behind a URL is not read; whether it is when the copies are drawn, *fetch* says as for
+    `open_index`.
+
     Raises UsageError for a threshold that is no cosine, IndexFolderError or a subclass.
     """
     if threshold is not None and not -1.0 <= threshold <= 1.0:
         raise UsageError(f"the threshold is {threshold}", hint="a cosine lies between -1 and 1")
-    with open_index(index) as asked:
+    with open_index(index, fetch=fetch) as asked:
         opened = asked.opened()
         ranked = rank_images(opened, progress)
         vectors = UnitRows(opened, ranked)

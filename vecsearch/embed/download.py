@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import logging
 import re
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ from vecsearch.types import Progress
 
 _CHUNK_BYTES: Final = 1 << 20
 _TIMEOUT_S: Final = 30.0
+_LONGEST_S: Final = 4 * 3600.0
+_LARGEST_BYTES: Final = 16 << 30
+"""No download is longer: a server may send for ever, or a byte now and then."""
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -69,11 +73,13 @@ def _download(url: str, path: Path, progress: Progress | None, way_without: str)
         total = int(answer.headers.get("Content-Length") or 0)
         size = f"{total / 1e6:.0f} MB" if total else "an unknown number of bytes"
         _logger.warning("downloading %s once (%s); %s", url, size, way_without)
-        done = 0
-        while chunk := answer.read(_CHUNK_BYTES):
+        done, end = 0, time.monotonic() + _LONGEST_S
+        while chunk := answer.read1(_CHUNK_BYTES):
             file.write(chunk)
             digest.update(chunk)
             done += len(chunk)
+            if done > _LARGEST_BYTES or time.monotonic() > end:
+                raise OSError(f"it is longer than {_LARGEST_BYTES >> 30} GiB, or too slow")
             if progress:
                 progress("downloading weights", done, total)
     if done < total:

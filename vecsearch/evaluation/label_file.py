@@ -19,6 +19,7 @@ _IMAGES: Final = ("path", "image_path", "file", "file_name", "filename", "image"
 
 _DELIMITERS: Final = ",;\t"
 _LOOKED_UP: Final = 2048
+_LONGEST_LINE: Final = 1 << 16
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 _Entry = tuple[int, str, str]
@@ -89,12 +90,14 @@ def _id(name: str) -> int | None:
 def _entries(path: Path) -> Iterator[_Entry]:
     """Read the lines of the table that are not empty."""
     try:
+        if path.exists() and not path.is_file():  # a pipe might never bring anything
+            raise SourceError(f"{path} cannot be read (not a regular file)", path=path)
         with path.open("rb") as raw:
             if raw.read(2) in _UTF_16:
                 raise SourceError(f"{path} is UTF-16", hint="save it as UTF-8", path=path)
         # Paths may be bytes that are no text; labels must be.
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            first = file.readline()
+            first = file.readline(_LONGEST_LINE)
             file.seek(0)
             delimiter = next((one for one in _DELIMITERS if one in first), ",")
             reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True)

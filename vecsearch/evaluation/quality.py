@@ -38,6 +38,7 @@ def evaluate_labels(
     ks: Sequence[int] = KS,
     options: QueryOptions = _DEFAULTS,
     sample: int = SAMPLE,
+    fetch: bool = False,
     progress: Progress | None = None,
 ) -> QualityReport:
     """Measure how well the images of *index* find those with the same label; nothing is written.
@@ -56,13 +57,16 @@ def evaluate_labels(
     Of more than *sample* images that could ask, a seeded choice does: as many of each class as its
     share, and at least one.
 
+    No picture is read; whether those behind URLs are when the worst queries are drawn, *fetch* says
+    as for `open_index`.
+
     Raises UsageError for a k, sample, options or labels that cannot be meant, SourceError for a
     CSV file that cannot be used, NotFoundError if no image has a label, IndexFolderError and its
     kin.
     """
     ks = sorted(set(ks))
     _check(ks, sample, options)
-    with open_index(index) as asked:
+    with open_index(index, fetch=fetch) as asked:
         opened = asked.opened()
         chosen = None
         if options.folders or options.patterns:

@@ -104,6 +104,6 @@ def _read(path: Path) -> Content | None:
             raise UnreadableError("cannot be read: not a regular file", path=path)
         if before.st_size > LARGEST_BYTES:
             raise ImageError(f"larger than {LARGEST_BYTES >> 20} MiB", path=path)
-        data, after = file.read(), path.stat()
+        data, after = file.read(LARGEST_BYTES + 1), path.stat()
     unchanged = len(data) == after.st_size and before.st_mtime_ns == after.st_mtime_ns
     return Content(data, kept_ns(after.st_mtime_ns)) if unchanged else None

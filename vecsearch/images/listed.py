@@ -13,40 +13,46 @@ from typing import BinaryIO, Final
 
 from vecsearch.errors import SourceError
 from vecsearch.images.access import facts_of
+from vecsearch.images.fetching import LIST
 from vecsearch.images.scan import Entry, Region, Scan
 from vecsearch.images.sorting import sorted_chunks
-from vecsearch.types import absolute_path
+from vecsearch.types import absolute_path, wanted
 
-PREFIX: Final = "list:"
-"""What the name of a source that is a list begins with."""
-
-STANDARD_INPUT: Final = Path(f"{PREFIX}-")
+STANDARD_INPUT: Final = Path(f"{LIST}-")
 
 _READ_BYTES: Final = 1 << 20
+_LONGEST_LINE: Final = 1 << 16
+_MOST_BLANK: Final = 1 << 20
+_MOST_BYTES: Final = 1 << 32
+"""What is no list may have no end, nor one line of it."""
 
 
 def list_source(file: str | Path) -> Path:
     """Name the source that the list in *file* is, ``-`` being standard input."""
-    return STANDARD_INPUT if str(file) == "-" else Path(f"{PREFIX}{absolute_path(file)}")
+    return STANDARD_INPUT if str(file) == "-" else Path(f"{LIST}{absolute_path(file)}")
 
 
 def is_list(source: Path) -> bool:
     """Tell whether a source is a list."""
-    return str(source).startswith(PREFIX)
+    return str(source).startswith(LIST)
 
 
 def list_file(source: Path) -> Path:
     """Give the file of a list."""
-    return Path(str(source).removeprefix(PREFIX))
+    return Path(str(source).removeprefix(LIST))
 
 
 @dataclass(frozen=True, slots=True)
 class PictureList:
-    """A list, what its paths are relative to, and whether null bytes end them."""
+    """A list, what its paths are relative to, and whether null bytes end them.
+
+    URLs in it may be fetched if *fetch* says so: if whoever runs this has named the list.
+    """
 
     source: Path
     base: Path
     null: bool
+    fetch: bool = False
 
     @property
     def stamp(self) -> str:
@@ -83,6 +89,7 @@ def _files(
     for line in _lines(one.source, b"\0" if one.null else b"\n"):
         text = os.fsdecode(line)
         path = absolute_path(text if "://" in text else one.base / text)
+        path = wanted(path) if one.fetch else path
         name = os.fsencode(path)
         try:
             facts = facts_of(path)
@@ -104,17 +111,30 @@ def _lines(source: Path, end: bytes) -> Iterator[bytes]:
             else:
                 file = stack.enter_context(list_file(source).open("rb"))
             rest = b""
+            read = blank = 0
             while block := file.read(_READ_BYTES):
                 *lines, rest = (rest + block).split(end)
-                yield from (line for line in map(_trimmed(end), lines) if line.strip())
+                told = [line for line in map(_trimmed(end), lines) if line.strip()]
+                read, blank = read + len(block), 0 if told else blank + len(block)
+                longest = max(map(len, [rest, *told]))
+                if read > _MOST_BYTES or blank > _MOST_BLANK or longest > _LONGEST_LINE:
+                    raise SourceError(
+                        f"{_name(source)} is no list of pictures: it is empty, has a line of more "
+                        f"than {_LONGEST_LINE >> 10} KiB, or more than {_MOST_BYTES >> 30} GiB",
+                        hint="give a path a line, or with -0 null bytes between them",
+                    )
+                yield from told
             if rest.strip():
                 yield _trimmed(end)(rest)
         except OSError as error:
-            name = "standard input" if source == STANDARD_INPUT else list_file(source)
             raise SourceError(
-                f"the list {name} cannot be read: {error.strerror or error}",
+                f"the list {_name(source)} cannot be read: {error.strerror or error}",
                 hint="nothing was changed",
             ) from None
+
+
+def _name(source: Path) -> str:
+    return "standard input" if source == STANDARD_INPUT else str(list_file(source))
 
 
 def _trimmed(end: bytes) -> Callable[[bytes], bytes]:

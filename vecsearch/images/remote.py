@@ -1,11 +1,12 @@
-"""Pictures behind a URL: whatever fsspec opens, S3 first of all."""
+"""Pictures behind a URL that may be fetched: in S3 and other stores, or on a web server."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -13,8 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from vecsearch.errors import SourceError, VecsearchError
+from vecsearch.errors import ImageError, SourceError
 from vecsearch.images.access import LARGEST_BYTES
+from vecsearch.images.fetching import WAY, check_fetch, is_below, may_fetch
 from vecsearch.images.scan import Entry, Region, Scan, below, is_picture
 from vecsearch.images.sorting import sorted_chunks
 from vecsearch.types import UrlPath
@@ -22,6 +24,23 @@ from vecsearch.types import UrlPath
 _TIMES: Final = ("LastModified", "Last-Modified", "last_modified", "mtime", "updated", "created")
 _TAGS: Final = ("ETag", "etag", "Content-MD5", "content_md5", "md5Hash")
 _SECOND_NS: Final = 10**9
+_MOST_SECONDS: Final = 9 * 10**9
+"""About as far from 1970 as can be kept in ns."""
+
+_SCHEMES: Final = {"http", "https", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory"}
+"""Stores of files by name. What else fsspec knows opens files here, or URLs within URLs."""
+
+_LONGEST_S: Final = 60.0
+"""Reading a picture behind a URL, or a page of a web server, takes no longer."""
+
+_LONGEST_LISTING_S: Final = 3600.0
+"""No folder of a store takes longer to list; a million objects are a thousand requests."""
+
+_LONGEST_NAME: Final = 4096
+"""Servers may list a folder in itself, and so on."""
+
+_BLOCK_BYTES: Final = 1 << 20
+_ATTEMPTS: Final = 3
 _lock = threading.Lock()
 
 
@@ -30,8 +49,15 @@ def scan_url(root: UrlPath) -> Scan:
 
     Raises FileNotFoundError if there is nothing.
     """
+    if not may_fetch(root):
+        raise SourceError(
+            f"{root} is a source of the index that was not named on this machine; nothing was "
+            "requested",
+            hint="if you trust it, name it as SOURCE, or say --fetch",
+            path=root,
+        )
     with _told(root, missing_too=False):
-        _filesystem_of(root).info(_key(root))
+        _ask(_filesystem_of(root), "info", _key(root))
     return Scan(root, _walk)
 
 
@@ -48,11 +74,11 @@ def _list(scan: Scan, prefix: bytes) -> Iterator[Entry]:
         pending = [root]
         while pending:
             folder = pending.pop()
-            for facts in filesystem.ls(folder, detail=True):
+            for facts in _ask(filesystem, "ls", folder, _LONGEST_LISTING_S, detail=True):
                 key = str(facts["name"])
                 name = os.fsencode(key.rstrip("/").rpartition("/")[2])
-                inside = key.startswith(root) and key.rstrip("/") != folder.rstrip("/")
-                if not inside or name.startswith(b"."):
+                inside = is_below(root, key) and key.rstrip("/") != folder.rstrip("/")
+                if not inside or name.startswith(b".") or len(key) > _LONGEST_NAME:
                     continue
                 if facts["type"] == "directory":
                     pending.append(key.rstrip("/"))
@@ -62,7 +88,7 @@ def _list(scan: Scan, prefix: bytes) -> Iterator[Entry]:
                     yield from _entry(
                         scan,
                         prefix + os.fsencode(key[len(root) :].lstrip("/")),
-                        facts if known else filesystem.info(key),
+                        facts if known else _ask(filesystem, "info", key),
                     )
 
 
@@ -76,20 +102,74 @@ def _entry(scan: Scan, path: bytes, facts: Mapping[str, Any]) -> Iterator[Entry]
 
 
 def read_url(path: Path) -> bytes:
-    """Read the whole of what a URL means; raises OSError."""
+    """Read the whole of what a URL means.
+
+    Raises OSError, NotFetchedError, ImageError if it is too long.
+    """
+    check_fetch(path)
     with _as_os_errors():
-        data = _filesystem_of(path).cat_file(_key(path))
-    assert isinstance(data, bytes)
-    return data
+        filesystem, key = _filesystem_of(path), _key(path)
+        if "s3" in filesystem.protocol:
+            data = _within(filesystem, _read_object(filesystem, key), _LONGEST_S)
+        else:
+            data = _ask(filesystem, "cat_file", key)
+    if len(data) > LARGEST_BYTES:
+        raise _too_large(path)
+    return bytes(data)
+
+
+async def _read_object(filesystem: Any, key: str) -> bytes:
+    """Read an object of S3 in one request, and no more of it than may be."""
+    attempt = 0
+    while True:
+        attempt += 1
+        file = await filesystem.open_async(key, "rb")
+        blocks, size = [], 0
+        try:
+            while size <= LARGEST_BYTES and (block := await file.read(_BLOCK_BYTES)):
+                blocks.append(block)
+                size += len(block)
+            return b"".join(blocks)
+        except Exception as error:
+            # Any library on the way says in its own words that the connection broke.
+            if attempt == _ATTEMPTS or isinstance(error, FileNotFoundError | PermissionError):
+                raise
+        finally:
+            if file.r is not None:
+                file.r.close()
 
 
 def facts_of_url(path: Path) -> tuple[int, int]:
     """Ask for size in bytes and time in ns of what a URL means, as its listing has them.
 
-    Raises OSError.
+    Raises OSError, also if it may not be fetched.
     """
+    if not may_fetch(path):
+        raise OSError(1, f"not fetched; {WAY}")
     with _as_os_errors():
-        return _size_and_time(_filesystem_of(path).info(_key(path)))
+        size_bytes, mtime_ns = _size_and_time(_ask(_filesystem_of(path), "info", _key(path)))
+    if size_bytes > LARGEST_BYTES:
+        raise OSError(27, str(_too_large(path)))
+    return size_bytes, mtime_ns
+
+
+def _ask(
+    filesystem: Any, method: str, key: str, timeout_s: float = _LONGEST_S, **options: bool
+) -> Any:
+    """Ask a file system about *key*, and for an answer within a time."""
+    if filesystem.async_impl:
+        return _within(filesystem, getattr(filesystem, f"_{method}")(key, **options), timeout_s)
+    return getattr(filesystem, method)(key, **options)
+
+
+def _within(filesystem: Any, asked: Coroutine[Any, Any, Any], timeout_s: float) -> Any:
+    from fsspec.asyn import sync
+
+    return sync(filesystem.loop, lambda: asked, timeout=timeout_s)
+
+
+def _too_large(path: Path) -> ImageError:
+    return ImageError(f"larger than {LARGEST_BYTES >> 20} MiB", path=path)
 
 
 def _size_and_time(facts: Mapping[str, Any]) -> tuple[int, int]:
@@ -105,6 +185,9 @@ def _size_and_time(facts: Mapping[str, Any]) -> tuple[int, int]:
         except ValueError:
             tag, time = tag + time, 0
     seconds = time.timestamp() if isinstance(time, datetime) else float(time)
+    if math.isnan(seconds):
+        seconds = 0
+    seconds = max(-_MOST_SECONDS, min(_MOST_SECONDS, seconds))
     if not tag:
         return int(facts.get("size") or 0), round(seconds * 1e6) * 1000
     digest = hashlib.sha256(tag.strip('"').encode()).digest()
@@ -122,6 +205,11 @@ def _filesystem_of(path: Path) -> Any:
 def _filesystem(scheme: str, host: str) -> Any:
     """Start what reads a kind of URL, once for all threads; raises SourceError."""
     url = f"{scheme}://{host}"
+    if scheme not in _SCHEMES or "::" in host:
+        raise SourceError(
+            f"{url} cannot be read: Protocol not known: {url.rpartition('::')[0] or scheme}",
+            hint="give a folder, s3://..., or http://...",
+        )
     options: dict[str, Any] = {"use_listings_cache": False}
     if scheme in ("s3", "s3a"):
         # Many pictures are read at a time, each in one request instead of being measured first.
@@ -129,6 +217,10 @@ def _filesystem(scheme: str, host: str) -> Any:
     try:
         import fsspec
 
+        if scheme in ("http", "https"):
+            from vecsearch.images.web import client_options
+
+            options["client_kwargs"] = client_options(_LONGEST_S)
         filesystem, _ = fsspec.url_to_fs(url, **options)
     except ImportError as error:
         extra = "s3" in scheme or "http" in scheme
@@ -153,7 +245,7 @@ def _told(root: Path, *, missing_too: bool = True) -> Iterator[None]:
     """Turn what a file system raises into SourceError, FileNotFoundError if *missing_too*."""
     try:
         yield
-    except VecsearchError:
+    except SourceError:
         raise
     except Exception as error:
         if _is_missing(error) and not missing_too:
@@ -169,6 +261,8 @@ def _told(root: Path, *, missing_too: bool = True) -> Iterator[None]:
 def _as_os_errors() -> Iterator[None]:
     try:
         yield
+    except ImageError:
+        raise
     except Exception as error:
         if _is_missing(error):
             raise
@@ -184,4 +278,10 @@ def _is_missing(error: Exception) -> bool:
 
 
 def _reason(error: Exception) -> str:
+    """Say what went wrong: fsspec tells of a file that is missing, and why only beside it."""
+    cause = error.__cause__ or error
+    if isinstance(cause, TimeoutError):
+        return f"it took longer than {_LONGEST_S:g} s"
+    if isinstance(error, FileNotFoundError):
+        error = cause if isinstance(cause, Exception) else error
     return " ".join(str(error).split()) or type(error).__name__

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from vecsearch.types import path_of
+from vecsearch.types import path_of, wanted
 
 SUFFIXES: Final = frozenset(
     b".apng .avif .bmp .dib .gif .ico .j2k .jfif .jp2 .jpe .jpeg .jpg .mpo .pbm .pcx .pgm .png "
@@ -37,8 +37,11 @@ class FoundFile:
     mtime_ns: int
 
     def as_path(self) -> Path:
-        """Give ``path`` as the rest of the world wants it; undecodable bytes survive."""
-        return path_of(self.path)
+        """Give ``path`` as the rest of the world wants it; undecodable bytes survive.
+
+        A URL may be fetched: it was found in a source that may be.
+        """
+        return wanted(path_of(self.path))
 
 
 @dataclass(slots=True)

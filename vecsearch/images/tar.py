@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from vecsearch.errors import SourceError
+from vecsearch.errors import ImageError, SourceError
+from vecsearch.images.access import LARGEST_BYTES
 from vecsearch.images.scan import CHUNK, Region, Scan, below, is_hidden, is_picture
 from vecsearch.images.times import ns_of
 
@@ -103,8 +104,13 @@ def find_member(path: Path) -> tuple[Path, Member]:
 
 
 def read_member(path: Path) -> tuple[bytes, Member]:
-    """Read the member that a path below a tar means, and nothing else of it; raises OSError."""
+    """Read the member that a path below a tar means, and nothing else of it.
+
+    Raises OSError, ImageError for what is too large.
+    """
     tar, member = find_member(path)
+    if member.size_bytes > LARGEST_BYTES:
+        raise ImageError(f"larger than {LARGEST_BYTES >> 20} MiB", path=path)
     with tar.open("rb") as file:
         before = os.fstat(file.fileno())
         file.seek(member.offset)

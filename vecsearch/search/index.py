@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -66,9 +67,10 @@ class Index:
                 print(hit.rank, hit.path, hit.score)
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open the index folder *path*; raises IndexFolderError and its kin."""
+    def __init__(self, path: Path, *, fetch: bool = False) -> None:
+        """Open the index folder *path*, as `open_index`; raises IndexFolderError and its kin."""
         self.path = path
+        self._fetch = fetch
         self._place = path.absolute()
         self._taking_up = Lock()
         self._inherited: tuple[Opened, Embedder] | None = None
@@ -76,7 +78,7 @@ class Index:
         _all_open.add(self)
 
     def _open(self, path: Path) -> None:
-        self._opened = Opened(path)
+        self._opened = Opened(path, fetch=self._fetch)
         snapshot = self._opened.snapshot
         try:
             self.encoder = EncoderSpec.from_json(snapshot.encoder_json, snapshot.dim)
@@ -86,9 +88,9 @@ class Index:
         self._vocabulary = Vocabulary(self.encoder)
         self._embedder = Embedder(self.encoder, self._vocabulary)
 
-    def __reduce__(self) -> tuple[type[Index], tuple[Path]]:
+    def __reduce__(self) -> tuple[Callable[[], Index], tuple[()]]:
         """Tell another process how to open it there."""
-        return type(self), (self._place,)
+        return partial(type(self), self._place, fetch=self._fetch), ()
 
     def __enter__(self) -> Index:
         """Return itself."""
@@ -301,7 +303,7 @@ class Index:
             if self._inherited is not None and self._opened is self._inherited[0]:
                 self._open(self._place)
             elif not self._opened.snapshot.is_newest():
-                opened = Opened(self.path, self._opened)
+                opened = Opened(self.path, self._opened, fetch=self._fetch)
                 snapshot = opened.snapshot
                 if EncoderSpec.from_json(snapshot.encoder_json, snapshot.dim) != self.encoder:
                     opened.snapshot.close()
@@ -333,9 +335,13 @@ class Index:
         self._inherited = self._opened, self._embedder
 
 
-def open_index(path: str | Path | None = None) -> Index:
+def open_index(path: str | Path | None = None, *, fetch: bool = False) -> Index:
     """Open the index in the folder *path*; without one, the only index in ``indexes/``.
+
+    The index makes no request by itself: a picture behind a URL is read only below a source that
+    was named on this machine (`build`, `plan`), or with *fetch*. So are those of its hits, where
+    they are drawn.
 
     Raises IndexFolderError and its kin.
     """
-    return Index(Path(path) if path is not None else only_index())
+    return Index(Path(path) if path is not None else only_index(), fetch=fetch)

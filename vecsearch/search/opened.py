@@ -42,9 +42,13 @@ class Opened:
     Any number of threads may search; what takes long to open is opened once, and they wait for it.
     """
 
-    def __init__(self, folder: Path, before: Opened | None = None) -> None:
-        """Open the newest generation of *folder*; raises IndexFolderError and its kin."""
-        self.snapshot: Snapshot = Snapshot(folder, before.snapshot if before else None)
+    def __init__(self, folder: Path, before: Opened | None = None, *, fetch: bool = False) -> None:
+        """Open the newest generation of *folder*; raises IndexFolderError and its kin.
+
+        Its pictures behind URLs may be fetched if *fetch* says so.
+        """
+        older = before.snapshot if before else None
+        self.snapshot: Snapshot = Snapshot(folder, older, fetch=fetch)
         bases = before.known_bases if before else {}
         named = {base.record for base in self.snapshot.bases.values()}
         self._known_bases = {record: base for record, base in bases.items() if record in named}

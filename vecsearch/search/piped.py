@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
+from itertools import islice
 from typing import Final
 
 from vecsearch.errors import UsageError
 from vecsearch.search.options import Question
 from vecsearch.types import Asked
+
+LARGEST_BYTES: Final = 1 << 30
+"""As large as a picture in a file may be; a pipe need not end."""
+
+_MOST: Final = 1_000_000
+"""So many questions are held together."""
 
 NAME: Final = "-"
 """What a picture that came through a pipe is called."""
@@ -17,8 +25,13 @@ def read_piped(data: bytes, *, null: bool) -> list[Question]:
     """Tell what *data* are: a picture that Pillow knows, or questions, one a line.
 
     With *null*, questions that null bytes end. Blank lines are passed over. Raises UsageError where
-    there is nothing, or neither.
+    there is nothing, or neither, or more than can be held.
     """
+    if len(data) > LARGEST_BYTES:
+        raise UsageError(
+            f"standard input has more than {LARGEST_BYTES >> 20} MiB",
+            hint="pipe a picture, or lines with paths or id:N, into it",
+        )
     if not null and _is_picture(data):
         return [Asked(NAME, None, data)]
     if not null and b"\0" in data:
@@ -26,10 +39,13 @@ def read_piped(data: bytes, *, null: bool) -> list[Question]:
             "standard input is no picture that is known here, and no list: it has null bytes",
             hint="-0 is for lists in which these end the paths",
         )
-    lines = data.split(b"\0" if null else b"\n")
-    questions: list[Question] = [
-        os.fsdecode(line if null else line.removesuffix(b"\r")) for line in lines if line.strip()
-    ]
+    lines = (found[0] for found in re.finditer(rb"[^\0]+" if null else rb"[^\n]+", data))
+    told = (line if null else line.removesuffix(b"\r") for line in lines if line.strip())
+    questions: list[Question] = list(map(os.fsdecode, islice(told, _MOST + 1)))
+    if len(questions) > _MOST:
+        raise UsageError(
+            f"standard input has more than {_MOST:,} lines", hint="ask with a part of them at once"
+        )
     if not questions:
         raise UsageError(
             "standard input is empty", hint="pipe a picture, or lines with paths or id:N, into it"

@@ -19,6 +19,7 @@ from vecsearch.types import (
     is_plain,
     path_of,
     relative_path,
+    wanted,
 )
 
 
@@ -101,8 +102,8 @@ def _spellings(text: str) -> Iterator[Path]:
 
 
 def as_given(query: str | Path) -> Path:
-    """Give the path or URL of a query as it was given."""
-    return absolute_path(query) if "://" in os.fspath(query) else Path(query)
+    """Give the path or URL of a query as it was given; the URL is asked for by that."""
+    return wanted(absolute_path(query)) if "://" in os.fspath(query) else Path(query)
 
 
 def _find(lookups: Lookups, text: str, external: bool) -> Image | None:

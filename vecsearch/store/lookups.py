@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 from typing import Any, Final, TypeVar
@@ -16,7 +17,7 @@ from vecsearch.errors import IndexDamagedError, IndexFolderError, IndexOutdatedE
 from vecsearch.store import schema
 from vecsearch.store.files import FileRecord
 from vecsearch.store.records import Generation, record_of
-from vecsearch.types import Image, Skipped, path_of
+from vecsearch.types import Image, Skipped, path_of, wanted
 
 T = TypeVar("T", int, bytes)
 
@@ -44,9 +45,13 @@ class Lookups:
     Any number of threads may ask; they have the one connection by turns.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Connect; raises IndexFolderError and its kin."""
+    def __init__(self, folder: Path, *, fetch: bool = False) -> None:
+        """Connect; raises IndexFolderError and its kin.
+
+        Images behind URLs may be fetched if *fetch* says so, whoever made the index.
+        """
         self.folder = folder
+        self._fetch = fetch
         self._turn = RLock()
         self._connection = schema.open_catalog(folder, writing=False)
         self._identity = _identity(folder)
@@ -234,9 +239,10 @@ class Lookups:
 
     def _image(self, fields: tuple[Any, ...]) -> Image:
         try:
-            return _image_of(fields)
+            image = _image_of(fields)
         except ValueError as error:
             raise self._damaged(str(error)) from None
+        return replace(image, path=wanted(image.path)) if self._fetch else image
 
     def _later(self, before: T, last: T) -> T:
         """Return *last*, the end of a page; pages that do not advance would never end."""

@@ -33,13 +33,16 @@ class Snapshot(Lookups):
     nothing; images are looked up when asked for.
     """
 
-    def __init__(self, folder: Path, before: Snapshot | None = None) -> None:
+    def __init__(
+        self, folder: Path, before: Snapshot | None = None, *, fetch: bool = False
+    ) -> None:
         """Open the newest generation of *folder*; raises IndexFolderError and its kin.
 
-        What is mapped and checked in *before*, an older snapshot, is taken over.
+        What is mapped and checked in *before*, an older snapshot, is taken over. *fetch* is that of
+        `Lookups`.
         """
         migrate_if_older(folder)
-        super().__init__(folder)
+        super().__init__(folder, fetch=fetch)
         try:
             self._begin()
             state = read_state(self._connection)

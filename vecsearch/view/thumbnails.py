@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -11,9 +11,10 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from vecsearch.errors import ImageError
+from vecsearch.errors import ImageError, NotFetchedError
 from vecsearch.images.access import is_gone, read_content
 from vecsearch.images.decode import decode_thumbnail, read_thumbnail
+from vecsearch.images.fetching import count_not_fetched
 from vecsearch.types import Asked, Box
 from vecsearch.view import fonts
 
@@ -88,9 +89,8 @@ class Thumbnails:
                 assert asked.path is not None
                 data = read_content(asked.path).data
             image, size = decode_thumbnail(data, side)
-        except (ImageError, MemoryError):
-            path = asked.path if asked.data is None else None
-            return self._stand_in("cannot be read" if path is None else _why_not(path))
+        except (ImageError, MemoryError) as error:
+            return self._stand_in(_reason(error, asked.path if asked.data is None else None))
         image = enlarge(image, side, MOST_ENLARGED * self.detail)
         return Thumbnail(mark_box(image, asked.box, size) if asked.box else image)
 
@@ -116,16 +116,26 @@ def read_or_stand_in(path: Path, side: int) -> Image.Image:
     """Read the thumbnail of *path*; for a file that is gone or broken, a square saying so."""
     try:
         picture = read_thumbnail(path, side)
-    except (ImageError, MemoryError):
-        return draw_stand_in(_why_not(path), side)
+    except (ImageError, MemoryError) as error:
+        return draw_stand_in(_reason(error, path), side)
     return enlarge(picture, side)
 
 
-def _why_not(path: Path) -> str:
-    """Say why a picture cannot be read; a relative path may be an id that never was a file's."""
-    if not is_gone(path):
+def _reason(error: Exception, path: Path | None) -> str:
+    """Say in few words why a picture, that at *path* if it has one, is not shown."""
+    if isinstance(error, NotFetchedError):
+        return "not fetched"
+    if path is None or not is_gone(path):
         return "cannot be read"
+    # A relative path may be an id that never was a file's.
     return "file is gone" if path.is_absolute() else "no such file"
+
+
+def describe_not_fetched(paths: Iterable[Path]) -> str:
+    """Say how many pictures among *paths* were not fetched, and what fetches them, or nothing."""
+    count = count_not_fetched(paths)
+    what = "1 picture was" if count == 1 else f"{count:,} pictures were"
+    return f"{what} not fetched: no source on this machine has them; --fetch does" if count else ""
 
 
 def enlarge(picture: Image.Image, side: int, most: float = MOST_ENLARGED) -> Image.Image:
