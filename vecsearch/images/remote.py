@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -17,12 +16,13 @@ from vecsearch.errors import SourceError, VecsearchError
 from vecsearch.images.access import LARGEST_BYTES
 from vecsearch.images.scan import Entry, Region, Scan, below, is_picture
 from vecsearch.images.sorting import sorted_chunks
+from vecsearch.locks import ProcessLock
 from vecsearch.types import UrlPath
 
 _TIMES: Final = ("LastModified", "Last-Modified", "last_modified", "mtime", "updated", "created")
 _TAGS: Final = ("ETag", "etag", "Content-MD5", "content_md5", "md5Hash")
 _SECOND_NS: Final = 10**9
-_lock = threading.Lock()
+_lock = ProcessLock()
 
 
 def scan_url(root: UrlPath) -> Scan:

@@ -16,6 +16,7 @@ import numpy as np
 
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import IndexFolderError, IndexOutdatedError, UsageError
+from vecsearch.locks import free_at_fork
 from vecsearch.search.answers import Answers
 from vecsearch.search.embedding import Embedder
 from vecsearch.search.hits import Candidates
@@ -70,9 +71,10 @@ class Index:
         """Open the index folder *path*; raises IndexFolderError and its kin."""
         self.path = path
         self._place = path.absolute()
-        self._taking_up = Lock()
+        self._taking_up = free_at_fork(Lock())
         self._inherited: tuple[Opened, Embedder] | None = None
-        self._open(path)
+        with self._taking_up:
+            self._open(path)
         _all_open.add(self)
 
     def _open(self, path: Path) -> None:
@@ -329,7 +331,6 @@ class Index:
         What is open is kept as it is. SQLite's connections and the threads of the libraries belong
         to the other process.
         """
-        self._taking_up = Lock()
         self._inherited = self._opened, self._embedder
 
 

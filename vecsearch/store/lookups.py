@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 import apsw
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError, IndexOutdatedError
+from vecsearch.locks import free_at_fork
 from vecsearch.store import schema
 from vecsearch.store.files import FileRecord
 from vecsearch.store.records import Generation, record_of
@@ -47,7 +48,7 @@ class Lookups:
     def __init__(self, folder: Path) -> None:
         """Connect; raises IndexFolderError and its kin."""
         self.folder = folder
-        self._turn = RLock()
+        self._turn = free_at_fork(RLock())
         self._connection = schema.open_catalog(folder, writing=False)
         self._identity = _identity(folder)
         self._instance = ""
