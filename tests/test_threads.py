@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import random
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -250,6 +251,26 @@ def test_processes_of_a_forkserver_have_the_network(
         want = ask_in_another_process(opened, jpeg(1))
         with multiprocessing.get_context("forkserver").Pool(2) as pool:
             assert pool.starmap(ask_in_another_process, [(opened, jpeg(1))] * 4) == [want] * 4
+
+
+def test_the_network_needs_nothing_more_of_numpy_when_threads_come_to_it() -> None:
+    """At its first array OpenVINO's binding asks numpy for its version, under a lock of C++."""
+    code = """
+import numpy, numpy.lib
+real, asked = numpy.lib.NumpyVersion, []
+class Version(real):
+    def __init__(self, text):
+        asked.append(text)
+        super().__init__(text)
+numpy.lib.NumpyVersion = Version
+from vecsearch.embed.runtime import ov
+assert asked  # by one thread, that which imports it
+asked.clear()
+tensor = ov.Tensor(numpy.zeros((2, 3), numpy.float32))
+tensor.data[:] = numpy.ones((2, 3))
+assert not asked
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_answers_and_errors_can_be_sent(index: Path) -> None:
