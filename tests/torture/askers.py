@@ -6,11 +6,13 @@ what a thread was told must be the answer of a generation that was there while i
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import multiprocessing
 import os
 import random
 import shutil
+import signal
 import sys
 import time
 import traceback
@@ -19,6 +21,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from threading import Barrier, Thread
 from typing import Final
@@ -163,6 +166,7 @@ def build_beside(pipe: Connection, folder: Path, seed: int, recipe: str) -> None
 def ask_beside(pipe: Connection, folder: Path, seed: int, times: int, few_values: int) -> None:
     """Be the process whose threads ask one index; tell now and then how far they are."""
     opening._FEW_VALUES = few_values  # type: ignore[misc]
+    faulthandler.register(signal.SIGUSR1)
     sys.setswitchinterval(1e-5)  # as if there were a processor for each thread
     questions, report = Questions(folder), Report()
     order = random.Random(seed).choices(range(len(questions)), k=times)
@@ -260,7 +264,7 @@ def _run_beside(
         ours[0].recv()
         for pipe in ours:
             pipe.send("go")
-        report = _watch(ours[1])
+        report = _watch(ours[1], processes[1])
         ours[0].send("stop")
         if ours[0].poll(HUNG_S):
             builder = ours[0].recv()
@@ -270,14 +274,13 @@ def _run_beside(
         report.failures.append(f"a process died: {error!r}")
     finally:
         for process in processes:
-            process.join(10 if builder else 0)
             process.kill()
             process.join()
     return report, builder
 
 
-def _watch(pipe: Connection) -> Report:
-    """Wait for the report of the threads as long as they get on."""
+def _watch(pipe: Connection, process: SpawnProcess) -> Report:
+    """Wait for the report as long as the threads get on; else let them tell where they are."""
     done, since = -1, time.monotonic()
     while time.monotonic() - since < HUNG_S:
         if not pipe.poll(1):
@@ -286,6 +289,8 @@ def _watch(pipe: Connection) -> Report:
             return said
         if said != done:
             done, since = said, time.monotonic()
+    os.kill(process.pid or 0, signal.SIGUSR1)
+    process.join(1)
     return Report(failures=[f"the threads hung after {done} questions"])
 
 

@@ -48,9 +48,9 @@ def _deep(grey: npt.NDArray[np.uint8]) -> Iterator[tuple[str, bytes]]:
     yield "tiff i16", tiff((grey.astype(np.int16) - 128) * 200)
     real = (grey / 255).astype(np.float32)
     for name, odd in (("hot", 1e20), ("no-data", -9999.0), ("NaN", np.nan), ("-inf", -np.inf)):
-        values = real.copy()
-        values[3:9, 3:9] = odd
-        yield f"tiff float {name}", tiff(values)
+        spoilt = real.copy()
+        spoilt[3:9, 3:9] = odd
+        yield f"tiff float {name}", tiff(spoilt)
 
 
 def _white_is_zero(grey: npt.NDArray[np.uint8]) -> Iterator[tuple[str, bytes]]:

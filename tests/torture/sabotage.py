@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import numpy as np
 from torture import askers, crowd, pictures
 from vecsearch import ImageError
 from vecsearch.embed.openvino_engine import OpenVINOEngine
+from vecsearch.store import schema
 from vecsearch.store.lookups import Lookups
 from vecsearch.store.segments import gather
 from vecsearch.types import Pixels, Vectors
@@ -99,7 +101,16 @@ def with_one_request(*given: Any) -> None:
 
 def without_turns(*given: Any) -> None:
     """Ask by threads that do not wait for each other at the catalog."""
-    with mock.patch("vecsearch.store.lookups.RLock", MagicMock):
+    fetch = schema.fetch
+
+    def slowly(*asked: Any) -> Any:
+        time.sleep(0.001)
+        return fetch(*asked)
+
+    with (
+        mock.patch("vecsearch.store.lookups.RLock", MagicMock),
+        mock.patch.object(schema, "fetch", slowly),
+    ):
         askers.ask_beside(*given)
 
 
@@ -111,4 +122,5 @@ def of_the_first_generation(*given: Any) -> None:
 
 def for_ever(pipe: Connection, *_: Any) -> None:
     """Be the asking process, and say nothing."""
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     time.sleep(3600)
