@@ -55,10 +55,11 @@ if hasattr(os, "register_at_fork"):
 class Index:
     """An index, open for questions; each is answered from the newest committed generation.
 
-    An iteration keeps to the generation that it began with. Any number of threads may ask one
-    index at once, and each is answered as if it were alone. An index that is pickled, or inherited
-    by a forked process, is opened anew there; a forked one embeds no new pictures if the other had
-    done so before.
+    Any number of threads may ask one index at once, and each is answered as if it were alone, also
+    while other processes change the index. An iteration keeps to the generation that it began with,
+    and raises IndexOutdatedError if commits take that apart. An index that is pickled, or inherited
+    by a forked process, is opened anew there; a forked one refuses new pictures if the process that
+    it comes from had started the network: use spawn or forkserver.
 
     A context manager and, after `open_index`, all there is to searching::
 
