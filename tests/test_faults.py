@@ -108,6 +108,22 @@ def test_a_loop_of_links_is_one_line(index: Path, tmp_path: Path, run: Run) -> N
     assert "Traceback" not in error
 
 
+@pytest.mark.parametrize("command", ["export", "viz", "query"])
+def test_what_is_no_file_is_not_replaced_by_one(
+    command: str, index: Path, tmp_path: Path, run: Run
+) -> None:
+    """As /dev/null would be, where who writes may."""
+    pipe = tmp_path / "pipe.npy" if command == "export" else tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    arguments = {
+        "export": ["export", pipe], "viz": ["viz", "-o", pipe],
+        "query": ["query", "id:1", "--sheet", pipe],
+    }  # fmt: skip
+    error = run(*arguments[command], "-i", index, code=1).stderr
+    assert error == f"vecsearch: cannot write {pipe}: it is no file\n"
+    assert pipe.is_fifo()
+
+
 def test_a_full_disk_is_one_line_and_the_next_build_is_whole(photos: Path, tmp_path: Path) -> None:
     command: list[str | Path] = [sys.executable, "-m", "vecsearch.cli.main", "build", photos]
     command += ["-i", tmp_path / "ix", "--weights", "random:0", "--layer", "block1_pool"]

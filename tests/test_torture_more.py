@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from torture import askers, crowd, cycles, model, pictures, received, sabotage, trees
+from torture import arguments, askers, crowd, cycles, model, pictures, received, sabotage, trees
 from torture.trial import Trial
 
 from vecsearch.building.plan import Plan
@@ -25,7 +25,7 @@ Patch = pytest.MonkeyPatch
     ("trial", "times"),
     [
         (pictures.TRIAL, 400), (crowd.TRIAL, 3), (model.TRIAL, 2), (trees.TRIAL, 4),
-        (cycles.TRIAL, 25), (received.TRIAL, 60), (askers.TRIAL, 120),
+        (cycles.TRIAL, 25), (received.TRIAL, 60), (askers.TRIAL, 120), (arguments.TRIAL, 12),
     ],
     ids=lambda value: value.name if isinstance(value, Trial) else "",
 )  # fmt: skip
@@ -83,6 +83,15 @@ def test_threads_that_get_wrong_answers_are_noticed(
     monkeypatch.setattr(askers, "WAYS", askers.WAYS[:1])
     failures = askers.run(80, 0, tmp_path, ask).failures
     assert any(sign in failure for failure in failures)
+
+
+def test_a_fault_by_an_argument_is_noticed(index: Path, monkeypatch: Patch) -> None:
+    assert arguments.call(["info", "-i", str(index)]) == ("done", "")
+    assert arguments.call(["info", "-i", "nowhere"]) == ("refused", "")
+    monkeypatch.setattr("vecsearch.cli.info.open_index", lambda _: 1 / 0)
+    ending, wrong = arguments.call(["info", "-i", str(index)])
+    assert ending == "failed"
+    assert "ZeroDivisionError" in wrong
 
 
 def forget_dead_rows(monkeypatch: Patch) -> None:
