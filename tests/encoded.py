@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageCms
 
 from vecsearch.images.decode import decode
 
@@ -73,6 +73,23 @@ def tiff(values: Array, photometric: int = 1, order: Literal["<", ">"] = "<") ->
         else:
             entries += struct.pack(f"{order}HHIHH", tag, 3, 1, value, 0)
     return head + pixels + struct.pack(f"{order}H", len(fields)) + entries + bytes(4)
+
+
+def with_exif(jpeg: bytes, entries: Sequence[tuple[int, int, int, bytes]]) -> bytes:
+    """Put EXIF with *entries* (tag, type, count, value) into a JPEG."""
+    body = struct.pack("<H", len(entries))
+    for tag, kind, count, value in entries:
+        body += struct.pack("<HHI", tag, kind, count) + value.ljust(4, b"\0")
+    block = b"Exif\0\0II*\0" + struct.pack("<I", 8) + body + bytes(4)
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + jpeg[2:]
+
+
+def swapped_profile() -> bytes:
+    """Return a profile of sRGB with red and blue in each other's place."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for one, other in ((b"rXYZ", b"~~~~"), (b"bXYZ", b"rXYZ"), (b"~~~~", b"bXYZ")):
+        profile = profile.replace(one, other, 1)
+    return profile
 
 
 def error(data: bytes, truth: Array) -> float:

@@ -15,6 +15,7 @@ import vecsearch
 PACKAGE = Path(vecsearch.__file__).parent
 ALLOWED = {
     "errors": set(),
+    "locks": set(),
     "types": set(),
     "fields": set(),
     "outfile": set(),
@@ -44,7 +45,7 @@ ALLOWED = {
 }
 """Which parts a part may import, besides those that `ALL_MAY`."""
 
-ALL_MAY = {"errors", "types", "fields", "outfile", "spreadsheet"}
+ALL_MAY = {"errors", "fields", "locks", "outfile", "spreadsheet", "types"}
 
 
 def part_of(path: Path) -> str:

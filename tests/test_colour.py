@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from encoded import chunk, error, grey_scene, png, saved, scene
+from encoded import chunk, error, grey_scene, png, saved, scene, swapped_profile
 from PIL import Image, ImageCms
 
 from vecsearch.images.decode import decode
@@ -39,14 +39,6 @@ def test_a_grey_key_is_white(bits: int) -> None:
     truth = np.where(HOLE, 255, np.rint(values / most * 255))
     data = png(values, 0, bits, [chunk(b"tRNS", struct.pack(">H", 0))])
     assert error(data, truth) < 0.5
-
-
-def swapped_profile() -> bytes:
-    """Give a profile of sRGB with red and blue in each other's place."""
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    for one, other in ((b"rXYZ", b"~~~~"), (b"bXYZ", b"rXYZ"), (b"~~~~", b"bXYZ")):
-        profile = profile.replace(one, other, 1)
-    return profile
 
 
 SWAPPED = swapped_profile()

@@ -10,13 +10,16 @@ import resource
 import subprocess
 import sys
 import tarfile
+import tempfile
 from pathlib import Path
 
 import pytest
 from samples import CHEAP, Run, draw
 
 import vecsearch
-from vecsearch import UsageError, WeightsError
+from vecsearch import UsageError, VecsearchError, WeightsError
+from vecsearch.index import mapped
+from vecsearch.index.once import Once
 
 ESCAPE = "\x1b]0;owned\x07\u202e\u2028\x9b31m"
 NO_TEXT = "\udc9b31m"
@@ -109,6 +112,36 @@ def test_a_loop_of_links_is_one_line(index: Path, tmp_path: Path, run: Run) -> N
     error = run("query", "l.jpg", "-i", index, code=1).stderr
     assert error.count("\n") == 1
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("command", ["export", "viz", "query"])
+def test_what_is_no_file_is_not_replaced_by_one(
+    command: str, index: Path, tmp_path: Path, run: Run
+) -> None:
+    """As /dev/null would be, where who writes may."""
+    pipe = tmp_path / "pipe.npy" if command == "export" else tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    arguments = {
+        "export": ["export", pipe], "viz": ["viz", "-o", pipe],
+        "query": ["query", "id:1", "--sheet", pipe],
+    }  # fmt: skip
+    error = run(*arguments[command], "-i", index, code=1).stderr
+    assert error == f"vecsearch: cannot write {pipe}: it is no file\n"
+    assert pipe.is_fifo()
+
+
+def test_a_search_without_a_temporary_folder_is_one_line(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vecsearch.build(draw(tmp_path / "photos" / "new.png", 50).parent, index=index)
+    monkeypatch.setattr("vecsearch.search.opened._FEW_VALUES", 0)
+    monkeypatch.setattr(mapped, "_owner", Once(mapped._make_owner))
+    with vecsearch.open_index(index) as opened:
+        with monkeypatch.context() as patch:
+            patch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+            with pytest.raises(VecsearchError, match="set TMPDIR to another folder"):
+                opened.query("id:1")
+        assert opened.query("id:1")[0].hits
 
 
 def test_a_full_disk_is_one_line_and_the_next_build_is_whole(photos: Path, tmp_path: Path) -> None:

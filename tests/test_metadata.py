@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import struct
 import zlib
 
 import numpy as np
 import pytest
-from encoded import chunk, error, png, saved, scene
+from encoded import chunk, error, png, saved, scene, with_exif
 from PIL import Image, ImageCms
 
 from vecsearch.errors import ImageError
@@ -16,14 +15,6 @@ from vecsearch.images.decode import decode
 SCENE = scene()
 JPEG = saved(Image.fromarray(SCENE), "JPEG", quality=97, subsampling=0)
 TRUTH = np.asarray(decode(JPEG)[0])
-
-
-def with_exif(entries: list[tuple[int, int, int, bytes]], rest: bytes = b"") -> bytes:
-    body = struct.pack("<H", len(entries))
-    for tag, kind, count, value in entries:
-        body += struct.pack("<HHI", tag, kind, count) + value.ljust(4, b"\0")
-    block = b"Exif\0\0II*\0" + struct.pack("<I", 8) + body + (rest or bytes(4))
-    return JPEG[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + JPEG[2:]
 
 
 @pytest.mark.parametrize(
@@ -45,7 +36,7 @@ def with_exif(entries: list[tuple[int, int, int, bytes]], rest: bytes = b"") -> 
 )
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 def test_odd_exif_is_passed_over(entry: tuple[int, int, int, bytes]) -> None:
-    data = with_exif([entry, (0x9C9B, 1, 3, b"abc")])
+    data = with_exif(JPEG, [entry, (0x9C9B, 1, 3, b"abc")])
     found = np.asarray(decode(data)[0], int)
     assert found.shape == TRUTH.shape
     assert np.array_equal(found, TRUTH)
@@ -53,7 +44,7 @@ def test_odd_exif_is_passed_over(entry: tuple[int, int, int, bytes]) -> None:
 
 @pytest.mark.parametrize("kind", [(1, b"\6"), (3, b"\6\0"), (4, b"\6\0\0\0"), (2, b"6\0")])
 def test_an_orientation_counts_whatever_its_type(kind: tuple[int, bytes]) -> None:
-    data = with_exif([(0x112, kind[0], len(kind[1]) if kind[0] == 2 else 1, kind[1])])
+    data = with_exif(JPEG, [(0x112, kind[0], len(kind[1]) if kind[0] == 2 else 1, kind[1])])
     image, size = decode(data)
     assert size == image.size == (90, 120)
     assert np.array_equal(np.asarray(image), np.rot90(TRUTH, -1))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -123,6 +126,35 @@ def test_tuning_finds_settings_that_reach_the_recall() -> None:
     assert settings.nprobe == 1 or recall(found, tuned_on) < 0.9
     _, exact = exact_search(xq, rows, 10)
     assert recall(exact, truth) >= 0.999
+
+
+def test_threads_that_want_other_settings_do_not_get_each_others() -> None:
+    """Between any two lines of a search another thread searches with other settings."""
+    halves = unit(400, 16, 0).astype(np.float16)
+    xq = unit(40, 16, 1)
+    narrow, wide = SearchSettings(candidates=4, nprobe=1), SearchSettings(candidates=400, nprobe=16)
+    coded = CodedRows(make_base(halves, "IVF16,SQ4"), halves, 0, np.empty(0, np.int64), narrow)
+    alone = coded.candidates(xq, 3, narrow)[1]
+    assert (alone != coded.candidates(xq, 3, wide)[1]).any()
+    between = []
+
+    def at_a_line(frame: FrameType, event: str, _: object) -> Any:
+        if frame.f_code is not CodedRows.candidates.__code__:
+            return None
+        if event == "line":
+            between.append(frame.f_lineno)
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(coded.candidates, xq[:1], 3, wide).result()
+        return at_a_line
+
+    before = sys.gettrace()
+    sys.settrace(at_a_line)
+    try:
+        found = coded.candidates(xq, 3, narrow)[1]
+    finally:
+        sys.settrace(before)
+    assert len(set(between)) > 4
+    assert (found == alone).all()
 
 
 def test_hits_are_ranked_and_carry_both_similarities(index: Path) -> None:

@@ -2,73 +2,29 @@
 
 from __future__ import annotations
 
-import io
 import multiprocessing
 import os
 import pickle
 import random
+import subprocess
+import sys
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
 from pathlib import Path
-from threading import Barrier, Thread
+from threading import Barrier, Event, Lock, Thread
 
-import numpy as np
 import pytest
-from PIL import Image
+from question_kinds import Answer, Questions, agree, answer, jpeg
 from samples import draw
 
 import vecsearch
-from vecsearch import ImageError, Index, IndexFolderError, QueryOptions, Result
+from vecsearch import ImageError, Index, IndexFolderError, QueryOptions
+from vecsearch.locks import ProcessLock, free_at_fork
 from vecsearch.search import opened as opened_module
 
 THREADS = 16
-Answer = list[tuple[int, float, float | None]]
-
-
-def jpeg(seed: int) -> bytes:
-    generator = np.random.RandomState(seed)
-    small = generator.randint(0, 255, (5, 7, 3)).astype(np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(small).resize((140, 100)).save(out, "JPEG")
-    return out.getvalue()
-
-
-def answer(results: list[Result]) -> Answer:
-    (result,) = results
-    return [(hit.id, round(hit.score, 4), hit.order and round(hit.order, 3)) for hit in result.hits]
-
-
-class Questions:
-    """Questions of every kind that an index answers, by their numbers."""
-
-    def __init__(self, folder: Path) -> None:
-        vectors = np.random.RandomState(0).normal(size=(6, 64)).astype(np.float32)
-        self._vectors = list(vectors)
-        self._asked: list[tuple[list[str | Path | bytes], QueryOptions]] = []
-        for n in range(6):
-            file, data = folder / f"new{n}.jpg", jpeg(100 + n)
-            file.write_bytes(jpeg(n))
-            self._asked += [
-                ([data], QueryOptions()),
-                ([file], QueryOptions()),
-                ([f"id:{n + 1}"], QueryOptions()),
-                ([file], QueryOptions(box=(n, 5, 90, 60))),
-                ([data, file, "id:2"], QueryOptions(combine="mean")),
-                (["id:3", data], QueryOptions(combine="max")),
-                ([data], QueryOptions(glob="*.png")),
-                ([data], QueryOptions(expand=3, rerank=10)),
-                (["id:4"], QueryOptions(minus=[data])),
-            ]
-
-    def __len__(self) -> int:
-        return len(self._asked) + len(self._vectors)
-
-    def ask(self, index: Index, number: int) -> Answer:
-        k = 1 + number % 5
-        if number >= len(self._asked):
-            return answer(index.search(self._vectors[number - len(self._asked)], k=k))
-        asked, options = self._asked[number]
-        return answer(index.query(asked, k=k, options=options))
 
 
 @pytest.fixture(params=["in memory", "by FAISS"])
@@ -84,14 +40,15 @@ def test_every_answer_is_that_of_a_question_alone(asked_index: Path, tmp_path: P
     questions = Questions(tmp_path)
     with vecsearch.open_index(asked_index) as index:
         alone = [questions.ask(index, number) for number in range(len(questions))]
-    order = random.Random(0).choices(range(len(questions)), k=240)
+    order = random.Random(0).choices(range(len(questions)), k=160)
     start = Barrier(THREADS)
     with vecsearch.open_index(asked_index) as index:
 
         def work(part: int) -> list[int]:
             start.wait()  # nothing is open yet, so that all of them open it
             mine = order[part::THREADS]
-            return [number for number in mine if questions.ask(index, number) != alone[number]]
+            told = [(number, questions.ask(index, number)) for number in mine]
+            return [number for number, one in told if not agree(one, alone[number])]
 
         with ThreadPoolExecutor(THREADS) as pool:
             assert [*pool.map(work, range(THREADS))] == [[]] * THREADS
@@ -218,6 +175,102 @@ def test_a_forked_process_opens_the_index_anew(asked_index: Path) -> None:
         process.join()
         assert process.exitcode == 0
         assert answer(opened.query("id:2", k=3)) == want
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_processes_forked_amid_questions_answer(asked_index: Path) -> None:
+    """What other threads hold as they are forked, they do not wait for."""
+    options = QueryOptions(expand=3, rerank=10)
+    with vecsearch.open_index(asked_index) as opened:
+        want = answer(opened.query("id:3", k=3, options=options))
+        stop: list[bool] = []
+
+        def ask() -> None:
+            while not stop:
+                opened.query("id:2", k=3, options=options)
+
+        def tell(outside: Connection) -> None:
+            outside.send(answer(opened.query("id:3", k=3, options=options)))
+
+        threads = [Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        forked = multiprocessing.get_context("fork")
+        said = []
+        try:
+            for _ in range(15):
+                inside, outside = forked.Pipe(duplex=False)
+                process = forked.Process(target=tell, args=(outside,))
+                process.start()
+                said.append(inside.poll(20) and agree(inside.recv(), want))
+                process.kill()
+                process.join()
+                if not said[-1]:
+                    break
+        finally:
+            stop.append(True)
+            for thread in threads:
+                thread.join()
+    assert said == [True] * 15
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_fork_waits_for_who_holds_a_lock_of_sqlite_and_not_for_ever() -> None:
+    lock, module_lock, held = free_at_fork(Lock()), ProcessLock(), Event()
+
+    def hold() -> None:
+        with lock, module_lock:
+            held.set()
+            time.sleep(0.2)
+
+    def child() -> None:
+        with lock, module_lock:
+            pass
+
+    thread = Thread(target=hold)
+    thread.start()
+    held.wait()
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join(20)
+    code = process.exitcode
+    process.kill()
+    thread.join()
+    assert code == 0
+    assert not lock.locked()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no forkserver here")
+def test_processes_of_a_forkserver_have_the_network(
+    index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(vecsearch.__file__).parent.parent))
+    with vecsearch.open_index(index) as opened:
+        want = ask_in_another_process(opened, jpeg(1))
+        with multiprocessing.get_context("forkserver").Pool(2) as pool:
+            assert pool.starmap(ask_in_another_process, [(opened, jpeg(1))] * 4) == [want] * 4
+
+
+def test_the_network_needs_nothing_more_of_numpy_when_threads_come_to_it() -> None:
+    """At its first array OpenVINO's binding asks numpy for its version, under a lock of C++."""
+    code = """
+import numpy, numpy.lib
+real, asked = numpy.lib.NumpyVersion, []
+class Version(real):
+    def __init__(self, text):
+        asked.append(text)
+        super().__init__(text)
+numpy.lib.NumpyVersion = Version
+from vecsearch.embed.runtime import ov
+assert asked  # by one thread, that which imports it
+asked.clear()
+tensor = ov.Tensor(numpy.zeros((2, 3), numpy.float32))
+tensor.data[:] = numpy.ones((2, 3))
+assert not asked
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_answers_and_errors_can_be_sent(index: Path) -> None:

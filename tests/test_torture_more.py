@@ -1,4 +1,4 @@
-"""Trials 5, 7, 8, 10, 11 and 12 in a short form, and that each fails when the code is broken."""
+"""More trials in a short form, and that each fails when the code is broken."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from torture import crowd, cycles, model, pictures, received, sabotage, trees
+from torture import arguments, askers, crowd, cycles, model, pictures, received, sabotage, trees
 from torture.trial import Trial
 
 from vecsearch.building.plan import Plan
@@ -25,7 +25,7 @@ Patch = pytest.MonkeyPatch
     ("trial", "times"),
     [
         (pictures.TRIAL, 400), (crowd.TRIAL, 3), (model.TRIAL, 2), (trees.TRIAL, 4),
-        (cycles.TRIAL, 25), (received.TRIAL, 60),
+        (cycles.TRIAL, 25), (received.TRIAL, 60), (askers.TRIAL, 120), (arguments.TRIAL, 12),
     ],
     ids=lambda value: value.name if isinstance(value, Trial) else "",
 )  # fmt: skip
@@ -64,6 +64,34 @@ def test_a_disorderly_crowd_is_noticed(
 ) -> None:
     monkeypatch.setattr(crowd, "work", work)
     assert any(sign in failure for failure in crowd.run(3, 0, tmp_path).failures)
+
+
+@pytest.mark.parametrize(
+    ("ask", "sign"),
+    [
+        (sabotage.with_one_request, "RuntimeError"),
+        (sabotage.without_turns, "says ['IndexFolderError']"),
+        (sabotage.of_the_first_generation, "the last says"),
+        (sabotage.for_ever, "the threads hung"),
+        (sabotage.vanishes, "a process died"),
+    ],
+)
+def test_threads_that_get_wrong_answers_are_noticed(
+    ask: Callable[..., None], sign: str, tmp_path: Path, monkeypatch: Patch
+) -> None:
+    monkeypatch.setattr(askers, "HUNG_S", 3.0 if ask is sabotage.for_ever else 60.0)
+    monkeypatch.setattr(askers, "WAYS", askers.WAYS[:1])
+    failures = askers.run(80, 0, tmp_path, ask).failures
+    assert any(sign in failure for failure in failures)
+
+
+def test_a_fault_by_an_argument_is_noticed(index: Path, monkeypatch: Patch) -> None:
+    assert arguments.call(["info", "-i", str(index)]) == ("done", "")
+    assert arguments.call(["info", "-i", "nowhere"]) == ("refused", "")
+    monkeypatch.setattr("vecsearch.cli.info.open_index", lambda _: 1 / 0)
+    ending, wrong = arguments.call(["info", "-i", str(index)])
+    assert ending == "failed"
+    assert "ZeroDivisionError" in wrong
 
 
 def forget_dead_rows(monkeypatch: Patch) -> None:

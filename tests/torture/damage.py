@@ -1,4 +1,4 @@
-"""Truncation, flipped bits and zeroed blocks in every kind of file of an index."""
+"""Truncation, flipped bits, zeroed blocks and links in every kind of file of an index."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def damage(index: Path, random: random.Random) -> str:
     while True:
         data = bytearray(before)
         place = random.randrange(len(data))
-        match random.choice(("flip", "zero", "cut", "gone", "noise")):
+        match random.choice(("flip", "zero", "cut", "gone", "noise", "link")):
             case "flip":
                 for _ in range(random.choice((1, 1, 8))):
                     data[random.randrange(len(data))] ^= 1 << random.randrange(8)
@@ -121,9 +121,23 @@ def damage(index: Path, random: random.Random) -> str:
             case "gone":
                 path.unlink()
                 return f"{path.name} deleted"
+            case "link":
+                return _link(path, random.choice((path, path.parent)), index)
         if data != before:
             path.write_bytes(data)
             return f"{path.name} damaged near {place} of {len(before)}"
+
+
+def _link(path: Path, what: Path, index: Path) -> str:
+    """Put a link in the place of a file, or of its folder, that leads to what was there."""
+    if what == index:
+        what = path
+    away = Path(f"{index}-away")
+    shutil.rmtree(away, ignore_errors=True)
+    away.mkdir()
+    what.rename(away / what.name)
+    what.symlink_to(away / what.name)
+    return f"{what.name} made a link"
 
 
 TRIAL = Trial(3, "damage to every kind of file", 10_000, run)

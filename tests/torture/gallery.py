@@ -11,6 +11,8 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image, features
 
+from torture.odd_pictures import odd_pictures
+
 WIDTH, HEIGHT = 53, 37
 """Numbers that are easily found in a header."""
 
@@ -48,6 +50,7 @@ def _small() -> Iterator[tuple[str, bytes]]:
     exif[0x0112] = 6
     exif[0x010E] = "a picture"
 
+    yield from odd_pictures(WIDTH, HEIGHT)
     yield "jpeg", _saved(rgb, "JPEG")
     yield "jpeg progressive", _saved(rgb, "JPEG", progressive=True)
     yield "jpeg cmyk", _saved(rgb.convert("CMYK"), "JPEG")

@@ -5,6 +5,7 @@ Every doing changes the folder and, in `Tree.expected`, what the next build must
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import shutil
@@ -27,14 +28,20 @@ NAMES: Final = (
     *("e\u0301.png".encode(), "\u00e9.png".encode(), "\u202e.png".encode(), b"id:5.png"),
     *(b"%s%d.png", b"a'b\".png", b"UPPER.PNG", b"a.b.c.JPG", b"\\.png", b"$(x).png", b"~.png"),
     *(b"x" * 251 + b".png", b"catalog.sqlite.png", b"000001.faiss.png", b"con.png", b"\x7f.png"),
+    *(b"\x1b[31mred\x1b]0;x\x07.png", b"a\rb.png", b"\x9b2J.png", b"\xc2\x9b2J.png", b"\b.png"),
+    *(b"=1+1.png", b"+1.png", b"@SUM(A1).png", b"-1+1.png", b"a,b;c|d.png"),
+    *("\u2066\u2028\u200b.png".encode(), b"\xed\xa0\x80.png", b"<img src=x onerror=a>.png"),
 )
 """Names that some program or other stumbles over."""
 
 UNSEEN: Final = (
-    *(b".hidden.png", b".png", b"..png", b"picture.txt", b"picture", b"picture.png~", b"png"),
-    *(b"catalog.sqlite", b"000001.f16", b"000001.faiss", b"writer.lock", b"next.sqlite"),
+    *(b".hidden.png", b".png", b"..png", b"...png.png", b"picture.txt", b"picture", b"a.png~"),
+    *(b"png", b"catalog.sqlite", b"000001.f16", b"000001.faiss", b"writer.lock", b"next.sqlite"),
 )
 """Names that are not those of pictures."""
+
+TIMES_S: Final = (10**10, 2**33, 9223372037, -1, -(2**31), -9223372037, 0)
+"""Dates that a file may have, of the year 2286 and others: some beyond what is kept."""
 
 _ONE_S: Final = 10**9
 
@@ -63,7 +70,7 @@ class Tree:
         self._one_of(
             self.add, self.add, self.add_group, self.add_group, self.add_odd_name,
             self.add_unusable, self.add_unseen, self.add_links, self.add_loop, self.add_deep,
-            self.add_denied, self.add_copy,
+            self.add_denied, self.add_copy, self.add_odd_date,
         )  # fmt: skip
 
     def alter(self) -> None:
@@ -128,6 +135,13 @@ class Tree:
         for name in ("a.png", "b.png"):
             self._save(group / name)
         self._later.append(lambda: self.groups.append(group))
+
+    def add_odd_date(self) -> None:
+        path = self._save(self._new_folder() / f"date{self._number()}.png")
+        seconds = TIMES_S[self.random.randint(len(TIMES_S))]
+        with contextlib.suppress(OSError):  # not every file system keeps it
+            os.utime(path, ns=(0, seconds * _ONE_S + 1))
+        self._release(path)
 
     def add_odd_name(self) -> None:
         name = os.fsdecode(NAMES[self.random.randint(len(NAMES))])

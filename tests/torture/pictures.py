@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import sys
@@ -23,6 +24,7 @@ from torture.mutate import mutate
 from torture.trial import Outcome, Trial
 from vecsearch import ImageError
 from vecsearch.images.decode import read_thumbnail
+from vecsearch.images.frames import frames, has_frames
 from vecsearch.images.read import read_image
 
 WORKERS: Final = 2
@@ -34,6 +36,7 @@ HUGE_EVERY: Final = 400
 THUMBNAIL: Final = 96
 
 _SIDE = 224
+_FRAME_PIXELS = 10**7
 
 
 @dataclass(slots=True)
@@ -67,6 +70,7 @@ def read(path: Path) -> tuple[str, str]:
     try:
         pixels = read_image(path, _SIDE).pixels
         small = read_thumbnail(path, THUMBNAIL)
+        _read_frames(path.read_bytes())
     except ImageError as error:
         reason = str(error)
         wrong = "" if reason and "\n" not in reason else f"the reason is not one line: {reason!r}"
@@ -78,6 +82,14 @@ def read(path: Path) -> tuple[str, str]:
     if small.mode != "RGB" or max(small.size) > THUMBNAIL:
         return "read", f"the thumbnail is {small.mode} {small.size}"
     return "read", ""
+
+
+def _read_frames(data: bytes) -> None:
+    """Read the frames of a film or a document, as a comparison of copies does."""
+    if has_frames(data):
+        with contextlib.suppress(ImageError):  # who can read the first has read the picture
+            for _ in frames(data, most=50, most_pixels=_FRAME_PIXELS):
+                pass
 
 
 def work(pipe: Connection, current: Any, seed: int, folder: Path) -> None:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 from unittest import mock
+from unittest.mock import MagicMock
 
-from torture import crowd, pictures
+import numpy as np
+
+from torture import askers, crowd, pictures
 from vecsearch import ImageError
+from vecsearch.embed.openvino_engine import OpenVINOEngine
+from vecsearch.store import schema
+from vecsearch.store.lookups import Lookups
 from vecsearch.store.segments import gather
-from vecsearch.types import Vectors
+from vecsearch.types import Pixels, Vectors
 
 
 def raises(*given: Any) -> None:
@@ -78,3 +87,40 @@ def torn(*given: Any) -> None:
 def vanishes(*given: Any) -> None:
     """Be one of the crowd and die at once."""
     sys.exit(3)
+
+
+def with_one_request(*given: Any) -> None:
+    """Ask by threads that share one request of the network."""
+
+    def embed(self: OpenVINOEngine, pixels: Pixels) -> Vectors:
+        return np.array(self._compiled([pixels])[0])
+
+    with mock.patch.object(OpenVINOEngine, "embed", embed):
+        askers.ask_beside(*given)
+
+
+def without_turns(*given: Any) -> None:
+    """Ask by threads that do not wait for each other at the catalog."""
+    fetch = schema.fetch
+
+    def slowly(*asked: Any) -> Any:
+        time.sleep(0.001)
+        return fetch(*asked)
+
+    with (
+        mock.patch("vecsearch.store.lookups.RLock", MagicMock),
+        mock.patch.object(schema, "fetch", slowly),
+    ):
+        askers.ask_beside(*given)
+
+
+def of_the_first_generation(*given: Any) -> None:
+    """Ask where nobody looks for a newer generation."""
+    with mock.patch.object(Lookups, "is_newest", return_value=True):
+        askers.ask_beside(*given)
+
+
+def for_ever(pipe: Connection, *_: Any) -> None:
+    """Be the asking process, and say nothing."""
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    time.sleep(3600)

@@ -35,4 +35,16 @@ def _import() -> Any:
     return openvino
 
 
+def _prime() -> None:
+    """Let OpenVINO's binding look numpy up while one thread alone can use it, as one imports this.
+
+    It does so at its first array, in a static of C++ that is guarded by a lock: a second thread
+    that comes to it meanwhile waits for the lock and holds Python's own, for ever.
+    """
+    import numpy as np
+
+    _ = ov.Tensor(np.zeros(1, np.uint8)).data
+
+
 ov = _import()
+_prime()

@@ -7,7 +7,6 @@ import ctypes
 import io
 import logging
 import struct
-import threading
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -22,6 +21,7 @@ from vecsearch.images.colour import Key, convert_to_srgb, key_of, key_over_white
 from vecsearch.images.grey import as_black_is_zero, find_scale, is_deep, is_unsigned
 from vecsearch.images.jpeg_end import with_end
 from vecsearch.images.metadata import orientation_of, pixels_alone, upright
+from vecsearch.locks import ProcessLock
 from vecsearch.types import Box, Pixels
 
 FORMATS = (
@@ -39,7 +39,7 @@ _COPIED = ("AVIF", "JPEG2000", "WEBP")
 _LARGE_PIXELS = 8_000_000
 """Only one picture of more is decoded at a time, for the memory's sake."""
 
-_one_large = threading.Lock()
+_one_large = ProcessLock()
 
 _BAND_PIXELS = 1_000_000
 """So many at a time become RGB, for the memory's sake again."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import threading
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,6 +18,7 @@ from vecsearch.images.access import LARGEST_BYTES
 from vecsearch.images.fetching import WAY, check_fetch, is_below, may_fetch
 from vecsearch.images.scan import Entry, Region, Scan, below, is_picture
 from vecsearch.images.sorting import sorted_chunks
+from vecsearch.locks import ProcessLock
 from vecsearch.types import UrlPath
 
 _TIMES: Final = ("LastModified", "Last-Modified", "last_modified", "mtime", "updated", "created")
@@ -41,7 +41,7 @@ _LONGEST_NAME: Final = 4096
 
 _BLOCK_BYTES: Final = 1 << 20
 _ATTEMPTS: Final = 3
-_lock = threading.Lock()
+_lock = ProcessLock()
 
 
 def scan_url(root: UrlPath) -> Scan:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import posixpath
 import tarfile
-import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from vecsearch.errors import ImageError, SourceError
 from vecsearch.images.access import LARGEST_BYTES
 from vecsearch.images.scan import CHUNK, Region, Scan, below, is_hidden, is_picture
 from vecsearch.images.times import ns_of
+from vecsearch.locks import ProcessLock
 
 _KEPT_MEMBERS: Final = 200_000
 """So many members of the tars used last are remembered, or those of one."""
@@ -122,7 +122,7 @@ def read_member(path: Path) -> tuple[bytes, Member]:
 
 
 _kept: OrderedDict[tuple[Path, int, int], _Contents] = OrderedDict()
-_lock = threading.Lock()
+_lock = ProcessLock()
 
 
 def _contents_of(path: Path, file: BinaryIO) -> _Contents:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from vecsearch.errors import VecsearchError
 from vecsearch.index.once import Once
 from vecsearch.types import Halves
 
@@ -46,10 +47,17 @@ def _make_owner() -> Any:
 
     index = _empty(1)
     index.add(np.zeros((1, 1), np.float32))
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "one.faiss")
-        faiss.write_index(index, path)
-        return faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = str(Path(folder) / "one.faiss")
+            faiss.write_index(index, path)
+            return faiss.read_index(path, faiss.IO_FLAG_MMAP_IFC)
+    except (RuntimeError, OSError) as error:
+        reason = " ".join(str(error).split()).rpartition(": ")[2]
+        raise VecsearchError(
+            f"a search needs a small file in the temporary folder ({reason})",
+            hint="free some room there, or set TMPDIR to another folder",
+        ) from None
 
 
 _owner: Final = Once(_make_owner)

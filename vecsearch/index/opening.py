@@ -7,15 +7,15 @@ the length of the file while it reads, and what it read is compared with what th
 from __future__ import annotations
 
 from pathlib import Path
-from threading import Lock
 from typing import Any, Final
 
 import numpy as np
 
 from vecsearch.errors import IndexDamagedError, UsageError
 from vecsearch.index.recipes import FLAT, empty_index, is_possible
+from vecsearch.locks import ProcessLock
 
-_READING: Final = Lock()
+_READING: Final = ProcessLock()
 """The bounds are FAISS's own, and the same for all threads."""
 
 _LEAST_BYTES: Final = 1 << 30

@@ -17,6 +17,7 @@ import numpy as np
 
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import IndexFolderError, IndexOutdatedError, UsageError
+from vecsearch.locks import free_at_fork
 from vecsearch.search.answers import Answers
 from vecsearch.search.embedding import Embedder
 from vecsearch.search.hits import Candidates
@@ -55,10 +56,11 @@ if hasattr(os, "register_at_fork"):
 class Index:
     """An index, open for questions; each is answered from the newest committed generation.
 
-    An iteration keeps to the generation that it began with. Any number of threads may ask one
-    index at once, and each is answered as if it were alone. An index that is pickled, or inherited
-    by a forked process, is opened anew there; a forked one embeds no new pictures if the other had
-    done so before.
+    Any number of threads may ask one index at once, and each is answered as if it were alone, also
+    while other processes change the index. An iteration keeps to the generation that it began with,
+    and raises IndexOutdatedError if commits take that apart. An index that is pickled, or inherited
+    by a forked process, is opened anew there; a forked one refuses new pictures if the process that
+    it comes from had started the network: use spawn or forkserver.
 
     A context manager and, after `open_index`, all there is to searching::
 
@@ -72,9 +74,10 @@ class Index:
         self.path = path
         self._fetch = fetch
         self._place = path.absolute()
-        self._taking_up = Lock()
+        self._taking_up = free_at_fork(Lock())
         self._inherited: tuple[Opened, Embedder] | None = None
-        self._open(path)
+        with self._taking_up:
+            self._open(path)
         _all_open.add(self)
 
     def _open(self, path: Path) -> None:
@@ -331,7 +334,6 @@ class Index:
         What is open is kept as it is. SQLite's connections and the threads of the libraries belong
         to the other process.
         """
-        self._taking_up = Lock()
         self._inherited = self._opened, self._embedder
 
 

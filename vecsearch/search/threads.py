@@ -7,16 +7,17 @@ two threads beside much other work in 30 ms.
 from __future__ import annotations
 
 from functools import cache
-from threading import Lock
 from types import TracebackType
 from typing import Any, Final
+
+from vecsearch.locks import ProcessLock
 
 
 class _OneThread:
     """Keeps BLAS to one thread while any thread of Python is inside, and then as it was."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = ProcessLock()
         self._inside = 0
         self._limits: Any = None
 

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import apsw
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError, IndexOutdatedError
+from vecsearch.locks import free_at_fork
 from vecsearch.store import schema
 from vecsearch.store.files import FileRecord
 from vecsearch.store.records import Generation, record_of
@@ -52,7 +53,7 @@ class Lookups:
         """
         self.folder = folder
         self._fetch = fetch
-        self._turn = RLock()
+        self._turn = free_at_fork(RLock())
         self._connection = schema.open_catalog(folder, writing=False)
         self._identity = _identity(folder)
         self._instance = ""
