@@ -21,7 +21,7 @@ from samples import draw
 
 import vecsearch
 from torture.real import NETWORK
-from torture.received import bound_memory
+from torture.received import confine
 from torture.trial import Outcome, Trial
 from vecsearch import VecsearchError
 from vecsearch.cli.main import cli
@@ -77,7 +77,7 @@ def run(times: int, seed: int, folder: Path) -> Outcome:
     for start in range(0, times, _PER_PROCESS):
         count = min(_PER_PROCESS, times - start)
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, context, initializer=bound_memory) as pool:
+        with ProcessPoolExecutor(1, context, initializer=confine) as pool:
             try:
                 work = pool.submit(call_many, folder, seed + start, count)
                 failures, part = work.result(timeout=_HANG_S)
