@@ -20,7 +20,7 @@ from vecsearch.search.answers import Answers
 from vecsearch.search.embedding import Embedder
 from vecsearch.search.hits import Candidates
 from vecsearch.search.opened import Opened
-from vecsearch.search.options import QueryOptions, Question, as_asked, check_k
+from vecsearch.search.options import QueryOptions, Question, as_asked, as_questions, check_k
 from vecsearch.search.questions import image_at
 from vecsearch.search.ranking import NONE_APART, Apart
 from vecsearch.search.words import Vocabulary, list_words
@@ -125,8 +125,9 @@ class Index:
     ) -> list[Result]:
         """Find the *k* most similar images to each of *queries*, or to all of them combined.
 
-        A query is a picture file, ``id:N``, the bytes of a picture, or a `Word`; in an index of
-        imported vectors, also an id of the import, as it was given. A picture that the index has,
+        A query is a picture file, ``id:N``, the bytes of a picture, a PIL picture, an array (h, w),
+        (h, w, 3) or (h, w, 4) uint8, or a `Word`; in an index of imported vectors, also an id of
+        the import, as it was given. A picture that the index has,
         unchanged, is answered from its stored vector. It is never its own hit unless *options* say
         so.
 
@@ -150,7 +151,7 @@ class Index:
         Raises what concerns all queries at the first result.
         """
         check_k(k)
-        given = [queries] if isinstance(queries, Question) else list(queries)
+        given = as_questions(queries)
         asked = [as_asked(one, number, box=options.box) for number, one in enumerate(given)]
         minus = [as_asked(one, n, minus=True) for n, one in enumerate(options.minuses)]
         if not asked:
@@ -286,7 +287,7 @@ class Index:
         """
         from vecsearch.search.info import look
 
-        given = [queries] if isinstance(queries, Question) else list(queries)
+        given = as_questions(queries)
         asked = [as_asked(one, number) for number, one in enumerate(given)]
         words = self._vocabulary.of(self._newest().snapshot) if self.has_words else None
         return self._ask(lambda opened: look(opened, self._embedder, words, asked, progress))
