@@ -89,3 +89,11 @@ def test_an_array_that_is_no_picture_is_told_from_vectors(index: Path, array: np
     told = re.escape(f"shape {array.shape} is no picture")
     with vecsearch.open_index(index) as opened, pytest.raises(UsageError, match=told):
         opened.query(array)
+
+
+def test_strings_are_paths(index: Path, photos: Path, tmp_path: Path) -> None:
+    with vecsearch.Index(str(index)) as opened:
+        assert opened.has_path(str(photos / "p1.png"))
+        images, vectors = opened.vectors()
+    vecsearch.draw_map(vecsearch.map_collection(vectors, images), str(tmp_path / "map.png"))
+    assert (tmp_path / "map.png").stat().st_size > 1000

@@ -66,9 +66,9 @@ class Index:
                 print(hit.rank, hit.path, hit.score)
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str | Path) -> None:
         """Open the index folder *path*; raises IndexFolderError and its kin."""
-        self.path = path
+        self.path = path = Path(path)
         self._place = path.absolute()
         self._taking_up = Lock()
         self._inherited: tuple[Opened, Embedder] | None = None
@@ -222,7 +222,7 @@ class Index:
                 made = options.expand, options.rerank, self.encoder.title
                 yield Result(asked.query, image.path, hits, (asked,), "", *made)
 
-    def has_path(self, path: Path) -> bool:
+    def has_path(self, path: str | Path) -> bool:
         """Tell whether *path* is a picture of the index."""
         return self._ask(lambda opened: image_at(opened.snapshot, path) is not None)
 
@@ -256,7 +256,7 @@ class Index:
         """
         return self._vocabulary.of(self._newest().snapshot).guess(vectors)
 
-    def guess_at(self, paths: Iterable[Path]) -> dict[Path, tuple[Guess, ...]]:
+    def guess_at(self, paths: Iterable[str | Path]) -> dict[Path, tuple[Guess, ...]]:
         """Return the likeliest words of those of *paths* that the index has; none without words."""
         if not self.has_words:
             return {}
