@@ -52,7 +52,7 @@ def test_a_renamed_folder_keeps_ids_and_what_was_removed_from_it(
 def test_it_is_said(index: Path, photos: Path, run: Run) -> None:
     pictures = photos.rename(photos.with_name("pictures"))
     done = run("build", pictures, "-i", index)
-    assert "photos is pictures now: 12 images keep their ids" in done.stdout
+    assert "photos is pictures now: 12 images with their ids" in done.stdout
     again = run("build", pictures, "-i", index)
     assert "now:" not in again.stdout
 
@@ -225,7 +225,7 @@ def test_relocate_for_another_machine(index: Path, photos: Path, tmp_path: Path,
     assert (report["images"], report["compared"], report["same"]) == (11, 11, 11)
     assert set(known(index)) <= set(before)
     done = run("relocate", photos, there, "-i", index)
-    assert "photos is mnt/photos now: 11 images keep their ids (11 of 11" in done.stdout
+    assert "photos is mnt/photos now: 11 images with their ids (11 of 11" in done.stdout
     after = renamed(before, photos, there)
     del after[str(there / "p1.png")]
     assert known(index) == after

@@ -220,8 +220,17 @@ _HOMES: Final = {
 }
 
 
+def __dir__() -> list[str]:
+    """List the public names, imported or not."""
+    return [*__all__, "__version__"]
+
+
 def __getattr__(name: str) -> object:
     """Import a public name from the module that defines it."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("vecsearch")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = _HOMES.get(name, "errors")

@@ -79,8 +79,8 @@ def build(
     pictures, one path a line, or ended by null bytes if *null*; ``-`` is standard input.
 
     Without any of these: the sources of the index, also if it is built anew, or ``db``. Without
-    *index*: ``indexes/`` and the name of the first source. What is committed stays if the build is
-    interrupted, and the next one goes on from there.
+    *index*: ``indexes/`` and the name of the first source, without one the only index there. What
+    is committed stays if the build is interrupted, and the next one goes on from there.
 
     Raises SourceError, WeightsError, UsageError, EncoderMismatchError, IndexFolderError.
     """

@@ -17,7 +17,7 @@ from vecsearch.cli.relocate import describe
 from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.embed.engine import ENGINES, PRECISIONS
 from vecsearch.embed.layers import POOLINGS
-from vecsearch.view.text import format_agreement, format_reduction, shown, to_json
+from vecsearch.view.text import counted, format_agreement, format_reduction, shown, to_json
 
 _DEFAULTS: Final = BuildOptions()
 
@@ -25,7 +25,8 @@ _DEFAULTS: Final = BuildOptions()
 @click.command(
     epilog="""\b
 Examples:
-  vecsearch build                                     # db -> indexes/db
+  vecsearch build photos                              # makes indexes/photos
+  vecsearch build                                     # brings the only index up to date
   vecsearch build photos more-photos -i indexes/all
   vecsearch build -i indexes/all                      # bring it up to date
   vecsearch build shards/*.tar -i indexes/all         # pictures in tars, read where they lie
@@ -156,7 +157,8 @@ def build(
     embedded, moved ones recognised, deleted ones dropped. An interrupted build goes on where it was
     when the command is given again.
 
-    SOURCE defaults to the sources that the index named by -i already has, or to db.
+    SOURCE defaults to the sources that the index named by -i, or the only one, already has; where
+    there is none, to db.
     """
     config = EncoderConfig(
         model=model,
@@ -215,7 +217,7 @@ def summary(report: BuildReport) -> str:
     encoder = report.encoder
     lines = [
         *map(describe, report.relocated),
-        f"{shown(report.index)}: {report.total} images ({', '.join(parts)}) "
+        f"{shown(report.index)}: {counted(report.total, 'image')} ({', '.join(parts)}) "
         f"in {report.seconds:.1f} s",
         f"encoder: {encoder.title}, weights {encoder.weights}, {encoder.precision}",
     ]

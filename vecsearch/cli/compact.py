@@ -10,7 +10,7 @@ from vecsearch.building.compact import compact as compact_index
 from vecsearch.cli.options import index_option, json_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
-from vecsearch.view.text import shown, to_json
+from vecsearch.view.text import counted, shown, to_json
 
 
 @click.command(
@@ -33,6 +33,6 @@ def compact(index: Path | None, as_json: bool) -> None:
         say(to_json(report))
     else:
         say(
-            f"{shown(report.index)}: {report.total} images, "
+            f"{shown(report.index)}: {counted(report.total, 'image')}, "
             f"{report.size_before_bytes / 1e6:.1f} MB before, {report.size_bytes / 1e6:.1f} MB now"
         )

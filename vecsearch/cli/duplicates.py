@@ -307,7 +307,9 @@ def _line(mark: str, copy: DuplicateCopy) -> list[str]:
 def _describe_aside(report: AsideReport, index: Path) -> list[str]:
     lines = _describe_files(report.files, report.left)
     size = written_size(report.moved_bytes)
-    lines.append(f"{report.moved} files moved to {printable(shown(report.folder))}, {size}")
+    lines.append(
+        f"{counted(report.moved, 'file')} moved to {printable(shown(report.folder))}, {size}"
+    )
     if report.moved:
         lines.append(
             "the index still has them: "

@@ -24,7 +24,7 @@ from vecsearch.errors import UsageError
 from vecsearch.evaluation.quality import SAMPLE as SAMPLE_OF_LABELLED
 from vecsearch.search.evaluate import BATCH, SAMPLE, BaseFacts, EvaluateReport, K, evaluate
 from vecsearch.search.options import QueryOptions
-from vecsearch.view.text import format_fields, shown, to_json
+from vecsearch.view.text import counted, format_fields, shown, to_json
 
 
 @click.command(
@@ -129,7 +129,7 @@ def eval(  # noqa: A001 - the command's name
 def _describe(report: EvaluateReport) -> str:
     memory = report.memory_bytes
     fields = {
-        "index": f"{shown(report.index)}: {report.images} images, d = {report.dim}",
+        "index": f"{shown(report.index)}: {counted(report.images, 'image')}, d = {report.dim}",
         f"recall@{report.k}": _recall(report),
         "queries": _queries(report),
         "latency": f"p50 {report.p50_ms:.2f} ms, p95 {report.p95_ms:.2f} ms, "
@@ -155,10 +155,11 @@ def _recall(report: EvaluateReport) -> str:
 
 
 def _queries(report: EvaluateReport) -> str:
+    images, vectors = counted(report.queries, "image"), counted(report.queries, "vector")
     text = {
-        "held out": f"{report.queries} images held out of the bases and not used to tune them",
-        "file": f"{report.queries} vectors of the file",
-        "stored": f"{report.queries} stored vectors",
+        "held out": f"{images} held out of the bases and not used to tune them",
+        "file": f"{vectors} of the file",
+        "stored": counted(report.queries, "stored vector"),
     }[report.origin]
     if report.left_out:
         text += f"; {report.left_out} more left out, for what is measured has them"

@@ -109,7 +109,7 @@ def _describe(report: ImportReport) -> str:
     parts = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
     where = shown(report.index)
     lines = [
-        f"{where}: {report.total} images ({parts}) in {report.seconds:.1f} s",
+        f"{where}: {counted(report.total, 'image')} ({parts}) in {report.seconds:.1f} s",
         f"encoder: {report.encoder.title}",
     ]
     if report.skipped:

@@ -7,6 +7,7 @@ import io
 import os
 import sys
 import warnings
+from difflib import get_close_matches
 from importlib import import_module
 from keyword import iskeyword
 from typing import Final, NoReturn
@@ -61,6 +62,18 @@ class _Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            alike = get_close_matches(args[0], _COMMANDS)
+            if not alike:
+                raise
+            meant = " or ".join(map(repr, alike))
+            raise click.UsageError(f"{error.message} Did you mean {meant}?", ctx) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
@@ -79,6 +92,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "VECSEARCH"},
 )
 @click.option(
+    "-V",
     "--version",
     is_flag=True,
     expose_value=False,

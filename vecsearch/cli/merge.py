@@ -35,7 +35,8 @@ def merge(indexes: tuple[Path, ...], output: Path, as_json: bool) -> None:
         report = merge_indexes(*indexes, index=output, progress=report_to)
     counts = {"added": report.added, "replaced": report.replaced, "there already": report.present}
     parts = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
-    text = f"{shown(report.index)}: {report.total} images ({parts}) in {report.seconds:.1f} s"
+    total = counted(report.total, "image")
+    text = f"{shown(report.index)}: {total} ({parts}) in {report.seconds:.1f} s"
     if report.differing_at is not None:
         text += (
             f"\nleft out: {counted(report.differing, 'picture')} whose path or id is there with "

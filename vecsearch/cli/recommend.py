@@ -101,7 +101,7 @@ def recommend(
     elif sheets:
         say(f"{counted(len(results), 'sheet')} and recommendations.json in {shown(output)}")
     else:
-        say(f"{len(results)} pictures; add --json to print their recommendations")
+        say(f"{counted(len(results), 'picture')}; add --json to print their recommendations")
 
 
 def write_recommendations(

@@ -13,7 +13,7 @@ from vecsearch.building.reindex import tune as tune_index
 from vecsearch.cli.options import Number, index_option, json_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
-from vecsearch.view.text import format_table, shown, to_json
+from vecsearch.view.text import counted, format_table, shown, to_json
 
 RECALL: Final = Number(0, 1, min_open=True, max_open=True)
 
@@ -78,7 +78,7 @@ def tune(index: Path | None, recall: float, as_json: bool) -> None:
 
 
 def _describe(report: TuneReport) -> str:
-    lines = [f"{shown(report.index)}: {report.total} images, {report.seconds:.1f} s"]
+    lines = [f"{shown(report.index)}: {counted(report.total, 'image')}, {report.seconds:.1f} s"]
     if report.bases:
         heads = ("images", "recipe", "nprobe / ef", "candidates", "recall@10", "judged by")
         lines.append(format_table(heads, [_row(base) for base in report.bases]))

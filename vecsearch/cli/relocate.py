@@ -10,7 +10,7 @@ from vecsearch.building.relocate import RelocateReport
 from vecsearch.building.relocate import relocate as relocate_images
 from vecsearch.cli.options import index_option, json_option
 from vecsearch.cli.output import say
-from vecsearch.view.text import printable, shown, to_json
+from vecsearch.view.text import counted, printable, shown, to_json
 
 
 @click.command(
@@ -42,6 +42,7 @@ def describe(report: RelocateReport) -> str:
     """Say in a line what is where now."""
     old, new = (printable(shown(one)) for one in (report.old, report.new))
     return (
-        f"{old} {'would be' if report.dry_run else 'is'} {new} now: {report.images} images keep "
-        f"their ids ({report.same} of {report.compared} compared are the same)"
+        f"{old} {'would be' if report.dry_run else 'is'} {new} now: "
+        f"{counted(report.images, 'image')} with their ids "
+        f"({report.same} of {report.compared} compared are the same)"
     )

@@ -11,7 +11,7 @@ from vecsearch.building.remove import remove as remove_images
 from vecsearch.cli.options import index_option, json_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
-from vecsearch.view.text import printable, shown, to_json
+from vecsearch.view.text import counted, printable, shown, to_json
 
 
 @click.command(
@@ -41,7 +41,6 @@ def remove(targets: tuple[str, ...], index: Path | None, dry_run: bool, as_json:
 def _describe(report: RemoveReport) -> str:
     lines = [f"id:{image.id}  {printable(shown(image.path))}" for image in report.removed]
     done = "would be removed from" if report.dry_run else "removed from"
-    lines.append(
-        f"{len(report.removed)} {done} {shown(report.index)}, which has {report.total} images"
-    )
+    total = counted(report.total, "image")
+    lines.append(f"{len(report.removed)} {done} {shown(report.index)}, which has {total}")
     return "\n".join(lines)

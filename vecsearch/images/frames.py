@@ -6,7 +6,6 @@ sizes of an icon are one picture, and so are smaller versions for previews in a 
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,12 +14,11 @@ from PIL import Image
 
 from vecsearch.errors import ImageError
 from vecsearch.images.decode import decode, open_image
+from vecsearch.images.in_memory import frame_as_file
 
 _ANIMATED: Final = ("GIF", "WEBP", "PNG", "AVIF")
 _PAGED: Final = ("TIFF", "MPO")
 _REDUCED_TAG: Final = 254
-_IN_TIFF: Final = ("CMYK", "F", "I", "I;16", "I;16B", "I;16L", "LAB", "YCbCr")
-"""Modes that a PNG cannot hold, or not as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ def frames(data: bytes, *, most: int, most_pixels: int) -> Iterator[Frame]:
                 raise ImageError("has too many frames to compare")
             image.load()
             duration = float(image.info.get("duration") or 0)
-            yield Frame(decode(_as_file(image))[0], duration)
+            yield Frame(decode(frame_as_file(image))[0], duration)
     except (ImageError, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001
@@ -98,17 +96,3 @@ def _is_page(image: Any, place: int, size: tuple[int, int]) -> bool:
         kind = str(image.mpinfo[0xB002][place]["Attribute"]["MPType"])
         return kind.startswith("Multi-Frame") or (kind == "Undefined" and image.size == size)
     return True
-
-
-def _as_file(image: Image.Image) -> bytes:
-    """Write a frame as a file of its own, with nothing lost."""
-    data = io.BytesIO()
-    frame = image.copy()
-    profile = image.info.get("icc_profile")
-    if frame.mode in _IN_TIFF:
-        frame.save(data, "TIFF", icc_profile=profile)
-    else:
-        transparency = image.info.get("transparency")
-        options = {} if transparency is None else {"transparency": transparency}
-        frame.save(data, "PNG", compress_level=0, icc_profile=profile, **options)
-    return data.getvalue()

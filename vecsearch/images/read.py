@@ -17,6 +17,7 @@ from typing import Final, Generic, TypeVar
 from vecsearch.errors import ImageError, UnreadableError
 from vecsearch.images.access import NO_TIME, read_content
 from vecsearch.images.decode import MAX_MEGAPIXELS, OVERSAMPLING, decode, preprocess
+from vecsearch.images.drawn import is_drawn
 from vecsearch.images.jpeg import Jpeg, JpegDecoder, plain_jpeg
 from vecsearch.types import Asked, Pixels
 
@@ -75,13 +76,15 @@ def read_image(
     max_pixels: int = round(1e6 * MAX_MEGAPIXELS),
     leave_jpegs: bool = False,
 ) -> ReadImage:
-    """Read, hash, decode and squash one picture; raises ImageError.
+    """Read, hash, decode and squash one picture of a collection; raises ImageError.
 
-    A picture whose content hash (SHA-256, 16 bytes) is *known* is not decoded, nor are plain JPEGs
-    if they are to be left.
+    Drawings of ours are none. A picture whose content hash (SHA-256, 16 bytes) is *known* is not
+    decoded, nor are plain JPEGs if they are to be left.
     """
     content = read_content(path)
     data = content.data
+    if is_drawn(data):
+        raise ImageError("is a sheet or map that vecsearch drew", path=path)
     digest = hashlib.sha256(data).digest()[:16]
     image = ReadImage(path, len(data), content.mtime_ns, digest, 0, 0, None)
     if known is not None and known(digest):

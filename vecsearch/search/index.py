@@ -22,7 +22,7 @@ from vecsearch.search.answers import Answers
 from vecsearch.search.embedding import Embedder
 from vecsearch.search.hits import Candidates
 from vecsearch.search.opened import Opened
-from vecsearch.search.options import QueryOptions, Question, as_asked, check_k
+from vecsearch.search.options import QueryOptions, Question, as_asked, as_questions, check_k
 from vecsearch.search.questions import image_at
 from vecsearch.search.ranking import NONE_APART, Apart
 from vecsearch.search.words import Vocabulary, list_words
@@ -69,9 +69,9 @@ class Index:
                 print(hit.rank, hit.path, hit.score)
     """
 
-    def __init__(self, path: Path, *, fetch: bool = False) -> None:
+    def __init__(self, path: str | Path, *, fetch: bool = False) -> None:
         """Open the index folder *path*, as `open_index`; raises IndexFolderError and its kin."""
-        self.path = path
+        self.path = path = Path(path)
         self._fetch = fetch
         self._place = path.absolute()
         self._taking_up = free_at_fork(Lock())
@@ -130,8 +130,9 @@ class Index:
     ) -> list[Result]:
         """Find the *k* most similar images to each of *queries*, or to all of them combined.
 
-        A query is a picture file, ``id:N``, the bytes of a picture, or a `Word`; in an index of
-        imported vectors, also an id of the import, as it was given. A picture that the index has,
+        A query is a picture file, ``id:N``, the bytes of a picture, a PIL picture, an array (h, w),
+        (h, w, 3) or (h, w, 4) uint8, or a `Word`; in an index of imported vectors, also an id of
+        the import, as it was given. A picture that the index has,
         unchanged, is answered from its stored vector. It is never its own hit unless *options* say
         so.
 
@@ -155,7 +156,7 @@ class Index:
         Raises what concerns all queries at the first result.
         """
         check_k(k)
-        given = [queries] if isinstance(queries, Question) else list(queries)
+        given = as_questions(queries)
         asked = [as_asked(one, number, box=options.box) for number, one in enumerate(given)]
         minus = [as_asked(one, n, minus=True) for n, one in enumerate(options.minuses)]
         if not asked:
@@ -226,7 +227,7 @@ class Index:
                 made = options.expand, options.rerank, self.encoder.title
                 yield Result(asked.query, image.path, hits, (asked,), "", *made)
 
-    def has_path(self, path: Path) -> bool:
+    def has_path(self, path: str | Path) -> bool:
         """Tell whether *path* is a picture of the index."""
         return self._ask(lambda opened: image_at(opened.snapshot, path) is not None)
 
@@ -260,7 +261,7 @@ class Index:
         """
         return self._vocabulary.of(self._newest().snapshot).guess(vectors)
 
-    def guess_at(self, paths: Iterable[Path]) -> dict[Path, tuple[Guess, ...]]:
+    def guess_at(self, paths: Iterable[str | Path]) -> dict[Path, tuple[Guess, ...]]:
         """Return the likeliest words of those of *paths* that the index has; none without words."""
         if not self.has_words:
             return {}
@@ -291,7 +292,7 @@ class Index:
         """
         from vecsearch.search.info import look
 
-        given = [queries] if isinstance(queries, Question) else list(queries)
+        given = as_questions(queries)
         asked = [as_asked(one, number) for number, one in enumerate(given)]
         words = self._vocabulary.of(self._newest().snapshot) if self.has_words else None
         return self._ask(lambda opened: look(opened, self._embedder, words, asked, progress))

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from vecsearch.errors import UsageError
+from vecsearch.images.in_memory import as_file, is_picture
 from vecsearch.types import Asked, Box, Word
 
-Question = str | Path | bytes | Asked | Word
-"""A picture file, ``id:N`` or an id of an import, the bytes of a picture, or any with its parts;
-or a word."""
+if TYPE_CHECKING:
+    from vecsearch.images.in_memory import Picture
+
+Question: TypeAlias = "str | Path | bytes | Asked | Word | Picture"
+"""A picture file, ``id:N`` or an id of an import, the bytes of a picture, or any with its parts; a
+word; or a picture in memory, PIL's or an array (h, w), (h, w, 3) or (h, w, 4) uint8."""
 
 COMBINATIONS: Final = ("mean", "max")
 
@@ -96,8 +100,7 @@ class QueryOptions:
     @property
     def minuses(self) -> tuple[Question, ...]:
         """The pictures that hits should not be like."""
-        one = isinstance(self.minus, Question)
-        return (self.minus,) if one else tuple(self.minus)  # type: ignore[return-value, arg-type]
+        return tuple(as_questions(self.minus))
 
     @property
     def folders(self) -> tuple[str | Path, ...]:
@@ -123,10 +126,17 @@ def check_k(k: int) -> None:
         raise UsageError(f"k is {k}", hint="ask for at least 1 neighbour")
 
 
+def as_questions(given: Question | Iterable[Question]) -> list[Question]:
+    """Give one question, or several, as a list."""
+    if isinstance(given, str | Path | bytes | Asked | Word) or is_picture(given):
+        return [given]
+    return list(given)  # type: ignore[arg-type]  # TypeGuard tells nothing where it is False
+
+
 def as_asked(
     question: Question, number: int, *, box: Box | None = None, minus: bool = False
 ) -> Asked:
-    """Give a question its parts; bytes are called by their *number*."""
+    """Give a question its parts; bytes and pictures in memory are called by their *number*."""
     if isinstance(question, Asked):
         box = None if question.word else question.box or box
         return Asked(question.query, question.path, question.data, box, minus, question.word)
@@ -134,10 +144,13 @@ def as_asked(
         if not question.name.strip():
             raise UsageError("a word is empty", hint="vecsearch words lists all")
         return Asked(f"word:{question.name}", None, minus=minus, word=question.name)
+    if is_picture(question):
+        return Asked(f"picture:{number}", None, as_file(question), box, minus)
     if isinstance(question, bytes):
         return Asked(f"bytes:{number}", None, question, box, minus)
     if not isinstance(question, str | Path):
         raise UsageError(
-            f"a query is a {type(question).__name__}", hint="ask with a path, id:N, bytes or a Word"
+            f"a query is a {type(question).__name__}",
+            hint="ask with a path, id:N, bytes, a PIL picture, an array or a Word",
         )
     return Asked(str(question), None, None, box, minus)

@@ -18,7 +18,7 @@ def index_of(source: Path) -> Path:
 
 def only_index() -> Path:
     """Find the one index in ``indexes/``; raises IndexFolderError for none or several."""
-    found = sorted(path.parent for path in INDEXES.glob(f"*/{CATALOG}"))
+    found = _found()
     if len(found) == 1:
         return found[0]
     if not found:
@@ -30,6 +30,15 @@ def only_index() -> Path:
         f"there are {len(found)} indexes in {INDEXES}: {', '.join(p.name for p in found)}",
         hint=f"choose one, e.g. -i {found[0]}",
     )
+
+
+def has_indexes() -> bool:
+    """Tell whether there is an index in ``indexes/``."""
+    return bool(_found())
+
+
+def _found() -> list[Path]:
+    return sorted(path.parent for path in INDEXES.glob(f"*/{CATALOG}"))
 
 
 def has_index(folder: Path) -> bool:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import IO
 
 from PIL import Image
+from PIL.ExifTags import Base
 
 from vecsearch.errors import UsageError
+from vecsearch.images.drawn import MARK
 from vecsearch.outfile import whole_file
 from vecsearch.view import fonts
 
@@ -45,11 +47,15 @@ def format_of(out: Path, *, vector: bool = False) -> str:
 def write_image(image: Image.Image, out: Path) -> None:
     """Write *image* to *out* in the format of its ending: either whole, or not at all.
 
-    Raises UsageError for an ending or size that the format cannot have, and what `write_whole`
-    raises.
+    Its metadata tell that it is a drawing, so that no build takes it for a picture. Raises
+    UsageError for an ending or size that the format cannot have, and what `write_whole` raises.
     """
     kind = format_of(out)
-    write_whole(out, lambda file: image.save(file, kind, **SAVE_OPTIONS.get(kind, {})))
+    exif = Image.Exif()
+    exif[Base.Software] = MARK
+    # GIF and JPEG 2000 have a comment instead of EXIF; formats without either pass over them.
+    options = {"exif": exif, "comment": MARK.encode(), **SAVE_OPTIONS.get(kind, {})}
+    write_whole(out, lambda file: image.save(file, kind, **options))
 
 
 def write_whole(out: Path, write: Callable[[IO[bytes]], None]) -> None:

@@ -41,12 +41,15 @@ _NAME_WEIGHT: Final = 8
 METHODS: Final = {"tsne": "t-SNE", "pca": "PCA", "umap": "UMAP"}
 
 
-def draw_map(collection: CollectionMap, out: Path, *, progress: Progress | None = None) -> None:
+def draw_map(
+    collection: CollectionMap, out: str | Path, *, progress: Progress | None = None
+) -> None:
     """Draw the map of *collection* into *out*, whose ending names the format.
 
     The same collection gives the same file. Raises UsageError for an ending that cannot be
     written, VecsearchError where writing fails.
     """
+    out = Path(out)
     format_of(out)  # before the work, not after it
     write_image(render_map(collection, progress=progress), out)
 
