@@ -53,19 +53,34 @@ class Attempt:
                 self.tree.alter()
             for _ in range(3):
                 self.tree.grow()
+            if self.random.randint(2):
+                self.rename_calm()
             wrong += self.build_and_check()
         self.tree.settle()
         return wrong + self.build_and_check() + self.check_roots()
 
+    def rename_calm(self) -> None:
+        """Give the calm folder another name: its pictures are in the index already."""
+        self.calm = self.calm.rename(self.calm.with_name(f"calm-{self.builds}"))
+        self.kept = {self.calm / path.name: vector for path, vector in self.kept.items()}
+
     def build_and_check(self, *, allow_empty: bool = False) -> list[str]:
         """Build amid all hostility, and hold the index to what it should be."""
         known = set(content_of(self.index).values()) if self.builds else set()
+        ids = self.calm_ids() if self.builds else []
         embedded = self.build(allow_empty=allow_empty)
         again = len(known & set(embedded))
         self.embedded += len(embedded)
         wrong = check_content(self.index, self.tree.expected | self.kept)
         wrong += [f"{again} known pictures were embedded again"] if again else []
+        wrong += ["calm pictures have other ids"] if ids and ids != self.calm_ids() else []
         return [f"build {self.builds}: {what}" for what in wrong + self.check_skipped()]
+
+    def calm_ids(self) -> list[int]:
+        """Give the ids of the calm pictures, wherever their folder was when they were seen."""
+        names = {path.name for path in self.kept}
+        with vecsearch.open_index(self.index) as index:
+            return [one.id for one in index if one.path.name in names and "calm" in str(one.path)]
 
     def build(self, *, allow_empty: bool = False) -> list[bytes]:
         """Build, and give the bytes of the vectors that were computed."""
