@@ -19,6 +19,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+_LINE_ENDS = {ord(one): repr(one)[1:-1] for one in "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"}
+
 
 class VecsearchError(Exception):
     """Base of all errors of this package.
@@ -27,8 +29,11 @@ class VecsearchError(Exception):
     """
 
     def __init__(self, message: str, *, hint: str = "", path: Path | str | None = None) -> None:
-        """Join *message* and *hint*; *path* is kept as a field for callers."""
-        super().__init__(f"{message}; {hint}" if hint else message)
+        """Join *message* and *hint*; *path* is kept as a field for callers.
+
+        Names from outside may hold line ends, which are written as escapes.
+        """
+        super().__init__((f"{message}; {hint}" if hint else message).translate(_LINE_ENDS))
         self.hint = hint
         self.path = path
 

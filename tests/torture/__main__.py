@@ -19,7 +19,7 @@ from typing import Any, Final
 
 MODULES: Final = (
     "kills", "power", "damage", "repairs", "pictures", "refusals",
-    "crowd", "model", "interrupts", "trees", "cycles", "received",
+    "crowd", "model", "interrupts", "trees", "cycles", "received", "readers",
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from torture import crowd, pictures
+from torture import batches, crowd, pictures
 from vecsearch import ImageError
 from vecsearch.store.segments import gather
 from vecsearch.types import Vectors
@@ -39,13 +39,13 @@ def warns(*given: Any) -> None:
 
 def swells(*given: Any) -> None:
     """Read pictures where little memory is much."""
-    with mock.patch.multiple(pictures, LARGEST_BYTES=1 << 20, _peak_bytes=count(1 << 30).__next__):
+    with mock.patch.multiple(batches, LARGEST_BYTES=1 << 20, _peak_bytes=count(1 << 30).__next__):
         pictures.work(*given)
 
 
 def dawdles(*given: Any) -> None:
     """Read pictures where a moment is long."""
-    with mock.patch.object(pictures, "LONGEST_S", 0.0):
+    with mock.patch.object(batches, "LONGEST_S", 0.0):
         pictures.work(*given)
 
 

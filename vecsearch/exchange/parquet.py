@@ -78,7 +78,8 @@ class ParquetTable:
         width = kind.byte_width if types.is_fixed_size_binary(kind) else 0
         as_text: Callable[[bytes], str] | None = None if width else os.fsdecode
         for (array,) in self.batches([column], _BLOCK):
-            values = array.to_pylist()
+            with self._told():  # a text may be no UTF-8
+                values = array.to_pylist()
             if as_text is None and array.null_count < len(array):
                 as_text = bytes_as_text([one for one in values if one is not None], width)
             for one in values:
