@@ -1,4 +1,4 @@
-"""Trials 5, 7, 8, 10, 11 and 12 in a short form, and that each fails when the code is broken."""
+"""Trials 5, 7, 8 and 10 to 13 in a short form, and that each fails when the code is broken."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from torture import crowd, cycles, model, pictures, received, sabotage, trees
+from torture import crowd, cycles, model, pictures, readers, received, sabotage, trees
 from torture.trial import Trial
 
 from vecsearch.building.plan import Plan
@@ -25,7 +25,7 @@ Patch = pytest.MonkeyPatch
     ("trial", "times"),
     [
         (pictures.TRIAL, 400), (crowd.TRIAL, 3), (model.TRIAL, 2), (trees.TRIAL, 4),
-        (cycles.TRIAL, 25), (received.TRIAL, 60),
+        (cycles.TRIAL, 25), (received.TRIAL, 60), (readers.TRIAL, 480),
     ],
     ids=lambda value: value.name if isinstance(value, Trial) else "",
 )  # fmt: skip

@@ -96,7 +96,8 @@ def _read_pth(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
         name: value.detach().to(torch.float32).numpy()
         for name in names
         if isinstance(value := state.get(name), torch.Tensor)
-        and (value.is_floating_point() and value.layout == torch.strided and not value.is_meta)
+        and (value.is_floating_point() and value.layout == torch.strided)
+        and not (value.is_meta or value.is_nested)
     }
 
 
@@ -105,7 +106,8 @@ def _pickles(path: Path) -> Iterator[IO[bytes]]:
     if not zipfile.is_zipfile(path):
         with path.open("rb") as file:
             for _ in range(_PICKLES):
-                yield file
+                if file.peek(1):
+                    yield file
         return
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
