@@ -129,14 +129,11 @@ def test_texts_that_are_no_utf_8_are_no_ids_and_no_vectors(tmp_path: Path) -> No
 def test_an_encrypted_table_is_named_so(plaintext_footer: bool, tmp_path: Path) -> None:
     encryption = pytest.importorskip("pyarrow.parquet.encryption")
 
-    class Keys(encryption.KmsClient):  # type: ignore[misc]
-        def __init__(self, _: object) -> None:
-            super().__init__()
-
-        def wrap_key(self, key: bytes, _: str) -> str:
-            return key.hex()
-
-    factory = encryption.CryptoFactory(Keys)
+    keys = {
+        "__init__": lambda self, _: encryption.KmsClient.__init__(self),
+        "wrap_key": lambda _, key, __: key.hex(),
+    }
+    factory = encryption.CryptoFactory(type("Keys", (encryption.KmsClient,), keys))
     config = encryption.EncryptionConfiguration(
         footer_key="f",
         column_keys={"c": ["vector.list.element", "path"]},

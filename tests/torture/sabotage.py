@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from torture import batches, crowd, pictures
+from torture import batches, crowd, pictures, readers
 from vecsearch import ImageError
 from vecsearch.store.segments import gather
 from vecsearch.types import Vectors
@@ -22,9 +22,9 @@ def raises(*given: Any) -> None:
     _read_with(KeyError("a"), *given)
 
 
-def says_much(*given: Any) -> None:
-    """Read pictures with a decoder that gives its reasons in two lines."""
-    _read_with(ImageError("one\ntwo"), *given)
+def says_nothing(*given: Any) -> None:
+    """Read pictures with a decoder that gives no reason."""
+    _read_with(ImageError(""), *given)
 
 
 def dies(*given: Any) -> None:
@@ -52,6 +52,23 @@ def dawdles(*given: Any) -> None:
 def _read_with(effect: Any, *given: Any) -> None:
     with mock.patch.object(pictures, "read_image", side_effect=effect):
         pictures.work(*given)
+
+
+def misreads(*given: Any) -> None:
+    """Read foreign formats where ids are compared wrongly."""
+    with mock.patch("torture.foreign.check_ids", side_effect=KeyError("a")):
+        readers.work(*given)
+
+
+def meddles(*given: Any) -> None:
+    """Read foreign formats where lists are written to the folder beside."""
+
+    def scan_lists(lists: Any, _: Any) -> Any:
+        (given[3] / "sound" / "more").write_text(str(lists))
+        return ()
+
+    with mock.patch("torture.foreign.scan_lists", scan_lists):
+        readers.work(*given)
 
 
 def without_lock(*given: Any) -> None:
