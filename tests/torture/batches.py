@@ -48,19 +48,24 @@ class Report:
     peak_bytes: int = 0
 
 
-def attempt_batches(pipe: Connection, current: Any, prepare: Prepare) -> None:
-    """Attempt the batches that come through *pipe*, and tell by *current* which number it is at."""
+def attempt_batches(
+    pipe: Connection, current: Any, prepare: Prepare, largest_bytes: int | None = None
+) -> None:
+    """Attempt the batches that come through *pipe*, and tell by *current* which number it is at.
+
+    The process is to stay below *largest_bytes*, or `LARGEST_BYTES`.
+    """
     warnings.simplefilter("ignore")  # as the command line does
     with _caught_stderr() as caught:
         while (batch := pipe.recv()) is not None:
             report = Report()
             for number in range(*batch):
                 current.value = number
-                _attempt_one(*prepare(number), caught, report)
+                _attempt_one(*prepare(number), caught, report, largest_bytes or LARGEST_BYTES)
             pipe.send(report)
 
 
-def _attempt_one(label: str, attempt: Attempt, caught: Any, report: Report) -> None:
+def _attempt_one(label: str, attempt: Attempt, caught: Any, report: Report, largest: int) -> None:
     before = _peak_bytes()
     start = time.monotonic(), time.process_time()
     what, wrong = attempt()
@@ -74,7 +79,7 @@ def _attempt_one(label: str, attempt: Attempt, caught: Any, report: Report) -> N
         report.failures.append(f"{label}: {wrong}")
     if seconds > LONGEST_S:
         report.failures.append(f"{label}: took {seconds:.1f} s")
-    if peak > max(LARGEST_BYTES, before):
+    if peak > max(largest, before):
         report.failures.append(f"{label}: {peak >> 20} MiB of memory by now")
     if said := caught.read():
         report.failures.append(f"{label}: wrote to stderr: {said!r}")

@@ -20,6 +20,9 @@ from torture.trial import Outcome, Trial
 from vecsearch.errors import VecsearchError
 
 _MEMORY_BYTES: Final = 8 << 30
+_LARGEST_BYTES: Final = 4 << 30
+"""pyarrow takes as much for a page of a .parquet as its header says, up to 2 GiB."""
+
 _SOUND: Final = "sound"
 
 
@@ -42,7 +45,7 @@ def work(pipe: Connection, current: Any, seed: int, folder: Path) -> None:
         path.write_bytes(mutant(sample, wholes, random))
         return f"{form.name} {number}", partial(read, form, path, sound, number, before)
 
-    attempt_batches(pipe, current, prepare)
+    attempt_batches(pipe, current, prepare, _LARGEST_BYTES)
 
 
 def read(
