@@ -5,21 +5,28 @@ from __future__ import annotations
 import io
 import json
 import os
+import pickle
 import pty
 import resource
 import subprocess
 import sys
 import tarfile
 import tempfile
+import tracemalloc
+import warnings
+import zipfile
 from pathlib import Path
 
 import pytest
+import torch
 from samples import CHEAP, Run, draw
 
 import vecsearch
-from vecsearch import UsageError, VecsearchError, WeightsError
+from vecsearch import IndexDamagedError, SourceError, UsageError, VecsearchError, WeightsError
+from vecsearch.embed.checkpoint import read_checkpoint
 from vecsearch.index import mapped
 from vecsearch.index.once import Once
+from vecsearch.index.settings import SearchSettings
 
 ESCAPE = "\x1b]0;owned\x07\u202e\u2028\x9b31m"
 NO_TEXT = "\udc9b31m"
@@ -73,6 +80,33 @@ def test_a_recipe_with_ids_of_its_own_is_refused(recipe: str, index: Path) -> No
         vecsearch.reindex(index, recipe=recipe)
 
 
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        "HNSW1",
+        "IVF4_HNSW1,Flat",
+        "NSG2",
+        "IMI2x16,Flat",
+        "HNSW0",
+        "IVF0,Flat",
+        "IVF1000000000,Flat",
+        "HNSW-1",
+        "",
+        "x" * 100_000,
+        "PCA8," * 100 + "Flat",
+        "Fla\u0442",
+        "IVF\u0664,Flat",
+        "Flat\0",
+        "\n",
+    ],
+)
+def test_a_recipe_that_is_none_is_refused(recipe: str, index: Path) -> None:
+    with pytest.raises(UsageError) as raised:
+        vecsearch.reindex(index, recipe=recipe)
+    assert len(str(raised.value)) < 1000
+    assert len(str(raised.value).splitlines()) == 1
+
+
 @pytest.mark.parametrize("content", [b"", b"root:x:0:0\n" * 40, b"\x80\x02", b"PK\3\4" + bytes(99)])
 def test_any_file_as_weights_is_refused_in_a_line(
     content: bytes, photos: Path, tmp_path: Path
@@ -84,6 +118,85 @@ def test_any_file_as_weights_is_refused_in_a_line(
             photos, index=tmp_path / "ix", encoder=vecsearch.EncoderConfig(weights=str(path))
         )
     assert "\n" not in str(raised.value)
+
+
+class Evil:
+    """Touches a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.path,)
+
+
+def saved(state: object, *, as_zip: bool = True) -> bytes:
+    file = io.BytesIO()
+    torch.save(state, file, _use_new_zipfile_serialization=as_zip)
+    return file.getvalue()
+
+
+def weights_refused(path: Path, content: bytes) -> str:
+    """Give the reason why *content* is no weights, which is found at once and in a line."""
+    path.write_bytes(content)
+    with pytest.raises(WeightsError) as raised:
+        read_checkpoint(path, {"w": (2, 3)}, "VGG19")
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+def test_weights_run_nothing_and_fill_no_memory(tmp_path: Path) -> None:
+    path, owned = tmp_path / "w.pth", tmp_path / "owned"
+    evil = [saved(Evil(owned)), saved(Evil(owned), as_zip=False), pickle.dumps(Evil(owned), 2)]
+    for content in evil:
+        assert "could run code" in weights_refused(path, content)
+    assert not owned.exists()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(64 << 20))
+    assert "in it is compressed" in weights_refused(path, path.read_bytes())
+    # torch looks for words in the name of what it refuses, for hours.
+    odd = b"\x80\x02c" + b"a" * 1_000_000 + b"\nb\n."
+    assert "a name or text of 1,000,002 characters" in weights_refused(path, odd)
+    assert "has no w" in weights_refused(
+        path, saved({"w": torch.zeros(2, 3, dtype=torch.complex64)})
+    )
+    with warnings.catch_warnings(action="ignore"):  # they are in prototype stage
+        nested = torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)])
+    assert "has no w" in weights_refused(path, saved({"w": nested}))
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", ".", "/dev/zero"])
+def test_what_is_no_file_is_no_weights(name: str, photos: Path) -> None:
+    with pytest.raises(WeightsError, match="no weights file"):
+        vecsearch.build(photos, encoder=vecsearch.EncoderConfig(weights=name))
+
+
+def test_a_header_of_a_tar_is_not_read_whole(tmp_path: Path) -> None:
+    """It tells of a gigabyte, and the tar, which is sparse, has it."""
+    info = tarfile.TarInfo("././@PaxHeader")
+    info.type, info.size = tarfile.XHDTYPE, 1 << 30
+    path = tmp_path / "x.tar"
+    with path.open("wb") as file:
+        file.write(info.tobuf(tarfile.USTAR_FORMAT))
+        file.truncate(2 << 30)
+    tracemalloc.start()
+    try:
+        with pytest.raises(SourceError, match="no images"):
+            vecsearch.build(path, index=tmp_path / "ix", encoder=CHEAP)
+        assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("recall", ["9" * 400, "1e999", "NaN", "[" * 100_000])
+def test_numbers_and_nesting_in_a_catalog(recall: str) -> None:
+    with pytest.raises(IndexDamagedError) as raised:
+        SearchSettings.from_json(f'{{"recall": {recall}}}')
+    assert "\n" not in str(raised.value)
+
+
+def test_names_with_line_ends_are_part_of_one_line() -> None:
+    assert str(SourceError("a\nb\u2028c.png", hint="d\re")) == r"a\nb\u2028c.png; d\re"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from torture.trial import Trial
 from torture.workers import Breakage, pool
 
 import vecsearch
-from vecsearch.cli.interrupt import MESSAGE
+from vecsearch.cli.start import MESSAGE
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="children are forked")
 
@@ -134,6 +134,32 @@ def broken(index):
 vecsearch.cli.info.open_index = broken
 import sys
 sys.argv = ["vecsearch", "info"]
+main.run()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert done.stderr == MESSAGE
+
+
+@pytest.mark.parametrize("delay_ms", [0, 5, 10, 20, 40, 60, 100, 200])
+def test_ctrl_c_while_the_program_is_loaded_leaves_no_trace(index: Path, delay_ms: int) -> None:
+    assert interrupts.interrupt_start(index, delay_ms / 1000) == []
+
+
+@pytest.mark.parametrize("press", ["main.cli.main = drop", "main._complain = raise_it"])
+def test_ctrl_c_at_any_moment_is_told_once(press: str) -> None:
+    """In a destructor, where Python swallows it, and while an error is told of."""
+    code = f"""
+import signal, sys
+from vecsearch.cli import main
+def raise_it(*_):
+    signal.raise_signal(signal.SIGINT)
+class Dropped:
+    __del__ = raise_it
+def drop(**_):
+    Dropped()
+{press}
+sys.argv = ["vecsearch", "info", "-i", "nowhere"]
 main.run()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

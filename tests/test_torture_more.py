@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from torture import arguments, askers, crowd, cycles, model, pictures, received, sabotage, trees
+from torture import (
+    arguments,
+    askers,
+    crowd,
+    cycles,
+    model,
+    pictures,
+    readers,
+    received,
+    sabotage,
+    trees,
+)
 from torture.trial import Trial
 
 from vecsearch.building.plan import Plan
@@ -25,7 +36,8 @@ Patch = pytest.MonkeyPatch
     ("trial", "times"),
     [
         (pictures.TRIAL, 400), (crowd.TRIAL, 3), (model.TRIAL, 2), (trees.TRIAL, 4),
-        (cycles.TRIAL, 25), (received.TRIAL, 60), (askers.TRIAL, 120), (arguments.TRIAL, 12),
+        (cycles.TRIAL, 25), (received.TRIAL, 60), (readers.TRIAL, 480), (askers.TRIAL, 120),
+        (arguments.TRIAL, 12),
     ],
     ids=lambda value: value.name if isinstance(value, Trial) else "",
 )  # fmt: skip
@@ -39,7 +51,7 @@ def test_a_short_trial_finds_nothing(trial: Trial, times: int, tmp_path: Path) -
     ("work", "sign"),
     [
         (sabotage.raises, "raised KeyError('a')"),
-        (sabotage.says_much, "is not one line"),
+        (sabotage.says_nothing, "is not one line"),
         (sabotage.dies, "died or hung (3)"),
         (sabotage.warns, "wrote to stderr: b'oh'"),
         (sabotage.swells, "MiB of memory"),
@@ -53,6 +65,18 @@ def test_a_bad_decoder_is_noticed(
     outcome = pictures.run(2, 0, tmp_path)
     assert outcome.tried == 2
     assert sum(sign in failure for failure in outcome.failures) == 2
+
+
+@pytest.mark.parametrize(
+    ("work", "sign"),
+    [(sabotage.misreads, "raised KeyError('a') in"), (sabotage.meddles, "something outside")],
+)
+def test_a_bad_reader_is_noticed(
+    work: Callable[..., None], sign: str, tmp_path: Path, monkeypatch: Patch
+) -> None:
+    monkeypatch.setattr(readers, "work", work)
+    outcome = readers.run(48, 0, tmp_path)
+    assert any(sign in failure for failure in outcome.failures)
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ LINES = (
     b"null\n",
     b"x" * 200_000 + b"\n",
 )
-NAMES = ("../photos/p0.png", "/etc/hosts", JOURNAL, ".", 7, "a\0b", None)
+NAMES = ("../photos/p0.png", "/etc/hosts", JOURNAL, ".", 7, "a\0b", "\ud800", None)
 
 
 def test_lines_that_no_move_wrote_are_named_and_left(

@@ -20,6 +20,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+_LONGEST = 5000
+"""A path has up to 4096 bytes; what else is long is not worth reading."""
+
+_LINE_ENDS = {ord(one): repr(one)[1:-1] for one in "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"}
+
 
 class VecsearchError(Exception):
     """Base of all errors of this package.
@@ -28,8 +33,12 @@ class VecsearchError(Exception):
     """
 
     def __init__(self, message: str, *, hint: str = "", path: Path | str | None = None) -> None:
-        """Join *message* and *hint*; *path* is kept as a field for callers."""
-        super().__init__(f"{message}; {hint}" if hint else message)
+        """Join *message* and *hint*; *path* is kept as a field for callers.
+
+        Names from outside may hold line ends, which are written as escapes, and be of any length.
+        """
+        text = (f"{message}; {hint}" if hint else message).translate(_LINE_ENDS)
+        super().__init__(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")
         self.hint = hint
         self.path = path
 

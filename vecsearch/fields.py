@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
+import sys
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ def _checked(name: str, wanted: str, value: Any) -> Any:
             parts = parts[:1] * len(value)
         if len(parts) == len(value):
             return tuple(_checked(name, *pair) for pair in zip(parts, value, strict=True))
-    elif wanted == "float" and type(value) in (int, float) and math.isfinite(value):
+    elif wanted == "float" and type(value) in (int, float) and abs(value) <= sys.float_info.max:
         return float(value)
     elif (
         (wanted == "int" and type(value) is int and abs(value) <= _MOST)

@@ -19,7 +19,8 @@ from typing import Any, Final
 
 MODULES: Final = (
     "kills", "power", "damage", "repairs", "pictures", "refusals",
-    "crowd", "model", "interrupts", "trees", "cycles", "received", "askers", "arguments",
+    "crowd", "model", "interrupts", "trees", "cycles", "received", "readers", "askers",
+    "arguments",
 )  # fmt: skip
 
 

@@ -16,10 +16,24 @@ from samples import CHEAP, draw
 
 import vecsearch
 from torture.trial import Outcome, Trial
+from vecsearch.cli.start import MESSAGE
 
 _LIMIT_S = 1.0
 _ENOUGH = 100
 """Of fewer trials there is no 99th percentile to speak of."""
+
+_EARLY_EVERY = 4
+_STARTS = """
+import os, sys
+class Tell:
+    def find_spec(self, name, *_):
+        if name == "vecsearch.cli.main":
+            os.write(1, b".")
+sys.meta_path.insert(0, Tell())
+from vecsearch.cli.start import run
+run()
+"""
+"""What the script of the program does; it tells when the program itself begins to be loaded."""
 
 _ENCODER = ("--layer", "block1_pool", "--weights", "random:0", "--precision", "fp32")
 
@@ -36,6 +50,10 @@ def run(times: int, seed: int, folder: Path) -> Outcome:
     waited = []
     for number in range(seed, seed + times):
         chance = random.Random(number)
+        if number % _EARLY_EVERY == 0:
+            outcome.failures += interrupt_start(whole, chance.uniform(0, 0.3))
+            outcome.tried += 1
+            continue
         command = chance.choice(("build", "build", "update", "query", "viz", "recommend", "verify"))
         shutil.rmtree(index, ignore_errors=True)
         if command != "build":
@@ -66,6 +84,24 @@ def run(times: int, seed: int, folder: Path) -> Outcome:
         if len(waited) >= _ENOUGH and p99 > _LIMIT_S:
             outcome.failures.append(f"p99 is {p99:.2f} s")
     return outcome
+
+
+def interrupt_start(index: Path, delay_s: float) -> list[str]:
+    """Press Ctrl-C while the program is loaded; say what is wrong with its end."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _STARTS, "query", "id:1", "-i", index],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.read(1)
+    time.sleep(delay_s)
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=60)
+    said = complaint.decode().strip()
+    if (process.returncode, said) in ((130, MESSAGE.strip()), (0, "")):
+        return []
+    return [f"after {1000 * delay_s:.1f} ms: {process.returncode}, {said[-200:]}"]
 
 
 def _interrupt(command: str, folder: Path, chance: random.Random) -> tuple[float, int, str]:

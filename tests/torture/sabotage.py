@@ -17,7 +17,7 @@ from unittest.mock import MagicMock
 
 import numpy as np
 
-from torture import askers, crowd, pictures
+from torture import askers, batches, crowd, pictures, readers
 from vecsearch import ImageError
 from vecsearch.embed.openvino_engine import OpenVINOEngine
 from vecsearch.store import schema
@@ -31,9 +31,9 @@ def raises(*given: Any) -> None:
     _read_with(KeyError("a"), *given)
 
 
-def says_much(*given: Any) -> None:
-    """Read pictures with a decoder that gives its reasons in two lines."""
-    _read_with(ImageError("one\ntwo"), *given)
+def says_nothing(*given: Any) -> None:
+    """Read pictures with a decoder that gives no reason."""
+    _read_with(ImageError(""), *given)
 
 
 def dies(*given: Any) -> None:
@@ -48,19 +48,36 @@ def warns(*given: Any) -> None:
 
 def swells(*given: Any) -> None:
     """Read pictures where little memory is much."""
-    with mock.patch.multiple(pictures, LARGEST_BYTES=1 << 20, _peak_bytes=count(1 << 30).__next__):
+    with mock.patch.multiple(batches, LARGEST_BYTES=1 << 20, _peak_bytes=count(1 << 30).__next__):
         pictures.work(*given)
 
 
 def dawdles(*given: Any) -> None:
     """Read pictures where a moment is long."""
-    with mock.patch.object(pictures, "LONGEST_S", 0.0):
+    with mock.patch.object(batches, "LONGEST_S", 0.0):
         pictures.work(*given)
 
 
 def _read_with(effect: Any, *given: Any) -> None:
     with mock.patch.object(pictures, "read_image", side_effect=effect):
         pictures.work(*given)
+
+
+def misreads(*given: Any) -> None:
+    """Read foreign formats where ids are compared wrongly."""
+    with mock.patch("torture.foreign.check_ids", side_effect=KeyError("a")):
+        readers.work(*given)
+
+
+def meddles(*given: Any) -> None:
+    """Read foreign formats where lists are written to the folder beside."""
+
+    def scan_lists(lists: Any, _: Any) -> Any:
+        (given[3] / "sound" / "more").write_text(str(lists))
+        return ()
+
+    with mock.patch("torture.foreign.scan_lists", scan_lists):
+        readers.work(*given)
 
 
 def without_lock(*given: Any) -> None:

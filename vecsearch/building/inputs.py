@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from vecsearch.embed.spec import EncoderSpec
+from vecsearch.embed.spec import MOST_DIM, EncoderSpec
 from vecsearch.errors import SourceError, UsageError, VecsearchError
 from vecsearch.exchange.ids import read_ids
 from vecsearch.exchange.npz import NpzVectors
@@ -23,6 +23,8 @@ from vecsearch.types import UrlPath, path_of, relative_path
 
 _SHOWN: Final = 200
 """So much of an id is in a message."""
+
+_LONGEST_ID: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,12 @@ class Input:
                 if row < self.vectors.row_count:
                     yield ""
                 continue  # lists of ids may end with blank lines
+            if len(one) > _LONGEST_ID:
+                raise SourceError(
+                    f"row {row} of {self.ids_file or self.path} has an id of {len(one):,} letters",
+                    hint=f"ids have {_LONGEST_ID:,} at most",
+                    path=self.ids_file or self.path,
+                )
             if "\0" in one:
                 raise self._bad_id(row, one)
             if not one.isascii():
@@ -157,6 +165,13 @@ def open_inputs(files: Sequence[str | Path], options: ImportOptions) -> list[Inp
     full = [one for one in inputs if one.vectors.dim]
     if not full:
         raise SourceError(f"there are no vectors in {', '.join(str(one.path) for one in inputs)}")
+    for one in full:
+        if one.vectors.dim > MOST_DIM:
+            raise SourceError(
+                f"the vectors in {one.path} have {one.vectors.dim:,} dimensions",
+                hint=f"an index has {MOST_DIM:,} at most",
+                path=one.path,
+            )
     for one in inputs:
         # A part of no rows, or of rows without vectors, goes with the others.
         one.vectors.dim = one.vectors.dim or full[0].vectors.dim

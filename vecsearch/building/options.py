@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,4 +53,4 @@ class BuildOptions:
     @property
     def max_pixels(self) -> int:
         """The limit in pixels."""
-        return round(1e6 * self.max_megapixels)
+        return round(min(1e6 * self.max_megapixels, float(sys.maxsize)))

@@ -8,14 +8,15 @@ import sys
 import threading
 import time
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from vecsearch.cli.start import MESSAGE
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 GRACE_S: Final = 0.75
 """Python's own handling waits for the call into a library that is at work, which may take long."""
-
-MESSAGE: Final = (
-    "vecsearch: interrupted; what was committed is kept, and the same command goes on from there\n"
-)
 
 _came: Final = threading.Event()
 
@@ -27,6 +28,7 @@ def end_within_a_second() -> None:
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
+    sys.unraisablehook = _end_if_swallowed
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
@@ -39,14 +41,27 @@ def was_interrupted() -> bool:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    _came.set()
-    signal.default_int_handler(number, frame)
+    """Raise KeyboardInterrupt, once: the end that it leads to is not to be broken off."""
+    if not _came.is_set():
+        _came.set()
+        signal.default_int_handler(number, frame)
+
+
+def _end_if_swallowed(what: UnraisableHookArgs) -> None:
+    """End where Python would write a trace and go on, as in a destructor."""
+    if isinstance(what.exc_value, KeyboardInterrupt):
+        _end()
+    sys.__unraisablehook__(what)
 
 
 def _watch(reading: int) -> None:
     while os.read(reading, 1)[0] not in (signal.SIGINT, signal.SIGTERM):
         pass
     time.sleep(GRACE_S)
+    _end()
+
+
+def _end() -> NoReturn:
     cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # a progress bar hides it
     os.write(2, f"{cursor}{MESSAGE}".encode())
     os._exit(130)

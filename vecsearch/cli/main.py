@@ -15,7 +15,8 @@ from typing import Final, NoReturn
 import click
 
 from vecsearch.cli.fault import describe_fault, shows_trace
-from vecsearch.cli.interrupt import MESSAGE, end_within_a_second, was_interrupted
+from vecsearch.cli.interrupt import end_within_a_second, was_interrupted
+from vecsearch.cli.start import MESSAGE
 from vecsearch.errors import UsageError, VecsearchError
 
 _COMMANDS: Final = {
@@ -153,36 +154,38 @@ def main() -> NoReturn:
         result = cli.main(prog_name="vecsearch", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
-    except click.ClickException as error:
-        _show(error)
-        code = error.exit_code
+        code = result if isinstance(result, int) else 0
     except (click.Abort, KeyboardInterrupt):
         code = _interrupted()
-    except VecsearchError as error:
-        _complain(str(error))
-        code = 2 if isinstance(error, UsageError) else 1
-    except BrokenPipeError:
-        # The reader, head say, has seen enough; Python must not complain when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        _complain(f"{where}{error.strerror or error}")
-        code = 1
-    except MemoryError:
-        _complain("there is not enough memory for this; nothing that was committed is lost")
-        code = 1
-    except Exception as error:
-        if was_interrupted():
-            code = _interrupted()
-        elif shows_trace():
-            raise
-        else:
-            _complain(describe_fault(error))
-            code = 1
-    else:
-        code = result if isinstance(result, int) else 0
+    except Exception as error:  # noqa: BLE001 - whatever it is, it ends in a line
+        # What a signal raises, libraries may turn into an error of another kind.
+        code = _interrupted() if was_interrupted() else _tell(error)
     sys.exit(code)
+
+
+def _tell(error: Exception) -> int:
+    """Tell in a line what went wrong; return the exit code."""
+    match error:
+        case click.ClickException():
+            _show(error)
+            return error.exit_code
+        case VecsearchError():
+            _complain(str(error))
+            return 2 if isinstance(error, UsageError) else 1
+        case BrokenPipeError():
+            # The reader, head say, has seen enough; Python must not complain when it flushes.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        case OSError():
+            where = f"{error.filename}: " if error.filename else ""
+            _complain(f"{where}{error.strerror or error}")
+        case MemoryError():
+            _complain("there is not enough memory for this; nothing that was committed is lost")
+        case _ if shows_trace():
+            raise error
+        case _:
+            _complain(describe_fault(error))
+    return 1
 
 
 def run() -> NoReturn:
@@ -191,15 +194,18 @@ def run() -> NoReturn:
     Taking apart OpenVINO and FAISS object by object is an eighth of a query's time; the system
     frees all at once. Nothing is left to do by then: files are closed, locks released.
     """
-    end_within_a_second()
     try:
-        main()
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 1
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            with contextlib.suppress(OSError):
-                stream.flush()
+        end_within_a_second()
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.flush()
+    except KeyboardInterrupt:  # as it began, or while it ended
+        code = _interrupted()
     os._exit(code)
 
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import pickle
+import pickletools
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import IO, Final
 
 import numpy as np
 
 from vecsearch.embed.backbones.backbone import Array, Shapes
 from vecsearch.errors import WeightsError
+
+_LONGEST: Final = 10_000
+"""Names in checkpoints are shorter; torch looks at longer ones in quadratic time."""
+
+_PICKLES: Final = 5
+"""So many come before the numbers, where a checkpoint is no zip."""
 
 
 def read_checkpoint(path: Path, shapes: Shapes, title: str) -> dict[str, Array]:
@@ -66,6 +74,8 @@ def _read_pth(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
     import torch
 
     try:
+        for file in _pickles(path):
+            _check_pickle(file)
         # Mapped, so that a classifier's half gigabyte is never read; the older format, in which
         # torchvision's own file is, cannot be.
         state = torch.load(
@@ -86,5 +96,30 @@ def _read_pth(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
         name: value.detach().to(torch.float32).numpy()
         for name in names
         if isinstance(value := state.get(name), torch.Tensor)
-        and (value.is_floating_point() and value.layout == torch.strided and not value.is_meta)
+        and (value.is_floating_point() and value.layout == torch.strided)
+        and not (value.is_meta or value.is_nested)
     }
+
+
+def _pickles(path: Path) -> Iterator[IO[bytes]]:
+    """Open what is pickled in a checkpoint; raises ValueError for a zip that torch has not made."""
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as file:
+            for _ in range(_PICKLES):
+                if file.peek(1):
+                    yield file
+        return
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if info.compress_type != zipfile.ZIP_STORED:
+                raise ValueError(f"{info.filename!r:.100} in it is compressed")
+            if info.filename.endswith(".pkl"):
+                with archive.open(info) as file:
+                    yield file
+
+
+def _check_pickle(file: IO[bytes]) -> None:
+    """Raise ValueError for what is no pickle, or has a longer name or text than a checkpoint."""
+    for _, value, _ in pickletools.genops(file):
+        if isinstance(value, str | bytes) and len(value) > _LONGEST:
+            raise ValueError(f"it has a name or text of {len(value):,} characters")

@@ -25,7 +25,7 @@ RANDOM: Final = "random:"
 
 _KEPT_PRECISIONS: Final = ("fp32", "bf16", "int8")
 
-_MOST_DIM: Final = 1 << 26
+MOST_DIM: Final = 1 << 26
 _MOST_SIDE: Final = 4096
 
 _FIRST_MODEL: Final = "vgg19"
@@ -75,7 +75,7 @@ class EncoderSpec:
 
     def check_numbers(self) -> None:
         """Raise ValueError for what no encoder has."""
-        if not 0 < self.dim <= _MOST_DIM:
+        if not 0 < self.dim <= MOST_DIM:
             raise ValueError(f"has dim = {self.dim}")
         if self.is_external:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,7 @@ def load_weights(
         name = source.rpartition("/")[2]
         return Weights(name, _downloaded(source, backbone, deepest, progress))
     path = Path(source)
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 - of any text
         raise WeightsError(
             f"no weights file {source}",
             hint=f"give a .pth or .safetensors file, or '{PRETRAINED}'",

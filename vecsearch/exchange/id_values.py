@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
@@ -10,12 +11,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.errors import UsageError
+from vecsearch.errors import SourceError, UsageError
 
 ID_COLUMNS: Final = ("path", "image_path", "file_name", "filename", "url", "key", "id", "ids")
 """Names of columns that are looked for, in this order, where none is given."""
 
 _UUID_BYTES: Final = 16
+_MOST_NAMED: Final = 20
+"""Of more columns, these are named in a message."""
 
 
 def choose_column(
@@ -24,10 +27,11 @@ def choose_column(
     """Choose among the columns called *names*; raises UsageError, which tells the *option*."""
     found = next((name for name in ([wanted] if wanted else known) if name in names), None)
     if found is None:
+        more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
         what = wanted or f"of {option.strip('-').split('-')[0]}s by a name known here"
         raise UsageError(
             f"{where} has no column {what}",
-            hint=f"choose with {option}: {', '.join(names)}",
+            hint=f"choose with {option}: {', '.join(names[:_MOST_NAMED])}{more}",
             path=str(where),
         )
     return found
@@ -39,14 +43,19 @@ def are_ids(dtype: np.dtype[Any]) -> bool:
     return dtype.kind in "iuSU" or (is_uuid and dtype.subdtype is None)
 
 
-def texts_of_arrays(arrays: Iterable[npt.NDArray[Any]]) -> Iterator[str]:
+def texts_of_arrays(arrays: Iterable[npt.NDArray[Any]], where: str) -> Iterator[str]:
     """Write the values of arrays (n,) for which `are_ids` holds as text; the type is one for all.
 
     Bytes of a fixed number that are no text are UUIDs, if there are 16, and else hexadecimal; the
-    first array decides.
+    first array decides. Raises SourceError, which tells *where* they are from, for texts that are
+    no Unicode.
     """
     as_text: Callable[[bytes], str] | None = None
     for array in arrays:
+        if array.dtype.kind == "U":
+            numbers = array.view(np.dtype("u4").newbyteorder(array.dtype.byteorder))
+            if numbers.max(initial=0) > sys.maxunicode:
+                raise SourceError(f"{where} has texts that are no Unicode", hint="save it anew")
         if array.dtype.kind in "iuU":
             yield from map(str, array.tolist())
             continue

@@ -160,6 +160,5 @@ def _read_npy(path: Path) -> Iterator[str]:
             hint="ids are texts or whole numbers of shape (n,)",
             path=path,
         )
-    yield from texts_of_arrays(
-        array[start : start + _BLOCK] for start in range(0, len(array), _BLOCK)
-    )
+    blocks = (array[start : start + _BLOCK] for start in range(0, len(array), _BLOCK))
+    yield from texts_of_arrays(blocks, str(path))

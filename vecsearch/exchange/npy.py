@@ -66,7 +66,10 @@ def read_header(file: IO[bytes], name: str) -> Header:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of headers that Python 2 wrote
-            length_bytes, read = _VERSIONS[np.lib.format.read_magic(file)]
+            version = np.lib.format.read_magic(file)
+            if version not in _VERSIONS:
+                raise ValueError(f"a header of the version {version[0]}.{version[1]}")
+            length_bytes, read = _VERSIONS[version]
             length = file.read(length_bytes)
             size_bytes = int.from_bytes(length, "little")
             if size_bytes > _HEADER_BYTES:

@@ -31,6 +31,10 @@ _BLOCK: Final = 8192
 _WHOLE_BYTES: Final = 256 << 20
 """An array in column order is read at once, for a zip is read from its beginning to its end."""
 
+_LARGE: Final = 64 << 20
+_MOST_TIMES: Final = 200
+"""So many times shorter no vectors become, but by the thousand those that are all the same."""
+
 _BAD_ZIP: Final = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OverflowError),
     *(NotImplementedError, RuntimeError),  # an unknown compression; a password
@@ -78,7 +82,7 @@ class NpzVectors:
                     hint="ids are texts or whole numbers of shape (n,)",
                     path=self.path,
                 )
-        yield from texts_of_arrays(self._parts(name, _BLOCK))
+        yield from texts_of_arrays(self._parts(name, _BLOCK), f"{name} in {self.path}")
 
     def _choose(self, archive: zipfile.ZipFile, wanted: str | None) -> str:
         if wanted is None and not set(VECTOR_COLUMNS) & set(self.names):
@@ -98,6 +102,13 @@ class NpzVectors:
     def _array(self, archive: zipfile.ZipFile, name: str) -> Iterator[tuple[Header, IO[bytes]]]:
         """Open an array: its header, and the file, in which the values come next."""
         info = archive.getinfo(name + _ENDING)
+        if info.file_size > max(_LARGE, _MOST_TIMES * info.compress_size):
+            raise SourceError(
+                f"{name} in {self.path} tells of {info.file_size:,} bytes, which so short a file "
+                "cannot hold",
+                hint="was it made to fill the memory?",
+                path=self.path,
+            )
         with archive.open(info) as file:
             header = read_header(file, f"{name} in {self.path}")
             if header.size_bytes > info.file_size:

@@ -14,11 +14,22 @@ from vecsearch.errors import SourceError, UsageError
 from vecsearch.exchange.blocks import VECTOR_COLUMNS, Numbers
 from vecsearch.exchange.id_values import ID_COLUMNS, bytes_as_text, choose_column
 from vecsearch.exchange.npy import check_regular
+from vecsearch.exchange.parquet_footer import read_chunks
 from vecsearch.types import Guess, Image
 
 FACT_COLUMNS: Final = ("size_bytes", "mtime_ns", "width", "height")
 _ENCODER: Final = b"vecsearch.encoder"
 _BLOCK: Final = 8192
+
+_ALWAYS_ROWS: Final = 1 << 20
+_ALWAYS_BYTES: Final = 64 << 20
+_MOST_ROWS: Final = 8
+"""Rows for a byte of the file: one that has a vector and an id of its own takes more than a bit."""
+
+_MOST_TIMES: Final = 1000
+"""So many times as long as what is stored are columns of zeros."""
+
+_VALUE_BYTES: Final = 4
 
 Facts = tuple[int, int, int, int]
 """Of an image's file: its size in bytes, modification time in ns, width and height; 0: unknown."""
@@ -37,10 +48,15 @@ class ParquetTable:
             self._file = parquet.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
             self.row_count = int(self._file.metadata.num_rows)
             self.schema = self._file.schema_arrow
+        self._checked: set[str] = set()
+        most = max(_ALWAYS_ROWS, _MOST_ROWS * path.stat().st_size)
+        if self.row_count > most:
+            raise self._too_long(f"{self.row_count:,} rows")
         self.encoder_json = os.fsdecode((self.schema.metadata or {}).get(_ENCODER, b""))
 
     def batches(self, columns: Sequence[str], step: int) -> Iterator[Any]:
         """Read *columns* of all rows, at most *step* at a time; raises SourceError."""
+        self._check_columns(columns)
         with self._told():
             for batch in self._file.iter_batches(batch_size=step, columns=list(columns)):
                 yield [self._column(batch, name) for name in columns]
@@ -78,7 +94,8 @@ class ParquetTable:
         width = kind.byte_width if types.is_fixed_size_binary(kind) else 0
         as_text: Callable[[bytes], str] | None = None if width else os.fsdecode
         for (array,) in self.batches([column], _BLOCK):
-            values = array.to_pylist()
+            with self._told():  # a text may be no UTF-8
+                values = array.to_pylist()
             if as_text is None and array.null_count < len(array):
                 as_text = bytes_as_text([one for one in values if one is not None], width)
             for one in values:
@@ -116,6 +133,26 @@ class ParquetTable:
         # Flattened, a field is missing where the whole is.
         return column.flatten()[column.type.get_field_index(inner)]
 
+    def _check_columns(self, columns: Sequence[str]) -> None:
+        """Raise SourceError if much less is stored of *columns* than they would take."""
+        names = {name.partition(".")[0] for name in columns} - self._checked
+        self._checked |= names
+        with self._told():
+            for chunk in read_chunks(self.path) if names else ():
+                if chunk.name.partition(".")[0] in names:
+                    long_bytes = chunk.long_bytes
+                    if chunk.values > chunk.rows:  # lists
+                        long_bytes = max(long_bytes, _VALUE_BYTES * chunk.values)
+                    if long_bytes > max(_ALWAYS_BYTES, _MOST_TIMES * chunk.stored_bytes):
+                        raise self._too_long(f"{long_bytes:,} bytes of {chunk.name}")
+
+    def _too_long(self, what: str) -> SourceError:
+        return SourceError(
+            f"{self.path} tells of {what}, which so short a file cannot hold",
+            hint="was it made to fill the memory?",
+            path=self.path,
+        )
+
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
         """Turn what pyarrow raises into SourceError."""
@@ -124,6 +161,8 @@ class ParquetTable:
             yield
         except errors as error:
             reason = " ".join(str(error).split()) or type(error).__name__
+            if "crypt" in reason:
+                reason = "it is encrypted"
             raise SourceError(f"cannot read {self.path} ({reason})", path=self.path) from None
 
 

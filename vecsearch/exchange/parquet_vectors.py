@@ -146,7 +146,8 @@ def _read_bytes(
 
 
 def _read_texts(array: Any) -> tuple[_Lengths, Callable[[npt.NDArray[np.bool_]], Numbers]]:
-    lists = [_parsed(one) for one in array.to_pylist()]
+    pa, _ = load_pyarrow()
+    lists = [_parsed(one) for one in array.cast(pa.large_binary()).to_pylist()]
     lengths = [_NO_LIST if one is None else len(one) for one in lists]
 
     def values_of(good: npt.NDArray[np.bool_]) -> Numbers:
@@ -156,7 +157,7 @@ def _read_texts(array: Any) -> tuple[_Lengths, Callable[[npt.NDArray[np.bool_]],
     return np.array(lengths, np.int64), values_of
 
 
-def _parsed(text: str | None) -> Sequence[float] | None:
+def _parsed(text: bytes | None) -> Sequence[float] | None:
     """Read a JSON list of numbers; None for anything else, empty for no text."""
     if not text:
         return []

@@ -173,6 +173,7 @@ def folders_above(path: Path) -> tuple[Inode, ...]:
 def _text(value: object) -> str:
     if not isinstance(value, str) or "\0" in value:
         raise TypeError
+    os.fsencode(value)  # raises ValueError for what no path can be
     return value
 
 

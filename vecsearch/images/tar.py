@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 from vecsearch.errors import ImageError, SourceError
 from vecsearch.images.access import LARGEST_BYTES
@@ -21,6 +21,8 @@ _KEPT_MEMBERS: Final = 200_000
 """So many members of the tars used last are remembered, or those of one."""
 
 _BLOCK: Final = tarfile.BLOCKSIZE
+_LONGEST_HEADER: Final = 16 << 20
+"""tarfile reads what a header tells of others at once, however long it is said to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +141,34 @@ def _contents_of(path: Path, file: BinaryIO) -> _Contents:
     return contents
 
 
+@dataclass(slots=True)
+class _Headers:
+    """The headers of a tar, as tarfile wants to read them."""
+
+    file: BinaryIO
+
+    def read(self, size: int) -> bytes:
+        """Read the next *size* bytes; raises TarError for more than headers are long."""
+        if not 0 <= size <= _LONGEST_HEADER:
+            raise tarfile.HeaderError(f"a header of {size} bytes")
+        return self.file.read(size)
+
+    def seek(self, place: int) -> int:
+        return self.file.seek(place)
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+
 def _list(file: BinaryIO) -> _Contents:
     """Read all headers of a tar, and nothing between them."""
     contents = _Contents()
     try:
         with tarfile.open(
-            fileobj=file, mode="r:", encoding="utf-8", errors="surrogateescape"
+            fileobj=cast(BinaryIO, _Headers(file)),
+            mode="r:",
+            encoding="utf-8",
+            errors="surrogateescape",
         ) as tar:
             while (info := tar.next()) is not None:
                 tar.members.clear()  # type: ignore[attr-defined] # it would keep them all

@@ -72,6 +72,11 @@ MEASURED_DIM: Final = 512
 
 _L2: Final = 1  # FAISS's METRIC_L2
 _LONGEST: Final = 200
+_SHOWN: Final = 40
+_TINY_GRAPH: Final = re.compile(r"(?:HNSW|NSG)0*[1-3](?![0-9])")
+"""With so few neighbours FAISS ends the process, or looks for paths for ever."""
+
+_MOST_CELLS: Final = 1 << 22
 _DIGITS: Final = 10
 _LEAST_NUMBER: Final = 4096
 
@@ -115,15 +120,23 @@ def is_possible(factory: str, rows: int, dim: int) -> bool:
     """
     numbers = re.findall(r"[0-9]+", factory)
     most = max(rows, dim, _LEAST_NUMBER)
-    return len(factory) <= _LONGEST and all(
-        len(one) <= _DIGITS and int(one) <= most for one in numbers
-    )
+    if _TINY_GRAPH.search(factory) or len(factory) > _LONGEST:
+        return False
+    return all(len(one) <= _DIGITS and 0 < int(one) <= most for one in numbers)
 
 
 def check_recipe(wanted: str, dim: int) -> None:
     """Raise UsageError if FAISS cannot make *wanted* for *dim* dimensions."""
     if wanted == AUTO:
         return
+    # FAISS recurses over its letters until the stack ends, and allocates what its numbers say.
+    is_text = wanted.isascii() and wanted.isprintable()
+    if not (is_text and is_possible(wanted, _MOST_CELLS, dim)):
+        raise UsageError(
+            f"--recipe {wanted[:_SHOWN]!r} is none",
+            hint=f"give auto, {FLAT} or a factory string of FAISS: up to {_LONGEST} ASCII letters, "
+            f"with numbers from 1 to {_MOST_CELLS:,}",
+        )
     if re.search("IDMap", wanted):
         raise UsageError(
             f"--recipe {wanted} has ids of its own, and the catalog has them already",
@@ -138,7 +151,7 @@ def empty_index(factory: str, dim: int, metric: int = _L2) -> Any:
 
     try:
         return faiss.index_factory(dim, factory, metric)
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, MemoryError) as error:
         reason = " ".join(str(error).split()).rpartition(": ")[2]
         raise UsageError(
             f"FAISS cannot make --recipe {factory} for {dim} dimensions ({reason})",
