@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
 import unicodedata
 from pathlib import Path
 from typing import Final, Literal
@@ -12,6 +13,7 @@ import pytest
 from samples import CHEAP, Run, draw, hits_of
 
 import vecsearch
+from vecsearch import SourceError
 
 Form = Literal["NFC", "NFD"]
 FORMS: Final[tuple[Form, ...]] = ("NFC", "NFD")
@@ -88,3 +90,31 @@ def test_lists_of_other_systems(photos: Path, tmp_path: Path, coding: str) -> No
         [*command, "-k", "1", "--json"], input=listed.read_bytes(), capture_output=True, check=True
     )
     assert len(hits_of(subprocess.CompletedProcess([], 0, done.stdout.decode()))) == len(names)
+
+
+def test_what_is_no_source_is_said_what_it_is(photos: Path, tmp_path: Path) -> None:
+    shards, listed = tmp_path / "shards", tmp_path / "sub" / "list.txt"
+    shards.mkdir()
+    with tarfile.open(shards / "00000.tar", "w") as tar:
+        tar.add(photos, "photos")
+    with pytest.raises(SourceError, match=r"1 tars?, which .* build .*shards/\*\.tar"):
+        vecsearch.build(shards, index=tmp_path / "index", encoder=CHEAP)
+    listed.parent.mkdir()
+    listed.write_text("../photos/p1.png\n../photos/p2.png\n")
+    with pytest.raises(SourceError, match=r"none of the 2 files .* the first: .*p1\.png: No such"):
+        vecsearch.build(index=tmp_path / "index", encoder=CHEAP, from_list=listed)
+
+
+def test_a_current_folder_that_is_gone_is_said(index: Path, photos: Path, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    command = [sys.executable, "-m", "vecsearch.cli.main", "query", str(photos / "p1.png")]
+    code = (
+        f"import os, subprocess, sys; os.rmdir({str(here)!r}); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command, "-i", str(index)],
+        cwd=here, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == ("vecsearch: the current folder is not there any more; go to another\n")
