@@ -45,7 +45,7 @@ ALLOWED = {
 }
 """Which parts a part may import, besides those that `ALL_MAY`."""
 
-ALL_MAY = {"errors", "fields", "locks", "outfile", "spreadsheet", "types"}
+ALL_MAY = {"errors", "fields", "locks", "outfile", "spelling", "spreadsheet", "types"}
 
 
 def part_of(path: Path) -> str:

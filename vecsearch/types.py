@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+from vecsearch.spelling import as_on_disk
+
 Vectors = npt.NDArray[np.float32]
 """(n, d) float32, each row of Euclidean length 1."""
 
@@ -107,8 +109,8 @@ def path_of(value: bytes | str) -> Path:
 def absolute_path(given: str | Path) -> Path:
     """Turn what a user gives, a path or a URL, into what is stored: absolute and normalised.
 
-    Of a URL only the scheme is, and slashes at its end are left out: what lies behind it may tell
-    ``a//b`` from ``a/b``, or be a URL itself.
+    A path is spelled as the disk does. Of a URL only the scheme is normalised, and slashes at its
+    end are left out: what lies behind it may tell ``a//b`` from ``a/b``, or be a URL itself.
     """
     text = os.fspath(given)
     if url := _URL.fullmatch(text):
@@ -116,7 +118,7 @@ def absolute_path(given: str | Path) -> Path:
         if scheme not in ("file", "local"):
             return UrlPath(f"{scheme}://{rest.rstrip('/')}")
         text = rest
-    return Path(os.path.normpath(os.path.abspath(text)))  # noqa: PTH100 - may be a Path or not
+    return Path(as_on_disk(os.path.normpath(os.path.abspath(text))))  # noqa: PTH100 - no Path yet
 
 
 def relative_path(given: str | Path) -> Path:

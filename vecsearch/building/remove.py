@@ -14,6 +14,7 @@ from typing import Final
 from vecsearch.building.compact import compact_if_due
 from vecsearch.errors import NotFoundError, UsageError
 from vecsearch.images.patterns import PathPattern, seen_from
+from vecsearch.spelling import composed
 from vecsearch.store.change import Change
 from vecsearch.store.locate import only_index
 from vecsearch.store.snapshot import Snapshot
@@ -87,15 +88,17 @@ def _find(snapshot: Snapshot, targets: Sequence[str | Path]) -> list[Image]:
 def _search(snapshot: Snapshot, wanted: Sequence[_Target]) -> Iterator[Image]:
     """Find the images that targets mean which are not the very paths of some."""
     ids = {one.image_id for one in wanted}
-    paths = {one.path for one in wanted if one.image_id is None}
-    plain_paths = {one.path for one in wanted if one.image_id is None and is_plain(one.text)}
-    names = {one.text for one in wanted if one.image_id is None}
+    paths = {composed(one.path) for one in wanted if one.image_id is None}
+    plain_paths = {
+        composed(one.path) for one in wanted if one.image_id is None and is_plain(one.text)
+    }
+    names = {composed(one.text) for one in wanted if one.image_id is None}
     patterns = {one.pattern for one in wanted if one.pattern is not None}
     found: defaultdict[str, list[Image]] = defaultdict(list)
     here = str(Path.cwd())
     for image in snapshot.images():
         # Imported ids may be relative; a target is meant from here, and so are they.
-        path = seen_from(here, os.fspath(image.path))
+        path = composed(seen_from(here, os.fspath(image.path)))
         if image.id in ids:
             found[f"id:{image.id}"].append(image)
         # An id that is no file's is not meant by another spelling of it.
@@ -105,8 +108,8 @@ def _search(snapshot: Snapshot, wanted: Sequence[_Target]) -> Iterator[Image]:
         for folder in _folders(path):
             if folder in paths:
                 found[f"path:{folder}"].append(image)
-        if image.path.name in names:
-            found[f"name:{image.path.name}"].append(image)
+        if (name := composed(image.path.name)) in names:
+            found[f"name:{name}"].append(image)
         for pattern in patterns:
             if pattern.matches(path):
                 found[f"glob:{pattern.matcher.pattern}"].append(image)
@@ -151,7 +154,7 @@ class _Target:
     def meanings(self) -> list[str]:
         if self.image_id is not None:
             return [f"id:{self.image_id}"]
-        keys = [f"path:{self.path}"]
+        keys = [f"path:{composed(self.path)}"]
         if self.pattern is not None:
-            keys += [f"name:{self.text}", f"glob:{self.pattern.matcher.pattern}"]
+            keys += [f"name:{composed(self.text)}", f"glob:{self.pattern.matcher.pattern}"]
         return keys

@@ -177,14 +177,17 @@ def plan_build(
             continue
         is_own = owners.owns(scan.root)
         add_scan(plan, scan, snapshot, is_own, retry_skipped=options.retry_skipped)
-    for root in (scan.root for scan in scans if not scan.count):
+    for scan in scans:
+        root = scan.root
+        if scan.count:
+            continue
         if snapshot and root in known:
             if options.allow_empty or not _has_images(snapshot, root):
                 continue
             raise _question(snapshot, root, "has no pictures any more")
         raise SourceError(
             f"no images in {_name(root)}",
-            hint="nothing was changed; give a folder with .jpg, .png or other picture files",
+            hint=f"nothing was changed; {_what_is_there(scan)}",
             path=root,
         )
     if snapshot:
@@ -241,6 +244,20 @@ def _nothing(scan: Scan) -> list[Region]:
 
 def _name(root: Path) -> Path:
     return list_file(root) if is_list(root) else root
+
+
+def _what_is_there(scan: Scan) -> str:
+    """Say what a source without pictures has instead, and what to do about it."""
+    if is_list(scan.root) and scan.unreadable:
+        path, reason = min(scan.unreadable.items())
+        return (
+            f"none of the {len(scan.unreadable)} files that it names can be found; the first: "
+            f"{os.fsdecode(path)}: {reason}"
+        )
+    tars = sorted(scan.root.glob("*.tar")) if scan.root.is_dir() else []
+    if tars:
+        return f"it has {len(tars)} tars, which are sources: vecsearch build {scan.root}/*.tar"
+    return "give a folder with .jpg, .png or other picture files"
 
 
 def _has_images(snapshot: Snapshot, root: Path) -> bool:

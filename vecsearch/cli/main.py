@@ -122,6 +122,14 @@ def _interrupted() -> int:
     return 130
 
 
+def _has_current_folder() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 - only whether there is one
+    except OSError:
+        return False
+    return True
+
+
 def _complain(message: str) -> None:
     """Say in one line what is wrong; names in it may hold anything."""
     from vecsearch.cli.output import say
@@ -178,7 +186,8 @@ def _tell(error: Exception) -> int:
             return 0
         case OSError():
             where = f"{error.filename}: " if error.filename else ""
-            _complain(f"{where}{error.strerror or error}")
+            gone = "the current folder is not there any more; go to another"
+        _complain(f"{where}{error.strerror or error}" if _has_current_folder() else gone)
         case MemoryError():
             _complain("there is not enough memory for this; nothing that was committed is lost")
         case _ if shows_trace():

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from vecsearch.errors import NotFetchedError
+from vecsearch.images.byte_marks import without_mark
 from vecsearch.types import UrlPath, WantedUrl, absolute_path
 
 WAY: Final = "--fetch, or fetch=True, fetches it"
@@ -145,7 +146,8 @@ def _urls_in(lists: tuple[tuple[Path, int, int], ...]) -> frozenset[str]:
     urls = set()
     for file, _, size_bytes in lists:
         with contextlib.suppress(OSError), file.open("rb") as opened:
-            for line in re.split(rb"\r?\n|\0", opened.read(size_bytes)):
+            text = b"".join(without_mark([opened.read(size_bytes)]))
+            for line in re.split(rb"\r?\n|\0", text):
                 if b"://" in line:
                     urls.add(str(absolute_path(os.fsdecode(line))))
     return frozenset(urls)

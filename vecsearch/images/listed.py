@@ -7,12 +7,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from vecsearch.errors import SourceError
 from vecsearch.images.access import facts_of
+from vecsearch.images.byte_marks import without_mark
 from vecsearch.images.fetching import LIST
 from vecsearch.images.scan import Entry, Region, Scan
 from vecsearch.images.sorting import sorted_chunks
@@ -112,7 +114,7 @@ def _lines(source: Path, end: bytes) -> Iterator[bytes]:
                 file = stack.enter_context(list_file(source).open("rb"))
             rest = b""
             read = blank = 0
-            while block := file.read(_READ_BYTES):
+            for block in without_mark(iter(partial(file.read, _READ_BYTES), b"")):
                 *lines, rest = (rest + block).split(end)
                 told = [line for line in map(_trimmed(end), lines) if line.strip()]
                 read, blank = read + len(block), 0 if told else blank + len(block)

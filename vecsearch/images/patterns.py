@@ -9,12 +9,15 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from vecsearch.spelling import composed
+
 
 @dataclass(frozen=True, slots=True)
 class PathPattern:
     """A pattern of ``whole`` paths, or of file names; ``*`` stands for slashes too.
 
-    All paths that it can match begin with ``start``, which ends with a slash or is empty.
+    All paths that it can match begin with ``start``, which ends with a slash or is empty. Letters
+    with marks are the same in any spelling.
     """
 
     matcher: re.Pattern[str]
@@ -28,7 +31,8 @@ class PathPattern:
         if whole and "://" not in text:
             absolute = os.path.join(glob.escape(str(Path.cwd())), text)  # noqa: PTH118
             wanted = os.path.normpath(absolute)
-        literal = re.split(r"[*?\[]", wanted, maxsplit=1)[0] if whole else ""
+        wanted = composed(wanted)
+        literal = re.split(r"[*?\[]|[^\0-\x7f]", wanted, maxsplit=1)[0] if whole else ""
         return cls(
             re.compile(fnmatch.translate(wanted), re.DOTALL),
             whole,
@@ -37,7 +41,8 @@ class PathPattern:
 
     def matches(self, path: str) -> bool:
         """Tell whether it matches a path, which is absolute or a URL."""
-        return self.matcher.match(path if self.whole else path.rpartition("/")[2]) is not None
+        name = path if self.whole else path.rpartition("/")[2]
+        return self.matcher.match(composed(name)) is not None
 
 
 def seen_from(folder: str, path: str) -> str:

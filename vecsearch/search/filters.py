@@ -12,6 +12,7 @@ import numpy as np
 from vecsearch.errors import NotFoundError
 from vecsearch.images.patterns import PathPattern, seen_from
 from vecsearch.images.scan import after, below
+from vecsearch.spelling import spellings
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import Rows, UrlPath, absolute_path, path_of
 
@@ -68,6 +69,10 @@ def _below(snapshot: Snapshot, given: str | Path) -> Rows:
                     rows.extend(_between(snapshot, span))
         if not rows and (real := root.resolve()) != root:  # through a link
             return _below(snapshot, real)
+        if not rows:  # gone from the disk, which would have told the spelling
+            for other in map(os.fsencode, spellings(str(root))):
+                rows.extend(_between(snapshot, _span(other)))
+                rows.extend(_between(snapshot, (other, other + b"\0")))
     return np.unique(np.array(rows, np.int64))
 
 

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Final
 
 from vecsearch.errors import UsageError
+from vecsearch.images.byte_marks import without_mark
 from vecsearch.search.options import Question
 from vecsearch.types import Asked
 
@@ -34,6 +35,7 @@ def read_piped(data: bytes, *, null: bool) -> list[Question]:
         )
     if not null and _is_picture(data):
         return [Asked(NAME, None, data)]
+    data = b"".join(without_mark([data]))
     if not null and b"\0" in data:
         raise UsageError(
             "standard input is no picture that is known here, and no list: it has null bytes",

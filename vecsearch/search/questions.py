@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vecsearch.errors import NotFoundError
 from vecsearch.images.access import facts_of
+from vecsearch.spelling import as_on_disk, spellings
 from vecsearch.store.lookups import Lookups
 from vecsearch.types import (
     Asked,
@@ -89,6 +90,7 @@ def _spellings(text: str) -> Iterator[Path]:
     whole = absolute_path(text)
     yield whole
     yield relative_path(text)
+    yield from map(Path, spellings(str(whole)))
     if isinstance(whole, UrlPath):
         return
     if whole.is_relative_to(Path.cwd()):
@@ -103,7 +105,8 @@ def _spellings(text: str) -> Iterator[Path]:
 
 def as_given(query: str | Path) -> Path:
     """Give the path or URL of a query as it was given; the URL is asked for by that."""
-    return wanted(absolute_path(query)) if "://" in os.fspath(query) else Path(query)
+    text = os.fspath(query)
+    return wanted(absolute_path(text)) if "://" in text else Path(as_on_disk(text))
 
 
 def _find(lookups: Lookups, text: str, external: bool) -> Image | None:
