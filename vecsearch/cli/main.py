@@ -187,7 +187,7 @@ def _tell(error: Exception) -> int:
         case OSError():
             where = f"{error.filename}: " if error.filename else ""
             gone = "the current folder is not there any more; go to another"
-        _complain(f"{where}{error.strerror or error}" if _has_current_folder() else gone)
+            _complain(f"{where}{error.strerror or error}" if _has_current_folder() else gone)
         case MemoryError():
             _complain("there is not enough memory for this; nothing that was committed is lost")
         case _ if shows_trace():
