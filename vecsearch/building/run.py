@@ -6,9 +6,10 @@ import dataclasses
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import chain
 from pathlib import Path
@@ -50,7 +51,8 @@ class BuildReport:
 
     ``reduction`` is what a PCA trained by this build keeps, ``agreement`` how an int8 network
     calibrated by this build compares with fp32. ``relocated`` are sources that were found under
-    another name, ``missing`` ones that are gone and were not asked for.
+    another name, ``missing`` ones that are gone and were not asked for. ``left_out`` counts, by
+    ending, files that should be pictures in a format that is not read here.
     """
 
     index: Path
@@ -62,6 +64,7 @@ class BuildReport:
     agreement: Agreement | None
     relocated: tuple[RelocateReport, ...] = ()
     missing: tuple[Path, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def build(
@@ -144,6 +147,7 @@ def build(
         agreement=agreement,
         relocated=tuple(relocated),
         missing=tuple(missing),
+        left_out=dict(sum((scan.left_out for scan in scans), Counter())),
     )
 
 

@@ -15,7 +15,7 @@ from vecsearch.building.plan import UNSETTLED, Plan
 from vecsearch.building.remove import REASON
 from vecsearch.building.worklist import ToRead
 from vecsearch.images.read import ReadImage
-from vecsearch.images.scan import Scan
+from vecsearch.images.scan import Scan, left_out_name, write_counts
 from vecsearch.store.change import Change, FileFacts
 from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
@@ -63,7 +63,8 @@ class Stage:
             forgotten=list(plan.forgotten),
             skipped=list(plan.unreadable),
             sources=[one.root for one in scans if not one.gone and one.root not in known],
-            stamps=_new_stamps([one for one in scans if not one.whole], snapshot),
+            stamps=_new_stamps([one for one in scans if not one.whole], snapshot)
+            | _new_left_out(scans, snapshot),
         )
         # That a source is as it was can be said when all of it is in the index.
         self._last_stamps = _new_stamps(
@@ -185,6 +186,16 @@ def _new_stamps(scans: Sequence[Scan], snapshot: Snapshot | None) -> dict[Path, 
         one.root: one.stamp
         for one in scans
         if one.stamp and not (snapshot and snapshot.stamp(one.root) == one.stamp)
+    }
+
+
+def _new_left_out(scans: Sequence[Scan], snapshot: Snapshot | None) -> dict[Path, str]:
+    """Give the notes of what was left out that differ from those of the index."""
+    noted = {left_out_name(one.root): write_counts(one.left_out) for one in scans if one.walked}
+    return {
+        name: note
+        for name, note in noted.items()
+        if note != (snapshot.stamp(name) if snapshot else "")
     }
 
 

@@ -17,7 +17,14 @@ from vecsearch.cli.relocate import describe
 from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.embed.engine import ENGINES, PRECISIONS
 from vecsearch.embed.layers import POOLINGS
-from vecsearch.view.text import counted, format_agreement, format_reduction, shown, to_json
+from vecsearch.view.text import (
+    counted,
+    format_agreement,
+    format_left_out,
+    format_reduction,
+    shown,
+    to_json,
+)
 
 _DEFAULTS: Final = BuildOptions()
 
@@ -116,7 +123,7 @@ Examples:
     type=Number(),
     default=_DEFAULTS.max_megapixels,
     show_default=True,
-    help="Skip larger pictures before they are decoded (AVIF, JPEG 2000, WebP: half).",
+    help="Skip larger pictures before they are decoded (AVIF, JPEG 2000, WebP: half; HEIC: 0.8).",
 )
 @click.option(
     "--decode",
@@ -231,6 +238,8 @@ def summary(report: BuildReport) -> str:
         f"if they are to go, vecsearch build {shown(one)} -i {shown(report.index)} --allow-empty"
         for one in report.missing
     )
+    if report.left_out:
+        lines.append(format_left_out(report.left_out))
     if counts.skipped:
         lines.append("skipped files and their reasons: vecsearch info -i " + shown(report.index))
     return "\n".join(lines)

@@ -15,6 +15,7 @@ from vecsearch.view.text import (
     format_agreement,
     format_fields,
     format_guesses,
+    format_left_out,
     format_reduction,
     printable,
     shown,
@@ -91,5 +92,7 @@ def _describe(facts: IndexInfo) -> str:
         "skipped": len(facts.skipped),
     }
     lines = [format_fields(fields)]
+    if facts.left_out:
+        lines.append(format_left_out(facts.left_out))
     lines.extend(f"  {printable(shown(skip.path))}: {skip.reason}" for skip in facts.skipped)
     return "\n".join(lines)

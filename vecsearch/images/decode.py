@@ -19,6 +19,7 @@ from vecsearch.errors import ImageError, UsageError
 from vecsearch.images.access import read_content
 from vecsearch.images.colour import Key, convert_to_srgb, key_of, key_over_white
 from vecsearch.images.grey import as_black_is_zero, find_scale, is_deep, is_unsigned
+from vecsearch.images.heif import WAY, is_heif, load_heif, reads_heif
 from vecsearch.images.jpeg_end import with_end
 from vecsearch.images.metadata import orientation_of, pixels_alone, upright
 from vecsearch.locks import ProcessLock
@@ -28,13 +29,15 @@ FORMATS = (
     *("JPEG", "PNG", "WEBP", "GIF", "BMP", "PPM", "TIFF"),  # Pillow tries them in this order
     *("AVIF", "ICO", "JPEG2000", "PCX", "QOI", "SGI", "TGA"),
 )
-"""Pillow's decoders that may see a file: those of raster pictures that people keep."""
+"""Pillow's decoders that may see a file: those of raster pictures that people keep. One more, HEIF,
+is there with the extra of its name."""
 
 MAX_MEGAPIXELS = 64.0
 """Of the picture as it is decoded; a large JPEG is decoded small."""
 
-_COPIED = ("AVIF", "JPEG2000", "WEBP")
-"""Their decoders hold a picture several times over, so half as large a one is their limit."""
+_SHARES = {"AVIF": 0.5, "HEIF": 0.8, "JPEG2000": 0.5, "WEBP": 0.5}
+"""What decoders that hold a picture several times over may have of the limit. HEIF of 33 megapixels
+took up to 550 MB, and telephones make 48.8."""
 
 _LARGE_PIXELS = 8_000_000
 """Only one picture of more is decoded at a time, for the memory's sake."""
@@ -76,7 +79,7 @@ def decode(
 
     With *at_least*, a large JPEG is decoded at a reduced scale that leaves as many pixels on its
     shorter side. A picture of more than *max_pixels*, as it would be decoded, is refused before it
-    is; half of that, where the decoder holds copies of it.
+    is; of a share of that, where the decoder holds copies of it.
 
     With a *box*, in pixels of the upright picture at full size, only that part is returned, and it
     is what *at_least* is about.
@@ -92,7 +95,7 @@ def decode(
         if draft:
             image.draft(None, draft)
         pixels = image.width * image.height
-        limit = max_pixels / 2 if image.format in _COPIED else max_pixels
+        limit = max_pixels * _SHARES.get(image.format or "", 1)
         if pixels > limit:
             raise ImageError(
                 f"has {pixels / 1e6:.3g} megapixels, {limit / 1e6:g} are the limit",
@@ -152,7 +155,7 @@ def open_image(data: bytes) -> ImageFile:
         Image.init()  # and where one is still missing, this Pillow was built without it
     data = pixels_alone(data)
     start = data[:16]
-    for name in FORMATS:
+    for name in _formats_of(data):
         factory, accepts = Image.OPEN.get(name, (None, None))
         if factory is None or not (accepts is None or accepts(start) is True):
             continue
@@ -160,7 +163,19 @@ def open_image(data: bytes) -> ImageFile:
             return factory(io.BytesIO(data), "")
         except (SyntaxError, IndexError, TypeError, struct.error):
             continue  # not its own after all
+    if is_heif(data):
+        raise ImageError("is HEIC, and cannot be decoded")
     raise UnidentifiedImageError("not a picture in a format known here")
+
+
+def _formats_of(data: bytes) -> tuple[str, ...]:
+    """Name the decoders that may see a file; raises ImageError for HEIC where nothing reads it."""
+    if not is_heif(data):
+        return FORMATS
+    if not reads_heif():
+        raise ImageError(f"is HEIC, which is not read here; {WAY}")
+    load_heif()
+    return ("HEIF",)
 
 
 def _loaded(image: ImageFile, data: bytes, draft: tuple[int, int] | None) -> ImageFile:

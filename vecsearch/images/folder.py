@@ -10,7 +10,7 @@ from stat import S_ISREG
 from typing import Final
 
 from vecsearch.errors import SourceError
-from vecsearch.images.scan import CHUNK, SEPARATOR, Entry, Region, Scan, below, is_picture
+from vecsearch.images.scan import CHUNK, SEPARATOR, Entry, Region, Scan, below
 from vecsearch.images.times import kept_ns
 
 _WHAT: Final = "give a folder of pictures, a .tar, a URL, or a list with --from-list"
@@ -103,7 +103,7 @@ class _Walk:
                     try:
                         if entry.is_dir():
                             self._meet(names, prefix, name, entry.is_symlink())
-                        elif is_picture(name):
+                        elif self._scan.takes(name):
                             names.append(name)
                     except OSError as error:  # it may be a folder
                         self._scan.refuse_below(entry.path, error.strerror or str(error))

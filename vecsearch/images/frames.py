@@ -17,7 +17,7 @@ from vecsearch.images.decode import decode, open_image
 from vecsearch.images.in_memory import frame_as_file
 
 _ANIMATED: Final = ("GIF", "WEBP", "PNG", "AVIF")
-_PAGED: Final = ("TIFF", "MPO")
+_PAGED: Final = ("HEIF", "TIFF", "MPO")
 _REDUCED_TAG: Final = 254
 
 

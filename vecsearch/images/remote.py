@@ -16,7 +16,7 @@ from typing import Any, Final
 from vecsearch.errors import ImageError, SourceError
 from vecsearch.images.access import LARGEST_BYTES
 from vecsearch.images.fetching import WAY, check_fetch, is_below, may_fetch
-from vecsearch.images.scan import Entry, Region, Scan, below, is_picture
+from vecsearch.images.scan import Entry, Region, Scan, below
 from vecsearch.images.sorting import sorted_chunks
 from vecsearch.locks import ProcessLock
 from vecsearch.types import UrlPath
@@ -82,7 +82,7 @@ def _list(scan: Scan, prefix: bytes) -> Iterator[Entry]:
                     continue
                 if facts["type"] == "directory":
                     pending.append(key.rstrip("/"))
-                elif is_picture(name):
+                elif scan.takes(name):
                     # Web servers list names only.
                     known = facts.get("size") is not None
                     yield from _entry(

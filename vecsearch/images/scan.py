@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from vecsearch.images.heif import reads_heif
 from vecsearch.types import path_of, wanted
 
 SUFFIXES: Final = frozenset(
@@ -15,6 +18,15 @@ SUFFIXES: Final = frozenset(
     b".pnm .ppm .qoi .rgb .sgi .tga .tif .tiff .webp".split()
 )
 """Endings, in any case, by which a file is taken for a picture."""
+
+HEIF_SUFFIXES: Final = frozenset(b".heic .heics .heif .heifs .hif".split())
+"""Pictures of telephones, which are read where the extra heif is installed."""
+
+_UNREAD: Final = frozenset(
+    b".3fr .arw .bpg .cr2 .cr3 .crw .dds .dng .erf .exr .hdr .jxl .kra .mrw .nef .nrw .orf .pef "
+    b".psb .psd .raf .raw .rw2 .sr2 .srf .srw .x3f .xcf".split()
+)
+"""Endings of pictures, too, which nothing here reads."""
 
 CHUNK: Final = 8192
 """How many files are handed on at a time."""
@@ -53,7 +65,8 @@ class Scan:
     paths whose files come in regions of their own) before it goes past them. ``count`` is how many
     files were found; ``gone`` marks a root that is meant to have gone. ``stamp`` is what the index
     is to remember of the source; if it tells of the ``whole`` content, a source that still has it
-    need not be looked through.
+    need not be looked through, and is not ``walked``. ``left_out`` counts, by ending, files that
+    should be pictures in a format that is not read here.
     """
 
     root: Path
@@ -65,9 +78,20 @@ class Scan:
     gone: bool = False
     stamp: str = ""
     whole: bool = False
+    left_out: Counter[str] = field(default_factory=Counter)
+    walked: bool = False
+
+    def takes(self, name: bytes) -> bool:
+        """Tell by its ending whether a file is taken for a picture, and count what is left out."""
+        if is_picture(name):
+            return True
+        if ending := left_out_ending(name):
+            self.left_out[ending] += 1
+        return False
 
     def regions(self) -> Iterator[Region]:
         """Walk once."""
+        self.walked = True
         yield from self.walk(self)
 
     def refuse_below(self, folder: bytes, reason: str) -> None:
@@ -78,11 +102,14 @@ class Scan:
     def sees(self, region: bytes) -> Callable[[bytes], bool]:
         """Give the test whether a path in *region* would have been found if it were there.
 
-        Not so below what could not be read, and where another region begins.
+        Not so below what could not be read, where another region begins, and of pictures in a
+        format that another machine reads.
         """
         beginnings = (*self.hidden, *(one for one in self.apart if one.startswith(region)))
         hidden = tuple(one for one in beginnings if one != region or one in self.hidden)
-        return lambda path: path not in self.unreadable and not path.startswith(hidden)
+        return lambda path: (
+            not (path in self.unreadable or path.startswith(hidden) or left_out_ending(path))
+        )
 
 
 def below(folder: bytes) -> bytes:
@@ -97,7 +124,35 @@ def after(prefix: bytes) -> bytes:
 
 def is_picture(name: bytes) -> bool:
     """Tell by its ending whether a file is taken for a picture."""
-    return name[name.rfind(b".") :].lower() in SUFFIXES
+    ending = _ending(name)
+    return ending in SUFFIXES or (ending in HEIF_SUFFIXES and reads_heif())
+
+
+def left_out_name(source: Path) -> Path:
+    """Name what an index notes of the files that were left out of a source."""
+    return path_of(b"left-out:" + os.fsencode(source))
+
+
+def write_counts(counts: Mapping[str, int]) -> str:
+    """Note numbers of endings as a text."""
+    return " ".join(f"{ending}={count}" for ending, count in sorted(counts.items()))
+
+
+def read_counts(text: str) -> dict[str, int]:
+    """Read `write_counts`; what else a text has is passed over."""
+    found = re.findall(r"(\.[a-z0-9]{1,9})=([0-9]{1,15})(?![^ ])", text)
+    return {ending: int(count) for ending, count in found}
+
+
+def left_out_ending(name: bytes) -> str:
+    """Give the ending of a picture in a format that is not read here; else nothing."""
+    ending = _ending(name)
+    unread = ending in _UNREAD or (ending in HEIF_SUFFIXES and not reads_heif())
+    return ending.decode() if unread else ""
+
+
+def _ending(name: bytes) -> bytes:
+    return name[name.rfind(b".") :].lower()
 
 
 def is_hidden(path: bytes) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import tarfile
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,8 @@ from typing import BinaryIO, Final, cast
 
 from vecsearch.errors import ImageError, SourceError
 from vecsearch.images.access import LARGEST_BYTES
-from vecsearch.images.scan import CHUNK, Region, Scan, below, is_hidden, is_picture
+from vecsearch.images.heif import reads_heif
+from vecsearch.images.scan import CHUNK, Region, Scan, below, is_hidden, is_picture, left_out_ending
 from vecsearch.images.times import ns_of
 from vecsearch.locks import ProcessLock
 
@@ -41,6 +42,7 @@ class _Contents:
     members: dict[bytes, Member] = field(default_factory=dict)
     refused: dict[bytes, str] = field(default_factory=dict)
     damage: str = ""
+    left_out: Counter[str] = field(default_factory=Counter)
 
 
 def is_tar(path: Path) -> bool:
@@ -60,8 +62,9 @@ def scan_tar(root: Path) -> Scan:
         facts = root.stat()
     except OSError as error:
         raise SourceError(f"{root} cannot be read: {error.strerror}", path=root) from None
-    # While size and time of the tar are the same, so is all that is in it.
-    return Scan(root, _walk, stamp=f"{facts.st_size} {facts.st_mtime_ns}", whole=True)
+    # While size and time of the tar are the same, so is all that is in it, for who reads the same.
+    stamp = f"{facts.st_size} {facts.st_mtime_ns}{' heif' if reads_heif() else ''}"
+    return Scan(root, _walk, stamp=stamp, whole=True)
 
 
 def _walk(scan: Scan) -> Iterator[Region]:
@@ -77,7 +80,7 @@ def _walk(scan: Scan) -> Iterator[Region]:
     for name, reason in contents.refused.items():
         scan.unreadable[prefix + name] = reason
     names = sorted(contents.members)
-    scan.count = len(names)
+    scan.count, scan.left_out = len(names), contents.left_out
     pages = (names[start : start + CHUNK] for start in range(0, len(names), CHUNK))
     yield (
         prefix,
@@ -187,7 +190,11 @@ def _list(file: BinaryIO) -> _Contents:
 def _take(contents: _Contents, info: tarfile.TarInfo) -> None:
     # As a file system would see it: "./a.jpg", "/a.jpg" and "x/../a.jpg" are one file.
     name = os.fsencode(posixpath.normpath(f"/{info.name}").lstrip("/"))
-    if info.isdir() or is_hidden(name) or not is_picture(name):
+    if info.isdir() or is_hidden(name):
+        return
+    if not is_picture(name):
+        if ending := left_out_ending(name):
+            contents.left_out[ending] += 1
         return
     contents.members.pop(name, None)
     contents.refused.pop(name, None)

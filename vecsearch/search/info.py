@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +13,7 @@ from vecsearch.embed.spec import EncoderSpec
 from vecsearch.embed.words import Words
 from vecsearch.errors import UsageError
 from vecsearch.fields import read_fields
+from vecsearch.images.scan import left_out_name, read_counts
 from vecsearch.search.answers import CHUNK, named
 from vecsearch.search.embedding import Embedder
 from vecsearch.search.opened import Opened
@@ -28,7 +30,8 @@ class IndexInfo:
 
     ``reduction`` is what the build measured of a PCA, ``agreement`` of an int8 encoder against
     fp32, None for others. ``words`` is how many words it has; where there are none,
-    ``why_no_words`` says why.
+    ``why_no_words`` says why. ``left_out`` counts, by ending, files that should be pictures in a
+    format that was not read.
     """
 
     path: Path
@@ -41,6 +44,7 @@ class IndexInfo:
     agreement: Agreement | None
     sources: tuple[Path, ...]
     skipped: tuple[Skipped, ...]
+    left_out: Mapping[str, int]
     words: int
     why_no_words: str
 
@@ -76,9 +80,18 @@ def describe(opened: Opened, encoder: EncoderSpec, words: int) -> IndexInfo:
         agreement=_measured(snapshot, Agreement, snapshot.agreement),
         sources=tuple(snapshot.sources()),
         skipped=tuple(snapshot.skipped()),
+        left_out=_left_out(snapshot),
         words=words,
         why_no_words="" if words else why_no_words(encoder)[0],
     )
+
+
+def _left_out(snapshot: Snapshot) -> dict[str, int]:
+    """Add up what the builds noted of each source."""
+    counts: Counter[str] = Counter()
+    for source in snapshot.sources():
+        counts.update(read_counts(snapshot.stamp(left_out_name(source))))
+    return dict(counts)
 
 
 def _measured(snapshot: Snapshot, kind: type[T], text: str) -> T | None:

@@ -8,8 +8,9 @@ answer. Format 3:
   generation of the last compaction, and ``oldest``, the first whose rows are still all known;
   ``stamp:`` and the path of a source in hex, what is remembered of it: size and time of a tar, what
   a list is relative to. Where the path is ``rows:`` and a name, that is the file whose vectors are
-  called so for want of ids. ``removed:`` and a content hash in hex is content that was taken out,
-  and stays out whatever the name of its file.
+  called so for want of ids; where it is ``left-out:`` and a source, how many files of which endings
+  were not read there. ``removed:`` and a content hash in hex is content that was taken out, and
+  stays out whatever the name of its file.
 - ``files``: every write-once file that counts, with length and SHA-256; any other is an orphan.
 - ``sources``: what was scanned: a folder, a tar, a URL, or ``list:`` and the path of a list.
 - ``images``: a path (bytes) with what was known of it; ``id`` is never reused; ``removed`` is the
