@@ -19,6 +19,7 @@ ALLOWED = {
     "types": set(),
     "fields": set(),
     "outfile": set(),
+    "spelling": set(),
     "spreadsheet": set(),
     "images": set(),
     "embed": {"images"},

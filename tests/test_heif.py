@@ -101,6 +101,15 @@ def test_a_burst_has_frames(picture: Image.Image) -> None:
     assert not has_frames(heic(picture))
 
 
+def test_frames_that_say_they_are_huge_take_no_memory(picture: Image.Image) -> None:
+    data = heic(picture, save_all=True, append_images=[picture.rotate(180).resize((64, 64))])
+    place = data.rindex(b"ispe") + 12
+    huge = data[:place] + (1_560_281_152).to_bytes(4, "big") + data[place + 4 :]
+    assert has_frames(huge)
+    with pytest.raises(ImageError, match="too many frames"):
+        list(frames(huge, most=9, most_pixels=10**7))
+
+
 @pytest.mark.parametrize("cut", [12, 40, 200, -300])
 def test_a_damaged_one_is_an_error_of_one_line(picture: Image.Image, cut: int) -> None:
     with pytest.raises(ImageError) as caught:

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, features
 
 from torture.odd_pictures import odd_pictures
+from vecsearch.images.heif import load_heif, reads_heif
 
 WIDTH, HEIGHT = 53, 37
 """Numbers that are easily found in a header."""
@@ -97,6 +98,10 @@ def _small() -> Iterator[tuple[str, bytes]]:
     if features.check("avif"):
         yield "avif", _saved(rgba, "AVIF", exif=exif)
         yield "avif animated", _saved(rgb, "AVIF", save_all=True, append_images=[rgb.rotate(90)])
+    if reads_heif():
+        load_heif()
+        yield "heic", _saved(rgba, "HEIF", exif=exif)
+        yield "heic burst", _saved(rgb, "HEIF", save_all=True, append_images=[rgb.rotate(90)])
     if features.check("jpg_2000"):
         yield "jpeg 2000", _saved(rgb, "JPEG2000")
         yield "jpeg 2000 stream", _saved(grey, "JPEG2000", no_jp2=True)

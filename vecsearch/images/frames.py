@@ -14,6 +14,7 @@ from PIL import Image
 
 from vecsearch.errors import ImageError
 from vecsearch.images.decode import decode, open_image
+from vecsearch.images.heif import heif_sizes
 from vecsearch.images.in_memory import frame_as_file
 
 _ANIMATED: Final = ("GIF", "WEBP", "PNG", "AVIF")
@@ -38,6 +39,8 @@ def has_frames(data: bytes) -> bool:
         image = open_image(data)
         if not getattr(image, "is_animated", False):
             return False
+        if image.format == "HEIF":
+            return len(heif_sizes(data)) > 1
         return image.format in _ANIMATED or len(list(_pages(image, 2))) > 1
     # As in `decode`: a decoder fed with garbage raises nearly anything.
     except Exception:  # noqa: BLE001
@@ -52,6 +55,8 @@ def frames(data: bytes, *, most: int, most_pixels: int) -> Iterator[Frame]:
     """
     try:
         image = open_image(data)
+        if image.format == "HEIF" and sum(w * h for w, h in heif_sizes(data)) > most_pixels:
+            raise ImageError("has too many frames to compare")
         pixels = 0
         for number in _pages(image, most + 1):
             pixels += image.width * image.height

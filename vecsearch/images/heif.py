@@ -28,6 +28,16 @@ def is_heif(data: bytes) -> bool:
     return data[8:12] not in (b"mif1", b"msf1") or b"avif" not in brands
 
 
+def heif_sizes(data: bytes) -> list[tuple[int, int]]:
+    """List the sizes of the pictures in a HEIF, not decoded; raises what pillow-heif raises.
+
+    Going to one of them in Pillow makes room for its pixels, however many it says it has.
+    """
+    import pillow_heif
+
+    return [one.size for one in pillow_heif.open_heif(data)]
+
+
 @cache
 def load_heif() -> None:
     """Teach Pillow to read HEIF; raises ImportError where pillow-heif is not installed."""
