@@ -43,6 +43,7 @@ KEPT: Final = 12
 """So many pictures stay as they are; they come first, so that these are their ids."""
 MOVING: Final = 16
 HUNG_S: Final = 120.0
+_ATTEMPTS: Final = 100
 MOST_FILES: Final = 200
 LARGEST_GROWTH_BYTES: Final = 96 << 20
 
@@ -200,11 +201,13 @@ def ask_beside(pipe: Connection, folder: Path, seed: int, times: int, few_values
 def _ask(index: Index, questions: Questions, number: int, report: Report) -> None:
     start = time.monotonic()
     try:
-        while True:
+        for attempt in range(_ATTEMPTS):
             try:
                 told = questions.ask(index, number)
                 break
             except IndexOutdatedError:  # as an iteration says that a compaction overtook
+                if attempt == _ATTEMPTS - 1:
+                    raise
                 report.counts["asked again"] += 1
                 start = time.monotonic()
     except BaseException as error:  # noqa: BLE001 - none may come out
