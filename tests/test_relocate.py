@@ -49,6 +49,17 @@ def test_a_renamed_folder_keeps_ids_and_what_was_removed_from_it(
     assert vecsearch.verify(index).problems == ()
 
 
+def test_no_second_index_is_made_of_it_unasked(photos: Path, run: Run) -> None:
+    options = ("--layer", "block1_pool", "--weights", "random:0", "--precision", "fp32")
+    run("build", photos, *options)
+    photos.rename(photos.with_name("pictures"))
+    said = run("build", "pictures", *options, code=1).stderr
+    assert "pictures is what indexes/photos has as" in said
+    assert "-i indexes/photos keeps its ids" in said
+    assert "12 unchanged" in run("build", "pictures", "-i", "indexes/photos").stdout
+    assert "12 added" in run("build", "pictures", *options).stdout  # it is no longer missing
+
+
 def test_it_is_said(index: Path, photos: Path, run: Run) -> None:
     pictures = photos.rename(photos.with_name("pictures"))
     done = run("build", pictures, "-i", index)

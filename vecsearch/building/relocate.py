@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 from collections.abc import Iterator, Sequence
@@ -10,12 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from vecsearch.errors import ImageError, NotFoundError, SourceError, UsageError
+from vecsearch.errors import (
+    ImageError,
+    IndexFolderError,
+    NotFoundError,
+    SourceError,
+    UsageError,
+)
 from vecsearch.images.access import facts_of
 from vecsearch.images.listed import PictureList, is_list, list_file, list_source
 from vecsearch.images.read import read_image
 from vecsearch.images.scan import SEPARATOR, after, below
-from vecsearch.store.locate import only_index
+from vecsearch.store.locate import all_indexes, only_index
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
 from vecsearch.types import Image, UrlPath, absolute_path, path_of
@@ -79,6 +86,23 @@ def take_renamed(writer: Writer, roots: Sequence[Path]) -> list[RelocateReport]:
         writer.relocate(report.old, report.new, sources)
         reports.append(report)
     return reports
+
+
+def check_not_renamed(roots: Sequence[Path], folder: Path) -> None:
+    """Raise SourceError if an index has one of *roots* by another name: no new one is wanted then.
+
+    *folder* is where the new one would be.
+    """
+    for index in all_indexes():
+        with contextlib.suppress(IndexFolderError):  # whoever opens it is told
+            if renamed := _find_renamed(index, roots):
+                report, _ = renamed
+                raise SourceError(
+                    f"{report.new} is what {index} has as {report.old}",
+                    hint=f"-i {index} keeps its ids and what was removed; "
+                    f"-i {folder} makes another",
+                    path=report.new,
+                )
 
 
 def missing_sources(snapshot: Snapshot, asked: Sequence[Path]) -> list[Path]:

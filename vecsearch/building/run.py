@@ -20,7 +20,12 @@ from vecsearch.building.fit import Sample, fit_int8, fit_projection
 from vecsearch.building.options import BuildOptions
 from vecsearch.building.plan import Plan
 from vecsearch.building.reader import Reader, make_reader
-from vecsearch.building.relocate import RelocateReport, missing_sources, take_renamed
+from vecsearch.building.relocate import (
+    RelocateReport,
+    check_not_renamed,
+    missing_sources,
+    take_renamed,
+)
 from vecsearch.building.sources import Named, open_sources, plan_build
 from vecsearch.building.stage import Counts, Stage
 from vecsearch.building.worklist import ToRead, Worklist
@@ -115,6 +120,8 @@ def build(
                 total = writer.generation().image_count
     else:
         check_free(folder, fresh=options.fresh)
+        if index is None and not options.fresh:
+            check_not_renamed(named.roots, folder)
         image_size = model_of(config).facts.image_size
         reader = make_reader(options, config.engine, config.precision, image_size)
         scans = _open_anew(folder, named, options)

@@ -24,7 +24,7 @@ from vecsearch.images.listed import (
 )
 from vecsearch.images.scan import Region, Scan, after, below, is_ordinary
 from vecsearch.images.tar import is_compressed_tar, is_tar, scan_tar
-from vecsearch.store.locate import has_indexes, index_of, only_index
+from vecsearch.store.locate import all_indexes, index_of, only_index
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import UrlPath, absolute_path
 from vecsearch.types import wanted as fetchable
@@ -64,7 +64,7 @@ class Named:
 
         Without a source it is the only one that there is.
         """
-        if not self.roots and has_indexes():
+        if not self.roots and all_indexes():
             return only_index()
         root = self.roots[0] if self.roots else Path("db")
         if root == STANDARD_INPUT:

@@ -18,7 +18,7 @@ def index_of(source: Path) -> Path:
 
 def only_index() -> Path:
     """Find the one index in ``indexes/``; raises IndexFolderError for none or several."""
-    found = _found()
+    found = all_indexes()
     if len(found) == 1:
         return found[0]
     if not found:
@@ -32,12 +32,8 @@ def only_index() -> Path:
     )
 
 
-def has_indexes() -> bool:
-    """Tell whether there is an index in ``indexes/``."""
-    return bool(_found())
-
-
-def _found() -> list[Path]:
+def all_indexes() -> list[Path]:
+    """List the indexes in ``indexes/``."""
     return sorted(path.parent for path in INDEXES.glob(f"*/{CATALOG}"))
 
 
