@@ -87,7 +87,7 @@ class WriterProcess:
         self.report = Report()
         self.versions = {path: 0 for path in table if path.parent == self.home}
         self.there = set(self.versions)
-        self.removed: set[Path] = set()
+        self.removed: set[tuple[Path, int]] = set()
         self.clock = 10
 
     def run(self, end: float) -> None:
@@ -120,7 +120,10 @@ class WriterProcess:
                 self.versions[path] = (self.versions[path] + 1) % VERSIONS
                 put(path, self.versions[path], self.clock * _ONE_S)
                 self.there.add(path)
-            self.removed.discard(path)
+
+    def indexed(self) -> set[Path]:
+        """Give the pictures that the index should have: a version that was removed stays out."""
+        return {path for path in self.there if (path, self.versions[path]) not in self.removed}
 
     def remove(self, end: float) -> None:
         """Remove a picture from the index that it has as it is."""
@@ -128,11 +131,11 @@ class WriterProcess:
             build = self.in_turn(
                 lambda: vecsearch.build(self.home, index=self.index, encoder=config), end
             )
-        known = sorted(self.there - self.removed)
+        known = sorted(self.indexed())
         if build and len(known) > 1:
             path = known[self.random.randint(len(known))]
             if self.in_turn(lambda: vecsearch.remove(path, index=self.index), end):
-                self.removed.add(path)
+                self.removed.add((path, self.versions[path]))
                 self.report.counts["removals"] += 1
                 self.check()
 
@@ -158,7 +161,7 @@ class WriterProcess:
 
     def check(self) -> None:
         """Compare what the index has of this folder, which nobody else changes."""
-        due = {path: self.table[path][self.versions[path]] for path in self.there - self.removed}
+        due = {path: self.table[path][self.versions[path]] for path in self.indexed()}
         with vecsearch.open_index(self.index) as index:
             images, vectors = index.vectors()
         found = {
