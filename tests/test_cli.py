@@ -40,6 +40,7 @@ def test_the_json_of_a_query(built: Path, run: Run) -> None:
     assert [hit["rank"] for hit in one["hits"]] == [1, 2, 3]
     for hit in one["hits"]:
         assert set(hit) == {"rank", "id", "path", "score", "distance"}
+        assert len(str(hit["score"])) > 7  # all its digits
         assert hit["path"].startswith("photos/")
         assert hit["distance"] == pytest.approx((2 - 2 * hit["score"]) ** 0.5, abs=0.01)
 

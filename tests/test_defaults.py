@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib.metadata import version
 from pathlib import Path
@@ -97,3 +98,30 @@ def test_strings_are_paths(index: Path, photos: Path, tmp_path: Path) -> None:
         images, vectors = opened.vectors()
     vecsearch.draw_map(vecsearch.map_collection(vectors, images), str(tmp_path / "map.png"))
     assert (tmp_path / "map.png").stat().st_size > 1000
+
+
+def test_results_have_one_form_in_every_command(index: Path, photos: Path, run: Run) -> None:
+    (queried,) = json.loads(run("query", "id:1", "-i", index, "-k", "2", "--json").stdout)
+    recommended = json.loads(run("recommend", "-i", index, "-k", "2", "--json").stdout)[0]
+    assert list(queried) == list(recommended)
+    assert (queried["query"], queried["path"]) == (recommended["query"], recommended["path"])
+    assert [list(hit) for hit in queried["hits"]] == [list(hit) for hit in recommended["hits"]]
+    assert list(queried) == ["query", "path", "hits"]
+    with vecsearch.open_index(index) as opened:
+        hits = opened.query("id:1", k=2)[0].hits
+    assert [hit["score"] for hit in queried["hits"]] == [hit.score for hit in hits]
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+@pytest.mark.parametrize(
+    "queries", [["gone.png"], ["id:99"], ["photos/p1.png", "gone.png", "--combine", "mean"]]
+)
+def test_a_failing_query_is_json_too(
+    index: Path, photos: Path, run: Run, form: str, queries: list[str]
+) -> None:
+    done = run("query", *queries, "-i", index, "--format", form, code=1)
+    found = json.loads(done.stdout)
+    (result,) = found if form == "json" else [found]
+    assert (result["path"], result["hits"]) == (None, [])
+    assert result["error"] in done.stderr
+    assert done.stderr.count("\n") == 1

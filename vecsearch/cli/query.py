@@ -25,7 +25,7 @@ from vecsearch.cli.options import (
 from vecsearch.cli.output import refuse_pictures, say, tell_not_fetched
 from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.cli.progress import progress
-from vecsearch.errors import UsageError
+from vecsearch.errors import ImageError, NotFoundError, UsageError
 from vecsearch.search.index import Index, open_index
 from vecsearch.search.options import COMBINATIONS, QueryOptions, Question
 from vecsearch.types import Box, Result, Vectors, Word
@@ -204,7 +204,13 @@ def query(
         refuse_pictures(opened, *outputs)
         _refuse_queries(outputs, [*questions, *minus])
         streams = form == "jsonl" and not sheets
-        results = _answer(opened, questions, k, options, streams=streams)
+        try:
+            results = _answer(opened, questions, k, options, streams=streams)
+        except (ImageError, NotFoundError) as error:
+            if form in ("json", "jsonl"):  # a program reads what was wrong where it reads hits
+                name = " ".join(str(getattr(one, "query", one)) for one in questions)
+                say(format_results([Result(name, None, (), error=str(error))], form))
+            raise
         guesses = guesses_about(opened, results) if html is not None else {}
     if sheets:
         from vecsearch.view.sheet import draw_sheet

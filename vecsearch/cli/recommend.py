@@ -95,7 +95,7 @@ def recommend(
     if sheets or html is not None or preview or preview_mode:
         tell_not_fetched(results)
     if as_json:
-        say(to_json([_fields(result) for result in results]))
+        say(to_json([result_fields(result) for result in results]))
     elif html is not None:
         say(f"{shown(html)}: {counted(len(results), 'picture')}")
     elif sheets:
@@ -121,7 +121,7 @@ def write_recommendations(
         results.append(result)
         if report:
             report("drawing sheets", number, len(index))
-    text = to_json([_fields(result) for result in results]) + "\n"
+    text = to_json([result_fields(result) for result in results]) + "\n"
     with whole_file(output / "recommendations.json") as file:
         file.write(text.encode())
     return results
@@ -139,8 +139,3 @@ def _sheet_name(result: Result, taken: set[str]) -> str:
         name = f"{stem}.png"
     taken.add(name.casefold())
     return name
-
-
-def _fields(result: Result) -> dict[str, object]:
-    assert result.path is not None
-    return {**result_fields(result), "path": shown(result.path)}

@@ -71,23 +71,25 @@ def hit_fields(hit: Hit) -> dict[str, object]:
         "rank": hit.rank,
         "id": hit.id,
         "path": shown(hit.path),
-        "score": round(hit.score, 4),
-        "distance": round(hit.distance, 4),
+        "score": hit.score,
+        "distance": hit.distance,
     }
     if hit.order is not None:
-        fields["order"] = round(hit.order, 4)
+        fields["order"] = hit.order
     if hit.is_gone:
         fields["gone"] = True
     return fields
 
 
 def result_fields(result: Result) -> dict[str, object]:
-    """Give a query and its hits as the JSON of the command line has them.
+    """Give a query and its hits as the JSON of every command has them.
 
-    ``asked`` is there if a query is more than one whole picture, ``expand`` and ``rerank`` if they
-    were asked for, ``error`` if it has no answer.
+    ``path`` is null unless the query is one picture that has one. ``asked`` is there if a query is
+    more than one whole picture, ``expand`` and ``rerank`` if they were asked for, ``error`` if it
+    has no answer.
     """
-    fields: dict[str, object] = {"query": result.query}
+    path = None if result.path is None else shown(result.path)
+    fields: dict[str, object] = {"query": result.query, "path": path}
     if len(result.asked) > 1 or any(asked.box for asked in result.asked):
         fields["asked"] = [_asked_fields(asked) for asked in result.asked]
     if result.expand:
