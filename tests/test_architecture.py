@@ -15,6 +15,7 @@ import vecsearch
 PACKAGE = Path(vecsearch.__file__).parent
 ALLOWED = {
     "errors": set(),
+    "__main__": {"cli"},
     "locks": set(),
     "types": set(),
     "fields": set(),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -45,6 +47,11 @@ def test_a_mistyped_command_gets_a_suggestion(run: Run, typed: str, meant: str) 
 
 def test_the_version(run: Run) -> None:
     assert run("-V").stdout == run("--version").stdout == f"vecsearch {version('vecsearch')}\n"
+    module = [sys.executable, "-m", "vecsearch", "-V"]
+    assert (
+        subprocess.run(module, capture_output=True, text=True, check=True).stdout
+        == run("-V").stdout
+    )
     assert vecsearch.__version__ == version("vecsearch")
 
 

@@ -7,7 +7,7 @@ import sys
 import tarfile
 import unicodedata
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import pytest
 from samples import CHEAP, Run, draw, hits_of
@@ -118,3 +118,20 @@ def test_a_current_folder_that_is_gone_is_said(index: Path, photos: Path, tmp_pa
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr == ("vecsearch: the current folder is not there any more; go to another\n")
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+def test_a_compressed_tar_of_any_name_is_said_to_be_one(
+    photos: Path, tmp_path: Path, mode: Any
+) -> None:
+    with tarfile.open(tmp_path / "all.tar", mode) as tar:
+        tar.add(photos, "photos")
+    with pytest.raises(SourceError, match=r"all\.tar is compressed.* uncompress it"):
+        vecsearch.build(tmp_path / "all.tar", index=tmp_path / "index", encoder=CHEAP)
+
+
+def test_a_file_called_like_an_id_is_pointed_at(index: Path, photos: Path, run: Run) -> None:
+    done = run("query", "id:3.jpg", "-i", index, code=1)
+    assert "no image id:3.jpg; a file of that name is ./id:3.jpg" in done.stderr
+    draw(photos.parent / "id:3.jpg", 3)
+    assert run("query", "./id:3.jpg", "-i", index, "-k", "1").returncode == 0

@@ -17,7 +17,7 @@ from torture.trial import Trial
 from torture.workers import Breakage, pool
 
 import vecsearch
-from vecsearch.cli.start import MESSAGE
+from vecsearch.cli.start import interrupted
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="children are forked")
 
@@ -125,6 +125,7 @@ def test_an_import_that_is_interrupted_is_no_failure(tmp_path: Path) -> None:
     code = """
 import signal
 import vecsearch.cli.info
+from vecsearch.cli.start import interrupted
 from vecsearch.cli import main
 def broken(index):
     try:
@@ -138,7 +139,7 @@ main.run()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 130
-    assert done.stderr == MESSAGE
+    assert done.stderr == "vecsearch: interrupted\n"
 
 
 @pytest.mark.parametrize("delay_ms", [0, 5, 10, 20, 40, 60, 100, 200])
@@ -164,7 +165,7 @@ main.run()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 130
-    assert done.stderr == MESSAGE
+    assert done.stderr == "vecsearch: interrupted\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -188,4 +189,12 @@ while True:
         process.send_signal(number)
         _, complaint = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "what was committed is kept, and the same command goes on" in complaint
+    assert complaint == "vecsearch: interrupted\n"
+
+
+@pytest.mark.parametrize(("command", "kept"), [("query", False), ("merge", True)])
+def test_only_what_writes_speaks_of_commits(
+    command: str, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["vecsearch", command, "x"])
+    assert ("what was committed is kept" in interrupted()) == kept

@@ -130,14 +130,14 @@ def _open(root: Path, wanted: Sequence[Path]) -> Scan:
         from vecsearch.images.remote import scan_url
 
         return scan_url(root)
-    if root.is_file() and is_tar(root):
-        return scan_tar(root)
     if root.is_file() and is_compressed_tar(root):
         raise SourceError(
             f"{root} is compressed, so its pictures cannot be got at singly",
             hint="uncompress it: pictures hardly become smaller by it",
             path=root,
         )
+    if root.is_file() and is_tar(root):
+        return scan_tar(root)
     if not root.exists():
         raise FileNotFoundError(root)
     return scan_folder(root, wanted)

@@ -10,7 +10,7 @@ import time
 from types import FrameType
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from vecsearch.cli.start import MESSAGE
+from vecsearch.cli.start import interrupted
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
@@ -63,5 +63,5 @@ def _watch(reading: int) -> None:
 
 def _end() -> NoReturn:
     cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # a progress bar hides it
-    os.write(2, f"{cursor}{MESSAGE}".encode())
+    os.write(2, f"{cursor}{interrupted()}".encode())
     os._exit(130)

@@ -16,7 +16,7 @@ import click
 
 from vecsearch.cli.fault import describe_fault, shows_trace
 from vecsearch.cli.interrupt import end_within_a_second, was_interrupted
-from vecsearch.cli.start import MESSAGE
+from vecsearch.cli.start import interrupted
 from vecsearch.errors import UsageError, VecsearchError
 
 _COMMANDS: Final = {
@@ -118,7 +118,7 @@ def cli() -> None:
 
 
 def _interrupted() -> int:
-    click.echo(MESSAGE, err=True, nl=False)
+    click.echo(interrupted(), err=True, nl=False)
     return 130
 
 

@@ -7,15 +7,25 @@ Python's own trace.
 from __future__ import annotations
 
 import os
+import sys
 from _signal import SIGINT, signal  # type: ignore[import-not-found]  # without signal's enums
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-MESSAGE = (
-    "vecsearch: interrupted; what was committed is kept, and the same command goes on from there\n"
+_WRITING = (
+    "build",
+    "compact",
+    "import",
+    "merge",
+    "reindex",
+    "relocate",
+    "remove",
+    "repair",
+    "tune",
 )
+"""The commands that change an index."""
 
 
 def run() -> NoReturn:
@@ -26,7 +36,13 @@ def run() -> NoReturn:
     run()
 
 
+def interrupted() -> str:
+    """Say that Ctrl-C ended the command, and what is left of one that changes an index."""
+    kept = "; what was committed is kept, and the same command goes on from there"
+    return f"vecsearch: interrupted{kept if {*sys.argv[1:2]} & {*_WRITING} else ''}\n"
+
+
 def _end(*_: object) -> None:
     """End at once: nothing has been begun."""
-    os.write(2, MESSAGE.encode())
+    os.write(2, interrupted().encode())
     os._exit(130)

@@ -18,6 +18,9 @@ from vecsearch.images.scan import CHUNK, Region, Scan, below, is_hidden, is_pict
 from vecsearch.images.times import ns_of
 from vecsearch.locks import ProcessLock
 
+_COMPRESSED: Final = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
+"""What gzip, bzip2, xz and zstd write first; a tar begins with a name, which none of these is."""
+
 _KEPT_MEMBERS: Final = 200_000
 """So many members of the tars used last are remembered, or those of one."""
 
@@ -51,8 +54,14 @@ def is_tar(path: Path) -> bool:
 
 
 def is_compressed_tar(path: Path) -> bool:
-    """Tell by its name whether a file is a tar whose members cannot be got at singly."""
+    """Tell whether a file is a tar whose members cannot be got at singly, by name or beginning."""
     name = path.name.lower()
+    if is_tar(path):
+        try:
+            with path.open("rb") as file:
+                return file.read(6).startswith(_COMPRESSED)
+        except OSError:
+            return False
     return name.endswith((".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst"))
 
 

@@ -121,7 +121,9 @@ def _find(lookups: Lookups, text: str, external: bool) -> Image | None:
         if image is None:
             raise NotFoundError(
                 f"{lookups.folder} has no image {text}",
-                hint="the hits of any query, and vecsearch recommend --json, tell the ids",
+                hint="the hits of any query, and vecsearch recommend --json, tell the ids"
+                if plausible
+                else f"a file of that name is ./{text}",
             )
         return image
     image = image_at(lookups, text)

@@ -1,0 +1,6 @@
+"""``python -m vecsearch`` is the command ``vecsearch``."""
+
+from vecsearch.cli.start import run
+
+if __name__ == "__main__":
+    run()
