@@ -13,7 +13,7 @@ import pytest
 from samples import CHEAP, Run, draw, hits_of
 
 import vecsearch
-from vecsearch import SourceError
+from vecsearch import ImageError, SourceError
 
 Form = Literal["NFC", "NFD"]
 FORMS: Final[tuple[Form, ...]] = ("NFC", "NFD")
@@ -61,6 +61,11 @@ def test_letters_with_marks_are_one_however_they_are_typed(
         path.unlink()
     assert found("id:4", "--glob", typed("Zür*")) == zurich
     assert "1 removed" in run("remove", typed("Fotos-Zürich/Genève.png"), "-i", "index").stdout
+
+
+def test_a_path_of_very_many_parts_is_not_there(index: Path) -> None:
+    with vecsearch.open_index(index) as opened, pytest.raises(ImageError, match="é"):
+        opened.query("é/" * 5000 + "x.png")
 
 
 def test_two_names_that_differ_in_spelling_alone_stay_two(tmp_path: Path) -> None:

@@ -28,16 +28,22 @@ def as_on_disk(path: str) -> str:
     """Spell a path as the disk does, where it has one that differs in spelling alone."""
     if path.isascii() or os.path.lexists(path):
         return path
-    folder, name = os.path.split(path)
-    if not name:
-        return path
-    folder = as_on_disk(folder)
-    wanted = os.path.join(folder, name)  # noqa: PTH118 - texts, as they are given
-    if os.path.lexists(wanted) or name.isascii():
-        return wanted
+    folder = ""
+    for name in path.split(os.sep):  # noqa: PTH206 - with the slashes that it has
+        spelled = _spelled(folder, name)
+        if spelled is None:
+            return path
+        folder += f"{spelled}{os.sep}"
+    return folder.removesuffix(os.sep)
+
+
+def _spelled(folder: str, name: str) -> str | None:
+    """Spell a name as *folder*, which ends with a slash, has it; None if it has none."""
+    if name.isascii() or os.path.lexists(folder + name):
+        return name
     try:
         with os.scandir(folder or os.curdir) as entries:
-            same = [one.name for one in entries if composed(one.name) == composed(name)]
+            found = (one.name for one in entries)
+            return next((one for one in found if composed(one) == composed(name)), None)
     except (OSError, ValueError):
-        return path
-    return os.path.join(folder, same[0]) if same else path  # noqa: PTH118
+        return None
