@@ -14,7 +14,6 @@ from typing import Final, NoReturn
 
 import click
 
-from vecsearch.cli.fault import describe_fault, shows_trace
 from vecsearch.cli.interrupt import end_within_a_second, was_interrupted
 from vecsearch.cli.start import interrupted
 from vecsearch.errors import UsageError, VecsearchError
@@ -190,9 +189,11 @@ def _tell(error: Exception) -> int:
             _complain(f"{where}{error.strerror or error}" if _has_current_folder() else gone)
         case MemoryError():
             _complain("there is not enough memory for this; nothing that was committed is lost")
-        case _ if shows_trace():
-            raise error
         case _:
+            from vecsearch.cli.fault import describe_fault, shows_trace
+
+            if shows_trace():
+                raise error
             _complain(describe_fault(error))
     return 1
 
