@@ -140,3 +140,30 @@ def test_a_file_called_like_an_id_is_pointed_at(index: Path, photos: Path, run: 
     assert "no image id:3.jpg; a file of that name is ./id:3.jpg" in done.stderr
     draw(photos.parent / "id:3.jpg", 3)
     assert run("query", "./id:3.jpg", "-i", index, "-k", "1").returncode == 0
+
+
+def test_what_systems_keep_for_themselves_is_left_out(
+    photos: Path, tmp_path: Path, run: Run
+) -> None:
+    for place in ("@eaDir/p1.png", "more/#recycle/x.png", "$RECYCLE.BIN/a/b.png"):
+        draw(photos / place, 9)
+    with tarfile.open(tmp_path / "t.tar", "w") as tar:
+        tar.add(photos / "p1.png", "p1.png")
+        tar.add(photos / "p2.png", "__MACOSX/p2.png")
+    index = vecsearch.build(photos, tmp_path / "t.tar", index=tmp_path / "index", encoder=CHEAP)
+    assert (index.counts.added, index.counts.skipped) == (13, 0)
+    assert "$RECYCLE.BIN, @Recently-Snapshot" in run("info", "-i", "index").stdout
+    named = vecsearch.build(photos / "@eaDir", index=tmp_path / "own", encoder=CHEAP)
+    assert named.counts.added == 1  # who names it wants it
+
+
+def test_what_was_indexed_of_them_goes(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw(photos / "@eaDir" / "x.png", 9)
+    draw(tmp_path / "other" / "y.png", 10)
+    with monkeypatch.context() as patch:
+        patch.setattr("vecsearch.images.folder.UNWANTED", frozenset())
+        vecsearch.build(photos, tmp_path / "other", index=tmp_path / "index", encoder=CHEAP)
+    counts = vecsearch.build(index=tmp_path / "index", encoder=CHEAP).counts
+    assert (counts.removed, counts.unchanged) == (1, 13)

@@ -12,6 +12,7 @@ from vecsearch.cli.output import say
 from vecsearch.search.index import open_index
 from vecsearch.search.info import IndexInfo, PictureInfo
 from vecsearch.view.text import (
+    NEVER_INDEXED,
     format_agreement,
     format_fields,
     format_guesses,
@@ -89,6 +90,7 @@ def _describe(facts: IndexInfo) -> str:
         "FAISS": f"{facts.recipe}, inner product",
         "generation": facts.generation,
         "size": f"{facts.size_bytes / 1e6:.1f} MB",
+        "never indexed": NEVER_INDEXED,
         "skipped": len(facts.skipped),
     }
     lines = [format_fields(fields)]

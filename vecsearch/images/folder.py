@@ -10,7 +10,7 @@ from stat import S_ISREG
 from typing import Final
 
 from vecsearch.errors import SourceError
-from vecsearch.images.scan import CHUNK, SEPARATOR, Entry, Region, Scan, below
+from vecsearch.images.scan import CHUNK, SEPARATOR, UNWANTED, Entry, Region, Scan, below
 from vecsearch.images.times import kept_ns
 
 _WHAT: Final = "give a folder of pictures, a .tar, a URL, or a list with --from-list"
@@ -21,8 +21,9 @@ _SEPARATOR: Final = SEPARATOR[0]
 def scan_folder(root: Path, others: Iterable[Path] = ()) -> Scan:
     """Prepare to walk *root*; raises SourceError if it is no folder.
 
-    Hidden files and folders are left out, links are followed, a loop of links ends at its second
-    round. What lies below *others*, roots of other scans, is left to these.
+    Hidden files and folders, and those of `UNWANTED`, are left out, links are followed, a loop of
+    links ends at its second round. What lies below *others*, roots of other scans, is left to
+    these.
     """
     if not root.exists():
         raise SourceError(f"no such folder: {root}", hint=_WHAT, path=root)
@@ -98,7 +99,7 @@ class _Walk:
             with os.scandir(folder) as listing:
                 for entry in listing:
                     name = entry.name
-                    if name[0] == _DOT:
+                    if name[0] == _DOT or name in UNWANTED:
                         continue
                     try:
                         if entry.is_dir():

@@ -16,7 +16,7 @@ from typing import Any, Final
 from vecsearch.errors import ImageError, SourceError
 from vecsearch.images.access import LARGEST_BYTES
 from vecsearch.images.fetching import WAY, check_fetch, is_below, may_fetch
-from vecsearch.images.scan import Entry, Region, Scan, below
+from vecsearch.images.scan import Entry, Region, Scan, below, is_unwanted
 from vecsearch.images.sorting import sorted_chunks
 from vecsearch.locks import ProcessLock
 from vecsearch.types import UrlPath
@@ -78,7 +78,7 @@ def _list(scan: Scan, prefix: bytes) -> Iterator[Entry]:
                 key = str(facts["name"])
                 name = os.fsencode(key.rstrip("/").rpartition("/")[2])
                 inside = is_below(root, key) and key.rstrip("/") != folder.rstrip("/")
-                if not inside or name.startswith(b".") or len(key) > _LONGEST_NAME:
+                if not inside or is_unwanted(name) or len(key) > _LONGEST_NAME:
                     continue
                 if facts["type"] == "directory":
                     pending.append(key.rstrip("/"))

@@ -28,6 +28,14 @@ _UNREAD: Final = frozenset(
 )
 """Endings of pictures, too, which nothing here reads."""
 
+UNWANTED: Final = frozenset(
+    [
+        *(b"@eaDir", b"@Recycle", b"@Recently-Snapshot", b"#recycle", b"#snapshot"),
+        *(b"$RECYCLE.BIN", b"System Volume Information", b"__MACOSX", b"lost+found"),
+    ]
+)
+"""Folders in which systems keep thumbnails, copies and what was deleted."""
+
 CHUNK: Final = 8192
 """How many files are handed on at a time."""
 
@@ -158,6 +166,11 @@ def _ending(name: bytes) -> bytes:
 def is_hidden(path: bytes) -> bool:
     """Tell whether a relative path has a part that folders leave out."""
     return path.startswith(b".") or (SEPARATOR + b".") in path
+
+
+def is_unwanted(path: bytes) -> bool:
+    """Tell whether a relative path has a part that is hidden, or in which nobody wants to look."""
+    return is_hidden(path) or not UNWANTED.isdisjoint(path.split(SEPARATOR))
 
 
 def is_ordinary(path: bytes) -> bool:

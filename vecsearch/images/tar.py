@@ -14,7 +14,15 @@ from typing import BinaryIO, Final, cast
 from vecsearch.errors import ImageError, SourceError
 from vecsearch.images.access import LARGEST_BYTES
 from vecsearch.images.heif import reads_heif
-from vecsearch.images.scan import CHUNK, Region, Scan, below, is_hidden, is_picture, left_out_ending
+from vecsearch.images.scan import (
+    CHUNK,
+    Region,
+    Scan,
+    below,
+    is_picture,
+    is_unwanted,
+    left_out_ending,
+)
 from vecsearch.images.times import ns_of
 from vecsearch.locks import ProcessLock
 
@@ -199,7 +207,7 @@ def _list(file: BinaryIO) -> _Contents:
 def _take(contents: _Contents, info: tarfile.TarInfo) -> None:
     # As a file system would see it: "./a.jpg", "/a.jpg" and "x/../a.jpg" are one file.
     name = os.fsencode(posixpath.normpath(f"/{info.name}").lstrip("/"))
-    if info.isdir() or is_hidden(name):
+    if info.isdir() or is_unwanted(name):
         return
     if not is_picture(name):
         if ending := left_out_ending(name):

@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from vecsearch.images.heif import WAY
-from vecsearch.images.scan import HEIF_SUFFIXES
+from vecsearch.images.scan import HEIF_SUFFIXES, UNWANTED
 from vecsearch.spreadsheet import csv_lines
 from vecsearch.types import Agreement, Asked, Box, Guess, Hit, Problem, Reduction, Result, TextPath
+
+NEVER_INDEXED: Final = ", ".join(["hidden files", *sorted(map(os.fsdecode, UNWANTED))])
+"""What no build looks at, unless it is named."""
 
 _LEAST_SHARE: Final = 0.005
 """Smaller ones would be 0%."""
