@@ -14,6 +14,7 @@ from samples import CHEAP, Run, draw
 
 import vecsearch
 from vecsearch import BuildOptions, BuildReport, NotFoundError, SourceError, UsageError
+from vecsearch.types import absolute_path
 
 
 def known(index: Path) -> dict[str, int]:
@@ -324,3 +325,22 @@ def test_an_open_index_goes_on(index: Path, photos: Path) -> None:
         second = opened.query(pictures / "p2.png", k=3)[0]
     assert [hit.id for hit in first.hits] == [hit.id for hit in second.hits]
     assert all(hit.path.parent.name != "photos" for hit in second.hits)
+
+
+def test_a_library_may_move_into_a_store_and_back(index: Path, photos: Path) -> None:
+    import fsspec
+
+    before = known(index)
+    store = fsspec.filesystem("memory")
+    store.put(str(photos), "/library", recursive=True)
+    try:
+        report = vecsearch.relocate(photos, "memory://library", index=index)
+        assert report.same == 12
+        there = renamed(before, photos, absolute_path("memory://library"))
+        assert known(index) == there
+        counts = update(index).counts
+        assert (counts.unchanged, counts.added, counts.removed) == (12, 0, 0)
+        vecsearch.relocate("memory://library", photos, index=index)
+        assert known(index) == before
+    finally:
+        store.rm("/library", recursive=True)

@@ -19,6 +19,7 @@ from vecsearch.errors import (
     UsageError,
 )
 from vecsearch.images.access import facts_of
+from vecsearch.images.fetching import name_source
 from vecsearch.images.listed import PictureList, is_list, list_file, list_source
 from vecsearch.images.read import read_image
 from vecsearch.images.scan import SEPARATOR, after, below
@@ -63,6 +64,8 @@ def relocate(
     before, there = absolute_path(old), absolute_path(new)
     if before == there:
         raise UsageError(f"{before} and {there} are one place", hint="name the old, then the new")
+    if isinstance(there, UrlPath):
+        name_source(there)  # who relocates to it may fetch from it
     if dry_run:
         with closing(Snapshot(folder)) as snapshot:
             return _checked(snapshot, before, there, dry_run=True)
