@@ -90,7 +90,7 @@ def _describe(facts: IndexInfo) -> str:
         "FAISS": f"{facts.recipe}, inner product",
         "generation": facts.generation,
         "size": f"{facts.size_bytes / 1e6:.1f} MB",
-        "never indexed": NEVER_INDEXED,
+        "passed over": NEVER_INDEXED,
         "skipped": len(facts.skipped),
     }
     lines = [format_fields(fields)]
