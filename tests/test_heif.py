@@ -20,6 +20,7 @@ from vecsearch import BuildReport, ImageError
 from vecsearch.images import heif, scan
 from vecsearch.images.decode import decode
 from vecsearch.images.frames import frames, has_frames
+from vecsearch.search.piped import read_piped
 
 pillow_heif = pytest.importorskip("pillow_heif")
 
@@ -163,6 +164,7 @@ def test_a_heic_of_another_name_is_said_to_be_one(
     picture: Image.Image, index: Path, tmp_path: Path, without_heif: None
 ) -> None:
     (tmp_path / "h.jpg").write_bytes(heic(picture))
+    assert len(read_piped(heic(picture), null=False)) == 1  # and no list
     told = r"h\.jpg.* is HEIC, .* pip install 'vecsearch\[heif\]'"
     with vecsearch.open_index(index) as opened, pytest.raises(ImageError, match=told):
         opened.query(tmp_path / "h.jpg")

@@ -17,10 +17,10 @@ from vecsearch.cli.relocate import describe
 from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.embed.engine import ENGINES, PRECISIONS
 from vecsearch.embed.layers import POOLINGS
+from vecsearch.view.left_out import format_left_out
 from vecsearch.view.text import (
     counted,
     format_agreement,
-    format_left_out,
     format_reduction,
     shown,
     to_json,

@@ -11,12 +11,11 @@ from vecsearch.cli.options import index_option, json_option
 from vecsearch.cli.output import say
 from vecsearch.search.index import open_index
 from vecsearch.search.info import IndexInfo, PictureInfo
+from vecsearch.view.left_out import NEVER_INDEXED, format_left_out
 from vecsearch.view.text import (
-    NEVER_INDEXED,
     format_agreement,
     format_fields,
     format_guesses,
-    format_left_out,
     format_reduction,
     printable,
     shown,

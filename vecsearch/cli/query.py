@@ -267,9 +267,9 @@ def _with_input(queries: Sequence[str], null: bool) -> list[Question]:
 def _expanded(queries: Sequence[str], null: bool) -> Iterator[Question]:
     for one in queries:
         if one == "-":
-            from vecsearch.search.piped import LARGEST_BYTES, read_piped
+            from vecsearch.search.piped import MOST_BYTES, read_piped
 
-            yield from read_piped(sys.stdin.buffer.read(LARGEST_BYTES + 1), null=null)
+            yield from read_piped(sys.stdin.buffer.read(MOST_BYTES + 1), null=null)
         else:
             yield one
 

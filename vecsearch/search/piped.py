@@ -8,11 +8,13 @@ from itertools import islice
 from typing import Final
 
 from vecsearch.errors import UsageError
+from vecsearch.images.access import LARGEST_BYTES
 from vecsearch.images.byte_marks import without_mark
+from vecsearch.images.heif import is_heif
 from vecsearch.search.options import Question
 from vecsearch.types import Asked
 
-LARGEST_BYTES: Final = 1 << 30
+MOST_BYTES: Final = LARGEST_BYTES
 """As large as a picture in a file may be; a pipe need not end."""
 
 _MOST: Final = 1_000_000
@@ -28,9 +30,9 @@ def read_piped(data: bytes, *, null: bool) -> list[Question]:
     With *null*, questions that null bytes end. Blank lines are passed over. Raises UsageError where
     there is nothing, or neither, or more than can be held.
     """
-    if len(data) > LARGEST_BYTES:
+    if len(data) > MOST_BYTES:
         raise UsageError(
-            f"standard input has more than {LARGEST_BYTES >> 20} MiB",
+            f"standard input has more than {MOST_BYTES >> 20} MiB",
             hint="pipe a picture, or lines with paths or id:N, into it",
         )
     if not null and _is_picture(data):
@@ -59,6 +61,9 @@ def _is_picture(data: bytes) -> bool:
     # No list begins like these, and most pipes bring lists: Pillow need not be loaded for them.
     if not data or data.startswith((b"/", b"./", b"id:")):
         return False
+    if is_heif(data):
+        return True  # where it is not read, that is said
+
     from vecsearch.images.decode import open_image
 
     try:

@@ -10,13 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from vecsearch.images.heif import WAY
-from vecsearch.images.scan import HEIF_SUFFIXES, UNWANTED
 from vecsearch.spreadsheet import csv_lines
 from vecsearch.types import Agreement, Asked, Box, Guess, Hit, Problem, Reduction, Result, TextPath
-
-NEVER_INDEXED: Final = ", ".join(["hidden files", *sorted(map(os.fsdecode, UNWANTED))])
-"""What no build looks at, unless it is named."""
 
 _LEAST_SHARE: Final = 0.005
 """Smaller ones would be 0%."""
@@ -108,18 +103,6 @@ def result_fields(result: Result) -> dict[str, object]:
 def format_results(results: Sequence[Result], form: str) -> str:
     """Write *results* in one of `FORMATS`, without a newline at the end."""
     return FORMATS[form](results)
-
-
-def format_left_out(counts: Mapping[str, int]) -> str:
-    """Say how many files of which endings were left out, and what would help."""
-    heif = {ending: n for ending, n in counts.items() if ending.encode() in HEIF_SUFFIXES}
-    rest = {ending: n for ending, n in counts.items() if ending not in heif}
-    parts = [
-        f"{', '.join(f'{n:,} {ending}' for ending, n in sorted(some.items()))} ({way})"
-        for some, way in ((heif, WAY), (rest, "not read; convert them to be indexed"))
-        if some
-    ]
-    return "left out: " + "; ".join(parts)
 
 
 def format_gone(paths: Sequence[Path], of: int) -> str:
