@@ -251,10 +251,9 @@ def _what_is_there(scan: Scan) -> str:
     """Say what a source without pictures has instead, and what to do about it."""
     if is_list(scan.root) and scan.unreadable:
         path, reason = min(scan.unreadable.items())
-        return (
-            f"none of {counted(len(scan.unreadable), 'file')} that it names can be read; the first: "
-            f"{os.fsdecode(path)}: {reason}"
-        )
+        names = counted(len(scan.unreadable), "file")
+        first = f"{os.fsdecode(path)}: {reason}"
+        return f"none of {names} that it names can be read; the first: {first}"
     tars = sorted(scan.root.glob("*.tar")) if scan.root.is_dir() else []
     if tars:
         have = counted(len(tars), "tar")
