@@ -270,7 +270,7 @@ def test_verify_finds_a_base_that_is_sound_but_another_ones(index: Path) -> None
     catalog.execute("UPDATE files SET sha256 = ? WHERE name LIKE 'ann/%'", (digest,))
     catalog.close()
     (problem,) = vecsearch.verify(index).problems
-    assert problem.what == "has 12 vectors that differ from the segments"
+    assert problem.what == "has 12 vectors that differ from those in the segments"
     assert not vecsearch.repair(index).left
 
 
