@@ -330,7 +330,7 @@ def test_a_network_is_not_given_to_strange_vectors(index: Path, tmp_path: Path) 
     with pytest.raises(EncoderMismatchError, match=r"have 65 dimensions, those of .* have 64"):
         vecsearch.import_vectors(other, index=tmp_path / "new", options=options)
     assert not (tmp_path / "new").exists()
-    with pytest.raises(UsageError, match="an encoder and a name"):
+    with pytest.raises(UsageError, match="--encoder and --encoder-name are both given"):
         ImportOptions(encoder=index, encoder_name="x")
 
 
