@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import IO, Final
 
 import matplotlib as mpl
@@ -19,6 +20,7 @@ from matplotlib.transforms import Affine2D, IdentityTransform, TransformedPath
 from vecsearch.types import Pixels
 from vecsearch.view import fonts
 from vecsearch.view.scene import Colour, Picture, Rectangle, Scene, Text
+from vecsearch.view.typeset import Run, draw_emoji, measure, runs
 
 POINTS: Final = 0.5
 """Points a pixel: 144 pixels are an inch."""
@@ -73,11 +75,27 @@ class _Drawing(Artist):
         if not item.text:
             return
         share = {"start": 0.0, "middle": 0.5, "end": 1.0}[item.anchor]
-        x = item.x - share * item.font.getlength(item.text)
-        font = FontProperties(size=item.font.size * POINTS)
-        font.set_file(fonts.file_of(item.font))
+        left = item.x - share * measure(item.text, item.font)
         pen.set_foreground(_share(item.fill))
-        renderer.draw_text(pen, x * POINTS, self._up(item.y), item.text, font, 0)
+        for run in runs(item.text, item.font):
+            if run.scale == 1.0:
+                font = FontProperties(size=item.font.size * POINTS)
+                font.set_file(fonts.file_of(run.font))
+                place = ((left + run.x) * POINTS, self._up(item.y))
+                renderer.draw_text(pen, *place, run.text, font, 0)
+            else:
+                self._draw_emoji(renderer, pen, run, left + run.x, item.y)
+
+    def _draw_emoji(
+        self, renderer: RendererBase, pen: GraphicsContextBase, run: Run, x: float, y: float
+    ) -> None:
+        # As fine as the font has them: paper shows more than a screen.
+        image, above = draw_emoji(replace(run, scale=1.0))
+        extent = Affine2D().scale(
+            image.width * run.scale * POINTS, image.height * run.scale * POINTS
+        )
+        down = y + (image.height - above) * run.scale
+        renderer.draw_image(pen, x * POINTS, self._up(down), np.asarray(image)[::-1], extent)
 
     def _outline(self, item: Rectangle) -> Outline:
         x, y = item.x * POINTS, self._up(item.y + item.height)
