@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from itertools import groupby
 from typing import IO, Final
 
 import matplotlib as mpl
@@ -20,10 +21,14 @@ from matplotlib.transforms import Affine2D, IdentityTransform, TransformedPath
 from vecsearch.types import Pixels
 from vecsearch.view import fonts
 from vecsearch.view.scene import Colour, Picture, Rectangle, Scene, Text
-from vecsearch.view.typeset import Run, draw_emoji, measure, runs
+from vecsearch.view.typeset import Run, clusters, draw_emoji, measure, runs
 
 POINTS: Final = 0.5
 """Points a pixel: 144 pixels are an inch."""
+
+_BOX: Final = 0.7
+"""How much smaller the boxes for unknown characters are to be, so that they are as wide as those
+of the font."""
 
 # That its folder for caches cannot be written, and the like, is no news to who draws a sheet.
 logging.getLogger("matplotlib").addHandler(logging.NullHandler())
@@ -79,12 +84,22 @@ class _Drawing(Artist):
         pen.set_foreground(_share(item.fill))
         for run in runs(item.text, item.font):
             if run.scale == 1.0:
-                font = FontProperties(size=item.font.size * POINTS)
-                font.set_file(fonts.file_of(run.font))
-                place = ((left + run.x) * POINTS, self._up(item.y))
-                renderer.draw_text(pen, *place, run.text, font, 0)
+                self._draw_run(renderer, pen, run, left + run.x, item.y)
             else:
                 self._draw_emoji(renderer, pen, run, left + run.x, item.y)
+
+    def _draw_run(
+        self, renderer: RendererBase, pen: GraphicsContextBase, run: Run, x: float, y: float
+    ) -> None:
+        """Draw text; what the font lacks matplotlib draws as boxes, which are made to fit."""
+        whole = run.leftward or fonts.covers(run.font, run.text)
+        parts = [run.text] if whole else clusters(run.text)
+        for known, some in groupby(parts, lambda part: whole or fonts.covers(run.font, part)):
+            text = "".join(some)
+            font = FontProperties(size=run.font.size * POINTS * (1.0 if known else _BOX))
+            font.set_file(fonts.file_of(run.font))
+            renderer.draw_text(pen, x * POINTS, self._up(y), text, font, 0)
+            x += measure(text, run.font)
 
     def _draw_emoji(
         self, renderer: RendererBase, pen: GraphicsContextBase, run: Run, x: float, y: float
