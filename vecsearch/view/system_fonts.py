@@ -37,7 +37,7 @@ USUAL: Final = (
     "LeelawUI.ttf",
     "DejaVuSans.ttf",
 )
-"""Usual fonts of Linux, macOS and Windows for the scripts that DejaVu Sans lacks; then any other."""
+"""Usual fonts of Linux, macOS and Windows for what DejaVu Sans lacks; any other is tried then."""
 
 EMOJI: Final = (
     "NotoColorEmoji.ttf",
@@ -138,25 +138,26 @@ def _files() -> Mapping[str, str]:
         for path, _, names in os.walk(folder):
             for name in names:
                 if name.lower().endswith((".ttf", ".otf", ".ttc")):
-                    found.setdefault(name, os.path.join(path, name))
+                    found.setdefault(name, str(Path(path, name)))
     return found
 
 
-def _folders() -> Iterator[str]:
+def _folders() -> Iterator[Path]:
     environment = os.environ
     if sys.platform == "win32":
-        yield os.path.join(environment.get("WINDIR", r"C:\Windows"), "Fonts")
-        yield os.path.join(environment.get("LOCALAPPDATA", ""), "Microsoft", "Windows", "Fonts")
+        yield Path(environment.get("WINDIR", r"C:\Windows"), "Fonts")
+        yield Path(environment.get("LOCALAPPDATA", ""), "Microsoft", "Windows", "Fonts")
         return
     home = Path.home()
     if sys.platform == "darwin":
-        yield from ("/Library/Fonts", "/System/Library/Fonts", str(home / "Library/Fonts"))
+        for root in ("/", "/System", home):
+            yield Path(root, "Library/Fonts")
         return
     # https://specifications.freedesktop.org/basedir-spec: set but empty is not set
     own = environment.get("XDG_DATA_HOME") or str(home / ".local/share")
     shared = environment.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
-    yield str(home / ".fonts")
-    yield from (os.path.join(one, "fonts") for one in (own, *shared.split(":")) if one)
+    yield home / ".fonts"
+    yield from (Path(one, "fonts") for one in (own, *shared.split(":")) if one)
 
 
 def _package(character: str) -> str:

@@ -105,7 +105,7 @@ def draw_emoji(run: Run) -> tuple[Image.Image, int]:
 
 
 def clusters(text: str) -> list[str]:
-    """Split *text* into what is seen as one character: a letter with its marks, a family, a flag."""
+    """Split *text* into what is seen as one character each: a letter with its marks, a flag."""
     found: list[str] = []
     for c in text:
         if found and _goes_on(found[-1], c):

@@ -117,9 +117,7 @@ def _add_query(sheet: Sheet, query: JudgedQuery, name: str, y: int) -> None:
     _add_name(sheet, name, MARGIN, y)
 
 
-def _add_hit(
-    sheet: Sheet, hit: Hit, label: str, name: str, x: int, y: int, *, right: bool
-) -> None:
+def _add_hit(sheet: Sheet, hit: Hit, label: str, name: str, x: int, y: int, *, right: bool) -> None:
     sheet.add_tile(sheet.thumbnails.get(hit.path), x, y, TILE)
     sheet.write(x, y + TILE + 24, str(hit.rank), ACCENT, _SIZE, bold=True)
     score = f"{round(hit.score, 3) + 0.0:.3f}"
