@@ -92,8 +92,7 @@ def cut_middle(name: str, measure: Callable[[str], float], width: float) -> str:
     """Cut the middle out of *name* so that it is at most *width* as *measure* measures it."""
     if measure(name) <= width:
         return name
-    dot = name.rfind(".")
-    extension = len(name) - dot if dot > 0 and len(name) - dot <= LONGEST_EXTENSION else 0
+    extension = _extension(name)
     seen = clusters(name)
     # Binary search: `low` kept characters fit, `high` do not.
     low, high = 0, len(seen)
@@ -149,8 +148,16 @@ def _break(name: str, font: Font, width: float) -> int:
     # The file's name stays whole where it fits.
     if folder and ("/" not in name[folder:] or 2 * folder > len(fitting)):
         return folder
-    signs = max(fitting.rfind(sign) for sign in " _-.,+&()") + 1
+    # An extension alone in a line would look like a name.
+    before = fitting[: len(name) - _extension(name)]
+    signs = max(before.rfind(sign) for sign in " _-.,+&()") + 1
     return signs if 2 * signs > len(fitting) else len(fitting)
+
+
+def _extension(name: str) -> int:
+    """Return how many characters the extension of *name* has, with its dot."""
+    dot = name.rfind(".")
+    return len(name) - dot if dot > 0 and len(name) - dot <= LONGEST_EXTENSION else 0
 
 
 def _without_middle(seen: Sequence[str], kept: int, extension: int) -> str:

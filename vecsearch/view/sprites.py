@@ -18,8 +18,8 @@ SHEET: Final = 2048
 """Pixels on a side: what every browser decodes at once."""
 
 PAD: Final = 4
-"""Pixels around each thumbnail that repeat its edge: WebP's blocks and the browser's smoothing mix
-nothing of a neighbour into it, down to an eighth of its size."""
+"""Pixels around each thumbnail, at least, that repeat its edge: WebP's blocks and the browser's
+smoothing mix nothing of a neighbour into it, down to an eighth of its size."""
 
 _SIDES: Final = ((100, 224), (400, 160), (1500, 112), (5000, 80))
 _SMALLEST: Final = 64
@@ -67,7 +67,7 @@ class SpriteSheets:
             for place, thumbnail in enumerate(read_all(part, self.side)):
                 number = start + place
                 y, x = divmod(place, self.columns)
-                sheet.paste(_padded(thumbnail), (x * self.pitch, y * self.pitch))
+                sheet.paste(_padded(thumbnail, self.pitch), (x * self.pitch, y * self.pitch))
                 self.widths[number], self.heights[number] = thumbnail.size
                 self.means[number] = np.asarray(thumbnail.resize((1, 1), Image.Resampling.BOX))
                 progress("thumbnails", number + 1, len(self.pictures))
@@ -76,6 +76,8 @@ class SpriteSheets:
             yield file.getvalue()
 
 
-def _padded(thumbnail: Image.Image) -> Image.Image:
-    pixels = np.pad(np.asarray(thumbnail), ((PAD, PAD), (PAD, PAD), (0, 0)), mode="edge")
-    return Image.fromarray(pixels)
+def _padded(thumbnail: Image.Image, pitch: int) -> Image.Image:
+    """Fill a square with *thumbnail*, and what is around it with the pixels of its edges."""
+    pixels = np.asarray(thumbnail)
+    right, below = (pitch - PAD - length for length in thumbnail.size)
+    return Image.fromarray(np.pad(pixels, ((PAD, below), (PAD, right), (0, 0)), mode="edge"))

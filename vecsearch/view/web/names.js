@@ -26,11 +26,16 @@ const Names = {
     return low;
   },
 
+  // How many characters the extension has, with its dot.
+  extension(name) {
+    const dot = name.lastIndexOf(".");
+    return dot > 0 && name.length - dot <= 6 ? name.length - dot : 0;
+  },
+
   cut(name, width) {
     if (this.measure(name) <= width) return name;
     const seen = this.clusters(name);
-    const dot = name.lastIndexOf(".");
-    const extension = dot > 0 && name.length - dot <= 6 ? name.length - dot : 0;
+    const extension = this.extension(name);
     const without = (kept) => {
       const tail = kept > extension ? extension + ((kept - extension) >> 1) : kept;
       const head = seen.slice(0, kept - tail).join("").trimEnd();
@@ -47,7 +52,9 @@ const Names = {
       const start = (kept) => seen.slice(0, kept).join("");
       const fitting = start(this.most(seen.length, (kept) => this.measure(start(kept).trimEnd()) <= width));
       const folder = fitting.lastIndexOf("/") + 1;
-      const signs = Math.max(...[..." _-.,+&()"].map((sign) => fitting.lastIndexOf(sign))) + 1;
+      // An extension alone in a line would look like a name.
+      const before = fitting.slice(0, name.length - this.extension(name));
+      const signs = Math.max(...[..." _-.,+&()"].map((sign) => before.lastIndexOf(sign))) + 1;
       let end = 2 * signs > fitting.length ? signs : fitting.length;
       // The file's name stays whole where it fits.
       if (folder && (!name.includes("/", folder) || 2 * folder > fitting.length)) end = folder;
