@@ -13,12 +13,15 @@ from vecsearch.view.picture_names import picture_names
 @pytest.mark.parametrize(
     ("paths", "names"),
     [
-        (["/p/cougar/image_0013.jpg"], ["image_0013.jpg"]),
+        (["/p/cougar/image_0013.jpg"], ["cougar/image_0013.jpg"]),
+        (["/p/db/burger1.jpg", "/p/db/burger2.jpg"], ["burger1.jpg", "burger2.jpg"]),
+        (["/p/db/burger1.jpg", "/p/q/burger2.jpg"], ["db/burger1.jpg", "q/burger2.jpg"]),
         (
             ["/p/cougar/image_0013.jpg", "/p/panda/image_0002.jpg", "/p/flower.png"],
             ["cougar/image_0013.jpg", "panda/image_0002.jpg", "flower.png"],
         ),
-        (["/p/rome/IMG_1.jpg", "/p/rome/IMG_2.jpg"], ["IMG_1.jpg", "IMG_2.jpg"]),
+        (["/p/rome/IMG_1.jpg", "/p/rome/IMG_2.jpg"], ["rome/IMG_1.jpg", "rome/IMG_2.jpg"]),
+        (["/p/rome/00017.jpg", "IMG_1.jpg", "/2.jpg"], ["rome/00017.jpg", "IMG_1.jpg", "2.jpg"]),
         (["/p/rome/DSC1.jpg", "/p/oslo/dsc2.JPG"], ["rome/DSC1.jpg", "oslo/dsc2.JPG"]),
         (["/p/rome/beach.jpg", "/p/oslo/harbour.jpg"], ["beach.jpg", "harbour.jpg"]),
         (["/p/rome/beach.jpg", "/p/oslo/beach.jpg"], ["rome/beach.jpg", "oslo/beach.jpg"]),

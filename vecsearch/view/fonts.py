@@ -118,28 +118,35 @@ def wrap(text: str, font: Font, width: int, most: int) -> list[str]:
 
 
 def wrap_name(name: str, font: Font, width: float, most: int = 2) -> list[str]:
-    """Break *name* into at most *most* lines of *width* pixels, the middle of the last cut out.
+    """Break *name* into lines of *width* pixels, as `break_name` does."""
+    return break_name(name, lambda text: measure(text, font), width, most)
+
+
+def break_name(
+    name: str, measure: Callable[[str], float], width: float, most: int = 2
+) -> list[str]:
+    """Break *name* into at most *most* lines of *width*, the middle of the last cut out.
 
     It is broken after a folder, else after a space or a sign, else anywhere.
     """
     lines: list[str] = []
     rest = name
-    while len(lines) + 1 < most and measure(rest, font) > width:
-        end = _break(rest, font, width)
+    while len(lines) + 1 < most and measure(rest) > width:
+        end = _break(rest, measure, width)
         if not 0 < end < len(rest):
             break
         lines.append(rest[:end].rstrip())
         rest = rest[end:].lstrip()
-    return [*lines, shorten(rest, font, width)]
+    return [*lines, cut_middle(rest, measure, width)]
 
 
-def _break(name: str, font: Font, width: float) -> int:
-    """Choose how many characters of *name* stand in its first line of *width* pixels."""
+def _break(name: str, measure: Callable[[str], float], width: float) -> int:
+    """Choose how many characters of *name* stand in its first line."""
     seen = clusters(name)
     low, high = 0, len(seen)
     while high - low > 1:
         middle = (low + high) // 2
-        if measure("".join(seen[:middle]).rstrip(), font) <= width:
+        if measure("".join(seen[:middle]).rstrip()) <= width:
             low = middle
         else:
             high = middle

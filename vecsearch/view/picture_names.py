@@ -13,21 +13,29 @@ from vecsearch.types import Result
 _NUMBER: Final = re.compile(r"(?=[a-f]*\d)[0-9a-f]{8,}|\d+")
 """A number, or a checksum."""
 
+_SAYS_NOTHING: Final = frozenset(
+    ["", "img", "image", "imag", "imgp", "imgwa", "dsc", "dscn", "dscf", "dcp", "pict", "pic",
+     "picture", "photo", "foto", "pxl", "p", "mvi", "gopr", "scan", "frame", "wp", "sam"]
+)  # fmt: skip
+"""The letters of names that cameras and data sets count with."""
+
 
 def picture_names(paths: Iterable[Path]) -> dict[Path, str]:
     """Return a name for each of *paths*, all shown on one sheet or page.
 
     The name is the file's. Where several files have one name, or names that differ by their
-    numbers alone (image_0001, IMG_1234), and lie in different folders, it begins with as many
-    of the last folders as tell these apart: cougar_face/image_0013.jpg. No two names are the same.
+    numbers alone, and lie in different folders, it begins with as many of the last folders as
+    tell these apart; and with one folder where the file's name says nothing:
+    cougar_face/image_0013.jpg. No two names are the same.
     """
     split = {path: _split(path) for path in paths}
     groups: dict[str, list[Path]] = {}
     for path, (_, file) in split.items():
         groups.setdefault(_shape(file), []).append(path)
     names = {}
-    for members in groups.values():
-        known = _short_folders({split[path][0] for path in members})
+    for shape, members in groups.items():
+        folders = {split[path][0] for path in members}
+        known = _short_folders(folders, least=int(_letters(shape) in _SAYS_NOTHING))
         times = Counter(split[path][1] for path in members)
         for path in members:
             folder, file = split[path]
@@ -36,7 +44,7 @@ def picture_names(paths: Iterable[Path]) -> dict[Path, str]:
             if times[file] == 1 and _begins_with(file, said):
                 said = ""
             names[path] = f"{said.rstrip('/')}/{file}" if said else file
-    return names
+    return {path: names[path] for path in split}
 
 
 def names_of_results(results: Iterable[Result]) -> dict[Path, str]:
@@ -66,10 +74,17 @@ def _shape(file: str) -> str:
     return _NUMBER.sub("0", (stem if dot and stem else file).lower())
 
 
-def _short_folders(folders: Collection[str]) -> dict[str, str]:
-    """Return for each of *folders* its last parts, as few as no other ends in; of one, none."""
+def _letters(shape: str) -> str:
+    return "".join(c for c in shape if c.isalpha())
+
+
+def _short_folders(folders: Collection[str], least: int) -> dict[str, str]:
+    """Return for each of *folders* its last parts, as few as no other ends in, at *least* so many.
+
+    Of a single one none need be there.
+    """
     if len(folders) == 1:
-        return dict.fromkeys(folders, "")
+        return {folder: folder.rpartition("/")[2] if least else "" for folder in folders}
     parts = {folder: folder.split("/") for folder in folders}
     short: dict[str, str] = {}
     left = set(folders)
