@@ -15,6 +15,7 @@ from samples import CHEAP, Run, draw
 import vecsearch
 from vecsearch.types import Hit, Result
 from vecsearch.view import fonts, sheet, system_fonts, typeset
+from vecsearch.view.scene import Text
 
 CACHED = (
     typeset.runs, typeset.draw_emoji, system_fonts.emoji_font, system_fonts.has,
@@ -89,7 +90,7 @@ def test_lines_are_as_wide_as_they_are_drawn_at_any_anchor(font_folder: Path) ->
         width = typeset.measure(text, font)
         for anchor, x in (("start", 100), ("middle", 100 + width / 2), ("end", 100 + width)):
             image = Image.new("RGB", (400, 40), "white")
-            typeset.draw_line(image, x, 30, text, (0, 0, 0), font, anchor)  # type: ignore[arg-type]
+            typeset.draw_line(image, x, 30, text, (0, 0, 0), font, anchor)
             box = image.convert("L").point(lambda value: 255 * (value < 128)).getbbox()
             assert box
             assert abs(box[0] - 100) <= 3
@@ -217,7 +218,7 @@ def test_a_sheet_says_the_folder_where_names_alone_do_not_tell(tmp_path: Path) -
     ]
     hits = tuple(Hit(i, i, path, 0.5, 1.0) for i, path in enumerate(paths[:2], start=1))
     scene = sheet.lay_out(Result(str(paths[2]), paths[2], hits), sheet.new_thumbnails())
-    texts = [item.text for item in scene.items if isinstance(item, sheet.Text)]
+    texts = [item.text for item in scene.items if isinstance(item, Text)]
     assert "mine.png" in texts
     assert "panda/image_0001.png" in texts
     assert texts[-1:] == ["image_0001.png"]

@@ -25,6 +25,7 @@ from vecsearch.view.thumbnails import (
     Thumbnails,
     reason_size,
 )
+from vecsearch.view.typeset import measure
 
 PAPER = (255, 255, 255)
 INK = (31, 36, 45)
@@ -152,8 +153,10 @@ def lay_out(result: Result, thumbnails: Thumbnails) -> Scene:
     size = (left + width + MARGIN, top + height + MARGIN)
     if result.encoder:
         font = fonts.load(ENCODER_SIZE)
-        model = fonts.shorten(fonts.printable(result.encoder), font, width)
-        sheet.items.append(Text(left, size[1] - ENCODER_SIZE, model, font, GREY))
+        encoder = fonts.printable(result.encoder)
+        start = left if measure(encoder, font) <= width else MARGIN  # there is more room
+        model = fonts.shorten(encoder, font, left + width - start)
+        sheet.items.append(Text(start, size[1] - ENCODER_SIZE, model, font, GREY))
     divider = Rectangle(MARGIN + TILE + GUTTER, MARGIN, 2, size[1] - 2 * MARGIN + 1, HAIRLINE)
     return Scene(*size, PAPER, (divider, *sheet.items), fonts.printable(result.query))
 

@@ -34,7 +34,8 @@ function fitting() {
   const most = (lists) => Math.max(1, ...lists.map((list) => list.length));
   const asked = Math.min(2, most(DATA.sections.map(({ queries }) => queries)));
   const found = most(DATA.sections.map(({ tiles }) => tiles));
-  const [usual, largest] = DATA.sections.length > 1 ? [140, 190] : [180, 220];
+  const usual = DATA.sections.length > 1 ? 140 : 180;
+  const largest = Math.max(usual, Math.min(usual + 50, 2 * Sprites.side)); // or they would be blurred
   const columns = Math.max(1, Math.floor((room - 30) / (usual + 24)) - asked);
   const even = Math.ceil(found / Math.ceil(found / columns));
   return Math.max(usual, Math.min(largest, Math.floor((room - 30) / (even + asked)) - 24));
