@@ -169,6 +169,7 @@ def test_nothing_is_cut_within_a_character() -> None:
         ("cougar_face/image_0013.jpg", ["cougar_face/", "image_0013.jpg"]),
         ("asparagus1_resized.jpeg", ["asparagus1_", "resized.jpeg"]),
         ("donut2_resized_old.jpeg", ["donut2_resized_", "old.jpeg"]),
+        ("abcdefghijklmnopq.jpeg", ["abcdefghijklmno", "pq.jpeg"]),
         ("holiday in Denmark at sea.jpg", ["holiday in Denmark", "at sea.jpg"]),
         ("", [""]),
     ],

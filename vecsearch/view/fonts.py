@@ -155,10 +155,11 @@ def _break(name: str, measure: Callable[[str], float], width: float) -> int:
     # The file's name stays whole where it fits.
     if folder and ("/" not in name[folder:] or 2 * folder > len(fitting)):
         return folder
-    # An extension alone in a line would look like a name.
+    # An extension, or a part of it, alone in a line would look like a name.
     before = fitting[: len(name) - _extension(name)]
     signs = max(before.rfind(sign) for sign in " _-.,+&()") + 1
-    return signs if 2 * signs > len(fitting) else len(fitting)
+    anywhere = fitting if len(before) == len(fitting) else "".join(clusters(before)[:-2])
+    return signs if 2 * signs > len(fitting) else len(anywhere)
 
 
 def _extension(name: str) -> int:

@@ -52,10 +52,11 @@ const Names = {
       const start = (kept) => seen.slice(0, kept).join("");
       const fitting = start(this.most(seen.length, (kept) => this.measure(start(kept).trimEnd()) <= width));
       const folder = fitting.lastIndexOf("/") + 1;
-      // An extension alone in a line would look like a name.
+      // An extension, or a part of it, alone in a line would look like a name.
       const before = fitting.slice(0, name.length - this.extension(name));
       const signs = Math.max(...[..." _-.,+&()"].map((sign) => before.lastIndexOf(sign))) + 1;
-      let end = 2 * signs > fitting.length ? signs : fitting.length;
+      const anywhere = before === fitting ? fitting : this.clusters(before).slice(0, -2).join("");
+      let end = 2 * signs > fitting.length ? signs : anywhere.length;
       // The file's name stays whole where it fits.
       if (folder && (!name.includes("/", folder) || 2 * folder > fitting.length)) end = folder;
       if (!end || end >= name.length) break;
