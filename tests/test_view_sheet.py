@@ -66,7 +66,7 @@ def inked(image: Image.Image, box: tuple[int, int, int, int]) -> int:
 @pytest.mark.parametrize("hits", [1, 2, 3, 5, 6])
 def test_up_to_six_hits_stand_in_one_row_beside_the_query(tmp_path: Path, hits: int) -> None:
     query = paint(tmp_path / "query.bmp", (255, 0, 255))
-    paths = [paint(tmp_path / f"{i}.bmp", COLOURS[i]) for i in range(hits)]
+    paths = [paint(tmp_path / f"c{i}.bmp", COLOURS[i]) for i in range(hits)]
     image = draw(result_of(query, *paths), tmp_path)
     assert at(image, middle(-1)) == (255, 0, 255)
     assert [at(image, middle(i)) for i in range(hits)] == COLOURS[:hits]
@@ -77,7 +77,7 @@ def test_up_to_six_hits_stand_in_one_row_beside_the_query(tmp_path: Path, hits: 
 
 def test_more_hits_wrap_in_rank_order(tmp_path: Path) -> None:
     query = paint(tmp_path / "query.bmp", (255, 0, 255))
-    paths = [paint(tmp_path / f"{i}.bmp", colour) for i, colour in enumerate(COLOURS)]
+    paths = [paint(tmp_path / f"c{i}.bmp", colour) for i, colour in enumerate(COLOURS)]
     image = draw(result_of(query, *paths), tmp_path)
     columns = sheet.columns_for(len(COLOURS))
     assert columns < len(COLOURS)
@@ -263,7 +263,7 @@ def test_the_same_result_gives_the_same_file(tmp_path: Path) -> None:
 
 
 def test_thumbnails_are_kept_within_their_budget(tmp_path: Path) -> None:
-    paths = [paint(tmp_path / f"{i}.bmp", COLOURS[i]) for i in range(4)]
+    paths = [paint(tmp_path / f"c{i}.bmp", COLOURS[i]) for i in range(4)]
     thumbnails = Thumbnails(50, budget_bytes=3 * 50 * 50 * 2)  # room for two
     first = thumbnails.get(paths[0])
     thumbnails.get(paths[1])
@@ -310,7 +310,7 @@ def small_middle(number: int) -> tuple[int, int]:
 
 
 def test_a_query_of_many_pictures_shows_them_small_with_their_signs(tmp_path: Path) -> None:
-    paths = [paint(tmp_path / f"{i}.bmp", COLOURS[i]) for i in range(5)]
+    paths = [paint(tmp_path / f"c{i}.bmp", COLOURS[i]) for i in range(5)]
     asked = tuple(Asked(str(path), path, minus=i == 2) for i, path in enumerate(paths))
     image = draw(Result("many", None, result_of(None, *paths).hits, asked), tmp_path)
     corner = 10 - sheet.SMALL_TILE // 2
@@ -328,13 +328,13 @@ def test_a_query_of_many_pictures_shows_them_small_with_their_signs(tmp_path: Pa
 def test_where_there_is_room_the_pictures_asked_stand_large_one_below_the_other(
     tmp_path: Path,
 ) -> None:
-    paths = [paint(tmp_path / f"{i}.bmp", COLOURS[i]) for i in range(8)]
+    paths = [paint(tmp_path / f"c{i}.bmp", COLOURS[i]) for i in range(8)]
     asked = (Asked("id:5", paths[1]), Asked("b.bmp", None, data=paths[2].read_bytes()))
     result = Result("two", None, result_of(None, *paths).hits, asked)
     image = draw(result, tmp_path)
     assert at(image, middle(-1)) == COLOURS[1]
     assert at(image, middle(-1, 1)) == COLOURS[2]
-    assert {"1.bmp", "id:5", "b.bmp"} <= set(texts(result))
+    assert {"c1.bmp", "id:5", "b.bmp"} <= set(texts(result))
 
 
 def test_more_pictures_than_there_is_room_for_are_counted(tmp_path: Path) -> None:
