@@ -338,11 +338,119 @@ def test_a_page_about_quality_has_its_tables(
     assert mean in figures.get_by_role("row", name="mAP").inner_text()
     assert page.locator("section").count() == len(report["worst"])
     first = report["worst"][0]
-    labels = [f"{rank} {label}" for rank, label in enumerate(first["hit_labels"], start=1)]
-    assert page.locator("#s0 .hits .tile b").all_inner_texts() == labels
     right = [label == first["label"] for label in first["hit_labels"]]
+    signed = zip(first["hit_labels"], right, strict=True)
+    assert page.locator("#s0 .hits .tile b").all_inner_texts() == [
+        f"{rank} {'✓' if is_right else '✗'} {label}"
+        for rank, (label, is_right) in enumerate(signed, start=1)
+    ]
     marked = [" mark" in (tile.get_attribute("class") or "") for tile in
               page.locator("#s0 .hits .tile").all()]  # fmt: skip
     assert marked == right
     page.set_viewport_size({"width": 360, "height": 700})
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.fixture
+def crowd(run: Run, tmp_path: Path, visit: Any) -> Page:
+    """A gallery of pictures of one colour each, of odd sizes, with names of many kinds."""
+    colours = [(230, 0, 0), (0, 0, 230), (0, 200, 0), (0, 0, 0), (255, 255, 255), (230, 200, 0)]
+    names = [
+        "panda/image_0001.png", "brontosaurus_skeleton/image_0001.png", "panda/image_0002.png",
+        "a very long name of a picture from the summer holidays by the sea, edited twice.png",
+        "sunset.png", "תמונה 1.png", "猫🍕.png", "asparagus_resized_twice.jpeg", "x.png",
+    ]  # fmt: skip
+    for number, name in enumerate(names):
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        size = (300 - 7 * number, 300) if number % 2 else (300, 300 - 31 * number)
+        Image.new("RGB", size, colours[number % len(colours)]).save(path)
+    index = vecsearch.build(tmp_path / "photos", index=tmp_path / "index", encoder=CHEAP).index
+    run("recommend", "-i", index, "-k", "8", "--html", "page.html")
+    page: Page = visit(tmp_path / "page.html")
+    return page
+
+
+def test_no_thumbnail_has_a_line_of_its_neighbour(crowd: Page) -> None:
+    """At any size, pixels at the edges are of the picture's own colour."""
+    code = """() => {
+        const far = [];
+        for (let sprite = 0; sprite < Sprites.widths.length; sprite++) {
+            for (const square of [9, 20, 27.5, 37, 56, 75.3, 112, 150, 224, 300.7, 448, 1000]) {
+                const canvas = document.createElement("canvas");
+                const width = Math.round(Sprites.widths[sprite] * square / Sprites.side);
+                const height = Math.round(Sprites.heights[sprite] * square / Sprites.side);
+                [canvas.width, canvas.height] = [width, height];
+                const context = canvas.getContext("2d", { willReadFrequently: true });
+                Sprites.paint(context, sprite, 0, 0, width, height);
+                const mean = [0, 1, 2].map((c) => Sprites.means[3 * sprite + c]);
+                const pixels = context.getImageData(0, 0, width, height).data;
+                let most = 0;
+                for (let at = 0; at < pixels.length; at += 4) {
+                    for (const c of [0, 1, 2])
+                        most = Math.max(most, Math.abs(pixels[at + c] - mean[c]));
+                    if (pixels[at + 3] < 255) most = 255;
+                }
+                if (most > 12) far.push([sprite, square, most]);
+            }
+        }
+        return far;
+    }"""
+    assert crowd.evaluate(code) == []
+    # And those that are shown are there to the last pixel, on a screen of any fineness.
+    clear = """() => [...document.querySelectorAll(".tile canvas")].filter((canvas) => {
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        for (let at = 3; at < data.length; at += 4) if (data[at] < 255) return true;
+    }).length"""
+    assert crowd.evaluate(clear) == 0
+    for size in ("97", "141", "203"):
+        crowd.locator("#size").fill(size)
+        until(crowd, "document.querySelectorAll('.tile canvas').length > 5")
+        assert crowd.evaluate(clear) == 0
+
+
+def test_names_on_a_page_use_the_room_there_is(crowd: Page) -> None:
+    code = """() => Object.fromEntries([...document.querySelectorAll("#s0 .tile")].map((tile) => [
+        tile.title.split("\\n")[0].split("/photos/")[1],
+        [...tile.querySelectorAll(".name bdi")].map((line) => line.textContent)]))"""
+
+    def shown(side: int) -> dict[str, list[str]]:
+        crowd.locator("#size").fill(str(side))
+        until(crowd, f"document.querySelector('#s0 .tile .frame')?.clientWidth === {side}")
+        names: dict[str, list[str]] = crowd.evaluate(code)
+        return names
+
+    names = shown(240)
+    assert len(names) == 9
+    assert names["sunset.png"] == ["sunset.png"]  # its folder would tell nothing
+    assert names["asparagus_resized_twice.jpeg"] == ["asparagus_resized_twice.jpeg"]
+    assert names["panda/image_0001.png"] == ["panda/image_0001.png"]
+    names = shown(175)
+    folder = "brontosaurus_skeleton"
+    assert names[f"{folder}/image_0001.png"] == [f"{folder}/", "image_0001.png"]
+    assert names["asparagus_resized_twice.jpeg"] == ["asparagus_resized_", "twice.jpeg"]
+    first, last = names[max(names, key=len)]
+    assert "…" not in first
+    assert last.endswith("twice.png")
+    assert "…" in last
+    over = """() => [...document.querySelectorAll(".tile .name")].filter(
+        (name) => name.scrollWidth > name.clientWidth + 1 || name.childElementCount > 2).length"""
+    assert crowd.evaluate(over) == 0
+
+
+def test_a_page_fits_its_tiles_to_the_window(crowd: Page) -> None:
+    tops = """() => new Set([...document.querySelectorAll("#s0 .tile")].map(
+        (tile) => Math.round(tile.getBoundingClientRect().top))).size"""
+    side = "document.querySelector('#s0 .tile .frame')?.clientWidth"
+    sides = [crowd.evaluate(side)]
+    for width, expected in ((1600, 1), (1000, 2), (390, 5)):
+        crowd.set_viewport_size({"width": width, "height": 800})
+        until(crowd, f"({side} ?? {sides[-1]}) !== {sides[-1]}")
+        sides.append(crowd.evaluate(side))
+        assert crowd.evaluate("document.documentElement.scrollWidth") <= width
+        assert crowd.evaluate(tops) == expected  # on a phone the query, and its hits by twos
+    crowd.locator("#size").fill("100")
+    crowd.set_viewport_size({"width": 1600, "height": 800})
+    until(crowd, f"{side} === 100")  # as was chosen
+    crowd.wait_for_timeout(100)
+    assert crowd.evaluate(side) == 100

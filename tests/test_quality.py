@@ -399,7 +399,7 @@ def test_what_is_written_names_the_model(
     assert section["heading"].startswith("more: ")
     assert section["queries"][0]["left"] == "more"
     first = section["tiles"][0]
-    assert (first["left"], "mark" in first) == ("1 photos", False)
+    assert (first["left"], "mark" in first) == ("1 \u2717 photos", False)
     given = [f"--sheet={tmp_path / 'w.pdf'}", f"--confusion={tmp_path / 'c.jpg'}"]
     cli([*ask, *given], standalone_mode=False)
     assert (tmp_path / "w.pdf").read_bytes().startswith(b"%PDF")

@@ -66,7 +66,7 @@ def inked(image: Image.Image, box: tuple[int, int, int, int]) -> int:
 @pytest.mark.parametrize("hits", [1, 2, 3, 5, 6])
 def test_up_to_six_hits_stand_in_one_row_beside_the_query(tmp_path: Path, hits: int) -> None:
     query = paint(tmp_path / "query.bmp", (255, 0, 255))
-    paths = [paint(tmp_path / f"{i}.bmp", COLOURS[i]) for i in range(hits)]
+    paths = [paint(tmp_path / f"c{i}.bmp", COLOURS[i]) for i in range(hits)]
     image = draw(result_of(query, *paths), tmp_path)
     assert at(image, middle(-1)) == (255, 0, 255)
     assert [at(image, middle(i)) for i in range(hits)] == COLOURS[:hits]
@@ -77,7 +77,7 @@ def test_up_to_six_hits_stand_in_one_row_beside_the_query(tmp_path: Path, hits: 
 
 def test_more_hits_wrap_in_rank_order(tmp_path: Path) -> None:
     query = paint(tmp_path / "query.bmp", (255, 0, 255))
-    paths = [paint(tmp_path / f"{i}.bmp", colour) for i, colour in enumerate(COLOURS)]
+    paths = [paint(tmp_path / f"c{i}.bmp", colour) for i, colour in enumerate(COLOURS)]
     image = draw(result_of(query, *paths), tmp_path)
     columns = sheet.columns_for(len(COLOURS))
     assert columns < len(COLOURS)
@@ -118,6 +118,46 @@ def test_small_pictures_are_enlarged_but_tiny_ones_not_without_end(tmp_path: Pat
     thumbnails = Thumbnails(220)
     assert thumbnails.get(small).image.size == (220, 110)
     assert thumbnails.get(tiny).image.size == (10 * MOST_ENLARGED, 10 * MOST_ENLARGED)
+
+
+def test_a_nearly_square_picture_fills_its_tile(tmp_path: Path) -> None:
+    edge = sheet.TILE // 2 - 1
+    for size in ((100, 94), (94, 100)):
+        query = paint(tmp_path / "query.bmp", COLOURS[0], size)
+        image = draw(result_of(query), tmp_path)
+        for dx, dy in ((-edge, 0), (edge, 0), (0, -edge), (0, edge)):
+            assert at(image, middle(-1), dx, dy) == COLOURS[0]
+
+
+@pytest.mark.parametrize("size", [(100, 100), (100, 95), (100, 40)])
+def test_a_dark_picture_has_no_pale_line_at_its_edge(tmp_path: Path, size: tuple[int, int]) -> None:
+    query = paint(tmp_path / "query.bmp", COLOURS[0], size)
+    image = draw(result_of(query), tmp_path)
+    across = [at(image, middle(-1), dx) for dx in range(-sheet.TILE // 2 - 6, 0)]
+    assert set(across) == {sheet.PAPER, COLOURS[0]}
+    # What would be lost on the paper has a line around it.
+    query = paint(tmp_path / "query.bmp", (255, 255, 255), size)
+    image = draw(result_of(query), tmp_path)
+    across = [at(image, middle(-1), dx) for dx in range(-sheet.TILE // 2 - 6, 0)]
+    assert across.count(sheet.HAIRLINE) == sheet.EDGE
+
+
+def test_rows_are_as_high_as_their_names_need(tmp_path: Path) -> None:
+    folders = ["a", "a", "a", "a", "a_folder_of_a_name", "a", "a", "a"]
+    paths = [tmp_path / folder / f"image_{i}.bmp" for i, folder in enumerate(folders)]
+    for i, path in enumerate(paths):
+        path.parent.mkdir(exist_ok=True)
+        paint(path, COLOURS[i])
+    query = paint(tmp_path / "query.bmp", (255, 0, 255))
+    columns = sheet.columns_for(len(paths))
+    assert columns == 4
+    scene = sheet.lay_out(result_of(query, *paths), sheet.new_thumbnails())
+    written = {item.text: item for item in scene.items if isinstance(item, Text)}
+    assert {"a_folder_of_a_name/", "image_4.bmp", "a/image_0.bmp"} <= set(written)
+    assert written["image_4.bmp"].y - written["a_folder_of_a_name/"].y == sheet.LINE
+    rows = sheet.TILE + sheet.CAPTION + sheet.ROW_GAP
+    assert written["5"].y - written["1"].y == rows  # its own row is higher, not the one above
+    assert scene.height == 2 * sheet.MARGIN + sheet.HEADING + 2 * rows - sheet.ROW_GAP + sheet.LINE
 
 
 def test_files_that_are_gone_or_broken_get_different_stand_ins(tmp_path: Path) -> None:
@@ -188,22 +228,6 @@ def test_printable_replaces_what_cannot_be_drawn() -> None:
     assert fonts.printable("北京 башня.jpg") == "北京 башня.jpg"
 
 
-def test_fallback_font_is_taken_when_the_first_lacks_a_character(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    plain = fonts.load(17)
-    assert fonts.load_for("burger.jpg", 17) is plain
-    assert fonts.load_for("башня.jpg", 17) is plain
-    monkeypatch.setattr(fonts, "FALLBACKS", ("no such font.ttf",))
-    assert fonts.load_for("猫.jpg", 17) is plain
-    other = fonts.load(17, bold=True)
-    monkeypatch.setattr(fonts, "FALLBACKS", ("other.ttf",))
-    monkeypatch.setattr(fonts, "_find", lambda name, size: other)
-    missing = {id(plain): frozenset("猫🍕"), id(other): frozenset("🍕")}
-    monkeypatch.setattr(fonts, "_missing", lambda font, text: missing[id(font)])
-    assert fonts.load_for("猫🍕.jpg", 17) is other  # which has more of it
-
-
 def test_without_matplotlib_pillows_own_font_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     fonts.load.cache_clear()
@@ -239,7 +263,7 @@ def test_the_same_result_gives_the_same_file(tmp_path: Path) -> None:
 
 
 def test_thumbnails_are_kept_within_their_budget(tmp_path: Path) -> None:
-    paths = [paint(tmp_path / f"{i}.bmp", COLOURS[i]) for i in range(4)]
+    paths = [paint(tmp_path / f"c{i}.bmp", COLOURS[i]) for i in range(4)]
     thumbnails = Thumbnails(50, budget_bytes=3 * 50 * 50 * 2)  # room for two
     first = thumbnails.get(paths[0])
     thumbnails.get(paths[1])
@@ -286,7 +310,7 @@ def small_middle(number: int) -> tuple[int, int]:
 
 
 def test_a_query_of_many_pictures_shows_them_small_with_their_signs(tmp_path: Path) -> None:
-    paths = [paint(tmp_path / f"{i}.bmp", COLOURS[i]) for i in range(5)]
+    paths = [paint(tmp_path / f"c{i}.bmp", COLOURS[i]) for i in range(5)]
     asked = tuple(Asked(str(path), path, minus=i == 2) for i, path in enumerate(paths))
     image = draw(Result("many", None, result_of(None, *paths).hits, asked), tmp_path)
     corner = 10 - sheet.SMALL_TILE // 2
@@ -304,13 +328,13 @@ def test_a_query_of_many_pictures_shows_them_small_with_their_signs(tmp_path: Pa
 def test_where_there_is_room_the_pictures_asked_stand_large_one_below_the_other(
     tmp_path: Path,
 ) -> None:
-    paths = [paint(tmp_path / f"{i}.bmp", COLOURS[i]) for i in range(8)]
+    paths = [paint(tmp_path / f"c{i}.bmp", COLOURS[i]) for i in range(8)]
     asked = (Asked("id:5", paths[1]), Asked("b.bmp", None, data=paths[2].read_bytes()))
     result = Result("two", None, result_of(None, *paths).hits, asked)
     image = draw(result, tmp_path)
     assert at(image, middle(-1)) == COLOURS[1]
     assert at(image, middle(-1, 1)) == COLOURS[2]
-    assert {"1.bmp", "id:5", "b.bmp"} <= set(texts(result))
+    assert {"c1.bmp", "id:5", "b.bmp"} <= set(texts(result))
 
 
 def test_more_pictures_than_there_is_room_for_are_counted(tmp_path: Path) -> None:

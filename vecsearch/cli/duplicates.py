@@ -142,9 +142,7 @@ def _write_page(report: DuplicatesReport, out: Path, progress: Progress | None) 
         size = f"{copy.width} x {copy.height}, {written_size(copy.size_bytes)}"
         state = "" if copy.state == "there" else f" ({copy.state})"
         left = "keep" if kept else alike
-        return Tile(
-            picture=copy.path, name=copy.path.name, left=left, right=size + state, mark=kept
-        )
+        return Tile(picture=copy.path, left=left, right=size + state, mark=kept)
 
     sections = [
         Section(

@@ -159,6 +159,10 @@ def main() -> NoReturn:
             stream.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
     try:
         result = cli.main(prog_name="vecsearch", standalone_mode=False)
+        if "vecsearch.view.system_fonts" in sys.modules:  # something was drawn
+            from vecsearch.cli.output import tell_lacking_fonts
+
+            tell_lacking_fonts()
         if sys.stdout is not None:
             sys.stdout.flush()
         code = result if isinstance(result, int) else 0

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
@@ -15,6 +15,8 @@ from vecsearch.view.text import harmless
 
 if TYPE_CHECKING:
     from vecsearch.search.index import Index
+
+_MOST_SHOWN: Final = 5
 
 
 def say(text: str, *, err: bool = False, file: TextIO | None = None) -> None:
@@ -44,6 +46,22 @@ def tell_not_fetched(shown: Iterable[Result | Path]) -> None:
             paths.add(one)
     if remark := describe_not_fetched(paths):
         say(f"vecsearch: {remark}", err=True)
+
+
+def tell_lacking_fonts() -> None:
+    """Say which characters no font here has, of all that this process has drawn, and what helps."""
+    drawing = sys.modules.get("vecsearch.view.system_fonts")
+    lacking: Mapping[str, str] = drawing.lacking_fonts() if drawing else {}
+    if not lacking:
+        return
+    some = " ".join(list(lacking)[:_MOST_SHOWN])
+    more = len(lacking) - _MOST_SHOWN
+    which = f"{some} and {more:,} more" if more > 0 else some
+    packages = ", ".join(sorted(set(lacking.values())))
+    say(
+        f"vecsearch: no font here has {which}; install one that has, in Debian: {packages}",
+        err=True,
+    )
 
 
 def refuse_pictures(index: Index, *outputs: Path) -> None:

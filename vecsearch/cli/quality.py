@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from vecsearch.cli.output import refuse_pictures, say, tell_not_fetched
 from vecsearch.cli.progress import progress
@@ -94,6 +95,9 @@ def write_quality(report: QualityReport, files: QualityFiles, report_to: Progres
         _write_page(report, files.html, report_to)
 
 
+_SIGNS: Final = {True: "\u2713", False: "\u2717"}
+
+
 def _write_page(report: QualityReport, out: Path, report_to: Progress | None) -> None:
     from vecsearch.view.gallery import Section, Table, Tile, result_section, write_gallery
 
@@ -103,14 +107,15 @@ def _write_page(report: QualityReport, out: Path, report_to: Progress | None) ->
         return Section(
             heading=f"{one.label}: {plain.heading}",
             queries=[
-                Tile(picture=tile.picture, name=tile.name, left=one.label) for tile in plain.queries
+                Tile(picture=tile.picture, left=one.label, left_out=one.label)
+                for tile in plain.queries
             ],
             tiles=[
                 Tile(
                     picture=tile.picture,
-                    name=tile.name,
-                    left=f"{tile.left} {label}",
+                    left=f"{tile.left} {_SIGNS[label == one.label]} {label}",
                     right=tile.right,
+                    left_out=label,
                     mark=label == one.label,
                 )
                 for tile, label in zip(plain.tiles, one.hit_labels, strict=True)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from vecsearch.errors import VecsearchError
 from vecsearch.outfile import whole_file
 from vecsearch.types import Guess, Progress
-from vecsearch.view.sprites import SpriteSheets
+from vecsearch.view.sprites import PAD, SpriteSheets
 
 _POLICY: Final = (
     "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; "
@@ -93,7 +93,8 @@ def write_document(
                 hint="TMPDIR names another folder",
             ) from None
         head = {
-            "side": sprites.side, "columns": sprites.columns, "rows": sprites.columns,
+            "side": sprites.side, "pitch": sprites.pitch, "pad": PAD,
+            "columns": sprites.columns, "rows": sprites.columns,
             "widths": encode(sprites.widths), "heights": encode(sprites.heights),
             "means": encode(sprites.means), **_mapping(data, "sprites"),
         }  # fmt: skip

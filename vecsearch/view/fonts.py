@@ -4,35 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from PIL import ImageFont
 
-Font = ImageFont.FreeTypeFont
-
-FALLBACKS = (
-    "NotoSansCJK-Regular.ttc",
-    "NotoSansCJKsc-Regular.otf",
-    "NotoSansSC-Regular.otf",
-    "SourceHanSansSC-Regular.otf",
-    "wqy-microhei.ttc",
-    "wqy-zenhei.ttc",
-    "DroidSansFallbackFull.ttf",
-    "PingFang.ttc",
-    "Hiragino Sans GB.ttc",
-    "Arial Unicode.ttf",
-    "msyh.ttc",
-    "YuGothM.ttc",
-    "malgun.ttf",
-    "NotoSansDevanagari-Regular.ttf",
-    "Nirmala.ttc",
-    "NotoSansThai-Regular.ttf",
-    "LeelawUI.ttf",
-)
-"""Usual fonts of Linux, macOS and Windows for the scripts that DejaVu Sans lacks, by file name:
-Pillow looks for them in the system's font folders."""
+from vecsearch.view.system_fonts import Font, has
+from vecsearch.view.typeset import clusters, measure, runs
 
 LONGEST_EXTENSION = 6
 """Characters, with the dot; what is longer after a dot is no extension."""
@@ -40,7 +19,8 @@ LONGEST_EXTENSION = 6
 MOST_MARKS = 3
 """No language puts more marks on a letter that has none built in."""
 
-_NO_CHARACTER = "\U0010ffff"  # can stand in no text, so every font draws its "missing" sign
+_KEPT = "\u200c\u200d" + "".join(map(chr, range(0xE0020, 0xE0080)))
+"""What joins letters, and what flags of regions are made of, though they are unseen."""
 
 
 @lru_cache(maxsize=64)
@@ -60,27 +40,22 @@ def load(size: int, bold: bool = False) -> Font:
 
 
 def load_for(text: str, size: int) -> Font:
-    """Load the font that draws *text*: that of `load`, or the first fallback that has it all.
+    """Load the one font that draws most of *text*: that of `load`, or one of the system's.
 
-    Where no font has it all, the first of those that have most of it; a font draws a box for each
-    character that it lacks.
+    A font draws a box for each character that it lacks; `typeset` draws a line in several fonts.
     """
     font = load(size)
-    if text.isascii() or covers(font, text):
-        return font
-    best, fewest = font, len(_missing(font, text))
-    for name in FALLBACKS:
-        other = _find(name, size)
-        if other is not None and (missing := len(_missing(other, text))) < fewest:
-            best, fewest = other, missing
-            if not fewest:
-                break
-    return best
+    parts: dict[Font, int] = {font: 0}
+    for run in runs(text, font):
+        if run.scale == 1.0:
+            parts[run.font] = parts.get(run.font, 0) + len(run.text)
+    best = max(parts, key=lambda one: sum(one is font or has(one, c) for c in text))
+    return best if not covers(font, text) else font
 
 
 def covers(font: Font, text: str) -> bool:
     """Tell whether *font* has all characters of *text*."""
-    return not _missing(font, text)
+    return text.isascii() or all(c.isspace() or has(font, c) for c in text)
 
 
 def is_bold(font: Font) -> bool:
@@ -104,30 +79,30 @@ def printable(name: str) -> str:
     for c in composed:
         marks = marks + 1 if unicodedata.combining(c) else 0
         if marks <= MOST_MARKS:
-            kept.append(c if c.isprintable() or c in "\u200c\u200d" else "\ufffd")
+            kept.append(c if c.isprintable() or c in _KEPT else "\ufffd")
     return "".join(kept)
 
 
-def shorten(name: str, font: Font, width: int) -> str:
+def shorten(name: str, font: Font, width: float) -> str:
     """Cut the middle out of *name* so that it is at most *width* pixels; its extension stays."""
-    return cut_middle(name, font.getlength, width)
+    return cut_middle(name, lambda text: measure(text, font), width)
 
 
 def cut_middle(name: str, measure: Callable[[str], float], width: float) -> str:
     """Cut the middle out of *name* so that it is at most *width* as *measure* measures it."""
     if measure(name) <= width:
         return name
-    dot = name.rfind(".")
-    extension = len(name) - dot if dot > 0 and len(name) - dot <= LONGEST_EXTENSION else 0
+    extension = _extension(name)
+    seen = clusters(name)
     # Binary search: `low` kept characters fit, `high` do not.
-    low, high = 0, len(name)
+    low, high = 0, len(seen)
     while high - low > 1:
         kept = (low + high) // 2
-        if measure(_without_middle(name, kept, extension)) <= width:
+        if measure(_without_middle(seen, kept, extension)) <= width:
             low = kept
         else:
             high = kept
-    return _without_middle(name, low, extension)
+    return _without_middle(seen, low, extension)
 
 
 def wrap(text: str, font: Font, width: int, most: int) -> list[str]:
@@ -135,28 +110,65 @@ def wrap(text: str, font: Font, width: int, most: int) -> list[str]:
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".lstrip()
-        if not lines[-1] or len(lines) == most or font.getlength(longer) <= width:
+        if not lines[-1] or len(lines) == most or measure(longer, font) <= width:
             lines[-1] = longer
         else:
             lines.append(word)
     return [shorten(line, font, width) for line in lines]
 
 
-def _without_middle(name: str, kept: int, extension: int) -> str:
+def wrap_name(name: str, font: Font, width: float, most: int = 2) -> list[str]:
+    """Break *name* into lines of *width* pixels, as `break_name` does."""
+    return break_name(name, lambda text: measure(text, font), width, most)
+
+
+def break_name(
+    name: str, measure: Callable[[str], float], width: float, most: int = 2
+) -> list[str]:
+    """Break *name* into at most *most* lines of *width*, the middle of the last cut out.
+
+    It is broken after a folder, else after a space or a sign, else anywhere.
+    """
+    lines: list[str] = []
+    rest = name
+    while len(lines) + 1 < most and measure(rest) > width:
+        end = _break(rest, measure, width)
+        if not 0 < end < len(rest):
+            break
+        lines.append(rest[:end].rstrip())
+        rest = rest[end:].lstrip()
+    return [*lines, cut_middle(rest, measure, width)]
+
+
+def _break(name: str, measure: Callable[[str], float], width: float) -> int:
+    """Choose how many characters of *name* stand in its first line."""
+    seen = clusters(name)
+    low, high = 0, len(seen)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if measure("".join(seen[:middle]).rstrip()) <= width:
+            low = middle
+        else:
+            high = middle
+    fitting = "".join(seen[:low])
+    folder = fitting.rfind("/") + 1
+    # The file's name stays whole where it fits.
+    if folder and ("/" not in name[folder:] or 2 * folder > len(fitting)):
+        return folder
+    # An extension, or a part of it, alone in a line would look like a name.
+    before = fitting[: len(name) - _extension(name)]
+    signs = max(before.rfind(sign) for sign in " _-.,+&()") + 1
+    anywhere = fitting if len(before) == len(fitting) else "".join(clusters(before)[:-2])
+    return signs if 2 * signs > len(fitting) else len(anywhere)
+
+
+def _extension(name: str) -> int:
+    """Return how many characters the extension of *name* has, with its dot."""
+    dot = name.rfind(".")
+    return len(name) - dot if dot > 0 and len(name) - dot <= LONGEST_EXTENSION else 0
+
+
+def _without_middle(seen: Sequence[str], kept: int, extension: int) -> str:
     tail = extension + (kept - extension) // 2 if kept > extension else kept
-    head = name[: kept - tail].rstrip()
-    return f"{head}…{name[len(name) - tail :].lstrip()}"
-
-
-@lru_cache(maxsize=64)
-def _find(name: str, size: int) -> Font | None:
-    try:
-        return ImageFont.truetype(name, size)
-    except OSError:
-        return None
-
-
-@lru_cache(maxsize=4096)
-def _missing(font: Font, text: str) -> frozenset[str]:
-    box = bytes(font.getmask(_NO_CHARACTER))
-    return frozenset(c for c in text if not c.isspace() and bytes(font.getmask(c)) == box)
+    head = "".join(seen[: kept - tail]).rstrip()
+    return f"{head}…{''.join(seen[len(seen) - tail :]).lstrip()}"

@@ -7,23 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vecsearch.types import Asked, Guess, Progress, Result, no_progress
+from vecsearch.view import fonts
 from vecsearch.view.document import encode_guesses, split_root, write_document
+from vecsearch.view.picture_names import picture_names
 from vecsearch.view.sprites import SpriteSheets, sprite_side
 from vecsearch.view.thumbnails import Picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """A picture with a name below it, and a word at the left and at the right below that.
+    """A picture with a word at the left and at the right below it, and a name below that.
 
-    ``picture`` is None where there is none. A tile with a ``mark`` is the one to look at, one
-    with ``minus`` is what hits should not be like.
+    ``picture`` is None where there is none. Without a ``name`` it is the picture's, with as much of
+    its folder as tells it apart from others on the page, but not a folder ``left_out``, which the
+    tile says already. A tile with a ``mark`` is the one to look at, one with ``minus`` is what hits
+    should not be like.
     """
 
     picture: Picture | None
-    name: str
+    name: str = ""
     left: str = ""
     right: str = ""
+    left_out: str = ""
     mark: bool = False
     minus: bool = False
 
@@ -59,7 +64,7 @@ def result_section(result: Result) -> Section:
         queries=[
             Tile(
                 picture=one if one.data or one.box or one.word else one.path,
-                name=one.name,
+                name="" if one.path is not None and not one.word else one.name,
                 left="not" if one.minus else "word" if one.word else "query",
                 minus=one.minus,
             )
@@ -68,7 +73,6 @@ def result_section(result: Result) -> Section:
         tiles=[
             Tile(
                 picture=hit.path,
-                name=hit.path.name,
                 left=str(hit.rank),
                 right=f"{round(hit.score, 3) + 0.0:.3f}{' (gone)' if hit.is_gone else ''}",
             )
@@ -103,6 +107,14 @@ def write_gallery(
     pictures = list(numbers)
     root, rest = split_root([_path(one) for one in pictures])
     known = guesses or {}
+    names = picture_names(map(_path, pictures))
+
+    def fields(one: Tile) -> dict[str, object]:
+        name = one.name
+        if not name and one.picture is not None:
+            name = names[_path(one.picture)].removeprefix(f"{one.left_out}/")
+        return _fields(one, numbers, fonts.printable(name))
+
     data = {
         "root": root,
         "paths": rest,
@@ -114,8 +126,8 @@ def write_gallery(
         "sections": [
             {
                 "heading": section.heading,
-                "queries": [_fields(one, numbers) for one in section.queries],
-                "tiles": [_fields(one, numbers) for one in section.tiles],
+                "queries": [fields(one) for one in section.queries],
+                "tiles": [fields(one) for one in section.tiles],
                 "note": section.note,
                 "about": numbers.get(section.about, -1) if section.about else -1,
             }
@@ -124,7 +136,7 @@ def write_gallery(
     }
     sprites = SpriteSheets(pictures, sprite_side(len(pictures)))
     report = progress or no_progress
-    write_document(out, "gallery", title, subtitle, data, sprites, ("gallery",), report)
+    write_document(out, "gallery", title, subtitle, data, sprites, ("names", "gallery"), report)
 
 
 def _path(picture: Picture) -> Path:
@@ -133,10 +145,10 @@ def _path(picture: Picture) -> Path:
     return picture
 
 
-def _fields(one: Tile, numbers: dict[Picture, int]) -> dict[str, object]:
+def _fields(one: Tile, numbers: dict[Picture, int], name: str) -> dict[str, object]:
     return {
         "picture": numbers[one.picture] if one.picture is not None else -1,
-        "name": one.name,
+        "name": name,
         "left": one.left,
         "right": one.right,
         **({"mark": True} if one.mark else {}),

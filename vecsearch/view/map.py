@@ -19,6 +19,7 @@ from vecsearch.view.palette import GROUPS
 from vecsearch.view.sheet import INK
 from vecsearch.view.text import counted
 from vecsearch.view.thumbnails import GREY, read_all
+from vecsearch.view.typeset import draw_line, measure
 
 GROUND: Final = (244, 245, 248)
 SHADOW: Final = (24, 32, 52)
@@ -173,13 +174,13 @@ def _draw_title(image: Image.Image, collection: CollectionMap, margin: int, size
     baseline -= size
     for number, group in enumerate(collection.groups):
         text = f"{fonts.printable(group.name)}  {group.size:,}"
-        font = fonts.load_for(text, size)
-        width = 2.4 * size + font.getlength(text)
+        font = fonts.load(size)
+        width = 2.4 * size + measure(text, font)
         if x + width > image.width - margin and x > left:
             x, baseline = left, baseline + 1.6 * size
         box = (x, baseline - 0.8 * size, x + 0.8 * size, baseline)
         draw.rounded_rectangle(box, 0.15 * size, fill=_colour(number, GREY))
-        draw.text((x + 1.2 * size, baseline), text, INK, font, anchor="ls")
+        draw_line(image, x + 1.2 * size, baseline, text, INK, font)
         x += width
 
 
@@ -195,8 +196,8 @@ def _draw_names(
     crowds = [middles[collection.labels == one] for one in range(len(collection.groups))]
     for number, (group, crowd) in enumerate(zip(collection.groups, crowds, strict=True)):
         text = fonts.printable(group.name)
-        font = fonts.load_for(text, size)
-        half = np.array([font.getlength(text) / 2 + 0.6 * size, 0.75 * size])
+        font = fonts.load(size)
+        half = np.array([measure(text, font) / 2 + 0.6 * size, 0.75 * size])
         x, y = _least_hidden(np.median(crowd, axis=0), half, middles, reach, side)
         x = float(np.clip(x, half[0], image.width - half[0]))
         # What it covers counts so much that no other name is written there.
@@ -206,7 +207,7 @@ def _draw_names(
         outline = max(2, size // 12)
         colour = _colour(number, GREY)
         draw.rounded_rectangle(box, half[1], fill=colour, outline=WHITE, width=outline)
-        draw.text((x, y), text, WHITE, font, anchor="mm")
+        draw_line(image, x, y + 0.36 * size, text, WHITE, font, "middle")
 
 
 def _least_hidden(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
+from itertools import groupby
 from typing import IO, Final
 
 import matplotlib as mpl
@@ -19,9 +21,14 @@ from matplotlib.transforms import Affine2D, IdentityTransform, TransformedPath
 from vecsearch.types import Pixels
 from vecsearch.view import fonts
 from vecsearch.view.scene import Colour, Picture, Rectangle, Scene, Text
+from vecsearch.view.typeset import Run, clusters, draw_emoji, measure, runs
 
 POINTS: Final = 0.5
 """Points a pixel: 144 pixels are an inch."""
+
+_BOX: Final = 0.7
+"""How much smaller the boxes for unknown characters are to be, so that they are as wide as those
+of the font."""
 
 # That its folder for caches cannot be written, and the like, is no news to who draws a sheet.
 logging.getLogger("matplotlib").addHandler(logging.NullHandler())
@@ -73,11 +80,37 @@ class _Drawing(Artist):
         if not item.text:
             return
         share = {"start": 0.0, "middle": 0.5, "end": 1.0}[item.anchor]
-        x = item.x - share * item.font.getlength(item.text)
-        font = FontProperties(size=item.font.size * POINTS)
-        font.set_file(fonts.file_of(item.font))
+        left = item.x - share * measure(item.text, item.font)
         pen.set_foreground(_share(item.fill))
-        renderer.draw_text(pen, x * POINTS, self._up(item.y), item.text, font, 0)
+        for run in runs(item.text, item.font):
+            if run.scale == 1.0:
+                self._draw_run(renderer, pen, run, left + run.x, item.y)
+            else:
+                self._draw_emoji(renderer, pen, run, left + run.x, item.y)
+
+    def _draw_run(
+        self, renderer: RendererBase, pen: GraphicsContextBase, run: Run, x: float, y: float
+    ) -> None:
+        """Draw text; what the font lacks matplotlib draws as boxes, which are made to fit."""
+        whole = run.leftward or fonts.covers(run.font, run.text)
+        parts = [run.text] if whole else clusters(run.text)
+        for known, some in groupby(parts, lambda part: whole or fonts.covers(run.font, part)):
+            text = "".join(some)
+            font = FontProperties(size=run.font.size * POINTS * (1.0 if known else _BOX))
+            font.set_file(fonts.file_of(run.font))
+            renderer.draw_text(pen, x * POINTS, self._up(y), text, font, 0)
+            x += measure(text, run.font)
+
+    def _draw_emoji(
+        self, renderer: RendererBase, pen: GraphicsContextBase, run: Run, x: float, y: float
+    ) -> None:
+        # As fine as the font has them: paper shows more than a screen.
+        image, above = draw_emoji(replace(run, scale=1.0))
+        extent = Affine2D().scale(
+            image.width * run.scale * POINTS, image.height * run.scale * POINTS
+        )
+        down = y + (image.height - above) * run.scale
+        renderer.draw_image(pen, x * POINTS, self._up(down), np.asarray(image)[::-1], extent)
 
     def _outline(self, item: Rectangle) -> Outline:
         x, y = item.x * POINTS, self._up(item.y + item.height)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Literal
 
 from PIL import Image, ImageDraw
 
-from vecsearch.view.fonts import Font
+from vecsearch.view.system_fonts import Font
+from vecsearch.view.typeset import Anchor, draw_line
 
 Colour = tuple[int, int, int]
 
@@ -42,14 +42,17 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One line of text; ``x`` is its start, middle or end, and ``y`` the line that it stands on."""
+    """One line of text; ``x`` is its start, middle or end, and ``y`` the line that it stands on.
+
+    What ``font`` lacks is drawn in other fonts, as `typeset` does.
+    """
 
     x: float
     y: float
     text: str
     font: Font
     fill: Colour
-    anchor: Literal["start", "middle", "end"] = "start"
+    anchor: Anchor = "start"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,17 +66,12 @@ class Scene:
     title: str = ""
 
 
-_ANCHORS: Final = {"start": "ls", "middle": "ms", "end": "rs"}
-
-
 def paint(scene: Scene) -> Image.Image:
     """Draw *scene* as pixels."""
     image = Image.new("RGB", (scene.width, scene.height), scene.ground)
-    draw = ImageDraw.Draw(image)
     for item in scene.items:
         if isinstance(item, Text):
-            place = (item.x, item.y)
-            draw.text(place, item.text, item.fill, item.font, anchor=_ANCHORS[item.anchor])
+            draw_line(image, item.x, item.y, item.text, item.fill, item.font, item.anchor)
         elif isinstance(item, Rectangle):
             image.paste(item.fill, (round(item.x), round(item.y)), _mask(*_shape(item)))
         else:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from PIL import Image, ImageStat
+
 from vecsearch.types import Asked, Hit, Result
 from vecsearch.view import fonts
 from vecsearch.view.files import format_of, write_image, write_whole
+from vecsearch.view.picture_names import names_of_results
 from vecsearch.view.scene import Colour, Picture, Rectangle, Scene, Text, paint
 from vecsearch.view.text import format_made
 from vecsearch.view.thumbnails import (
@@ -22,6 +25,7 @@ from vecsearch.view.thumbnails import (
     Thumbnails,
     reason_size,
 )
+from vecsearch.view.typeset import measure
 
 PAPER = (255, 255, 255)
 INK = (31, 36, 45)
@@ -38,7 +42,9 @@ GUTTER = 36
 HEADING = 46
 """Height of the headings above the pictures."""
 CAPTION = 66
-"""Height of the two lines below a picture."""
+"""Height of the two lines below a picture: its rank and score, and its name."""
+LINE = 23
+"""Height of one line more, where names are longer than a picture is wide."""
 ROW_GAP = 28
 NAME_SIZE = 17
 HEADING_SIZE = 20
@@ -47,6 +53,9 @@ ENCODER_SIZE = 14
 RADIUS = 6
 EDGE = 1
 """Width of the hairline around a tile."""
+NEARLY = 0.92
+"""A picture whose sides differ by less fills its tile, and loses a little at two edges: slivers of
+plate beside it would look like a fault of it."""
 
 SMALL_GAP = 16
 SMALL_TILE = (TILE - SMALL_GAP) // 2
@@ -61,6 +70,7 @@ MOST_ASKED = 6
 MOST_DETAILED = 60
 """In PDF and SVG pictures are twice as fine, for paper and for zooming, unless they are more."""
 
+_PALE: Final = 225
 _ERROR_COLUMNS: Final = 3
 _ERROR_LINES: Final = 8
 
@@ -107,20 +117,26 @@ def lay_out(result: Result, thumbnails: Thumbnails) -> Scene:
     """Decide what stands where on the contact sheet of *result*."""
     hits = result.hits[:MOST_HITS]
     columns = _ERROR_COLUMNS if result.error else columns_for(len(hits))
-    height = _height(max(1, math.ceil(len(hits) / columns)))
     left, top = MARGIN + TILE + 2 * GUTTER, MARGIN + HEADING
 
     sheet = Sheet(thumbnails)
+    names = names_of_results([result])
+    lines = [sheet.break_name(names[hit.path]) for hit in hits]
+    rows = [lines[start : start + columns] for start in range(0, len(hits), columns)] or [[[""]]]
+    heights = [TILE + CAPTION + LINE * (max(map(len, row)) - 1) for row in rows]
+    height = sum(heights) + ROW_GAP * (len(rows) - 1)
     sheet.write(MARGIN, MARGIN + 18, "Query", ACCENT, HEADING_SIZE, bold=True)
-    height = max(height, _add_query(sheet, result, top, height))
+    height = max(height, _add_query(sheet, result, names, top, height))
     heading = "Not answered" if result.error else _count(len(hits), len(result.hits))
     sheet.write(left, MARGIN + 18, heading, INK, HEADING_SIZE, bold=True)
     for i, hit in enumerate(hits):
         x = left + i % columns * (TILE + GAP)
-        y = top + i // columns * (TILE + CAPTION + ROW_GAP)
+        row = i // columns
+        y = top + sum(heights[:row]) + ROW_GAP * row
         sheet.add_tile(thumbnails.get(hit.path), x, y)
-        sheet.name(hit.path.name, x, y + TILE + 28)
-        _add_rank(sheet, hit, x, y + TILE + 54)
+        _add_rank(sheet, hit, x, y + TILE + 28)
+        for number, line in enumerate(lines[i]):
+            sheet.write(x, y + TILE + 54 + LINE * number, line, INK)
     width = columns * (TILE + GAP) - GAP
     if made := format_made(result):
         bold, plain = fonts.load(HEADING_SIZE, bold=True), fonts.load(NAME_SIZE)
@@ -128,17 +144,19 @@ def lay_out(result: Result, thumbnails: Thumbnails) -> Scene:
         sheet.write(left + start, MARGIN + 18, made, GREY)
         width = max(width, start + round(plain.getlength(made)))
     if result.error:
-        font = fonts.load_for(result.error, NAME_SIZE)
-        lines = fonts.wrap(fonts.printable(result.error), font, width, _ERROR_LINES)
-        for i, line in enumerate(lines):
+        font = fonts.load(NAME_SIZE)
+        error = fonts.wrap(fonts.printable(result.error), font, width, _ERROR_LINES)
+        for i, line in enumerate(error):
             sheet.write(left, top + 22 + 26 * i, line, GREY)
     elif not hits:
         sheet.write(left, top + TILE // 2 + 6, "no hits", GREY)
     size = (left + width + MARGIN, top + height + MARGIN)
     if result.encoder:
         font = fonts.load(ENCODER_SIZE)
-        model = fonts.shorten(fonts.printable(result.encoder), font, width)
-        sheet.items.append(Text(left, size[1] - ENCODER_SIZE, model, font, GREY))
+        encoder = fonts.printable(result.encoder)
+        start = left if measure(encoder, font) <= width else MARGIN  # there is more room
+        model = fonts.shorten(encoder, font, left + width - start)
+        sheet.items.append(Text(start, size[1] - ENCODER_SIZE, model, font, GREY))
     divider = Rectangle(MARGIN + TILE + GUTTER, MARGIN, 2, size[1] - 2 * MARGIN + 1, HAIRLINE)
     return Scene(*size, PAPER, (divider, *sheet.items), fonts.printable(result.query))
 
@@ -171,8 +189,7 @@ class Sheet:
         bold: bool = False,
     ) -> None:
         """Write a line of text that stands on *y*."""
-        font = fonts.load(size, bold=True) if bold else fonts.load_for(text, size)
-        self.items.append(Text(x, y, text, font, fill))
+        self.items.append(Text(x, y, text, fonts.load(size, bold), fill))
 
     def name(
         self,
@@ -184,19 +201,29 @@ class Sheet:
         size: int = NAME_SIZE,
         fill: Colour = INK,
     ) -> None:
-        """Write a name, its middle cut out where it is wider than *width*."""
-        text = fonts.printable(name)
-        font = fonts.load_for(text, size)
-        self.items.append(Text(x, y, fonts.shorten(text, font, width), font, fill))
+        """Write a name in one line, its middle cut out where it is wider than *width*."""
+        font = fonts.load(size)
+        self.items.append(Text(x, y, fonts.shorten(fonts.printable(name), font, width), font, fill))
+
+    def break_name(
+        self, name: str, *, width: int = TILE, size: int = NAME_SIZE, most: int = 2
+    ) -> list[str]:
+        """Break a name into at most *most* lines that are not wider than *width*."""
+        return fonts.wrap_name(fonts.printable(name), fonts.load(size), width, most)
 
     def add_tile(self, thumbnail: Thumbnail, x: int, y: int, side: int = TILE) -> None:
         """Add a picture in the middle of a square."""
-        # The hairline lies outside the tile: it covers nothing of the picture.
-        edge = side + 2 * EDGE
-        self.items.append(Rectangle(x - EDGE, y - EDGE, edge, edge, HAIRLINE, RADIUS))
+        if _is_pale_at_an_edge(thumbnail.image):
+            # The hairline lies outside the tile: it covers nothing of the picture. A dark one
+            # has an edge without it, and would seem to have a bright line there.
+            edge = side + 2 * EDGE
+            self.items.append(Rectangle(x - EDGE, y - EDGE, edge, edge, HAIRLINE, RADIUS))
         tile = Rectangle(x, y, side, side, PLATE, RADIUS)
         image, fine = thumbnail.image, self.thumbnails.detail * self.thumbnails.side / side
         width, height = image.width / fine, image.height / fine
+        if max(width, height) >= side - 1 and min(width, height) >= NEARLY * side:
+            fill = side / min(width, height)
+            width, height = width * fill, height * fill
         place = (x + (side - width) // 2, y + (side - height) // 2)
         self.items += [tile, Picture(image, *place, width, height, tile)]
         if thumbnail.reason and side >= ROOM_FOR_TEXT:
@@ -205,33 +232,60 @@ class Sheet:
             self.items.append(Text(x + side / 2, y + side * REASON_AT, words, font, GREY, "middle"))
 
 
-def _add_query(sheet: Sheet, result: Result, top: int, height: int) -> int:
+def _add_query(
+    sheet: Sheet, result: Result, names: Mapping[Path, str], top: int, height: int
+) -> int:
     """Add the pictures that were asked, where *height* is that of the hits; return theirs."""
     asked = result.asked or (Asked(result.query, result.path),)
     signed = any(one.minus for one in asked)
-    large = _height(len(asked)) <= height or len(asked) == 1
-    side, columns = (TILE, 1) if large else (SMALL_TILE, 2)
-    down = TILE + CAPTION + ROW_GAP if large else SMALL_TILE + SMALL_CAPTION
     shown = asked[:MOST_ASKED]
+    # A name in one line and its id, or a name in two.
+    lines = [sheet.break_name(_name(one, names)) for one in shown]
+    ids = [one.query if _is_by_id(one) else "" for one in shown]
+    most = max(len(own) + bool(id_) for own, id_ in zip(lines, ids, strict=True))
+    caption = CAPTION + LINE * max(0, most - 2)
+    large = _height(len(asked), caption) <= height or len(asked) == 1
+    side, columns = (TILE, 1) if large else (SMALL_TILE, 2)
+    down = TILE + caption + ROW_GAP if large else SMALL_TILE + SMALL_CAPTION
     for i, one in enumerate(shown):
         x = MARGIN + i % columns * (side + SMALL_GAP)
         y = top + i // columns * down
         sheet.add_tile(_look_at(sheet.thumbnails, one), x, y, side)
         if signed:
             _add_sign(sheet, one, x, y, side)
-        name = one.name
         if not large:
-            sheet.name(name, x, y + side + 19, width=side, size=SMALL_NAME_SIZE)
+            small = sheet.break_name(_name(one, names), width=side, size=SMALL_NAME_SIZE)
+            for number, line in enumerate(small):
+                sheet.write(x, y + side + 17 + 16 * number, line, INK, SMALL_NAME_SIZE)
             continue
-        sheet.name(name, x, y + side + 28)
-        if one.path is not None and one.query.startswith("id:"):
-            sheet.write(x, y + side + 54, one.query, GREY)
+        y += side + 28
+        for line in lines[i]:
+            sheet.write(x, y, line, INK)
+            y += LINE
+        if ids[i]:
+            sheet.write(x, y + 3, ids[i], GREY)
     rows = math.ceil(len(shown) / columns)
-    bottom = _height(rows) if large else rows * down
+    bottom = _height(rows, caption) if large else rows * down
     if len(shown) < len(asked):
         bottom += 24
         sheet.write(MARGIN, top + bottom - 8, f"+ {len(asked) - len(shown):,} more", GREY)
     return bottom
+
+
+def _name(asked: Asked, names: Mapping[Path, str]) -> str:
+    return asked.name if asked.path is None or asked.word else names.get(asked.path, asked.name)
+
+
+def _is_by_id(asked: Asked) -> bool:
+    return asked.path is not None and asked.query.startswith("id:")
+
+
+def _is_pale_at_an_edge(image: Image.Image) -> bool:
+    """Tell whether *image* has an edge that would be lost on white paper."""
+    width, height = image.size
+    edges = [(0, 0, width, 1), (0, height - 1, width, height)]
+    edges += [(0, 0, 1, height), (width - 1, 0, width, height)]
+    return any(ImageStat.Stat(image.crop(edge).convert("L")).mean[0] > _PALE for edge in edges)
 
 
 def _look_at(thumbnails: Thumbnails, asked: Asked) -> Thumbnail:
@@ -256,8 +310,8 @@ def _add_rank(sheet: Sheet, hit: Hit, x: int, y: int) -> None:
     sheet.items.append(Text(x + TILE, y, score, fonts.load(NAME_SIZE), GREY, "end"))
 
 
-def _height(rows: int) -> int:
-    return rows * (TILE + CAPTION + ROW_GAP) - ROW_GAP
+def _height(rows: int, caption: int) -> int:
+    return rows * (TILE + caption + ROW_GAP) - ROW_GAP
 
 
 def _count(drawn: int, found: int) -> str:

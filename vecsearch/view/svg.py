@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import unicodedata
 from pathlib import Path
 from typing import IO, Final
 from xml.etree import ElementTree as ET
@@ -13,6 +12,7 @@ from PIL import Image
 
 from vecsearch.view import fonts
 from vecsearch.view.scene import Colour, Picture, Rectangle, Scene, Text
+from vecsearch.view.typeset import goes_left, measure, runs
 
 FAMILY: Final = "DejaVu Sans"
 INSTEAD: Final = "Verdana, sans-serif"
@@ -72,11 +72,11 @@ def _add_text(parent: ET.Element, item: Text) -> None:
     if fonts.is_bold(item.font):
         attributes["font-weight"] = "bold"
     attributes["text-anchor"] = item.anchor
-    if _goes_left(item.text):
+    if goes_left(item.text):
         attributes["direction"] = "rtl"  # whose start is at the right
         attributes["text-anchor"] = _OPPOSITE[item.anchor]
-    if item.text and fonts.covers(item.font, item.text):
-        attributes["textLength"] = _number(item.font.getlength(item.text))
+    if item.text and all(run.font is item.font for run in runs(item.text, item.font)):
+        attributes["textLength"] = _number(measure(item.text, item.font))
         attributes["lengthAdjust"] = "spacingAndGlyphs"
     ET.SubElement(parent, "text", attributes).text = item.text
 
@@ -145,12 +145,6 @@ def _data_url(image: Image.Image) -> str:
         kind = "jpeg"
         image.save(out, "JPEG", quality=90)
     return f"data:image/{kind};base64,{base64.b64encode(out.getvalue()).decode()}"
-
-
-def _goes_left(text: str) -> bool:
-    """Tell whether *text* is read from right to left, which its first letter decides."""
-    directions = (unicodedata.bidirectional(c) for c in text)
-    return next((d for d in directions if d in ("L", "R", "AL")), "L") != "L"
 
 
 def _hex(colour: Colour) -> str:

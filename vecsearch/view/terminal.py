@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal, TextIO
 
 from PIL import Image
@@ -13,6 +14,7 @@ from rich.cells import cell_len
 from vecsearch.errors import UsageError
 from vecsearch.types import Asked, Result
 from vecsearch.view import fonts
+from vecsearch.view.picture_names import names_of_results
 from vecsearch.view.thumbnails import MOST_ENLARGED, Thumbnail, Thumbnails
 
 Mode = Literal["kitty", "iterm2", "sixel", "blocks"]
@@ -91,7 +93,8 @@ def draw_results(results: Iterable[Result], terminal: Terminal) -> Iterator[str]
     chafa = import_chafa()
     thumbnails = Thumbnails(_WIDEST * terminal.cell[0])
     for result in results:
-        tiles = [*_asked(result, thumbnails), *_hits(result, thumbnails)]
+        names = names_of_results([result])
+        tiles = [*_asked(result, names, thumbnails), *_hits(result, names, thumbnails)]
         lines: list[str] = []
         for row in _rows(tiles, terminal.columns):
             if lines:
@@ -138,19 +141,19 @@ class _Row:
     """Cells across each picture."""
 
 
-def _asked(result: Result, thumbnails: Thumbnails) -> Iterator[_Tile]:
+def _asked(result: Result, names: Mapping[Path, str], thumbnails: Thumbnails) -> Iterator[_Tile]:
     asked = result.asked or (Asked(result.query, result.path),)
     signed = any(one.minus for one in asked)
     for one in asked[:MOST_ASKED]:
         head = "query" if not signed else "\u2212 query" if one.minus else "+ query"
-        name = one.name
+        name = one.name if one.path is None or one.word else names[one.path]
         yield _Tile(thumbnails.look_at(one), head, "", name)
 
 
-def _hits(result: Result, thumbnails: Thumbnails) -> Iterator[_Tile]:
+def _hits(result: Result, names: Mapping[Path, str], thumbnails: Thumbnails) -> Iterator[_Tile]:
     for hit in result.hits[:MOST_HITS]:
         score = f"{round(hit.score, 3) + 0.0:.3f}"  # + 0.0 so that no hit scores "-0.000"
-        yield _Tile(thumbnails.get(hit.path), str(hit.rank), score, hit.path.name)
+        yield _Tile(thumbnails.get(hit.path), str(hit.rank), score, names[hit.path])
 
 
 def _rows(tiles: Sequence[_Tile], columns: int) -> Iterator[_Row]:
@@ -178,8 +181,9 @@ def _draw_row(chafa: Any, row: _Row, terminal: Terminal) -> list[str]:
         image.paste(picture, (x, image.height - picture.height))
     lines = [_encode(chafa, image, cells_across, cells_down, terminal)]
     lines.append(_captions(row, [_ends(tile, row.width) for tile in row.tiles]))
-    names = (fonts.cut_middle(fonts.printable(t.name), cell_len, row.width) for t in row.tiles)
-    lines.append(_captions(row, list(names)))
+    names = [fonts.break_name(fonts.printable(t.name), cell_len, row.width) for t in row.tiles]
+    for number in range(max(map(len, names))):
+        lines.append(_captions(row, ["".join(own[number : number + 1]) for own in names]))
     if any(tile.picture.reason for tile in row.tiles):
         reasons = [fonts.cut_middle(t.picture.reason, cell_len, row.width) for t in row.tiles]
         lines.append(_captions(row, reasons))

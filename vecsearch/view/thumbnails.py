@@ -17,6 +17,7 @@ from vecsearch.images.decode import decode_thumbnail, read_thumbnail
 from vecsearch.images.fetching import count_not_fetched
 from vecsearch.types import Asked, Box
 from vecsearch.view import fonts
+from vecsearch.view.typeset import draw_line
 
 MOST_ENLARGED = 3.0
 """A small picture grows at most this many times: beyond that it would only show its pixels."""
@@ -182,12 +183,12 @@ def draw_word(word: str, side: int) -> Image.Image:
     """Draw a square with *word*, which stands where a picture would."""
     image = Image.new("RGB", (side, side), PLATE)
     size = max(8, side // 8)
-    font = fonts.load_for(word, size)
+    font = fonts.load(size)
     lines = fonts.wrap(fonts.printable(word), font, side - size, 4)
     top = (side - 1.3 * size * (len(lines) - 1)) / 2
     for number, line in enumerate(lines):
-        place = (side / 2, top + 1.3 * size * number)
-        ImageDraw.Draw(image).text(place, line, GREY, font, anchor="mm")
+        baseline = top + 1.3 * size * number + 0.36 * size
+        draw_line(image, side / 2, baseline, line, GREY, font, "middle")
     return image
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from vecsearch.types import Hit, JudgedQuery
 from vecsearch.view import fonts
+from vecsearch.view.picture_names import names_of_results
 from vecsearch.view.scene import Rectangle, Scene, Text
 from vecsearch.view.sheet import (
     ACCENT,
@@ -33,7 +34,9 @@ MOST_QUERIES: Final = 12
 TILE: Final = 170
 """Side of a picture's square, in pixels like all that follows."""
 CAPTION: Final = 84
-"""Height of the three lines below a picture."""
+"""Height of the three lines below a picture, the last of which is its name."""
+LINE: Final = 20
+"""Height of one line more, where names are longer than a picture is wide."""
 HEADING: Final = 84
 """Height of the lines above the pictures."""
 
@@ -68,39 +71,60 @@ def _lay_out(
     top = y + 40
     if not shown:
         sheet.write(MARGIN, top + 22, "every ranking is perfect", GREY)
-    for number, query in enumerate(shown):
-        row = top + number * (TILE + CAPTION + ROW_GAP)
-        _add_query(sheet, query, row)
+    names = names_of_results(one.result for one in shown)
+    for query in shown:
+        paths = [hit.path for hit in query.result.hits]
+        labels = [query.label, *query.hit_labels]
+        shorter = [
+            names[path].removeprefix(f"{label}/")  # which stands above it
+            for path, label in zip((_path(query), *paths), labels, strict=True)
+        ]
+        most = max(len(_break(sheet, name)) for name in shorter)
+        caption = CAPTION + LINE * (most - 1)
+        _add_query(sheet, query, shorter[0], top)
         left = MARGIN + TILE + 2 * GUTTER
-        divider = Rectangle(MARGIN + TILE + GUTTER, row, 2, TILE + CAPTION - 12, HAIRLINE)
+        divider = Rectangle(MARGIN + TILE + GUTTER, top, 2, TILE + caption - 12, HAIRLINE)
         sheet.items.append(divider)
         for place, (hit, label) in enumerate(zip(query.result.hits, query.hit_labels, strict=True)):
             x = left + place * (TILE + GAP)
-            _add_hit(sheet, hit, label, x, row, right=label == query.label)
-    rows = max(1, len(shown))
-    height = top + (rows * (TILE + CAPTION + ROW_GAP) - ROW_GAP if shown else 60) + MARGIN
+            _add_hit(sheet, hit, label, shorter[place + 1], x, top, right=label == query.label)
+        top += TILE + caption + ROW_GAP
+    height = (top - ROW_GAP if shown else top + 60) + MARGIN
     return Scene(width, height, PAPER, tuple(sheet.items), title)
 
 
-def _add_query(sheet: Sheet, query: JudgedQuery, y: int) -> None:
-    path = query.result.path
-    assert path is not None
+def _path(query: JudgedQuery) -> Path:
+    assert query.result.path is not None
+    return query.result.path
+
+
+def _break(sheet: Sheet, name: str) -> list[str]:
+    return sheet.break_name(name, width=TILE, size=_SIZE)
+
+
+def _add_name(sheet: Sheet, name: str, x: int, y: int) -> None:
+    for number, line in enumerate(_break(sheet, name)):
+        sheet.write(x, y + TILE + 72 + LINE * number, line, INK, _SIZE)
+
+
+def _add_query(sheet: Sheet, query: JudgedQuery, name: str, y: int) -> None:
+    path = _path(query)
     sheet.add_tile(sheet.thumbnails.get(path), MARGIN, y, TILE)
-    sheet.name(path.name, MARGIN, y + TILE + 24, width=TILE, size=_SIZE)
-    sheet.name(query.label, MARGIN, y + TILE + 48, width=TILE, size=_SIZE, fill=ACCENT)
+    sheet.name(query.label, MARGIN, y + TILE + 24, width=TILE, size=_SIZE, fill=ACCENT)
     first = f"first at {query.first_right:,}" if query.first_right else "none found"
     text = f"AP {query.average_precision:.3f}, {first}"
-    sheet.name(text, MARGIN, y + TILE + 72, width=TILE, size=_SIZE, fill=GREY)
+    sheet.name(text, MARGIN, y + TILE + 48, width=TILE, size=_SIZE, fill=GREY)
+    _add_name(sheet, name, MARGIN, y)
 
 
-def _add_hit(sheet: Sheet, hit: Hit, label: str, x: int, y: int, *, right: bool) -> None:
+def _add_hit(sheet: Sheet, hit: Hit, label: str, name: str, x: int, y: int, *, right: bool) -> None:
     sheet.add_tile(sheet.thumbnails.get(hit.path), x, y, TILE)
-    sheet.name(hit.path.name, x, y + TILE + 24, width=TILE, size=_SIZE)
+    sheet.write(x, y + TILE + 24, str(hit.rank), ACCENT, _SIZE, bold=True)
+    score = f"{round(hit.score, 3) + 0.0:.3f}"
+    sheet.items.append(Text(x + TILE, y + TILE + 24, score, fonts.load(_SIZE), GREY, "end"))
     # A sign too, for who does not tell green from red.
     sign = "\u2713" if right else "\u2717"
     sheet.name(
         f"{sign} {label}", x, y + TILE + 48, width=TILE, size=_SIZE, fill=_RIGHT if right else MINUS
     )
-    sheet.write(x, y + TILE + 72, str(hit.rank), ACCENT, _SIZE, bold=True)
-    score = f"{round(hit.score, 3) + 0.0:.3f}"
-    sheet.items.append(Text(x + TILE, y + TILE + 72, score, fonts.load(_SIZE), GREY, "end"))
+    _add_name(sheet, name, x, y)

@@ -23,8 +23,23 @@ for (const { caption, heads, rows } of DATA.tables) {
   frame.setAttribute("aria-label", caption);
   $("tables").append(frame);
 }
-let tileSide = DATA.sections.length > 1 ? 130 : 190;
+let tileSide = 0;
+let chosen = false; // the size, by the slider
 let current = 0;
+
+// A size of tiles at which the rows come out even and full; on a phone two stand beside each other.
+function fitting() {
+  const room = $("sections").clientWidth - 52;
+  if (window.innerWidth <= 640) return Math.max(80, Math.floor((room - 10) / 2) - 14);
+  const most = (lists) => Math.max(1, ...lists.map((list) => list.length));
+  const asked = Math.min(2, most(DATA.sections.map(({ queries }) => queries)));
+  const found = most(DATA.sections.map(({ tiles }) => tiles));
+  const usual = DATA.sections.length > 1 ? 140 : 180;
+  const largest = Math.max(usual, Math.min(usual + 50, 2 * Sprites.side)); // or they would be blurred
+  const columns = Math.max(1, Math.floor((room - 30) / (usual + 24)) - asked);
+  const even = Math.ceil(found / Math.ceil(found / columns));
+  return Math.max(usual, Math.min(largest, Math.floor((room - 30) / (even + asked)) - 24));
+}
 
 function say(text) {
   $("status").textContent = text;
@@ -36,11 +51,10 @@ function tile({ picture, name, left, right, mark, minus }) {
   const frame = element("span", { className: "frame" });
   if (picture >= 0) frame.append(Sprites.canvas(picture, tileSide, name));
   else frame.append(element("span", { className: "soft", textContent: "no picture" }));
-  // Cut in the middle: names of a series differ at their ends.
-  const parts = [name.slice(0, -9), name.slice(-9)].map((textContent) => element("span", { textContent }));
-  const title = element("span", { className: "name" }, ...parts);
+  const lines = Names.lines(name, tileSide).map((textContent) => element("bdi", { textContent }));
+  const title = element("span", { className: "name" }, ...lines);
   const detail = element("span", { className: "detail" }, element("b", { textContent: left }), element("span", { textContent: right }));
-  button.append(frame, title, detail);
+  button.append(frame, detail, title);
   if (picture >= 0) button.addEventListener("click", () => follow(picture));
   return button;
 }
@@ -70,6 +84,7 @@ const watcher = new IntersectionObserver(
 
 function setSize(side) {
   tileSide = side;
+  $("size").value = side;
   document.documentElement.style.setProperty("--tile", `${side}px`);
   const column = Math.max(1, Math.floor((window.innerWidth - side - 120) / (side + 24)));
   sections.forEach((node, number) => {
@@ -102,7 +117,7 @@ function look(picture) {
   const actions = element("div", { className: "actions" }, copy, close);
   if (link) actions.prepend(element("a", { href: link, target: "_blank", rel: "noreferrer", textContent: "Open" }));
   dialog.replaceChildren(
-    Sprites.canvas(picture, Math.min(420, 3 * Sprites.side), Pictures.name(picture)),
+    Sprites.canvas(picture, Math.min(420, 3 * Sprites.side, window.innerWidth - 90), Pictures.name(picture), true),
     element("div", { className: "path", textContent: path }),
     element("div", { className: "soft words", textContent: Words.text(picture) }),
     actions,
@@ -168,8 +183,8 @@ document.addEventListener("keydown", (event) => {
 });
 
 $("search").addEventListener("input", (event) => search(event.target.value));
-$("size").value = tileSide;
-$("size").addEventListener("input", (event) => setSize(Number(event.target.value)));
+$("size").addEventListener("input", (event) => ((chosen = true), setSize(Number(event.target.value))));
+window.addEventListener("resize", () => !chosen && fitting() !== tileSide && setSize(fitting()));
 $("theme").addEventListener("click", () => Theme.toggle());
 $("help").addEventListener("click", () => $("keys").showModal());
 window.addEventListener("hashchange", () => go(Number(location.hash.slice(2)) || 0));
@@ -177,5 +192,6 @@ document.addEventListener("focusin", (event) => {
   const node = event.target.closest("section");
   if (node) current = Number(node.id.slice(1));
 });
-setSize(tileSide);
+Names.context.font = getComputedStyle(document.body).font;
+setSize(fitting());
 if (location.hash) go(Number(location.hash.slice(2)) || 0);

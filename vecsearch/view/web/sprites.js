@@ -14,6 +14,8 @@ function decodeBase64(text) {
 // A sheet at full size, and halved again and again: the browser's own scaling would flicker.
 const Sprites = {
   side: DATA.sprites.side,
+  pitch: DATA.sprites.pitch, // from one to the next; around each its edge is repeated
+  pad: DATA.sprites.pad,
   columns: DATA.sprites.columns,
   perSheet: DATA.sprites.columns * DATA.sprites.rows,
   widths: decodeBase64(DATA.sprites.widths),
@@ -47,11 +49,17 @@ const Sprites = {
     const scale = square / this.side;
     const width = this.widths[sprite] * scale;
     const height = this.heights[sprite] * scale;
+    this.paint(context, sprite, x - width / 2, y - height / 2, width, height);
+  },
+
+  // Draws a thumbnail into a rectangle.
+  paint(context, sprite, x, y, width, height) {
+    const scale = Math.max(width / this.widths[sprite], height / this.heights[sprite]);
     const levels = this.sheets[Math.floor(sprite / this.perSheet)];
     if (!levels || width < 2) {
       const at = 3 * sprite;
       context.fillStyle = `rgb(${this.means[at]},${this.means[at + 1]},${this.means[at + 2]})`;
-      context.fillRect(x - width / 2, y - height / 2, width, height);
+      context.fillRect(x, y, width, height);
       return;
     }
     const level = Math.min(levels.length - 1, Math.max(0, Math.floor(-Math.log2(scale))));
@@ -59,26 +67,29 @@ const Sprites = {
     const shrink = 2 ** -level;
     context.drawImage(
       levels[level],
-      (place % this.columns) * this.side * shrink,
-      Math.floor(place / this.columns) * this.side * shrink,
+      ((place % this.columns) * this.pitch + this.pad) * shrink,
+      (Math.floor(place / this.columns) * this.pitch + this.pad) * shrink,
       this.widths[sprite] * shrink,
       this.heights[sprite] * shrink,
-      x - width / 2,
-      y - height / 2,
+      x,
+      y,
       width,
       height,
     );
   },
 
-  // A canvas of its own with one thumbnail, which draws itself when its sheet arrives.
-  canvas(sprite, square, label) {
+  // A canvas of its own with one thumbnail, which draws itself when its sheet arrives. It fits into
+  // a square; one that nearly fills it does so, and loses a little at two edges, unless whole.
+  canvas(sprite, square, label, whole = false) {
     const canvas = document.createElement("canvas");
     const ratio = Math.min(3, window.devicePixelRatio || 1);
+    const [wide, high] = [this.widths[sprite], this.heights[sprite]];
     const scale = square / this.side;
-    const width = Math.max(1, Math.round(this.widths[sprite] * scale));
-    const height = Math.max(1, Math.round(this.heights[sprite] * scale));
-    canvas.width = width * ratio;
-    canvas.height = height * ratio;
+    const fills = !whole && Math.max(wide, high) >= this.side - 1 && Math.min(wide, high) >= 0.92 * this.side;
+    const width = fills ? square : Math.max(1, Math.round(wide * scale));
+    const height = fills ? square : Math.max(1, Math.round(high * scale));
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
     canvas.style.width = `${width}px`;
     canvas.style.height = `${height}px`;
     canvas.setAttribute("role", "img");
@@ -86,7 +97,10 @@ const Sprites = {
     const paint = () => {
       const context = canvas.getContext("2d");
       context.imageSmoothingQuality = "high";
-      this.draw(context, sprite, canvas.width / 2, canvas.height / 2, square * ratio);
+      // To the very edge: half a pixel of nothing would be a line there.
+      const fit = Math.max(canvas.width / wide, canvas.height / high);
+      const [w, h] = fills ? [wide * fit, high * fit] : [canvas.width, canvas.height];
+      this.paint(context, sprite, (canvas.width - w) / 2, (canvas.height - h) / 2, w, h);
     };
     paint();
     const sheet = Math.floor(sprite / this.perSheet);
