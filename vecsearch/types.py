@@ -139,7 +139,9 @@ def is_plain(text: str) -> bool:
 class Image:
     """An image as the catalog knows it.
 
-    ``id`` is stable and never reused; ``row`` is where its vector lies.
+    ``id`` is stable and never reused; ``row`` is where its vector lies. ``taken`` is the date that
+    its metadata have, ISO 8601, as the camera's clock showed it; empty if they have none, None if
+    they were not read for it: they are when dates are asked for (`Index.read_dates`).
     """
 
     id: int
@@ -150,6 +152,7 @@ class Image:
     width: int
     height: int
     row: int
+    taken: str | None = None
 
     @property
     def has_file(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,13 +24,16 @@ from vecsearch.types import Image, Skipped, path_of, wanted
 T = TypeVar("T", int, bytes)
 
 _IMAGES: Final = (
-    "SELECT images.id, path, size_bytes, mtime_ns, content_hash, width, height, row "
+    "SELECT images.id, path, size_bytes, mtime_ns, content_hash, width, height, row, taken "
     "FROM images JOIN rows ON rows.image = images.id "
 )
 _LIVE: Final = "row < :next_row AND (died IS NULL OR died > :generation)"
 _STATE: Final = "SELECT key, value FROM config WHERE key IN ('instance', 'oldest')"
 _PRESENT: Final = "removed IS NULL"
 _REMOVED_SINCE: Final = "removed > :generation"
+_TAKEN: Final = re.compile(
+    r"|\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,6})?([-+]\d\d:\d\d)?)?", re.ASCII
+)
 _MANY: Final = 500
 _PAGE: Final = 8192
 _CACHE_KIB: Final = 256 << 10
@@ -156,6 +160,44 @@ class Lookups:
             bounds["start"] = self._later(bounds["start"], page[-1][1]) + b"\0"
         query = _select_between("row, path", _REMOVED_SINCE, end)
         yield from self._rows(query, {"start": start, "end": end})
+
+    def rows_taken(self, since: str, until: str, since_ns: int, until_ns: int) -> list[int]:
+        """List the rows of the images that were taken from a time to before another.
+
+        The first two are texts, compared with the dates in metadata; the other two are compared
+        with the time of the file where there is none.
+        """
+        # A cross join is what SQLite does in this order: only what the index finds is looked up.
+        select = "SELECT row FROM images CROSS JOIN rows ON rows.image = images.id WHERE"
+        of_file = "mtime_ns >= :since_ns AND mtime_ns < :until_ns"
+        query = " UNION ALL ".join(
+            f"{select} {dates} AND {_LIVE}"
+            for dates in (
+                "taken > '' AND taken >= :since AND taken < :until",
+                f"taken = '' AND {of_file}",
+                f"taken IS NULL AND {of_file}",
+            )
+        )
+        bounds = {"since": since, "until": until, "since_ns": since_ns, "until_ns": until_ns}
+        return [row for (row,) in self._rows(query, bounds)]
+
+    def undated(self) -> Iterator[Image]:
+        """Iterate over the images whose metadata were not read for a date, by their ids."""
+        query = f"{_IMAGES} WHERE taken IS NULL AND images.id > :last AND {_LIVE} "
+        query += f"ORDER BY images.id LIMIT {_MANY}"
+        last = 0
+        while page := self._rows(query, {"last": last}):
+            yield from (self._image(fields) for fields in page)
+            last = self._later(last, page[-1][0])
+
+    def has_undated(self) -> bool:
+        """Tell whether there is an image whose metadata were not read for a date."""
+        return bool(self._rows("SELECT 1 FROM images WHERE taken IS NULL AND removed IS NULL LIMIT 1"))
+
+    def keys(self, columns: str) -> list[tuple[Any, ...]]:
+        """List row and *columns*, of ``images``, of all images, in no order."""
+        query = f"SELECT row, {columns} FROM images JOIN rows ON rows.image = images.id "  # noqa: S608
+        return self._rows(f"{query} WHERE {_LIVE}")
 
     def keep_pages(self, size_bytes: int) -> None:
         """Hold so much of the catalog in memory: images may not lie in the order of their paths."""
@@ -347,11 +389,14 @@ def living_images(connection: apsw.Connection, first_row: int, end_row: int) -> 
 
 
 def _image_of(fields: tuple[Any, ...]) -> Image:
-    number, path, size_bytes, mtime_ns, content_hash, width, height, row = fields
+    number, path, size_bytes, mtime_ns, content_hash, width, height, row, taken = fields
     numbers = (size_bytes, mtime_ns, width, height)
     if set(map(type, numbers)) != {int} or type(content_hash) is not bytes or min(numbers[::2]) < 0:
         raise ValueError(f"image {number} is not what an image is")
-    return Image(number, _path(path), size_bytes, mtime_ns, content_hash, width, height, row)
+    if taken is not None and not (type(taken) is str and _TAKEN.fullmatch(taken)):
+        raise ValueError(f"image {number} was taken at {taken!r:.100}")
+    path = _path(path)
+    return Image(number, path, size_bytes, mtime_ns, content_hash, width, height, row, taken)
 
 
 def _skipped_of(fields: tuple[Any, ...]) -> Skipped:

@@ -137,8 +137,15 @@ INSERT INTO new_generations SELECT id, created_ns, next_row, image_count FROM ge
 DROP TABLE generations;
 ALTER TABLE new_generations RENAME TO generations;
 """,
+    3: """
+ALTER TABLE images ADD COLUMN taken TEXT;
+UPDATE images SET taken = '' WHERE size_bytes = 0 AND mtime_ns = 0 OR instr(path, x'3A2F2F');
+CREATE INDEX images_taken ON images (taken, mtime_ns);
+""",
 }
-"""What leads from a format to the next; kept for as long as anyone may have an index of it."""
+"""What leads from a format to the next; kept for as long as anyone may have an index of it.
+
+No dates are read from what has no file, or is behind a URL."""
 
 _AFTERWARDS: Final[dict[int, Callable[[apsw.Connection], None]]] = {1: schema.reserve_checksums}
 """What cannot be done within a transaction."""

@@ -1,7 +1,7 @@
 """The tables of catalog.sqlite, and how a catalog is opened.
 
 Every page carries a checksum (SQLite's own checksum VFS), so that damage is an error and never an
-answer. Format 3:
+answer. Format 4:
 
 - ``config``: the encoder's description; the ``recipe`` that was asked for and the ``recall`` that
   bases are tuned for; an ``instance`` that differs after every fresh build; ``compacted``, the
@@ -14,7 +14,8 @@ answer. Format 3:
 - ``files``: every write-once file that counts, with length and SHA-256; any other is an orphan.
 - ``sources``: what was scanned: a folder, a tar, a URL, or ``list:`` and the path of a list.
 - ``images``: a path (bytes) with what was known of it; ``id`` is never reused; ``removed`` is the
-  generation that took it out.
+  generation that took it out. ``taken`` is the date in its metadata, ISO 8601, empty if there is
+  none, and null if they were not read for it, as those of older formats.
 - ``rows``: row number -> image; a row that ``died`` belongs to an image that was removed or changed
   since, or to one whose vector was copied to a later row. Row numbers are never reused.
 - ``segments``: which file holds which rows.
@@ -28,6 +29,7 @@ answer. Format 3:
 from __future__ import annotations
 
 import os
+import re
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -40,7 +42,7 @@ from vecsearch.store.inside import check_own, check_plain, has_other_names
 from vecsearch.store.journal import check_beside
 
 CATALOG: Final = "catalog.sqlite"
-FORMAT: Final = 3
+FORMAT: Final = 4
 TABLES: Final = (
     *("config", "files", "sources", "images", "rows", "segments", "bases", "generations"),
     "skipped",
@@ -58,11 +60,12 @@ CREATE TABLE sources (path BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE images (
     id INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL, size_bytes INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL, content_hash BLOB NOT NULL, width INTEGER NOT NULL,
-    height INTEGER NOT NULL, removed INTEGER
+    height INTEGER NOT NULL, removed INTEGER, taken TEXT
 );
 CREATE UNIQUE INDEX images_path ON images (path) WHERE removed IS NULL;
 CREATE INDEX images_size ON images (size_bytes);
 CREATE INDEX images_removed ON images (removed) WHERE removed IS NOT NULL;
+CREATE INDEX images_taken ON images (taken, mtime_ns);
 CREATE TABLE rows (
     row INTEGER PRIMARY KEY, image INTEGER NOT NULL REFERENCES images (id), died INTEGER
 );
@@ -275,7 +278,7 @@ def _expected_tables() -> dict[str, str]:
 
 
 def _plain(sql: str) -> str:
-    return " ".join(sql.replace('"', "").split())
+    return " ".join(re.sub("([(),])", r" \1 ", sql.replace('"', "")).split())
 
 
 def reserve_checksums(connection: apsw.Connection) -> None:
