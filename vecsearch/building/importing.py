@@ -190,9 +190,7 @@ class _Pending:
             elif before is None or before.id not in same:
                 row = row_bytes[place * width : (place + 1) * width]
                 content_hash = hashlib.sha256(row).digest()[:16]
-                embedded = FileFacts(
-                    path_of(name), size_bytes, mtime_ns, content_hash, w, h, taken
-                )
+                embedded = FileFacts(path_of(name), size_bytes, mtime_ns, content_hash, w, h, taken)
                 change.embedded.append((before.id if before else None, embedded))
                 new.append(place)
                 report.replaced += before is not None

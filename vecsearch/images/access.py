@@ -47,6 +47,19 @@ def read_content(path: Path) -> Content:
     raise UnreadableError("cannot be read: it changes all the time", path=path)
 
 
+def read_head(path: Path, most_bytes: int) -> bytes:
+    """Read how a picture file here begins, or all of a member of a tar; raises OSError, ImageError.
+
+    A URL of a file here is not taken for its path.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except NotADirectoryError:
+        return read_content(path).data
+    with open(handle, "rb") as file:  # noqa: PTH123 - a descriptor
+        return file.read(most_bytes) if S_ISREG(os.fstat(handle).st_mode) else b""
+
+
 def facts_of(path: Path) -> tuple[int, int]:
     """Give size in bytes and time in ns of a picture file; raises OSError."""
     path = _local(path)

@@ -10,9 +10,13 @@ import re
 import struct
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
+from vecsearch.errors import ImageError
+from vecsearch.images.access import facts_of, read_content, read_head
 from vecsearch.images.heif import is_heif, reads_heif
+from vecsearch.types import UrlPath
 
 FIRST_YEAR: Final = 1800
 LAST_YEAR: Final = 2199
@@ -73,7 +77,7 @@ def date_taken(data: bytes) -> str | None:
     entries = _entries(exif)
     if b"<" in (packet := entries.get(_XMP_TAG, b"")):
         xmp = xmp or packet
-    told = {name: value for name, value in reversed(_IN_XMP.findall(xmp))}
+    told: dict[bytes, bytes] = dict(reversed(_IN_XMP.findall(xmp)))  # the first of each counts
     found = (
         *(_from_exif(entries, tags) for tags in (_ORIGINAL, _DIGITIZED)),
         *(_from_xmp(told, name) for name in (b"exif:DateTimeOriginal", b"photoshop:DateCreated")),
@@ -83,7 +87,24 @@ def date_taken(data: bytes) -> str | None:
     return next(filter(None, found), "")
 
 
-def has_all_metadata(head: bytes) -> bool:
+def date_taken_at(path: Path, size_bytes: int, mtime_ns: int) -> str | None:
+    """Read the date of a picture file, or a member of a tar, that has this size and time.
+
+    None if it has not, cannot be read, or is behind a URL: no request is made.
+    """
+    if isinstance(path, UrlPath):
+        return None
+    try:
+        if facts_of(path) != (size_bytes, mtime_ns):
+            return None
+        head = read_head(path, HEAD_BYTES)
+        whole = size_bytes <= len(head) or _has_all_metadata(head)
+        return date_taken(head if whole else read_content(path).data)
+    except (ImageError, OSError, ValueError, MemoryError):
+        return None
+
+
+def _has_all_metadata(head: bytes) -> bool:
     """Tell whether *head*, how a file begins, is of a JPEG and has all before its pixels."""
     return head.startswith(b"\xff\xd8") and any(kind == 0xDA for kind, _ in _segments(head))
 

@@ -63,6 +63,8 @@ class Lookups:
         self._instance = ""
         self.generation = Generation(0, 0, 0, 0)
         self._version = self._intact_version = -1
+        self.dates_read: dict[int, str] | None = None
+        """By row, what was read of the dates that the catalog lacks; None before that is tried."""
 
     def _begin(self) -> None:
         """Begin the transaction in which the generation is read; raises apsw.Error."""
@@ -181,23 +183,22 @@ class Lookups:
         bounds = {"since": since, "until": until, "since_ns": since_ns, "until_ns": until_ns}
         return [row for (row,) in self._rows(query, bounds)]
 
-    def undated(self) -> Iterator[Image]:
-        """Iterate over the images whose metadata were not read for a date, by their ids."""
-        query = f"{_IMAGES} WHERE taken IS NULL AND images.id > :last AND {_LIVE} "
-        query += f"ORDER BY images.id LIMIT {_MANY}"
-        last = 0
-        while page := self._rows(query, {"last": last}):
-            yield from (self._image(fields) for fields in page)
-            last = self._later(last, page[-1][0])
+    def undated(self) -> list[int]:
+        """List the ids of the images whose metadata were not read for a date, removed ones too."""
+        # By the index alone, so that it costs nothing where there is none.
+        return [number for (number,) in self._rows("SELECT id FROM images WHERE taken IS NULL")]
 
-    def has_undated(self) -> bool:
-        """Tell whether there is an image whose metadata were not read for a date."""
-        return bool(self._rows("SELECT 1 FROM images WHERE taken IS NULL AND removed IS NULL LIMIT 1"))
-
-    def keys(self, columns: str) -> list[tuple[Any, ...]]:
-        """List row and *columns*, of ``images``, of all images, in no order."""
-        query = f"SELECT row, {columns} FROM images JOIN rows ON rows.image = images.id "  # noqa: S608
-        return self._rows(f"{query} WHERE {_LIVE}")
+    def sort_keys(self, column: str, rows: Sequence[int] | None) -> list[tuple[Any, int, int]]:
+        """List a *column* of ``images`` with id and row, for all images or for some *rows*."""
+        among, wanted = "TRUE", {}
+        if rows is not None:
+            among = "row IN (SELECT value FROM json_each(:wanted))"
+            wanted = {"wanted": json.dumps(rows)}
+        query = f"SELECT {column}, images.id, row FROM images JOIN rows ON rows.image = images.id "  # noqa: S608
+        found = self._rows(f"{query} WHERE {among} AND {_LIVE}", wanted)
+        if len({type(key) for key, _, _ in found} - {type(None)}) > 1:
+            raise self._damaged(f"its images have a {column} of several kinds")
+        return found
 
     def keep_pages(self, size_bytes: int) -> None:
         """Hold so much of the catalog in memory: images may not lie in the order of their paths."""

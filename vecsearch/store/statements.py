@@ -142,7 +142,7 @@ def add_rows(
 
 
 def update_images(db: apsw.Connection, images: Iterable[tuple[FileFacts, int]]) -> None:
-    """Write down other files of images; the same content has the date that it had, if none is told."""
+    """Write down other files of images; the same content keeps its date, if none is told."""
     db.executemany(
         "UPDATE images SET path = ?, size_bytes = ?, mtime_ns = ?, content_hash = ?, "
         "width = ?, height = ?, taken = coalesce(?, CASE content_hash WHEN ? THEN taken END) "
