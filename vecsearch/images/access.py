@@ -50,14 +50,16 @@ def read_content(path: Path) -> Content:
 def read_head(path: Path, most_bytes: int) -> bytes:
     """Read how a picture file here begins, or all of a member of a tar; raises OSError, ImageError.
 
-    A URL of a file here is not taken for its path.
+    A URL is no file here.
     """
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except NotADirectoryError:
         return read_content(path).data
     with open(handle, "rb") as file:  # noqa: PTH123 - a descriptor
-        return file.read(most_bytes) if S_ISREG(os.fstat(handle).st_mode) else b""
+        if not S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(22, "not a regular file")
+        return file.read(most_bytes)
 
 
 def facts_of(path: Path) -> tuple[int, int]:

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from vecsearch.errors import ImageError
-from vecsearch.images.access import facts_of, read_content, read_head
+from vecsearch.images.access import read_content, read_head
 from vecsearch.images.heif import is_heif, reads_heif
-from vecsearch.types import UrlPath
 
 FIRST_YEAR: Final = 1800
 LAST_YEAR: Final = 2199
@@ -87,19 +86,12 @@ def date_taken(data: bytes) -> str | None:
     return next(filter(None, found), "")
 
 
-def date_taken_at(path: Path, size_bytes: int, mtime_ns: int) -> str | None:
-    """Read the date of a picture file, or a member of a tar, that has this size and time.
-
-    None if it has not, cannot be read, or is behind a URL: no request is made.
-    """
-    if isinstance(path, UrlPath):
-        return None
+def date_taken_in(path: Path) -> str | None:
+    """Read the date of a picture file here, or of a member of a tar; None if it cannot be read."""
     try:
-        if facts_of(path) != (size_bytes, mtime_ns):
-            return None
         head = read_head(path, HEAD_BYTES)
-        whole = size_bytes <= len(head) or _has_all_metadata(head)
-        return date_taken(head if whole else read_content(path).data)
+        is_enough = len(head) < HEAD_BYTES or _has_all_metadata(head)
+        return date_taken(head if is_enough else read_content(path).data)
     except (ImageError, OSError, ValueError, MemoryError):
         return None
 
@@ -120,7 +112,9 @@ def read_date(text: str, part: str = "", zone: str = "") -> str:
         return ""
     year, month, day, hour, minute, second, fraction, own_zone = match.groups()
     try:
-        moment = datetime(*map(int, (year, month, day, hour or 0, minute or 0, second or 0)))
+        moment = datetime(
+            int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0)
+        )
     except ValueError:
         return ""
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:

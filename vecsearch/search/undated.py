@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from vecsearch.errors import VecsearchError
+from vecsearch.errors import ImageError, VecsearchError
+from vecsearch.images.access import facts_of
 from vecsearch.store.snapshot import Snapshot
-from vecsearch.types import Image, Progress
+from vecsearch.types import Image, Progress, UrlPath
 
 _AT_A_TIME = 5000
 """So many dates are written down together: what was read is kept if the rest is interrupted."""
@@ -45,19 +46,34 @@ def dates_of(snapshot: Snapshot, images: Iterable[Image]) -> dict[int, str]:
 def _read(
     images: Iterable[Image], progress: Progress | None, start: int, total: int
 ) -> list[tuple[Image, str]]:
+    # Those that are gone, on a disk that is not mounted say, are asked for every time: what reads
+    # the others is not loaded for them.
+    there = [image for image in images if _is_as_indexed(image)]
+    found: list[tuple[Image, str]] = []
+    if not there:
+        return found
     from vecsearch.images.read import in_threads
-    from vecsearch.images.taken import date_taken_at
+    from vecsearch.images.taken import date_taken_in
 
     def read(image: Image) -> tuple[Image, str | None]:
-        return image, date_taken_at(image.path, image.size_bytes, image.mtime_ns)
+        return image, date_taken_in(image.path)
 
-    found = []
-    for done, (image, taken) in enumerate(in_threads(images, read), start=start + 1):
+    for done, (image, taken) in enumerate(in_threads(there, read), start=start + 1):
         if taken is not None:
             found.append((image, taken))
         if progress:
             progress("reading dates", done, total)
     return found
+
+
+def _is_as_indexed(image: Image) -> bool:
+    """Tell whether the file of an image is the one that was indexed; no request is made."""
+    if isinstance(image.path, UrlPath):
+        return False
+    try:
+        return facts_of(image.path) == (image.size_bytes, image.mtime_ns)
+    except (OSError, ValueError, ImageError):
+        return False
 
 
 def _record(snapshot: Snapshot, found: list[tuple[Image, str]]) -> bool:

@@ -60,6 +60,12 @@ class Lookups:
         self._turn = free_at_fork(RLock())
         self._connection = schema.open_catalog(folder, writing=False)
         self._identity = _identity(folder)
+        try:
+            self._has_dates = schema.has_dates(self._connection)
+        except apsw.Error as error:
+            self._connection.close()
+            raise schema.catalog_error(folder / schema.CATALOG, error) from None
+        self._images = _IMAGES if self._has_dates else _IMAGES.replace(", taken ", ", NULL ")
         self._instance = ""
         self.generation = Generation(0, 0, 0, 0)
         self._version = self._intact_version = -1
@@ -92,7 +98,9 @@ class Lookups:
 
     def images(self) -> Iterator[Image]:
         """Iterate over all images, in the order of their ids."""
-        query = f"{_IMAGES} WHERE images.id > :last AND {_LIVE} ORDER BY images.id LIMIT {_MANY}"
+        query = (
+            f"{self._images} WHERE images.id > :last AND {_LIVE} ORDER BY images.id LIMIT {_MANY}"
+        )
         last = seen = 0
         # Page by page: a cursor left open would keep every writer from committing.
         while page := self._rows(query, {"last": last}):
@@ -122,7 +130,7 @@ class Lookups:
         # Bytes of any kind, in hexadecimal: JSON has none, and SQLite bounds the parameters.
         wanted = json.dumps([os.fsencode(path).hex() for path in paths])
         among = "IN (SELECT unhex(value) FROM json_each(:wanted))"
-        query = f"{_IMAGES} WHERE removed IS NULL AND path {among} AND {_LIVE}"
+        query = f"{self._images} WHERE removed IS NULL AND path {among} AND {_LIVE}"
         found = self._rows(query, {"wanted": wanted})
         return {os.fsdecode(fields[1]): self._image(fields) for fields in found}
 
@@ -172,24 +180,28 @@ class Lookups:
         # A cross join is what SQLite does in this order: only what the index finds is looked up.
         select = "SELECT row FROM images CROSS JOIN rows ON rows.image = images.id WHERE"
         of_file = "mtime_ns >= :since_ns AND mtime_ns < :until_ns"
-        query = " UNION ALL ".join(
-            f"{select} {dates} AND {_LIVE}"
-            for dates in (
-                "taken > '' AND taken >= :since AND taken < :until",
-                f"taken = '' AND {of_file}",
-                f"taken IS NULL AND {of_file}",
-            )
+        among = (
+            "taken > '' AND taken >= :since AND taken < :until",
+            f"taken = '' AND {of_file}",
+            f"taken IS NULL AND {of_file}",
         )
+        if not self._has_dates:
+            among = (of_file,)
+        query = " UNION ALL ".join(f"{select} {dates} AND {_LIVE}" for dates in among)
         bounds = {"since": since, "until": until, "since_ns": since_ns, "until_ns": until_ns}
         return [row for (row,) in self._rows(query, bounds)]
 
     def undated(self) -> list[int]:
         """List the ids of the images whose metadata were not read for a date, removed ones too."""
         # By the index alone, so that it costs nothing where there is none.
-        return [number for (number,) in self._rows("SELECT id FROM images WHERE taken IS NULL")]
+        lacking = "taken IS NULL" if self._has_dates else "TRUE"
+        found = self._rows(f"SELECT id FROM images WHERE {lacking}")  # noqa: S608
+        return [number for (number,) in found]
 
     def sort_keys(self, column: str, rows: Sequence[int] | None) -> list[tuple[Any, int, int]]:
         """List a *column* of ``images`` with id and row, for all images or for some *rows*."""
+        if column == "taken" and not self._has_dates:
+            column = "NULL"
         among, wanted = "TRUE", {}
         if rows is not None:
             among = "row IN (SELECT value FROM json_each(:wanted))"
@@ -305,7 +317,7 @@ class Lookups:
         return schema.damaged_catalog(self.folder / schema.CATALOG, why)
 
     def _one(self, column: str, value: object) -> Image | None:
-        page = self._rows(f"{_IMAGES} WHERE {column} = :value AND {_LIVE}", {"value": value})
+        page = self._rows(f"{self._images} WHERE {column} = :value AND {_LIVE}", {"value": value})
         return self._image(page[0]) if page else None
 
     def _between(self, columns: str, start: bytes, end: bytes, rest: str = "") -> list[Any]:
@@ -316,7 +328,7 @@ class Lookups:
     def _images_in(self, column: str, values: Iterable[int]) -> Iterator[Image]:
         # As one JSON text: SQLite bounds the number of parameters, and compiles a text once.
         wanted = "IN (SELECT value FROM json_each(:wanted))"
-        query = f"{_IMAGES} WHERE {column} {wanted} AND {_LIVE}"
+        query = f"{self._images} WHERE {column} {wanted} AND {_LIVE}"
         for fields in self._rows(query, {"wanted": json.dumps(list(values))}):
             yield self._image(fields)
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import apsw
 
-from vecsearch.errors import IndexFolderError
+from vecsearch.errors import IndexDamagedError, IndexFolderError
 from vecsearch.store import schema
 from vecsearch.store.lock import writer_lock
 
@@ -19,11 +19,21 @@ COPY: Final = "migrating.sqlite"
 
 
 def migrate_if_older(folder: Path) -> None:
-    """Lock *folder* and migrate it if its format is an older one; raises IndexFolderError."""
-    if not 0 < schema.format_of(folder) < schema.FORMAT:
+    """Lock *folder* and migrate it if its format is an older one; raises IndexFolderError.
+
+    What can be read as it is stays so, where the folder cannot be written or somebody else writes.
+    """
+    found = schema.format_of(folder)
+    if not 0 < found < schema.FORMAT:
         return
-    with writer_lock(folder):
-        migrate(folder)
+    try:
+        with writer_lock(folder):
+            migrate(folder)
+    except IndexDamagedError:
+        raise
+    except IndexFolderError:
+        if found < schema.READ_FROM:
+            raise
 
 
 def migrate(folder: Path) -> None:
