@@ -89,10 +89,9 @@ def test_what_was_taken_in_a_time(
         hits = opened.query("id:1", options=options, k=50)[0].hits
         assert {hit.path.stem for hit in hits} == names
         everything = opened.query("id:1", options=QueryOptions(include_self=True), k=50)[0].hits
-    scores = {hit.id: hit.score for hit in everything}
-    assert [(hit.id, pytest.approx(hit.score)) for hit in hits] == [
-        (hit.id, scores[hit.id]) for hit in everything if hit.path.stem in names
-    ]
+    expected = [hit for hit in everything if hit.path.stem in names]
+    assert [hit.id for hit in hits] == [hit.id for hit in expected]
+    assert [hit.score for hit in hits] == pytest.approx([hit.score for hit in expected])
 
 
 def test_dates_and_other_filters_hold_together(
@@ -116,7 +115,8 @@ def test_dates_and_other_filters_hold_together(
     ],
 )
 def test_what_is_no_date_is_refused(text: str) -> None:
-    for options in ({"since": text}, {"until": text}):
+    bounds: list[dict[str, Any]] = [{"since": text}, {"until": text}]
+    for options in bounds:
         with pytest.raises(UsageError, match="is no date; write it as one of 2026, 2026-08,"):
             QueryOptions(**options)
         with pytest.raises(UsageError, match="is no date"):

@@ -180,7 +180,7 @@ class Lookups:
         # A cross join is what SQLite does in this order: only what the index finds is looked up.
         select = "SELECT row FROM images CROSS JOIN rows ON rows.image = images.id WHERE"
         of_file = "mtime_ns >= :since_ns AND mtime_ns < :until_ns"
-        among = (
+        among: tuple[str, ...] = (
             "taken > '' AND taken >= :since AND taken < :until",
             f"taken = '' AND {of_file}",
             f"taken IS NULL AND {of_file}",
