@@ -20,7 +20,7 @@ from vecsearch.spelling import spellings
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import Rows, UrlPath, absolute_path, path_of
 
-_PATHS: Final = "paths are meant from the current folder; the hits of any query show those it has"
+_PATHS: Final = "paths are relative to the current folder; vecsearch list shows those it has"
 _DATES: Final = "vecsearch list --sort taken shows the dates that it has"
 
 _ROOT: Final = os.fsencode(os.sep)
