@@ -247,11 +247,6 @@ REFUSED: Final[dict[str, Harm]] = {
     "size is negative": _sql("UPDATE files SET size_bytes = -1"),
     "size is text": _sql("UPDATE files SET size_bytes = 'long'"),
     "size is huge": _sql("UPDATE files SET size_bytes = 9223372036854775807"),
-    "taken is a BLOB": _sql("UPDATE images SET taken = x'1b' WHERE id = 1"),
-    "taken is a number": _sql("UPDATE images SET taken = 2026 WHERE id = 1"),
-    "taken would control a terminal": _sql(
-        "UPDATE images SET taken = '2026-08-01' || char(27) || '[2J' WHERE id = 1"
-    ),
     "hash is text": _sql("UPDATE files SET sha256 = 'abc'"),
     "hash is short": _sql("UPDATE files SET sha256 = x'00'"),
     "hash is huge": _sql("UPDATE files SET sha256 = zeroblob(1000000)"),
