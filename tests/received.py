@@ -324,6 +324,11 @@ DAMAGED: Final[dict[str, Harm]] = {
     "size is negative": _sql("UPDATE images SET size_bytes = -1 WHERE id = 1"),
     "time is a BLOB": _sql("UPDATE images SET mtime_ns = x'00' WHERE id = 1"),
     "width is text": _sql("UPDATE images SET width = 'x' WHERE id = 1"),
+    "taken is a BLOB": _sql("UPDATE images SET taken = x'1b' WHERE id = 1"),
+    "taken is a number": _sql("UPDATE images SET taken = 2026 WHERE id = 1"),
+    "taken would control a terminal": _sql(
+        "UPDATE images SET taken = '2026-08-01' || char(27) || '[2J' WHERE id = 1"
+    ),
     "hash is text": _sql("UPDATE images SET content_hash = 'x' WHERE id = 1"),
     "id below zero": _sql("UPDATE images SET id = -1 WHERE id = 1"),
     "removed is text": _sql("UPDATE images SET removed = 'x' WHERE id = 1"),

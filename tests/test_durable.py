@@ -424,7 +424,7 @@ def test_a_large_base_that_is_damaged_gives_no_wrong_score(
         opened.query("id:3", k=11)
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
 def test_an_index_of_every_format_answers_as_it_did(number: int, tmp_path: Path) -> None:
     index = Path(shutil.copytree(FORMATS / f"{number}", tmp_path / "ix"))
     assert schema.format_of(index) == number

@@ -261,7 +261,7 @@ def test_relocate_refuses_what_is_not_there_and_changes_nothing(
     same_names = tmp_path / "same-names"
     for name in before:
         draw(same_names / Path(name).relative_to(photos), 99)
-    with pytest.raises(SourceError, match="0 of 7 images of .* unchanged"):
+    with pytest.raises(SourceError, match=r"0 of 7 images of .* unchanged"):
         vecsearch.relocate(photos, same_names, index=index)
     done = run("relocate", photos, tmp_path / "empty", "-i", index, code=1)
     assert done.stderr.count("\n") == 1

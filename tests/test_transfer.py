@@ -355,7 +355,8 @@ def test_parquet_columns_and_what_they_claim(index: Path, imported: Path, tmp_pa
     vecsearch.export_vectors(tmp_path / "a.parquet", index=imported)
     table = parquet.read_table(tmp_path / "own.parquet")
     assert table.column_names == [
-        *("id", "path", "vector", "size_bytes", "mtime_ns", "width", "height", "content_hash")
+        *("id", "path", "vector", "size_bytes", "mtime_ns", "width", "height", "content_hash"),
+        "taken",
     ]
     assert vecsearch.import_vectors(tmp_path / "own.parquet", index=index).unchanged == 12
     named = vecsearch.import_vectors(tmp_path / "a.parquet", index=tmp_path / "named")

@@ -22,6 +22,7 @@ import vecsearch
 from vecsearch import (
     EncoderConfig,
     IndexDamagedError,
+    ListOptions,
     NotFoundError,
     QueryOptions,
     UsageError,
@@ -106,6 +107,15 @@ def test_words_and_pictures_are_one_query(drawings: Path, run: Run) -> None:
     ]
     with vecsearch.open_index(drawings) as index, pytest.raises(UsageError, match="max does not"):
         index.query(["id:1", Word("pizza")], options=QueryOptions(combine="max"))
+
+
+def test_a_listing_tells_the_likeliest_words(drawings: Path) -> None:
+    with vecsearch.open_index(drawings) as index:
+        options = ListOptions(words=True, sort="size", limit=5)
+        listed = list(index.list_images(options))
+        told = index.guess_at([one.path for one in listed])
+    assert all(len(one.words) == 3 for one in listed)
+    assert {one.path: one.words for one in listed} == told
 
 
 @pytest.mark.parametrize(

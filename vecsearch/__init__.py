@@ -56,13 +56,15 @@ if TYPE_CHECKING:
     from vecsearch.search.export import ExportReport, export_vectors
     from vecsearch.search.index import Index, open_index
     from vecsearch.search.info import IndexInfo, PictureInfo
-    from vecsearch.search.options import QueryOptions
+    from vecsearch.search.listing import ListOptions
+    from vecsearch.search.options import ImageFilter, QueryOptions
     from vecsearch.types import (
         Asked,
         Guess,
         Hit,
         Image,
         JudgedQuery,
+        ListedImage,
         Result,
         Skipped,
         Word,
@@ -91,6 +93,7 @@ __all__ = [
     "Hit",
     "Image",
     "ImageError",
+    "ImageFilter",
     "ImportOptions",
     "ImportReport",
     "Index",
@@ -103,6 +106,8 @@ __all__ = [
     "JudgedQuery",
     "LabelShare",
     "Left",
+    "ListOptions",
+    "ListedImage",
     "MapOptions",
     "MeanFigure",
     "MergeReport",
@@ -170,6 +175,7 @@ _HOMES: Final = {
     "Guess": "types",
     "Hit": "types",
     "Image": "types",
+    "ImageFilter": "search.options",
     "ImportOptions": "building.inputs",
     "ImportReport": "building.importing",
     "Index": "search.index",
@@ -177,6 +183,8 @@ _HOMES: Final = {
     "JudgedQuery": "types",
     "LabelShare": "evaluation.classes",
     "Left": "copies.aside",
+    "ListOptions": "search.listing",
+    "ListedImage": "types",
     "MapOptions": "layout.collection",
     "MeanFigure": "evaluation.report",
     "MergeReport": "building.merge",

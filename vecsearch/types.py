@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final, Literal, Protocol, Self
 
@@ -139,7 +140,9 @@ def is_plain(text: str) -> bool:
 class Image:
     """An image as the catalog knows it.
 
-    ``id`` is stable and never reused; ``row`` is where its vector lies.
+    ``id`` is stable and never reused; ``row`` is where its vector lies. ``taken`` is the date that
+    its metadata have, ISO 8601, as the camera's clock showed it; empty if they have none, None if
+    they were not read for it: they are when dates are asked for (`Index.read_dates`).
     """
 
     id: int
@@ -150,6 +153,7 @@ class Image:
     width: int
     height: int
     row: int
+    taken: str | None = None
 
     @property
     def has_file(self) -> bool:
@@ -191,18 +195,22 @@ class Hit:
         Of a member of a tar it is asked for the tar alone. It is not so for what is behind a URL,
         for imported vectors without a file or with a relative path, and where it cannot be told.
         """
-        if not self.has_file or isinstance(self.path, UrlPath) or not self.path.is_absolute():
-            return False
-        try:
-            os.stat(self.path)  # noqa: PTH116 - a third faster
-        except FileNotFoundError:
-            return True
-        except NotADirectoryError:
-            tars = (one for one in self.path.parents if one.suffix.lower() == ".tar")
-            return not any(one.is_file() for one in tars)
-        except (OSError, ValueError):
-            return False
+        return self.has_file and _is_gone(self.path)
+
+
+def _is_gone(path: Path) -> bool:
+    if isinstance(path, UrlPath) or not path.is_absolute():
         return False
+    try:
+        os.stat(path)  # noqa: PTH116 - a third faster
+    except FileNotFoundError:
+        return True
+    except NotADirectoryError:
+        tars = (one for one in path.parents if one.suffix.lower() == ".tar")
+        return not any(one.is_file() for one in tars)
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 Box = tuple[int, int, int, int]
@@ -225,6 +233,48 @@ class Guess:
 
     word: str
     share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedImage:
+    """An image of an index as it is listed.
+
+    ``taken`` is the date in its metadata, as `Image` has it, empty if there is none. ``words`` are
+    the likeliest words, if they were asked for. ``has_file`` is that of its `Image`.
+    """
+
+    id: int
+    path: Path
+    width: int
+    height: int
+    size_bytes: int
+    mtime_ns: int
+    taken: str
+    words: tuple[Guess, ...] = ()
+    has_file: bool = True
+
+    @property
+    def modified(self) -> str:
+        """When its file was modified: ISO 8601, of the time zone here; empty if nobody knows."""
+        return local_time(self.mtime_ns) if self.has_file else ""
+
+    @property
+    def date(self) -> str:
+        """By what it is sorted and chosen: when it was taken, else when its file was modified."""
+        return self.taken or self.modified
+
+    @property
+    def is_gone(self) -> bool:
+        """Tell whether its file is not there any more, as `Hit.is_gone`."""
+        return self.has_file and _is_gone(self.path)
+
+
+def local_time(time_ns: int) -> str:
+    """Write a file's time in ns as the clocks here show it; empty if there is no such year."""
+    try:
+        return datetime.fromtimestamp(time_ns // 1_000_000_000).astimezone().isoformat()
+    except (OverflowError, OSError, ValueError):
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import SourceError
 from vecsearch.exchange.blocks import Block
 from vecsearch.exchange.parquet import Facts
+from vecsearch.images.taken import read_date
 from vecsearch.images.times import kept_ns
 from vecsearch.store.change import Change, FileFacts
 from vecsearch.store.locate import has_index, index_of
@@ -42,8 +43,10 @@ COMMIT_ROWS: Final = 1 << 17
 
 NO_DIRECTION: Final = "its vector is zero or not finite"
 
+_LONGEST_DATE: Final = 64
+
 _CHUNK_BYTES: Final = 4 << 20
-_UNKNOWN: Final[Facts] = (0, 0, 0, 0)
+_UNKNOWN: Final[Facts] = (0, 0, 0, 0, "")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -175,10 +178,12 @@ class _Pending:
         change, report = self._change, self._report
         new = []
         columns = enumerate(zip(names, facts, usable.tolist(), strict=True))
-        for place, (name, (size_bytes, mtime_ns, w, h), good) in columns:
+        for place, (name, (size_bytes, mtime_ns, w, h, date), good) in columns:
             if not name:
                 continue
             before = known.get(name) if known else None
+            has_file = (size_bytes or mtime_ns) and "://" not in name
+            taken = read_date(date[:_LONGEST_DATE]) or (None if has_file else "")
             if not good:
                 reason = block.faults.get(place, NO_DIRECTION)
                 change.skipped.append(Skipped(path_of(name), size_bytes, mtime_ns, reason))
@@ -186,14 +191,16 @@ class _Pending:
             elif before is None or before.id not in same:
                 row = row_bytes[place * width : (place + 1) * width]
                 content_hash = hashlib.sha256(row).digest()[:16]
-                embedded = FileFacts(path_of(name), size_bytes, mtime_ns, content_hash, w, h)
+                embedded = FileFacts(path_of(name), size_bytes, mtime_ns, content_hash, w, h, taken)
                 change.embedded.append((before.id if before else None, embedded))
                 new.append(place)
                 report.replaced += before is not None
             else:
                 report.unchanged += 1
                 if mtime_ns and (size_bytes, mtime_ns) != (before.size_bytes, before.mtime_ns):
-                    touched = replace(facts_of(before), size_bytes=size_bytes, mtime_ns=mtime_ns)
+                    touched = replace(
+                        facts_of(before), size_bytes=size_bytes, mtime_ns=mtime_ns, taken=taken
+                    )
                     change.refiled.append((before.id, touched))
         if self._were_skipped:
             good_names = compress(names, usable.tolist())
@@ -240,7 +247,7 @@ def _stat(path: str) -> Facts:
     except (OSError, ValueError):
         return _UNKNOWN
     return (
-        (facts.st_size, kept_ns(facts.st_mtime_ns), 0, 0)
+        (facts.st_size, kept_ns(facts.st_mtime_ns), 0, 0, "")
         if stat.S_ISREG(facts.st_mode)
         else _UNKNOWN
     )

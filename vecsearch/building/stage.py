@@ -202,5 +202,11 @@ def _new_left_out(scans: Sequence[Scan], snapshot: Snapshot | None) -> dict[Path
 def facts_of(image: ReadImage | Image) -> FileFacts:
     """Give what the catalog keeps of the file of an image."""
     return FileFacts(
-        image.path, image.size_bytes, image.mtime_ns, image.content_hash, image.width, image.height
+        image.path,
+        image.size_bytes,
+        image.mtime_ns,
+        image.content_hash,
+        image.width,
+        image.height,
+        image.taken,
     )

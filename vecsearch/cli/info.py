@@ -58,6 +58,7 @@ def _describe_picture(picture: PictureInfo) -> str:
             "id": picture.id if known else "not in the index",
             **({"size": f"{picture.width} x {picture.height}"} if picture.width else {}),
             **({"bytes": f"{picture.size_bytes:,}"} if picture.size_bytes else {}),
+            **({"taken": picture.taken.replace("T", " ")} if picture.taken else {}),
             "words": format_guesses(picture.words) or "the index has none",
         }
     )

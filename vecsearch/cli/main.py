@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "remove": "take pictures out of an index",
     "relocate": "tell an index that its pictures are in another place now",
     "info": "show what an index is and what was skipped",
+    "list": "list the images of an index, with their dates and sizes",
     "words": "list the words that pictures can be asked for with",
     "plan": "tell what an index would take, before any work is done",
     "eval": "measure an index: recall and speed, or quality by labels",
@@ -47,6 +48,10 @@ _MODULES: Final = {"tune": "reindex"}
 """Where a command is that does not have a module of its name."""
 
 
+_FUNCTIONS: Final = {"list": "list_"}
+"""What a command is called that would hide what Python calls so."""
+
+
 class _Commands(click.Group):
     """Imports a command's module when the command is used, and not to list it."""
 
@@ -58,7 +63,7 @@ class _Commands(click.Group):
             return None
         name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name  # as Python must spell it
         module = _MODULES.get(name, name)
-        command = getattr(import_module(f"vecsearch.cli.{module}"), name)
+        command = getattr(import_module(f"vecsearch.cli.{module}"), _FUNCTIONS.get(name, name))
         assert isinstance(command, click.Command)
         return command
 

@@ -43,6 +43,19 @@ threshold_option = click.option(
 )
 
 
+since_option = click.option(
+    "--since",
+    metavar="DATE",
+    help="Only those taken on this date or later: 2026, 2026-08, 2026-08-01, 2026-08-01T12:30, "
+    "today, yesterday, or 30d, 2w, 6m, 1y ago.",
+)
+until_option = click.option(
+    "--until",
+    metavar="DATE",
+    help="Only those taken on this date, all of it, or earlier.",
+)
+
+
 class CountingCommand(click.Command):
     """A command some of whose options may stand without their number, before a picture too."""
 

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 _MOST_SHOWN: Final = 5
 
 
-def say(text: str, *, err: bool = False, file: TextIO | None = None) -> None:
-    """Print *text*, to *file* if it is given; to a terminal with what would control it escaped.
+def say(text: str, *, err: bool = False, file: TextIO | None = None, end: str = "\n") -> None:
+    """Print *text* and *end*, to *file* if it is given; to a terminal with what would control it
 
-    A pipe gets names as they are: without ``color`` click takes escape characters out of them.
+    escaped. A pipe gets names as they are: without ``color`` click takes escape characters out.
     """
     stream = file or (sys.stderr if err else sys.stdout)
     if stream is not None and stream.isatty():
         text = "\n".join(map(harmless, text.split("\n")))
-    click.echo(text, file=file, err=err, color=True)
+    click.echo(text + end, file=file, err=err, color=True, nl=False)
 
 
 def tell_not_fetched(shown: Iterable[Result | Path]) -> None:

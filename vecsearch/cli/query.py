@@ -20,7 +20,9 @@ from vecsearch.cli.options import (
     json_option,
     k_option,
     rerank_option,
+    since_option,
     threshold_option,
+    until_option,
 )
 from vecsearch.cli.output import refuse_pictures, say, tell_not_fetched
 from vecsearch.cli.preview import preview_option, show_preview
@@ -52,6 +54,7 @@ Examples:
   vecsearch query beach.jpg --word umbrella --not-word parachute
   vecsearch query street.jpg --box 310,80,200,150
   vecsearch query photo.jpg --under photos/2026 --glob '*.png'
+  vecsearch query photo.jpg --since 2026-08-01 --until 2026-08
   vecsearch query photo.jpg -k 20 --offset 20
   vecsearch query photo.jpg --rerank
   vecsearch query photo.jpg --expand=5 --rerank=500
@@ -110,6 +113,8 @@ Examples:
     metavar="PATTERN",
     help="Only hits whose file name, or with a slash whole path, is like this; repeatable.",
 )
+@since_option
+@until_option
 @click.option("--include-self", is_flag=True, help="Let an indexed picture be its own hit.")
 @click.option("-0", "--null", is_flag=True, help="Null bytes end the paths of the list for -.")
 @click.option(
@@ -147,6 +152,8 @@ def query(
     box: str | None,
     under: tuple[str, ...],
     patterns: tuple[str, ...],
+    since: str | None,
+    until: str | None,
     include_self: bool,
     null: bool,
     sheet: Path | None,
@@ -168,8 +175,8 @@ def query(
     pictured = queries or word or not_word or sheet or html or preview or preview_mode
     if vectors is not None and (pictured or include_self or combine or minus or box):
         raise UsageError(
-            "--vectors goes with -k, --threshold, --offset, --expand, --rerank, --under, --glob "
-            "and a format alone",
+            "--vectors goes with -k, --threshold, --offset, --expand, --rerank, --under, --glob, "
+            "--since, --until and a format alone",
             hint="ask with pictures in another call",
         )
     if vectors is None and not (queries or word):
@@ -192,10 +199,15 @@ def query(
         box=_parse_box(box) if box is not None else None,
         under=under,
         glob=patterns,
+        since=since,
+        until=until,
     )
     questions = [*_with_input(queries, null), *map(Word, word)]
     form = "json" if as_json else form
     with open_index(index, fetch=fetch) as opened:
+        if options.filter.has_dates:
+            with progress() as report:
+                opened.read_dates(progress=report)
         if vectors is not None:
             _print(opened.search(_read(vectors), k=k, options=options), form)
             return 0

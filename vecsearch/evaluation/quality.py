@@ -46,7 +46,7 @@ def evaluate_labels(
     *labels* is ``folder``, a CSV file or a regular expression, see `label_images`. Every labelled
     image asks, and its own hit is left out (leave-one-out). Right are the others of its class, so
     the only image of a class does not ask, but may be a wrong hit. Images without a label neither
-    ask nor answer; ``under`` and ``glob`` of *options* leave out more.
+    ask nor answer; the filter of *options* leaves out more.
 
     The rankings are those of `Index.recommend` with the same *options*, ties in its order: over
     all images, or only as far as rank 1,000 (or the largest k) where there are more than
@@ -69,10 +69,10 @@ def evaluate_labels(
     with open_index(index, fetch=fetch) as asked:
         opened = asked.opened()
         chosen = None
-        if options.folders or options.patterns:
+        if options.filter:
             from vecsearch.search.filters import chosen_rows
 
-            chosen = chosen_rows(opened.snapshot, options.folders, options.patterns)
+            chosen = chosen_rows(opened.snapshot, options.filter)
         labelled = label_images(labels, opened.snapshot, chosen)
         others = len(labelled.rows) - 1
         whole = len(labelled.rows) <= WHOLE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -18,6 +19,7 @@ from vecsearch.exchange.parquet_footer import read_chunks
 from vecsearch.types import Guess, Image
 
 FACT_COLUMNS: Final = ("size_bytes", "mtime_ns", "width", "height")
+TAKEN_COLUMN: Final = "taken"
 _ENCODER: Final = b"vecsearch.encoder"
 _BLOCK: Final = 8192
 
@@ -31,8 +33,10 @@ _MOST_TIMES: Final = 1000
 
 _VALUE_BYTES: Final = 4
 
-Facts = tuple[int, int, int, int]
-"""Of an image's file: its size in bytes, modification time in ns, width and height; 0: unknown."""
+Facts = tuple[int, int, int, int, str]
+"""Of an image's file: its size in bytes, modification time in ns, width and height; 0: unknown.
+
+Then the date in its metadata, empty if that is not known."""
 
 
 class ParquetTable:
@@ -113,12 +117,21 @@ class ParquetTable:
         known = [self.type_of(name) for name in FACT_COLUMNS]
         if not all(kind is not None and is_integer(kind) for kind in known):
             return None
-        columns = self.batches(FACT_COLUMNS, _BLOCK)
+        kind = self.type_of(TAKEN_COLUMN)
+        types = self._pa.types
+        has_dates = kind is not None and (types.is_string(kind) or types.is_large_string(kind))
+        names = (*FACT_COLUMNS, TAKEN_COLUMN) if has_dates else FACT_COLUMNS
         return (
-            (size or 0, mtime or 0, width or 0, height or 0)
-            for batch in columns
-            for size, mtime, width, height in zip(*(c.to_pylist() for c in batch), strict=True)
+            (size or 0, mtime or 0, width or 0, height or 0, taken or "")
+            for batch in self.batches(names, _BLOCK)
+            for size, mtime, width, height, taken in self._in_rows(batch)
         )
+
+    def _in_rows(self, batch: Any) -> Iterator[tuple[Any, ...]]:
+        """Give the rows of the columns of facts; dates are None where there is no column."""
+        with self._told():  # a text may be no UTF-8
+            *numbers, dates = [*(one.to_pylist() for one in batch), repeat(None)][:5]
+        return zip(*numbers, dates, strict=False)
 
     def _choose(self, wanted: str | None, known: Sequence[str], option: str) -> str:
         if wanted is not None and self.type_of(wanted) is not None:
@@ -183,6 +196,7 @@ class ParquetWriter:
             ("vector", pa.list_(value, dim)),
             *numbers,
             ("content_hash", pa.binary()),
+            (TAKEN_COLUMN, pa.string()),
         ]
         if with_words:
             columns += [("words", pa.list_(pa.string())), ("word_shares", pa.list_(pa.float32()))]
@@ -214,6 +228,7 @@ class ParquetWriter:
                 for name in FACT_COLUMNS
             ),
             pa.array([image.content_hash for image in images], pa.binary()),
+            pa.array([image.taken or None for image in images], pa.string()),
         ]
         if self._with_words:
             words = [[guess.word for guess in one] for one in guesses]

@@ -47,6 +47,21 @@ def read_content(path: Path) -> Content:
     raise UnreadableError("cannot be read: it keeps changing", path=path)
 
 
+def read_head(path: Path, most_bytes: int) -> bytes:
+    """Read how a picture file here begins, or all of a member of a tar; raises OSError, ImageError.
+
+    A URL is no file here.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except NotADirectoryError:
+        return read_content(path).data
+    with open(handle, "rb") as file:  # noqa: PTH123 - a descriptor
+        if not S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(22, "not a regular file")
+        return file.read(most_bytes)
+
+
 def facts_of(path: Path) -> tuple[int, int]:
     """Give size in bytes and time in ns of a picture file; raises OSError."""
     path = _local(path)

@@ -19,6 +19,7 @@ from vecsearch.images.access import NO_TIME, read_content
 from vecsearch.images.decode import MAX_MEGAPIXELS, OVERSAMPLING, decode, preprocess
 from vecsearch.images.drawn import is_drawn
 from vecsearch.images.jpeg import Jpeg, JpegDecoder, plain_jpeg
+from vecsearch.images.taken import date_taken
 from vecsearch.types import Asked, Pixels
 
 WINDOW: Final = 64
@@ -39,6 +40,7 @@ class ReadImage:
     """A file that was read: ``pixels`` (size, size, 3), or None if its content is known already.
 
     ``jpeg`` is what another decoder still has to make pixels of; `read_images` gives none.
+    ``taken`` is that of `date_taken`.
     """
 
     path: Path
@@ -49,6 +51,7 @@ class ReadImage:
     height: int
     pixels: Pixels | None
     jpeg: Jpeg | None = None
+    taken: str | None = None
 
     def timed(self, mtime_ns: int) -> ReadImage:
         """Give it with the time that its listing told, if reading does not tell it."""
@@ -86,7 +89,8 @@ def read_image(
     if is_drawn(data):
         raise ImageError("is a sheet or map drawn by vecsearch", path=path)
     digest = hashlib.sha256(data).digest()[:16]
-    image = ReadImage(path, len(data), content.mtime_ns, digest, 0, 0, None)
+    taken = date_taken(data)
+    image = ReadImage(path, len(data), content.mtime_ns, digest, 0, 0, None, taken=taken)
     if known is not None and known(digest):
         return image
     if leave_jpegs and (jpeg := plain_jpeg(data, max_pixels)):

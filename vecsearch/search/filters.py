@@ -1,9 +1,10 @@
-"""Among which images a question is asked: those below some paths, those of some names."""
+"""Among which images a question is asked: of some folders, names, and dates."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Final
 
@@ -12,38 +13,65 @@ import numpy as np
 from vecsearch.errors import NotFoundError
 from vecsearch.images.patterns import PathPattern, seen_from
 from vecsearch.images.scan import after, below
+from vecsearch.search.dates import period_of
+from vecsearch.search.options import ImageFilter
+from vecsearch.search.undated import dates_read
 from vecsearch.spelling import spellings
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import Rows, UrlPath, absolute_path, path_of
+
+_PATHS: Final = "paths are relative to the current folder; vecsearch list shows those it has"
+_DATES: Final = "vecsearch list --sort taken shows the dates that it has"
 
 _ROOT: Final = os.fsencode(os.sep)
 
 _Span = tuple[bytes, bytes | None]
 
 
-def chosen_rows(snapshot: Snapshot, under: Sequence[str | Path], patterns: Sequence[str]) -> Rows:
-    """Find the rows, sorted, of the images that lie below any of *under* and match any pattern.
+def chosen_rows(snapshot: Snapshot, chosen: ImageFilter) -> Rows:
+    """Find the rows, sorted, of the images that *chosen* leaves; it must say something.
 
-    One of the two may be empty, for all images. Raises NotFoundError where a path or pattern means
-    no image, and where no image is both.
+    Raises NotFoundError where a path, a pattern or the dates mean no image, and where no image is
+    of all of them.
     """
+    under, patterns = chosen.folders, chosen.patterns
     lying = [_checked(snapshot, _below(snapshot, path), f"below {path}") for path in under]
     called = [_checked(snapshot, _matching(snapshot, one), f"like {one}") for one in patterns]
-    united = [np.unique(np.concatenate(rows)) for rows in (lying, called) if rows]
-    if len(united) == 1:
-        return united[0]
-    both = np.intersect1d(united[0], united[1], assume_unique=True)
-    return _checked(snapshot, both, f"below {_either(under)} that is like {_either(patterns)}")
+    parts = {
+        f"below {_either(under)}": lying,
+        f"that is like {_either(patterns)}": called,
+    }
+    if chosen.has_dates:
+        when = _written(chosen)
+        parts[when] = [_checked(snapshot, _dated(snapshot, chosen), when, _DATES)]
+    united = {what: np.unique(np.concatenate(rows)) for what, rows in parts.items() if rows}
+    left = reduce(lambda one, other: np.intersect1d(one, other, True), united.values())
+    return _checked(snapshot, left, " ".join(united), _DATES if chosen.has_dates else _PATHS)
 
 
-def _checked(snapshot: Snapshot, rows: Rows, what: str) -> Rows:
+def _checked(snapshot: Snapshot, rows: Rows, what: str, hint: str = _PATHS) -> Rows:
     if not len(rows):
         raise NotFoundError(
-            f"{snapshot.folder} has no image {what}",
-            hint="paths are relative to the current folder; vecsearch list shows those it has",
-            path=snapshot.folder,
+            f"{snapshot.folder} has no image {what}", hint=hint, path=snapshot.folder
         )
     return rows
+
+
+def _written(chosen: ImageFilter) -> str:
+    bounds = {"since": chosen.since, "until": chosen.until}
+    told = [f"{name} {bound}" for name, bound in bounds.items() if bound is not None]
+    return f"taken {' '.join(told)}"
+
+
+def _dated(snapshot: Snapshot, chosen: ImageFilter) -> Rows:
+    """Find the rows of the images that were taken in a time."""
+    period = period_of(chosen.since, chosen.until)
+    (start, end), times_ns = period.texts, period.times_ns
+    read = dates_read(snapshot)
+    rows = set(snapshot.rows_taken(start, end, *times_ns))
+    rows.difference_update(row for row, taken in read.items() if taken)
+    rows.update(row for row, taken in read.items() if taken and start <= taken < end)
+    return np.unique(np.array(list(rows), np.int64))
 
 
 def _either(texts: Sequence[str | Path]) -> str:

@@ -24,10 +24,10 @@ class Candidates:
         """
         self._opened, self._k, self._options = opened, k, options
         searcher, count = None, len(opened)
-        if among is None and (options.folders or options.patterns):
+        if among is None and (chosen := options.filter):
             from vecsearch.search.filters import chosen_rows
 
-            among = chosen_rows(opened.snapshot, options.folders, options.patterns)
+            among = chosen_rows(opened.snapshot, chosen)
         if among is not None:
             searcher, count = opened.among(among), len(among)
         self._ranker = Ranker(opened, options, searcher, count)

@@ -27,10 +27,11 @@ from vecsearch.search.questions import image_at
 from vecsearch.search.ranking import NONE_APART, Apart
 from vecsearch.search.words import Vocabulary, list_words
 from vecsearch.store.locate import only_index
-from vecsearch.types import Asked, Guess, Image, Progress, Result, Vectors, WordCount
+from vecsearch.types import Asked, Guess, Image, ListedImage, Progress, Result, Vectors, WordCount
 
 if TYPE_CHECKING:
     from vecsearch.search.info import IndexInfo, PictureInfo
+    from vecsearch.search.listing import ListOptions
 
 T = TypeVar("T")
 
@@ -273,6 +274,29 @@ class Index:
 
         images, vectors = self._ask(read)
         return dict(zip((image.path for image in images), self.guess(vectors), strict=True))
+
+    def list_images(self, options: ListOptions | None = None) -> Iterator[ListedImage]:
+        """Iterate over the images that *options* choose, in their order; over all by id without.
+
+        Their words are told if *options* say so. Raises NotFoundError if no image is chosen, or for
+        words of an index that has none.
+        """
+        from vecsearch.search.listing import ListOptions, list_images
+
+        options = options or ListOptions()
+        opened = self._newest()
+        words = self._vocabulary.of(opened.snapshot) if options.words else None
+        return list_images(opened, words, options)
+
+    def read_dates(self, *, progress: Progress | None = None) -> None:
+        """Read when pictures were taken, of those that an older vecsearch has indexed.
+
+        The files are read once, and dates are written down where the index folder can be written.
+        It is done by itself where dates are asked for; this is for who wants to see the *progress*.
+        """
+        from vecsearch.search.undated import dates_read
+
+        self._ask(lambda opened: dates_read(opened.snapshot, progress))
 
     def info(self) -> IndexInfo:
         """Describe the index."""

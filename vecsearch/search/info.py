@@ -17,6 +17,7 @@ from vecsearch.images.scan import left_out_name, read_counts
 from vecsearch.search.answers import CHUNK, named
 from vecsearch.search.embedding import Embedder
 from vecsearch.search.opened import Opened
+from vecsearch.search.undated import dates_of
 from vecsearch.store.schema import CATALOG, damaged_catalog
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import Agreement, Asked, Guess, Progress, Reduction, Skipped
@@ -53,7 +54,8 @@ class IndexInfo:
 class PictureInfo:
     """What an index knows of a picture.
 
-    ``id``, size in pixels and size in bytes are None for a picture that the index does not have;
+    ``id``, size in pixels, size in bytes and ``taken``, the date in its metadata, are None for a
+    picture that the index does not have, and the last where there is no date;
     ``words`` are the likeliest words, none where the index has no words.
     """
 
@@ -63,6 +65,7 @@ class PictureInfo:
     width: int | None
     height: int | None
     size_bytes: int | None
+    taken: str | None
     words: tuple[Guess, ...]
 
 
@@ -130,6 +133,7 @@ def look(
         guesses = words.guess(embedded.vectors) if words else [()] * len(embedded.meant)
         for meant, own in zip(embedded.meant, guesses, strict=True):
             image = meant.image
+            dates = dates_of(opened.snapshot, [image]) if image else {}
             found.append(
                 PictureInfo(
                     query=meant.asked.query,
@@ -138,6 +142,7 @@ def look(
                     width=image.width if image else None,
                     height=image.height if image else None,
                     size_bytes=image.size_bytes if image else None,
+                    taken=next(iter(dates.values()), None) or None,
                     words=own,
                 )
             )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from vecsearch.errors import UsageError
 from vecsearch.images.in_memory import as_file, is_picture
+from vecsearch.search.dates import Moment, period_of
 from vecsearch.types import Asked, Box, Word
 
 if TYPE_CHECKING:
@@ -32,13 +33,56 @@ MOST_RERANKED: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFilter:
+    """Which images are meant: those that all of these leave.
+
+    They lie below any path of ``under``, a folder, tar or URL, and match any pattern of ``glob``:
+    without a slash it is compared with file names, else with whole paths. They were taken ``since``
+    a date and ``until`` another, all of which counts (a day, a month, a year). Dates are texts as
+    the command line has them, or Python's, and are compared with what the camera's clock showed;
+    of a picture whose metadata have no date, with the time of its file, as the clocks here show it.
+    """
+
+    under: str | Path | Sequence[str | Path] = ()
+    glob: str | Sequence[str] = ()
+    since: Moment | None = None
+    until: Moment | None = None
+
+    def __bool__(self) -> bool:
+        """Tell whether it may leave out any."""
+        return bool(self.folders or self.patterns) or self.has_dates
+
+    @property
+    def has_dates(self) -> bool:
+        """Tell whether dates matter."""
+        return self.since is not None or self.until is not None
+
+    @property
+    def folders(self) -> tuple[str | Path, ...]:
+        """The paths below which images lie."""
+        return (self.under,) if isinstance(self.under, str | Path) else tuple(self.under)
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The patterns of which images match one."""
+        return (self.glob,) if isinstance(self.glob, str) else tuple(self.glob)
+
+    def check(self) -> None:
+        """Raise UsageError for what cannot be meant."""
+        if not all(map(os.fspath, (*self.folders, *self.patterns))):
+            raise UsageError("a path or pattern is empty", hint="leave it out to ask among all")
+        if self.has_dates:
+            period_of(self.since, self.until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueryOptions:
     """Which images may be hits, and how pictures make a query.
 
     ``threshold`` (cosine) leaves out hits below it, ``offset`` the so many nearest;
-    ``include_self`` lets an indexed picture be its own hit. Hits lie below any path of ``under``, a
-    folder, tar or URL, and match any pattern of ``glob``: without a slash it is compared with file
-    names, else with whole paths. These are exact, however few images they leave.
+    ``include_self`` lets an indexed picture be its own hit. ``under``, ``glob``, ``since`` and
+    ``until`` choose which images may be hits, as in `ImageFilter`. Hits are exact, however few
+    images that leaves.
 
     ``expand`` leads each query towards so many of its nearest in the index before it is asked
     (`vecsearch.search.expand`); scores are then cosines with the expanded query. ``rerank`` orders
@@ -63,6 +107,8 @@ class QueryOptions:
     box: Box | None = None
     under: str | Path | Sequence[str | Path] = ()
     glob: str | Sequence[str] = ()
+    since: Moment | None = None
+    until: Moment | None = None
 
     def __post_init__(self) -> None:
         """Raise UsageError for what cannot be meant."""
@@ -94,8 +140,7 @@ class QueryOptions:
             )
         if self.box is not None and len(self.box) != 4:
             raise UsageError(f"the box is {self.box}", hint="give x, y, width, height in pixels")
-        if not all(map(os.fspath, (*self.folders, *self.patterns))):
-            raise UsageError("a path or pattern is empty", hint="leave it out to ask among all")
+        self.filter.check()
 
     @property
     def minuses(self) -> tuple[Question, ...]:
@@ -103,14 +148,9 @@ class QueryOptions:
         return tuple(as_questions(self.minus))
 
     @property
-    def folders(self) -> tuple[str | Path, ...]:
-        """The paths below which hits lie."""
-        return (self.under,) if isinstance(self.under, str | Path) else tuple(self.under)
-
-    @property
-    def patterns(self) -> tuple[str, ...]:
-        """The patterns of which hits match one."""
-        return (self.glob,) if isinstance(self.glob, str) else tuple(self.glob)
+    def filter(self) -> ImageFilter:
+        """Which images may be hits."""
+        return ImageFilter(under=self.under, glob=self.glob, since=self.since, until=self.until)
 
     def check_no_pictures(self) -> None:
         """Raise UsageError for what is about query pictures, where there are none."""

@@ -72,6 +72,16 @@ _MUST_BE_ZERO: Final = {
 }
 
 
+_DATES_MUST_BE_ZERO: Final = {
+    "images with a date that is not valid: {}": (
+        "SELECT count(*) FROM images WHERE typeof(taken) NOT IN ('text', 'null') OR taken != '' "
+        "AND (taken NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*' OR length(taken) > 40 "
+        "OR taken GLOB '*[^-0-9T:.+]*' OR instr(taken, char(0)))"
+    ),
+}
+"""What format 3 does not have."""
+
+
 def audit_catalog(folder: Path, *, quick: bool) -> list[Problem]:
     """Check the catalog: that it opens and, unless *quick*, every page and every relation.
 
@@ -108,7 +118,8 @@ def _audit_pages(catalog: apsw.Connection, path: Path) -> list[str]:
 def audit_relations(catalog: apsw.Connection) -> list[str]:
     """List what the tables of a catalog tell that cannot be true; raises apsw.Error."""
     found = []
-    for what, query in _MUST_BE_ZERO.items():
+    queries = _MUST_BE_ZERO | (_DATES_MUST_BE_ZERO if schema.has_dates(catalog) else {})
+    for what, query in queries.items():
         ((count,),) = schema.fetch(catalog, query)
         if count:
             found.append(what.format(count))

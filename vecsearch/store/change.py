@@ -13,7 +13,10 @@ from vecsearch.types import Halves, Skipped, Vectors
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What the catalog keeps of an image's file."""
+    """What the catalog keeps of an image's file.
+
+    ``taken`` is empty if its metadata have no date, None if they were not read for it.
+    """
 
     path: Path
     size_bytes: int
@@ -21,6 +24,7 @@ class FileFacts:
     content_hash: bytes
     width: int
     height: int
+    taken: str | None = None
 
 
 @dataclass(slots=True)

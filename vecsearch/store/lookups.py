@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,13 +24,14 @@ from vecsearch.types import Image, Skipped, path_of, wanted
 T = TypeVar("T", int, bytes)
 
 _IMAGES: Final = (
-    "SELECT images.id, path, size_bytes, mtime_ns, content_hash, width, height, row "
+    "SELECT images.id, path, size_bytes, mtime_ns, content_hash, width, height, row, taken "
     "FROM images JOIN rows ON rows.image = images.id "
 )
 _LIVE: Final = "row < :next_row AND (died IS NULL OR died > :generation)"
 _STATE: Final = "SELECT key, value FROM config WHERE key IN ('instance', 'oldest')"
 _PRESENT: Final = "removed IS NULL"
 _REMOVED_SINCE: Final = "removed > :generation"
+_TAKEN: Final = re.compile(r"|\d{4}-\d\d-\d\d[-0-9T:.+]{0,30}", re.ASCII)
 _MANY: Final = 500
 _PAGE: Final = 8192
 _CACHE_KIB: Final = 256 << 10
@@ -56,9 +58,17 @@ class Lookups:
         self._turn = free_at_fork(RLock())
         self._connection = schema.open_catalog(folder, writing=False)
         self._identity = _identity(folder)
+        try:
+            self._has_dates = schema.has_dates(self._connection)
+        except apsw.Error as error:
+            self._connection.close()
+            raise schema.catalog_error(folder / schema.CATALOG, error) from None
+        self._images = _IMAGES if self._has_dates else _IMAGES.replace(", taken ", ", NULL ")
         self._instance = ""
         self.generation = Generation(0, 0, 0, 0)
         self._version = self._intact_version = -1
+        self.dates_read: dict[int, str] | None = None
+        """By row, what was read of the dates that the catalog lacks; None before that is tried."""
 
     def _begin(self) -> None:
         """Begin the transaction in which the generation is read; raises apsw.Error."""
@@ -86,7 +96,9 @@ class Lookups:
 
     def images(self) -> Iterator[Image]:
         """Iterate over all images, in the order of their ids."""
-        query = f"{_IMAGES} WHERE images.id > :last AND {_LIVE} ORDER BY images.id LIMIT {_MANY}"
+        query = (
+            f"{self._images} WHERE images.id > :last AND {_LIVE} ORDER BY images.id LIMIT {_MANY}"
+        )
         last = seen = 0
         # Page by page: a cursor left open would keep every writer from committing.
         while page := self._rows(query, {"last": last}):
@@ -118,7 +130,7 @@ class Lookups:
         # Bytes of any kind, in hexadecimal: JSON has none, and SQLite bounds the parameters.
         wanted = json.dumps([os.fsencode(path).hex() for path in paths])
         among = "IN (SELECT unhex(value) FROM json_each(:wanted))"
-        query = f"{_IMAGES} WHERE removed IS NULL AND path {among} AND {_LIVE}"
+        query = f"{self._images} WHERE removed IS NULL AND path {among} AND {_LIVE}"
         found = self._rows(query, {"wanted": wanted})
         return {os.fsdecode(fields[1]): self._image(fields) for fields in found}
 
@@ -158,6 +170,47 @@ class Lookups:
             bounds["start"] = self._later(bounds["start"], page[-1][1]) + b"\0"
         query = _select_between("row, path", _REMOVED_SINCE, end)
         yield from self._rows(query, {"start": start, "end": end})
+
+    def rows_taken(self, since: str, until: str, since_ns: int, until_ns: int) -> list[int]:
+        """List the rows of the images that were taken from a time to before another.
+
+        The first two are texts, compared with the dates in metadata; the other two are compared
+        with the time of the file where there is none.
+        """
+        # A cross join is what SQLite does in this order: only what the index finds is looked up.
+        select = "SELECT row FROM images CROSS JOIN rows ON rows.image = images.id WHERE"
+        of_file = "mtime_ns >= :since_ns AND mtime_ns < :until_ns"
+        among: tuple[str, ...] = (
+            "taken > '' AND taken >= :since AND taken < :until",
+            f"taken = '' AND {of_file}",
+            f"taken IS NULL AND {of_file}",
+        )
+        if not self._has_dates:
+            among = (of_file,)
+        query = " UNION ALL ".join(f"{select} {dates} AND {_LIVE}" for dates in among)
+        bounds = {"since": since, "until": until, "since_ns": since_ns, "until_ns": until_ns}
+        return [row for (row,) in self._rows(query, bounds)]
+
+    def undated(self) -> list[int]:
+        """List the ids of the images whose metadata were not read for a date, removed ones too."""
+        # By the index alone, so that it costs nothing where there is none.
+        lacking = "taken IS NULL" if self._has_dates else "TRUE"
+        found = self._rows(f"SELECT id FROM images WHERE {lacking}")  # noqa: S608
+        return [number for (number,) in found]
+
+    def sort_keys(self, column: str, rows: Sequence[int] | None) -> list[tuple[Any, int, int]]:
+        """List a *column* of ``images`` with id and row, for all images or for some *rows*."""
+        if column == "taken" and not self._has_dates:
+            column = "NULL"
+        among, wanted = "TRUE", {}
+        if rows is not None:
+            among = "row IN (SELECT value FROM json_each(:wanted))"
+            wanted = {"wanted": json.dumps(rows)}
+        query = f"SELECT {column}, images.id, row FROM images JOIN rows ON rows.image = images.id "  # noqa: S608
+        found = self._rows(f"{query} WHERE {among} AND {_LIVE}", wanted)
+        if len({type(key) for key, _, _ in found} - {type(None)}) > 1:
+            raise self._damaged(f"its images have a {column} of several kinds")
+        return found
 
     def keep_pages(self, size_bytes: int) -> None:
         """Hold so much of the catalog in memory: images may not lie in the order of their paths."""
@@ -264,7 +317,7 @@ class Lookups:
         return schema.damaged_catalog(self.folder / schema.CATALOG, why)
 
     def _one(self, column: str, value: object) -> Image | None:
-        page = self._rows(f"{_IMAGES} WHERE {column} = :value AND {_LIVE}", {"value": value})
+        page = self._rows(f"{self._images} WHERE {column} = :value AND {_LIVE}", {"value": value})
         return self._image(page[0]) if page else None
 
     def _between(self, columns: str, start: bytes, end: bytes, rest: str = "") -> list[Any]:
@@ -275,7 +328,7 @@ class Lookups:
     def _images_in(self, column: str, values: Iterable[int]) -> Iterator[Image]:
         # As one JSON text: SQLite bounds the number of parameters, and compiles a text once.
         wanted = "IN (SELECT value FROM json_each(:wanted))"
-        query = f"{_IMAGES} WHERE {column} {wanted} AND {_LIVE}"
+        query = f"{self._images} WHERE {column} {wanted} AND {_LIVE}"
         for fields in self._rows(query, {"wanted": json.dumps(list(values))}):
             yield self._image(fields)
 
@@ -349,11 +402,14 @@ def living_images(connection: apsw.Connection, first_row: int, end_row: int) -> 
 
 
 def _image_of(fields: tuple[Any, ...]) -> Image:
-    number, path, size_bytes, mtime_ns, content_hash, width, height, row = fields
+    number, path, size_bytes, mtime_ns, content_hash, width, height, row, taken = fields
     numbers = (size_bytes, mtime_ns, width, height)
     if set(map(type, numbers)) != {int} or type(content_hash) is not bytes or min(numbers[::2]) < 0:
         raise ValueError(f"image {number} is not valid")
-    return Image(number, _path(path), size_bytes, mtime_ns, content_hash, width, height, row)
+    if taken is not None and not (type(taken) is str and _TAKEN.fullmatch(taken)):
+        raise ValueError(f"image {number} was taken at {taken!r:.100}")
+    path = _path(path)
+    return Image(number, path, size_bytes, mtime_ns, content_hash, width, height, row, taken)
 
 
 def _skipped_of(fields: tuple[Any, ...]) -> Skipped:

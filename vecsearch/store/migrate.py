@@ -10,7 +10,7 @@ from typing import Final
 
 import apsw
 
-from vecsearch.errors import IndexFolderError
+from vecsearch.errors import IndexDamagedError, IndexFolderError
 from vecsearch.store import schema
 from vecsearch.store.lock import writer_lock
 
@@ -19,11 +19,21 @@ COPY: Final = "migrating.sqlite"
 
 
 def migrate_if_older(folder: Path) -> None:
-    """Lock *folder* and migrate it if its format is an older one; raises IndexFolderError."""
-    if not 0 < schema.format_of(folder) < schema.FORMAT:
+    """Lock *folder* and migrate it if its format is an older one; raises IndexFolderError.
+
+    What can be read as it is stays so, where the folder cannot be written or somebody else writes.
+    """
+    found = schema.format_of(folder)
+    if not 0 < found < schema.FORMAT:
         return
-    with writer_lock(folder):
-        migrate(folder)
+    try:
+        with writer_lock(folder):
+            migrate(folder)
+    except IndexDamagedError:
+        raise
+    except IndexFolderError:
+        if found < schema.READ_FROM:
+            raise
 
 
 def migrate(folder: Path) -> None:
@@ -137,8 +147,15 @@ INSERT INTO new_generations SELECT id, created_ns, next_row, image_count FROM ge
 DROP TABLE generations;
 ALTER TABLE new_generations RENAME TO generations;
 """,
+    3: """
+ALTER TABLE images ADD COLUMN taken TEXT;
+UPDATE images SET taken = '' WHERE size_bytes = 0 AND mtime_ns = 0 OR instr(path, x'3A2F2F');
+CREATE INDEX images_taken ON images (taken, mtime_ns);
+""",
 }
-"""What leads from a format to the next; kept for as long as anyone may have an index of it."""
+"""What leads from a format to the next; kept for as long as anyone may have an index of it.
+
+No dates are read from what has no file, or is behind a URL."""
 
 _AFTERWARDS: Final[dict[int, Callable[[apsw.Connection], None]]] = {1: schema.reserve_checksums}
 """What cannot be done within a transaction."""

@@ -1,7 +1,7 @@
 """The tables of catalog.sqlite, and how a catalog is opened.
 
 Every page carries a checksum (SQLite's own checksum VFS), so that damage is an error and never an
-answer. Format 3:
+answer. Format 4:
 
 - ``config``: the encoder's description; the ``recipe`` that was asked for and the ``recall`` that
   bases are tuned for; an ``instance`` that differs after every fresh build; ``compacted``, the
@@ -14,7 +14,8 @@ answer. Format 3:
 - ``files``: every write-once file that counts, with length and SHA-256; any other is an orphan.
 - ``sources``: what was scanned: a folder, a tar, a URL, or ``list:`` and the path of a list.
 - ``images``: a path (bytes) with what was known of it; ``id`` is never reused; ``removed`` is the
-  generation that took it out.
+  generation that took it out. ``taken`` is the date in its metadata, ISO 8601, empty if there is
+  none, and null if they were not read for it, as those of older formats.
 - ``rows``: row number -> image; a row that ``died`` belongs to an image that was removed or changed
   since, or to one whose vector was copied to a later row. Row numbers are never reused.
 - ``segments``: which file holds which rows.
@@ -28,6 +29,7 @@ answer. Format 3:
 from __future__ import annotations
 
 import os
+import re
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -40,7 +42,10 @@ from vecsearch.store.inside import check_own, check_plain, has_other_names
 from vecsearch.store.journal import check_beside
 
 CATALOG: Final = "catalog.sqlite"
-FORMAT: Final = 3
+FORMAT: Final = 4
+READ_FROM: Final = 3
+"""The oldest format that is read as it is, where it cannot be migrated: it has no dates."""
+
 TABLES: Final = (
     *("config", "files", "sources", "images", "rows", "segments", "bases", "generations"),
     "skipped",
@@ -49,7 +54,11 @@ APPLICATION_ID: Final = 0x76656373  # "vecs"
 PAGE_BYTES: Final = 4096
 VFS: Final = "cksmvfs"
 
-_TABLES: Final = """
+_WITH_DATES: Final = 4
+_TAKEN: Final = ", taken TEXT"
+_BY_DATE: Final = "CREATE INDEX images_taken ON images (taken, mtime_ns);"
+
+_TABLES: Final = f"""
 CREATE TABLE config (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE files (
     name TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, sha256 BLOB NOT NULL
@@ -58,11 +67,12 @@ CREATE TABLE sources (path BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE images (
     id INTEGER PRIMARY KEY AUTOINCREMENT, path BLOB NOT NULL, size_bytes INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL, content_hash BLOB NOT NULL, width INTEGER NOT NULL,
-    height INTEGER NOT NULL, removed INTEGER
+    height INTEGER NOT NULL, removed INTEGER{_TAKEN}
 );
 CREATE UNIQUE INDEX images_path ON images (path) WHERE removed IS NULL;
 CREATE INDEX images_size ON images (size_bytes);
 CREATE INDEX images_removed ON images (removed) WHERE removed IS NOT NULL;
+{_BY_DATE}
 CREATE TABLE rows (
     row INTEGER PRIMARY KEY, image INTEGER NOT NULL REFERENCES images (id), died INTEGER
 );
@@ -250,32 +260,39 @@ def damaged_pages(path: Path) -> list[int]:
     return damaged
 
 
-def check_tables(connection: apsw.Connection, path: Path) -> None:
-    """Raise IndexDamagedError unless the catalog has our tables and indexes, and nothing else.
+def has_dates(connection: apsw.Connection) -> bool:
+    """Tell whether the catalog keeps when pictures were taken."""
+    return int(_pragma(connection, "user_version")) >= _WITH_DATES
+
+
+def check_tables(connection: apsw.Connection, path: Path, version: int = FORMAT) -> None:
+    """Raise IndexDamagedError unless the catalog has the tables and indexes of its format alone.
 
     A trigger, a view, a virtual table or a generated column would do what we did not write.
     """
     found = fetch(connection, "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
-    if dict(found) != _expected_tables() and not _same_tables(found):
+    expected = _expected_tables(version)
+    if dict(found) != expected and not _same_tables(found, expected):
         raise damaged_catalog(path, "its tables are not those of an index")
 
 
-def _same_tables(found: list[tuple[str, str]]) -> bool:
+def _same_tables(found: list[tuple[str, str]], tables: dict[str, str]) -> bool:
     # A migration leaves quotes, and other white space.
-    expected = {name: _plain(sql) for name, sql in _expected_tables().items()}
+    expected = {name: _plain(sql) for name, sql in tables.items()}
     same = len(found) == len(expected) and all(isinstance(sql, str) for _, sql in found)
     return same and {name: _plain(sql) for name, sql in found} == expected
 
 
 @cache
-def _expected_tables() -> dict[str, str]:
-    texts = [text.strip() for text in _TABLES.split(";") if text.strip()]
+def _expected_tables(version: int) -> dict[str, str]:
+    text = _TABLES if version >= _WITH_DATES else _TABLES.replace(_TAKEN, "").replace(_BY_DATE, "")
+    texts = [text.strip() for text in text.split(";") if text.strip()]
     tables = {text.partition(" (")[0].split(" ON ")[0].split()[-1]: text for text in texts}
     return tables | {"sqlite_sequence": "CREATE TABLE sqlite_sequence(name,seq)"}
 
 
 def _plain(sql: str) -> str:
-    return " ".join(sql.replace('"', "").split())
+    return " ".join(re.sub("([(),])", r" \1 ", sql.replace('"', "")).split())
 
 
 def reserve_checksums(connection: apsw.Connection) -> None:
@@ -349,8 +366,8 @@ def _check(connection: apsw.Connection, folder: Path) -> None:
         raise damaged_catalog(folder / CATALOG, "its pages have no checksums")
     if journal == "wal":  # the one kind that a catalog itself can ask for
         raise damaged_catalog(folder / CATALOG, "its journal is of another kind, wal")
-    if version == FORMAT:
-        check_tables(connection, folder / CATALOG)
+    if version >= READ_FROM:
+        check_tables(connection, folder / CATALOG, version)
     # A page that is cut off is filled with zeros, and its checksum not compared.
     if (folder / CATALOG).stat().st_size % PAGE_BYTES:
         raise damaged_catalog(folder / CATALOG, "its last page is cut off")

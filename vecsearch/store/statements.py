@@ -128,8 +128,8 @@ def add_rows(
         ((generation, image_id) for _, image_id in known),
     )
     db.executemany(
-        "INSERT INTO images (id, path, size_bytes, mtime_ns, content_hash, width, height) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO images (id, path, size_bytes, mtime_ns, content_hash, width, height, taken) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (image_id, *_columns(facts))
             for image_id, (known_id, facts) in zip(ids, embedded, strict=True)
@@ -142,11 +142,20 @@ def add_rows(
 
 
 def update_images(db: apsw.Connection, images: Iterable[tuple[FileFacts, int]]) -> None:
-    """Write down other files of images."""
+    """Write down other files of images; the same content keeps its date, if none is told."""
     db.executemany(
         "UPDATE images SET path = ?, size_bytes = ?, mtime_ns = ?, content_hash = ?, "
-        "width = ?, height = ? WHERE id = ?",
-        ((*_columns(facts), image_id) for facts, image_id in images),
+        "width = ?, height = ?, taken = coalesce(?, CASE content_hash WHEN ? THEN taken END) "
+        "WHERE id = ?",
+        ((*_columns(facts), facts.content_hash, image_id) for facts, image_id in images),
+    )
+
+
+def set_dates(db: apsw.Connection, dates: Iterable[tuple[int, bytes, str]]) -> None:
+    """Write down when images were taken, by id and content, if it is not known yet."""
+    db.executemany(
+        "UPDATE images SET taken = ? WHERE id = ? AND content_hash = ? AND taken IS NULL",
+        ((taken, image_id, content_hash) for image_id, content_hash, taken in dates),
     )
 
 
@@ -238,4 +247,5 @@ def _columns(facts: FileFacts) -> tuple[object, ...]:
         facts.content_hash,
         facts.width,
         facts.height,
+        facts.taken,
     )

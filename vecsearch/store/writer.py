@@ -6,7 +6,7 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -164,6 +164,14 @@ class Writer:
         """Write down a choice that the index keeps."""
         with self._transaction() as db:
             statements.set_config(db, key, value)
+
+    def set_dates(self, dates: Iterable[tuple[int, bytes, str]]) -> None:
+        """Write down when images were taken, by id and content, if it is not known yet.
+
+        That is no change of the index, and no generation: a reader may be told it or not.
+        """
+        with self._transaction() as db:
+            statements.set_dates(db, dates)
 
     def encoder_json(self) -> str:
         """Read the description of the encoder."""

@@ -1,0 +1,90 @@
+"""Dates of pictures that were indexed before an index kept dates: read from the files, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from vecsearch.errors import ImageError, VecsearchError
+from vecsearch.images.access import facts_of
+from vecsearch.store.snapshot import Snapshot
+from vecsearch.types import Image, Progress, UrlPath
+
+_AT_A_TIME = 5000
+"""So many dates are written down together: what was read is kept if the rest is interrupted."""
+
+
+def dates_read(snapshot: Snapshot, progress: Progress | None = None) -> Mapping[int, str]:
+    """Read all dates that the catalog lacks, and return those that it lacks still, by row.
+
+    They are written down, where the folder can be written and nobody else is writing. Of a file
+    that is gone, cannot be read, or is not what was indexed, nothing is told.
+    """
+    if snapshot.dates_read is None:
+        left: dict[int, str] = {}
+        ids = snapshot.undated()
+        for start in range(0, len(ids), _AT_A_TIME):
+            part = ids[start : start + _AT_A_TIME]
+            found = _read(snapshot.images_by_id(part).values(), progress, start, len(ids))
+            if not _record(snapshot, found):
+                left |= {image.row: taken for image, taken in found}
+        snapshot.dates_read = left
+    return snapshot.dates_read
+
+
+def dates_of(snapshot: Snapshot, images: Iterable[Image]) -> dict[int, str]:
+    """Return the dates of *images* by row, empty where there is none, and read those that lack."""
+    known = {image.row: image.taken or "" for image in images}
+    if lacking := [image for image in images if image.taken is None]:
+        read = snapshot.dates_read or {}
+        found = _read([image for image in lacking if image.row not in read], None, 0, 0)
+        _record(snapshot, found)
+        known |= {row: taken for row, taken in read.items() if row in known}
+        known |= {image.row: taken for image, taken in found}
+    return known
+
+
+def _read(
+    images: Iterable[Image], progress: Progress | None, start: int, total: int
+) -> list[tuple[Image, str]]:
+    # Those that are gone, on a disk that is not mounted say, are asked for every time: what reads
+    # the others is not loaded for them.
+    there = [image for image in images if _is_as_indexed(image)]
+    found: list[tuple[Image, str]] = []
+    if not there:
+        return found
+    from vecsearch.images.read import in_threads
+    from vecsearch.images.taken import date_taken_in
+
+    def read(image: Image) -> tuple[Image, str | None]:
+        return image, date_taken_in(image.path)
+
+    for done, (image, taken) in enumerate(in_threads(there, read), start=start + 1):
+        if taken is not None:
+            found.append((image, taken))
+        if progress:
+            progress("reading dates", done, total)
+    return found
+
+
+def _is_as_indexed(image: Image) -> bool:
+    """Tell whether the file of an image is the one that was indexed; no request is made."""
+    if isinstance(image.path, UrlPath):
+        return False
+    try:
+        return facts_of(image.path) == (image.size_bytes, image.mtime_ns)
+    except (OSError, ValueError, ImageError):
+        return False
+
+
+def _record(snapshot: Snapshot, found: list[tuple[Image, str]]) -> bool:
+    """Write dates down, and tell whether that could be done."""
+    from vecsearch.store.writer import open_writer
+
+    if not found:
+        return True
+    try:
+        with open_writer(snapshot.folder) as writer:
+            writer.set_dates((image.id, image.content_hash, taken) for image, taken in found)
+    except VecsearchError:
+        return False
+    return True
