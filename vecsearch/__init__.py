@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         move_back,
     )
     from vecsearch.copies.find import duplicates
+    from vecsearch.copies.not_copies import NotCopiesReport, not_copies
     from vecsearch.copies.report import DuplicateCopy, DuplicateGroup, DuplicatesReport
     from vecsearch.embed.encoder import EncoderConfig
     from vecsearch.errors import (
@@ -107,6 +108,7 @@ __all__ = [
     "MeanFigure",
     "MergeReport",
     "MovedFile",
+    "NotCopiesReport",
     "NotFetchedError",
     "NotFoundError",
     "PictureInfo",
@@ -141,6 +143,7 @@ __all__ = [
     "merge",
     "move_aside",
     "move_back",
+    "not_copies",
     "open_index",
     "plan",
     "reindex",
@@ -181,6 +184,7 @@ _HOMES: Final = {
     "MeanFigure": "evaluation.report",
     "MergeReport": "building.merge",
     "MovedFile": "copies.aside",
+    "NotCopiesReport": "copies.not_copies",
     "PictureInfo": "search.info",
     "PlanOptions": "building.budget",
     "PlanReport": "building.forecast",
@@ -209,6 +213,7 @@ _HOMES: Final = {
     "merge": "building.merge",
     "move_aside": "copies.aside",
     "move_back": "copies.aside",
+    "not_copies": "copies.not_copies",
     "open_index": "search.index",
     "plan": "building.forecast",
     "reindex": "building.reindex",

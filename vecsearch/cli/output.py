@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -11,13 +11,13 @@ import click
 
 from vecsearch.errors import UsageError
 from vecsearch.types import Result
-from vecsearch.view.text import harmless
+from vecsearch.view.text import harmless, shown
 
 if TYPE_CHECKING:
     from vecsearch.search.index import Index
 
 
-def say(text: str, *, err: bool = False, file: TextIO | None = None) -> None:
+def say(text: str, *, err: bool = False, file: TextIO | None = None, newline: bool = True) -> None:
     """Print *text*, to *file* if it is given; to a terminal with what would control it escaped.
 
     A pipe gets names as they are: without ``color`` click takes escape characters out of them.
@@ -25,7 +25,13 @@ def say(text: str, *, err: bool = False, file: TextIO | None = None) -> None:
     stream = file or (sys.stderr if err else sys.stdout)
     if stream is not None and stream.isatty():
         text = "\n".join(map(harmless, text.split("\n")))
-    click.echo(text, file=file, err=err, color=True)
+    click.echo(text, file=file, nl=newline, err=err, color=True)
+
+
+def say_paths(paths: Sequence[Path], *, null: bool) -> None:
+    """Print *paths*, one a line; with *null*, each ended by a null byte and nothing else."""
+    text = "".join(f"{shown(path)}\0" for path in paths) if null else "\n".join(map(shown, paths))
+    say(text, newline=not null)
 
 
 def tell_not_fetched(shown: Iterable[Result | Path]) -> None:

@@ -115,6 +115,7 @@ def audit_relations(catalog: apsw.Connection) -> list[str]:
         found.append(f"{len(strangers)} references lead nowhere")
     try:
         read_state(catalog)
+        schema.read_apart(catalog)
     except ValueError as error:
         found.append(str(error))
     return found

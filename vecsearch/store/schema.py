@@ -10,7 +10,8 @@ answer. Format 3:
   a list is relative to. Where the path is ``rows:`` and a name, that is the file whose vectors are
   called so for want of ids; where it is ``left-out:`` and a source, how many files of which endings
   were not read there. ``removed:`` and a content hash in hex is content that was taken out, and
-  stays out whatever the name of its file.
+  stays out whatever the name of its file. ``apart:`` and two content hashes are pictures that
+  somebody has said to be no copies of each other.
 - ``files``: every write-once file that counts, with length and SHA-256; any other is an orphan.
 - ``sources``: what was scanned: a folder, a tar, a URL, or ``list:`` and the path of a list.
 - ``images``: a path (bytes) with what was known of it; ``id`` is never reused; ``removed`` is the
@@ -28,6 +29,7 @@ answer. Format 3:
 from __future__ import annotations
 
 import os
+import re
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -89,9 +91,17 @@ CREATE TABLE skipped (
 
 CONFIG: Final = (
     "SELECT key, value FROM config WHERE (key < 'removed:' OR key >= 'removed;') "
-    "AND (key < 'stamp:' OR key >= 'stamp;')"
+    "AND (key < 'stamp:' OR key >= 'stamp;') AND (key < 'apart:' OR key >= 'apart;')"
 )
 """Asks for the config without what there may be much of."""
+
+HASH_BYTES: Final = 16
+"""The length of a content hash."""
+
+MOST_APART: Final = 100_000
+"""So many pairs of pictures may be said to be no copies."""
+
+_APART: Final = re.compile(f"apart:([0-9a-f]{{{2 * HASH_BYTES}}}):([0-9a-f]{{{2 * HASH_BYTES}}})")
 
 _BUSY_S = 10.0
 _WRITER_CACHE_KIB: Final = 64 << 10
@@ -310,6 +320,30 @@ def stamp_key(source: Path) -> str:
 def removed_key(content_hash: bytes) -> str:
     """Give the key under which it is kept that this content was removed."""
     return f"removed:{content_hash.hex()}"
+
+
+def apart_key(pair: tuple[bytes, bytes]) -> str:
+    """Give the key under which it is kept that pictures with these hashes are no copies."""
+    first, second = sorted(pair)
+    return f"apart:{first.hex()}:{second.hex()}"
+
+
+def read_apart(connection: apsw.Connection) -> set[tuple[bytes, bytes]]:
+    """Read the pairs of content hashes, each sorted, of pictures that are said to be no copies.
+
+    Raises ValueError for what is no pair, and for more than `MOST_APART`; apsw.Error.
+    """
+    query = "SELECT key FROM config WHERE key >= 'apart:' AND key < 'apart;' LIMIT ?"
+    keys = fetch(connection, query, (MOST_APART + 1,))
+    if len(keys) > MOST_APART:
+        raise ValueError(f"it has more than {MOST_APART} pairs that are no copies")
+    pairs = set()
+    for (key,) in keys:
+        found = _APART.fullmatch(key)
+        if found is None or found[1] >= found[2]:
+            raise ValueError(f"{key!r:.100} is no pair of pictures")
+        pairs.add((bytes.fromhex(found[1]), bytes.fromhex(found[2])))
+    return pairs
 
 
 def _format_at(path: Path) -> int:
