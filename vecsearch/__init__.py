@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from vecsearch.evaluation.quality import evaluate_labels
     from vecsearch.evaluation.report import FiguresAtK, MeanFigure, QualityReport
     from vecsearch.layout.collection import CollectionMap, MapOptions, map_collection
+    from vecsearch.search.copy_hits import CopyReport, LeftHit, PlacedHit
     from vecsearch.search.evaluate import EvaluateReport, evaluate
     from vecsearch.search.export import ExportReport, export_vectors
     from vecsearch.search.index import Index, open_index
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
         WordCount,
     )
     from vecsearch.view.map import draw_map
+    from vecsearch.view.opener import open_hits
 
 __all__ = [
     "AsideReport",
@@ -80,6 +82,7 @@ __all__ = [
     "ClassQuality",
     "CollectionMap",
     "CompactReport",
+    "CopyReport",
     "DuplicateCopy",
     "DuplicateGroup",
     "DuplicatesReport",
@@ -104,6 +107,7 @@ __all__ = [
     "JudgedQuery",
     "LabelShare",
     "Left",
+    "LeftHit",
     "MapOptions",
     "MeanFigure",
     "MergeReport",
@@ -112,6 +116,7 @@ __all__ = [
     "NotFetchedError",
     "NotFoundError",
     "PictureInfo",
+    "PlacedHit",
     "PlanOptions",
     "PlanReport",
     "PlannedBases",
@@ -144,6 +149,7 @@ __all__ = [
     "move_aside",
     "move_back",
     "not_copies",
+    "open_hits",
     "open_index",
     "plan",
     "reindex",
@@ -163,6 +169,7 @@ _HOMES: Final = {
     "ClassQuality": "evaluation.classes",
     "CollectionMap": "layout.collection",
     "CompactReport": "building.compact",
+    "CopyReport": "search.copy_hits",
     "DuplicateCopy": "copies.report",
     "DuplicateGroup": "copies.report",
     "DuplicatesReport": "copies.report",
@@ -180,12 +187,14 @@ _HOMES: Final = {
     "JudgedQuery": "types",
     "LabelShare": "evaluation.classes",
     "Left": "copies.aside",
+    "LeftHit": "search.copy_hits",
     "MapOptions": "layout.collection",
     "MeanFigure": "evaluation.report",
     "MergeReport": "building.merge",
     "MovedFile": "copies.aside",
     "NotCopiesReport": "copies.not_copies",
     "PictureInfo": "search.info",
+    "PlacedHit": "search.copy_hits",
     "PlanOptions": "building.budget",
     "PlanReport": "building.forecast",
     "PlannedBases": "building.budget",
@@ -214,6 +223,7 @@ _HOMES: Final = {
     "move_aside": "copies.aside",
     "move_back": "copies.aside",
     "not_copies": "copies.not_copies",
+    "open_hits": "view.opener",
     "open_index": "search.index",
     "plan": "building.forecast",
     "reindex": "building.reindex",
