@@ -28,6 +28,7 @@ answer. Format 3:
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from contextlib import closing
@@ -38,8 +39,8 @@ from typing import Any, Final
 import apsw
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError, IndexFormatError, VecsearchError
-from vecsearch.store.inside import check_own, check_plain, has_other_names
-from vecsearch.store.journal import check_beside
+from vecsearch.store.inside import check_own, check_plain, has_other_names, is_file
+from vecsearch.store.journal import check_beside, has_journal
 
 CATALOG: Final = "catalog.sqlite"
 FORMAT: Final = 3
@@ -153,7 +154,7 @@ def open_catalog(folder: Path, *, writing: bool) -> apsw.Connection:
     where it may, and promises by ``query_only`` not to.
     """
     path = folder / CATALOG
-    if not path.is_file():
+    if not is_file(path):
         raise not_an_index(folder)
     try:
         try:
@@ -214,6 +215,10 @@ def fetch(connection: apsw.Connection, query: str, values: Any = ()) -> list[Any
 def catalog_error(path: Path, error: apsw.Error) -> IndexFolderError:
     """Say what a failure of SQLite means for the user."""
     reason = " ".join(str(error).split())
+    interrupted = isinstance(error, apsw.ReadOnlyError) and has_journal(path)
+    refused = isinstance(error, apsw.CantOpenError | apsw.PermissionsError | apsw.ReadOnlyError)
+    if refused and not interrupted and (refusal := _refusal(path)):
+        return refusal
     if isinstance(error, apsw.ReadOnlyError):
         return IndexFolderError(
             f"{path.parent} cannot be written, and a write to it was interrupted",
@@ -230,6 +235,28 @@ def catalog_error(path: Path, error: apsw.Error) -> IndexFolderError:
         hint="nothing that was committed is lost",
         path=path,
     )
+
+
+def _refusal(path: Path) -> IndexFolderError | None:
+    """Say which permission is lacking, if one is; SQLite tells no more than that it is."""
+    # Looked at and not tried: what Python opened and closed would take away SQLite's locks.
+    for place, mode, verb in (
+        (path.parent, os.X_OK, "read"),
+        (path, os.R_OK, "read"),
+        (path, os.W_OK, "written"),
+        (path.parent, os.W_OK, "written"),
+    ):
+        if os.path.lexists(place) and not os.access(place, mode):
+            reason = os.strerror(errno.EROFS if _is_read_only(place) else errno.EACCES)
+            return IndexFolderError(f"{place} cannot be {verb}: {reason}", path=place)
+    return None
+
+
+def _is_read_only(place: Path) -> bool:
+    try:
+        return bool(os.statvfs(place).f_flag & os.ST_RDONLY)
+    except (AttributeError, OSError):  # Windows has no such call
+        return False
 
 
 def damaged_catalog(path: Path, reason: str) -> IndexDamagedError:
@@ -352,7 +379,7 @@ def _format_at(path: Path) -> int:
     SQLite first undoes what a killed writer left, half of a migration say. Reading the file's
     header without it would, by closing the file, take away the locks that this process has on it.
     """
-    if not path.is_file():
+    if not is_file(path):
         return 0
     for flags in (apsw.SQLITE_OPEN_READWRITE, apsw.SQLITE_OPEN_READONLY):
         try:
