@@ -209,7 +209,7 @@ def test_what_cannot_be_meant_is_refused(built: Path, copies: Path, run: Run) ->
     twins = copies / "a.png", copies / "a-copy.png"
     for pictures, error, reason in (
         (twins, UsageError, "same bytes"),
-        (("id:1",), UsageError, "no pair"),
+        (("id:1",), UsageError, "not a pair"),
         (("id:1", "id:99"), NotFoundError, "has no image id:99"),
         (("id:1", "id:x"), NotFoundError, "has no image id:x"),
     ):
@@ -230,7 +230,7 @@ def test_pairs_of_somebody_else_are_read_with_care(built: Path) -> None:
     pair = schema.apart_key((b"\1" * 16, b"\2" * 16))
     for bad in ("apart:", "apart:zz:ff", pair[:-2], pair.replace("01", "03"), f"{pair}:"):
         run_sql(built, f"INSERT INTO config VALUES ('{bad}', '')")
-        with pytest.raises(IndexDamagedError, match="no pair"):
+        with pytest.raises(IndexDamagedError, match="not a pair"):
             vecsearch.duplicates(built)
         assert vecsearch.verify(built).problems
         assert vecsearch.open_index(built).query("id:1")[0].hits

@@ -61,7 +61,7 @@ def not_copies(
             known = snapshot.apart()
             return _report(snapshot, known, known, forgotten=False)
     if len(pictures) < 2 and not forget:
-        raise UsageError(f"{pictures[0]} alone is no pair", hint="name two pictures or more")
+        raise UsageError(f"{pictures[0]} alone is not a pair", hint="name two pictures or more")
     with open_writer(folder) as writer, closing(Snapshot(folder)) as snapshot:
         known = snapshot.apart()
         hashes = [_content_of(snapshot, one) for one in pictures]

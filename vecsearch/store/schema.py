@@ -368,7 +368,7 @@ def read_apart(connection: apsw.Connection) -> set[tuple[bytes, bytes]]:
     for (key,) in keys:
         found = _APART.fullmatch(key)
         if found is None or found[1] >= found[2]:
-            raise ValueError(f"{key!r:.100} is no pair of pictures")
+            raise ValueError(f"{key!r:.100} is not a pair of pictures")
         pairs.add((bytes.fromhex(found[1]), bytes.fromhex(found[2])))
     return pairs
 

@@ -76,7 +76,7 @@ def _obstacle(path: Path) -> str:
         return f"cannot be read: {getattr(error, 'strerror', None) or error}"
     # An index may come from somebody else, and name a file that another program would run.
     if not has_picture_name(os.fsencode(path.name)):
-        return "has no name of a picture"
+        return "does not have the name of a picture"
     try:
         return "" if is_picture(read_content(path).data) else "is not a picture"
     except VecsearchError as error:
