@@ -105,10 +105,11 @@ def test_a_full_disk_leaves_no_half_of_a_file(
 
     with vecsearch.open_index(index) as opened:
         results = opened.query("id:1", k=3)
+        (tmp_path / "hits").mkdir()
         monkeypatch.setattr(os, "fsync", full)
         with pytest.raises(vecsearch.VecsearchError, match="No space left"):
             opened.copy_hits(results, tmp_path / "hits")
-    assert [path for path in tmp_path.rglob("hits/*") if path.is_file()] == []
+    assert list((tmp_path / "hits").iterdir()) == []
 
 
 @pytest.fixture

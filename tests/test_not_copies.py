@@ -21,6 +21,7 @@ from vecsearch import (
     NotFoundError,
     UsageError,
 )
+from vecsearch.search import opened
 from vecsearch.store import schema
 from vecsearch.store.writer import open_writer
 
@@ -88,7 +89,8 @@ def test_a_larger_picture_than_the_preferred_one_stays_until_it_is_asked_for(
     assert "kept because it is preferred, but id:" in told
     assert "have more pixels" in told
     report = vecsearch.duplicates(built, threshold=COSINE, keep="b-small.png")
-    vecsearch.move_aside(report, tmp_path / "aside")
+    told = run(*options, "--move-to", "aside").stdout
+    assert "2 pictures larger than a preferred one stay" in told
     assert (copies / "b.png").exists()
     assert (copies / "b-other.bmp").exists()
     assert not (copies / "a.png").exists()
@@ -143,13 +145,17 @@ def test_pairs_that_are_no_copies_are_left_out(built: Path, copies: Path) -> Non
     assert "b.png" not in {name for others in groups.values() for name in others}
 
 
-def test_they_hold_by_content_in_an_approximate_index_too(tmp_path: Path) -> None:
+def test_they_hold_by_content_in_an_approximate_index_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opened, "_FEW_VALUES", 0)
     vectors = np.random.RandomState(0).normal(size=(400, 16)).astype(np.float32)
     vectors[1] = vectors[0] + 1e-3
     vectors[2] = vectors[0] - 1e-3
     np.save(tmp_path / "v.npy", vectors)
     index = vecsearch.import_vectors(tmp_path / "v.npy", index=tmp_path / "ix").index
-    vecsearch.reindex(index, recipe="IVF2,SQ8")
+    vecsearch.reindex(index, recipe="IVF1,SQ8")
+    assert vecsearch.duplicates(index, threshold=COSINE).approximate
     assert len(found(index)["v:0"]) == 2
     vecsearch.not_copies("v:0", "v:1", index=index)
     assert found(index) == {"v:0": ["v:2"]}
@@ -219,8 +225,8 @@ def test_what_cannot_be_meant_is_refused(built: Path, copies: Path, run: Run) ->
         vecsearch.not_copies(index=built, forget=True)
     command = ["duplicates", "-i", built, "id:1"]
     assert "--not-copies alone" in run(*command, code=2).stderr
-    done = run(*command, "id:2", "--not-copies", "--keep", "x", code=2)
-    assert "leave out the rest" in done.stderr
+    done = run(*command, "id:2", "--not-copies", "--html", "x.html", code=2)
+    assert "does not go with" in done.stderr
     assert vecsearch.not_copies(index=built).total == 0
     with open_writer(built), pytest.raises(IndexLockedError):
         vecsearch.not_copies("id:1", "id:2", index=built)

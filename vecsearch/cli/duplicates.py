@@ -131,10 +131,10 @@ def duplicates(
     """
     form = "json" if as_json else form
     if apart:
-        if move_to is not None or undo is not None or html is not None or keep:
+        if move_to is not None or undo is not None or html is not None:
             raise UsageError(
-                "--not-copies goes with pictures, --forget, -i and --json alone",
-                hint="leave out the rest",
+                "--not-copies does not go with --move-to, --undo and --html",
+                hint="give them in another call",
             )
         say_not_copies(pictures, index, forget=forget, as_json=form == "json")
         return 0
@@ -287,7 +287,7 @@ def _table(report: DuplicatesReport, aside: AsideReport | None) -> list[str]:
     )
     lines += _remarks(report)
     if aside is not None:
-        return lines + _describe_aside(aside, report.index)
+        return [*lines, *_describe_aside(aside, report.index), *_larger_left(report, aside)]
     return [*lines, *_offers(report)]
 
 
@@ -325,6 +325,23 @@ def _offers(report: DuplicatesReport) -> Iterator[str]:
             what = "can be moved aside" if safe else unsafe
             offer = f"; {option}--move-to DIR does that" if some else ""
             yield f"{len(some):,} {what}, {size}{offer}"
+
+
+def _larger_left(report: DuplicatesReport, aside: AsideReport) -> Iterator[str]:
+    """Say that pictures were not moved because they are larger than a preferred one."""
+    touched = {one.source for one in aside.files} | {one.path for one in aside.left}
+    left = [
+        one
+        for group in report.groups
+        for one in group.better
+        if one.state == "there" and pixels_of(one) > pixels_of(group.kept)
+    ]
+    if count := sum(one.path not in touched for one in left):
+        stay = "stays" if count == 1 else "stay"
+        yield (
+            f"{counted(count, 'picture')} larger than a preferred one {stay}; "
+            "--edited moves larger ones too"
+        )
 
 
 def _group_table(group: DuplicateGroup) -> str:
