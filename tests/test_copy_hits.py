@@ -171,7 +171,7 @@ def test_null_bytes_end_the_paths_that_are_printed(
     assert done.stdout in ("photos/two\nlines.png\0", "photos/again.png\0")
     assert "is about --format paths" in run("duplicates", "-i", index, "-0", code=2).stderr
     assert "--format paths" in run("query", "id:1", "-i", index, "-0", "--json", code=2).stderr
-    command = [sys.executable, "-m", "vecsearch", "query", "-i", index, "-k", "1", "-0", "-"]
+    command = [sys.executable, "-m", "vecsearch", "query", "-i", str(index), "-k", "1", "-0", "-"]
     both = subprocess.run(
         [*command, "--format", "paths"], input=b"id:1\0id:2\0", cwd=tmp_path, capture_output=True,
         check=True,
