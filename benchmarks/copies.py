@@ -123,7 +123,7 @@ def index_scores(index: Path, paths: Sequence[Path]) -> tuple[Scores, Scores, Sc
         vectors = rows.of(ranks)
         small = whole(looks.small[ranks].astype(np.float32))
         cosines = copy_cosines(asked.encoder)
-        look = SecondLook(looks, rows, cosines.alone)
+        look = SecondLook(looks, rows, cosines.alone, ranked.apart)
         versions = len(EDITS) + 1
         alike = _pairs(vectors)
         shares, near = np.zeros_like(alike), np.zeros_like(alike)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -454,3 +455,54 @@ def test_a_page_fits_its_tiles_to_the_window(crowd: Page) -> None:
     until(crowd, f"{side} === 100")  # as was chosen
     crowd.wait_for_timeout(100)
     assert crowd.evaluate(side) == 100
+def test_a_page_of_copies_gives_the_commands_for_what_was_decided(
+    run: Run, tmp_path: Path, visit: Any
+) -> None:
+    folder = tmp_path / "my photos"
+    for seed in (1, 2):
+        draw(folder / f"p{seed}.png", seed)
+        with Image.open(folder / f"p{seed}.png") as picture:
+            picture.save(folder / f"q{seed}.bmp")
+    shutil.copy(folder / "p1.png", folder / "same.png")
+    index = vecsearch.build(folder, index=tmp_path / "ix", encoder=CHEAP).index
+    command = ["duplicates", "-i", index, "--threshold", 0.999, "--keep", "*.png"]
+    run(*command, "--html", tmp_path / "copies.html")
+    page = visit(tmp_path / "copies.html")
+    until(page, "document.querySelectorAll('.marks').length === 3")
+    ids = {image.path.name: image.id for image in vecsearch.open_index(index)}
+    section = page.locator("section", has_text="q2.bmp")
+    assert "kept: preferred" in section.inner_text()
+    assert "larger file than the kept one" in section.inner_text()
+    certain = page.locator(".choice", has_text="same bytes")
+    assert certain.locator("button", has_text="Keep this").count() == 1
+    assert certain.locator("button", has_text="Not a copy").count() == 0
+
+    section.locator(".tile", has_text="q2.bmp").click()
+    dialog = page.locator("#compare")
+    assert dialog.locator("tr.differs", has_text="Name").inner_text().split() == [
+        "Name",
+        "p2.png",
+        "q2.bmp",
+    ]
+    page.keyboard.press("Space")
+    assert dialog.locator("figure.top").inner_text().endswith("p2.png")
+    page.keyboard.press("Space")
+    assert dialog.locator("figure.top").inner_text().endswith("q2.bmp")
+    page.keyboard.press("x")
+    page.keyboard.press("Escape")
+    page.locator(".choice", has_text="q1.bmp").locator("button", has_text="Keep this").click()
+    lines = page.locator("footer pre").inner_text().splitlines()
+    start = f"vecsearch duplicates -i {index}"
+    assert lines == [
+        f"{start} --not-copies id:{ids['p2.png']} id:{ids['q2.bmp']}",
+        f"{start} --threshold 0.999 --keep id:{ids['q1.bmp']} --keep '*.png'",
+    ]
+    for line in lines:  # and they are what the command takes
+        told = run(*shlex.split(line)[1:]).stdout
+    assert "keep" in told
+    assert [
+        group.kept.path.name
+        for group in vecsearch.duplicates(index, threshold=0.999, keep=f"id:{ids['q1.bmp']}").groups
+    ] == ["q1.bmp"]
+    page.locator("footer button").click()
+    assert page.evaluate("navigator.clipboard.readText()").splitlines() == lines

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         move_back,
     )
     from vecsearch.copies.find import duplicates
+    from vecsearch.copies.not_copies import NotCopiesReport, not_copies
     from vecsearch.copies.report import DuplicateCopy, DuplicateGroup, DuplicatesReport
     from vecsearch.embed.encoder import EncoderConfig
     from vecsearch.errors import (
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from vecsearch.evaluation.quality import evaluate_labels
     from vecsearch.evaluation.report import FiguresAtK, MeanFigure, QualityReport
     from vecsearch.layout.collection import CollectionMap, MapOptions, map_collection
+    from vecsearch.search.copy_hits import CopyReport, LeftHit, PlacedHit
     from vecsearch.search.evaluate import EvaluateReport, evaluate
     from vecsearch.search.export import ExportReport, export_vectors
     from vecsearch.search.index import Index, open_index
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
         WordCount,
     )
     from vecsearch.view.map import draw_map
+    from vecsearch.view.opener import open_hits
 
 __all__ = [
     "AsideReport",
@@ -81,6 +84,7 @@ __all__ = [
     "ClassQuality",
     "CollectionMap",
     "CompactReport",
+    "CopyReport",
     "DuplicateCopy",
     "DuplicateGroup",
     "DuplicatesReport",
@@ -106,15 +110,18 @@ __all__ = [
     "JudgedQuery",
     "LabelShare",
     "Left",
+    "LeftHit",
     "ListOptions",
     "ListedImage",
     "MapOptions",
     "MeanFigure",
     "MergeReport",
     "MovedFile",
+    "NotCopiesReport",
     "NotFetchedError",
     "NotFoundError",
     "PictureInfo",
+    "PlacedHit",
     "PlanOptions",
     "PlanReport",
     "PlannedBases",
@@ -146,6 +153,8 @@ __all__ = [
     "merge",
     "move_aside",
     "move_back",
+    "not_copies",
+    "open_hits",
     "open_index",
     "plan",
     "reindex",
@@ -165,6 +174,7 @@ _HOMES: Final = {
     "ClassQuality": "evaluation.classes",
     "CollectionMap": "layout.collection",
     "CompactReport": "building.compact",
+    "CopyReport": "search.copy_hits",
     "DuplicateCopy": "copies.report",
     "DuplicateGroup": "copies.report",
     "DuplicatesReport": "copies.report",
@@ -183,13 +193,16 @@ _HOMES: Final = {
     "JudgedQuery": "types",
     "LabelShare": "evaluation.classes",
     "Left": "copies.aside",
+    "LeftHit": "search.copy_hits",
     "ListOptions": "search.listing",
     "ListedImage": "types",
     "MapOptions": "layout.collection",
     "MeanFigure": "evaluation.report",
     "MergeReport": "building.merge",
     "MovedFile": "copies.aside",
+    "NotCopiesReport": "copies.not_copies",
     "PictureInfo": "search.info",
+    "PlacedHit": "search.copy_hits",
     "PlanOptions": "building.budget",
     "PlanReport": "building.forecast",
     "PlannedBases": "building.budget",
@@ -217,6 +230,8 @@ _HOMES: Final = {
     "merge": "building.merge",
     "move_aside": "copies.aside",
     "move_back": "copies.aside",
+    "not_copies": "copies.not_copies",
+    "open_hits": "view.opener",
     "open_index": "search.index",
     "plan": "building.forecast",
     "reindex": "building.reindex",

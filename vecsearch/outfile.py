@@ -20,9 +20,9 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     a number goes through.
     """
     temporary = path.parent / f".vecsearch-{os.getpid()}-{secrets.token_hex(4)}.tmp"
-    if path.exists() and not (path.is_file() or path.is_dir()):  # /dev/null would be replaced
-        raise VecsearchError(f"cannot write {_printable(path)}: it is not a file", path=path)
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # /dev/null would be replaced
+            raise VecsearchError(f"cannot write {_printable(path)}: it is not a file", path=path)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("xb") as file:

@@ -382,12 +382,16 @@ DamageKind = Literal["catalog", "vectors", "ann", "encoder", "words"]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Damage to an index: the file, what is wrong with it, and which rows it concerns."""
+    """Damage to an index: the file, what is wrong with it, and which rows it concerns.
+
+    What is ``unreadable``, for want of a permission say, need not be damaged.
+    """
 
     kind: DamageKind
     path: Path
     what: str
     rows: tuple[int, ...] = ()
+    unreadable: bool = False
 
 
 class Progress(Protocol):

@@ -23,6 +23,7 @@ from vecsearch.images.listed import is_list
 from vecsearch.store.audit import check_sound
 from vecsearch.store.change import Change
 from vecsearch.store.locate import has_index
+from vecsearch.store.schema import MOST_APART
 from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
@@ -183,6 +184,13 @@ def _newer(
                 report.differing_at = report.differing_at or image.path
 
 
+def _united_apart(sources: Sequence[Snapshot], present: Snapshot) -> list[tuple[bytes, bytes]]:
+    """Return the pairs of no copies that *present* lacks, as many as there is room for."""
+    known = present.apart()
+    new = sorted(set().union(*(one.apart() for one in sources)) - known)
+    return new[: MOST_APART - len(known)]
+
+
 def _take_skipped(sources: Sequence[Snapshot], present: Snapshot, writer: Writer) -> None:
     """Commit the files that an index skipped and none has an image of, and what was removed."""
     known = {one.path for one in present.skipped()}
@@ -192,6 +200,7 @@ def _take_skipped(sources: Sequence[Snapshot], present: Snapshot, writer: Writer
     change = Change(
         skipped=[skipped[path] for path in paths if os.fspath(path) not in there],
         removed_contents=[one for source in sources for one in source.removed_contents()],
+        apart=_united_apart(sources, present),
     )
     if change:
         writer.commit(change)

@@ -15,7 +15,7 @@ from vecsearch.building.stage import facts_of
 from vecsearch.building.verify import find_problems
 from vecsearch.embed.encoder import Encoder, EncoderConfig, make_encoder, open_encoder
 from vecsearch.embed.spec import EncoderSpec
-from vecsearch.errors import IndexDamagedError, VecsearchError
+from vecsearch.errors import IndexDamagedError, IndexFolderError, VecsearchError
 from vecsearch.images.fetching import check_fetch
 from vecsearch.images.read import ReadImage, read_images
 from vecsearch.store.change import Change
@@ -57,12 +57,21 @@ def repair(
     The FAISS file is made anew from the segments, without opening the damaged one; damaged rows
     from their images; the network and its words from its weights. Raises IndexDamagedError for a
     damaged catalog, which nothing else can replace, NotFetchedError where an image is needed that
-    is behind a URL below no source named on this machine, unless *fetch* says to read it.
+    is behind a URL below no source named on this machine, unless *fetch* says to read
+    it; IndexFolderError, and mends nothing, where a file cannot be read, for want of a permission
+    say.
     """
     start = time.monotonic()
     folder = Path(index) if index is not None else only_index()
     with open_writer(folder, mending=True) as writer:
         problems = tuple(find_problems(folder, quick=False, progress=progress))
+        for one in problems:
+            if one.unreadable:
+                raise IndexFolderError(
+                    f"{one.path} {one.what}",
+                    hint="nothing was mended: what cannot be read need not be damaged",
+                    path=one.path,
+                )
         report = RepairReport(index=folder, problems=problems)
         kinds = {problem.kind for problem in problems}
         if "catalog" in kinds:

@@ -43,10 +43,10 @@ Examples:
   vecsearch build photos --layer block4_pool --pool flatten --dim 256
 """
 )
-@click.argument("sources", nargs=-1, type=click.Path(), metavar="[SOURCE]...")
+@click.argument("sources", nargs=-1, type=click.Path(readable=False), metavar="[SOURCE]...")
 @click.option(
     "--from-list",
-    type=click.Path(),
+    type=click.Path(readable=False),
     multiple=True,
     metavar="FILE|-",
     help="Take the pictures that FILE names, one path a line; - is standard input.",

@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from vecsearch.cli.html import html_option
+from vecsearch.cli.not_copies import say_not_copies
 from vecsearch.cli.options import PATH, fetch_option, index_option, json_option
-from vecsearch.cli.output import refuse_pictures, say, tell_not_fetched
+from vecsearch.cli.output import refuse_pictures, say, say_paths
 from vecsearch.cli.progress import progress
 from vecsearch.cli.units import written_size
 from vecsearch.copies.aside import (
@@ -23,10 +24,14 @@ from vecsearch.copies.aside import (
     move_back,
 )
 from vecsearch.copies.find import duplicates as find_duplicates
-from vecsearch.copies.report import DuplicateCopy, DuplicateGroup, DuplicatesReport
+from vecsearch.copies.report import (
+    DuplicateCopy,
+    DuplicateGroup,
+    DuplicatesReport,
+    pixels_of,
+)
 from vecsearch.errors import UsageError
 from vecsearch.search.index import open_index
-from vecsearch.types import Progress
 from vecsearch.view.text import (
     counted,
     format_csv,
@@ -48,8 +53,11 @@ Examples:
   vecsearch duplicates --no-edited --json       # no cropped, mirrored, framed ... ones
   vecsearch duplicates --threshold 0.99         # by features alone, without opening files
   vecsearch duplicates --undo copies            # and back, below the index's sources alone
+  vecsearch duplicates --keep 'originals/**' --keep '*.png'
+  vecsearch duplicates --not-copies id:3 id:9   # remembered; alone it lists all such pairs
 """
 )
+@click.argument("pictures", nargs=-1, metavar="[PICTURE]...")
 @index_option
 @click.option(
     "--threshold",
@@ -64,6 +72,20 @@ Examples:
     help="Also copies that were cropped, turned, mirrored, framed, written on, made grey ...; "
     "the default, but not with --move-to.",
 )
+@click.option(
+    "--keep",
+    multiple=True,
+    metavar="GLOB",
+    help="Keep what is like this before all else: a pattern of names or, with a slash, paths, a "
+    "folder, a file or id:N. Repeatable, the first is preferred most.",
+)
+@click.option(
+    "--not-copies",
+    "apart",
+    is_flag=True,
+    help="Remember that the PICTUREs, paths or id:N, are no copies of each other.",
+)
+@click.option("--forget", is_flag=True, help="With --not-copies: take that back.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only report, as the command does by itself.")
 @click.option(
     "--move-to", type=PATH, metavar="DIR", help="Move all but the best copy of each group to DIR."
@@ -80,28 +102,47 @@ Examples:
     envvar="VECSEARCH_DUPLICATES_FORMAT",
     help="How to print the groups; paths are those of the copies that are not kept.",
 )
+@click.option("-0", "--null", is_flag=True, help="End each path of --format paths by a null byte.")
 @json_option
 def duplicates(
+    pictures: tuple[str, ...],
     index: Path | None,
     threshold: float | None,
     exact: bool,
     edited: bool | None,
+    keep: tuple[str, ...],
+    apart: bool,
+    forget: bool,
     dry_run: bool,
     move_to: Path | None,
     undo: Path | None,
     html: Path | None,
     fetch: bool,
     form: str,
+    null: bool,
     as_json: bool,
 ) -> int:
     """Find pictures that are copies of each other, and which of them to keep.
 
     Copies are files with the same bytes, and pictures that agree where one is laid over the other:
     near ones all over, as after another size or encoding, edited ones in part. Of each group the
-    largest picture is kept, and every other is a copy of that one. Nothing is changed without
-    --move-to, which writes a journal and overwrites nothing.
+    largest picture is kept, or what --keep prefers, and every other is a copy of that one. No file
+    is touched without --move-to, which writes a journal and overwrites nothing.
     """
     form = "json" if as_json else form
+    if apart:
+        if move_to is not None or undo is not None or html is not None:
+            raise UsageError(
+                "--not-copies does not go with --move-to, --undo and --html",
+                hint="give them in another call",
+            )
+        say_not_copies(pictures, index, forget=forget, as_json=form == "json")
+        return 0
+    if forget or pictures:
+        given = "--forget goes" if forget else f"{pictures[0]} was given, and pictures go"
+        raise UsageError(f"{given} with --not-copies alone", hint="--help has examples")
+    if null and form != "paths":
+        raise UsageError("--null is about --format paths", hint="add it")
     if undo is not None:
         if move_to is not None or html is not None or dry_run:
             raise UsageError("--undo goes alone", hint="leave out --move-to, --html, --dry-run")
@@ -121,48 +162,29 @@ def duplicates(
             threshold=threshold,
             exact=exact,
             edited=edited,
+            keep=keep,
             fetch=fetch,
             progress=report_to,
         )
         if html is not None:
-            _write_page(report, html, report_to)
+            from vecsearch.cli.duplicates_page import write_page
+
+            options = _options(threshold, exact, edited)
+            write_page(report, html, options, keep, report_to)
         aside = None
         if move_to is not None and not dry_run:
             aside = move_aside(report, move_to, edited=edited, progress=report_to)
-    _print(report, aside, form)
+    _print(report, aside, form, null=null)
     return 1 if aside is not None and aside.left else 0
 
 
-def _write_page(report: DuplicatesReport, out: Path, progress: Progress | None) -> None:
-    """Write the groups of *report* side by side, the kept picture of each first."""
-    from vecsearch.view.gallery import Section, Tile, write_gallery
-
-    def tile(copy: DuplicateCopy, kept: bool) -> Tile:
-        alike = "same bytes" if copy.exact else f"{copy.kind} {copy.score:.4f}"
-        size = f"{copy.width} x {copy.height}, {written_size(copy.size_bytes)}"
-        state = "" if copy.state == "there" else f" ({copy.state})"
-        left = "keep" if kept else alike
-        return Tile(picture=copy.path, left=left, right=size + state, mark=kept)
-
-    sections = [
-        Section(
-            heading=" ".join(shown(one.path) for one in (group.kept, *group.others)),
-            queries=[tile(group.kept, kept=True)],
-            tiles=[tile(one, kept=False) for one in group.others],
-            note=f"{written_size(group.freed_bytes)} to free",
-        )
-        for group in report.groups
-    ]
-    title = f"{counted(len(sections), 'group')} of copies"
-    freed = f"{report.copies:,} copies, {written_size(report.freed_bytes)} to free"
-    with open_index(report.index) as index:
-        paths = [one.path for group in report.groups for one in (group.kept, *group.others)]
-        guesses = index.guess_at(paths)
-    write_gallery(sections, title, freed, out, guesses=guesses, progress=progress)
-    tell_not_fetched(paths)
+def _options(threshold: float | None, exact: bool, edited: bool) -> list[str]:
+    """Write the options anew that decide what is a copy."""
+    given = [] if threshold is None else ["--threshold", f"{threshold:g}"]
+    return [*given, *(["--exact"] if exact else [] if edited else ["--no-edited"])]
 
 
-def _print(report: DuplicatesReport, aside: AsideReport | None, form: str) -> None:
+def _print(report: DuplicatesReport, aside: AsideReport | None, form: str, *, null: bool) -> None:
     if form == "json":
         say(to_json(_fields(report) | ({"aside": aside} if aside else {})))
         return
@@ -173,7 +195,7 @@ def _print(report: DuplicatesReport, aside: AsideReport | None, form: str) -> No
         say(format_csv(_HEADS, _rows(report), raw=form == "csv-raw"))
     elif report.copies:
         others = [one for group in report.groups for one in group.others]
-        say("\n".join(shown(one.path) for one in others))
+        say_paths([one.path for one in others], null=null)
         if gone := [one.path for one in others if one.state == "gone"]:
             say(f"vecsearch: {format_gone(gone, len(others))}", err=True)
     if aside is not None:
@@ -211,10 +233,13 @@ def _fields(report: DuplicatesReport) -> dict[str, object]:
         "similar": report.similar,
         "movable": report.movable,
         "freed_bytes": report.freed_bytes,
+        "not_copies": report.not_copies,
         "groups": [
             {
+                "why": group.why,
                 "kept": _copy_fields(group.kept),
                 "others": [_copy_fields(one) for one in group.others],
+                "better": [one.id for one in group.better],
                 "freed_bytes": group.freed_bytes,
             }
             for group in report.groups
@@ -262,12 +287,18 @@ def _table(report: DuplicatesReport, aside: AsideReport | None) -> list[str]:
     )
     lines += _remarks(report)
     if aside is not None:
-        return lines + _describe_aside(aside, report.index)
+        return [*lines, *_describe_aside(aside, report.index), *_larger_left(report, aside)]
     return [*lines, *_offers(report)]
 
 
 def _remarks(report: DuplicatesReport) -> Iterator[str]:
     """Say what limits the result."""
+    if report.not_copies:
+        were = "was" if report.not_copies == 1 else "were"
+        yield (
+            f"{counted(report.not_copies, 'pair')} {were} said to be no copies, and left out; "
+            f"{_command(report.index)} --not-copies lists them"
+        )
     if report.approximate:
         yield "the index is approximate: copies may have been missed"
     if report.by == "pixels" and not report.measured:
@@ -279,19 +310,58 @@ def _remarks(report: DuplicatesReport) -> Iterator[str]:
 
 def _offers(report: DuplicatesReport) -> Iterator[str]:
     """Say what can be moved aside, and how."""
-    there = [one for group in report.groups for one in group.others if one.state == "there"]
+    there = [
+        (one, is_safe(one, group, report))
+        for group in report.groups
+        for one in group.others
+        if one.state == "there"
+    ]
+    others = "edited, similar or larger" if any(one.better for one in report.groups) else ""
     for safe, option in ((True, ""), (False, "--edited ")):
-        some = [one for one in there if is_safe(one, report) is safe]
+        some = [one for one, is_one in there if is_one is safe]
         if some or (safe and not there):
             size = written_size(sum(one.size_bytes for one in some))
-            what = "can be moved aside" if safe else "edited or similar ones could be"
+            unsafe = f"{others or 'edited or similar'} ones could be"
+            what = "can be moved aside" if safe else unsafe
             offer = f"; {option}--move-to DIR does that" if some else ""
             yield f"{len(some):,} {what}, {size}{offer}"
 
 
+def _larger_left(report: DuplicatesReport, aside: AsideReport) -> Iterator[str]:
+    """Say that pictures were not moved because they are larger than a preferred one."""
+    touched = {one.source for one in aside.files} | {one.path for one in aside.left}
+    left = [
+        one
+        for group in report.groups
+        for one in group.better
+        if one.state == "there" and pixels_of(one) > pixels_of(group.kept)
+    ]
+    if count := sum(one.path not in touched for one in left):
+        stay = "stays" if count == 1 else "stay"
+        yield (
+            f"{counted(count, 'picture')} larger than a preferred one {stay}; "
+            "--edited moves larger ones too"
+        )
+
+
 def _group_table(group: DuplicateGroup) -> str:
     rows = [_line("keep", group.kept), *(_line(one.kind, one) for one in group.others)]
-    return format_table(("", "score", "pixels", "size", "id", "path"), rows)
+    table = format_table(("", "score", "pixels", "size", "id", "path"), rows)
+    return f"{table}\n{_warning(group)}" if group.better else table
+
+
+def _warning(group: DuplicateGroup) -> str:
+    """Say that a picture is kept though copies of it are better."""
+    larger = [one for one in group.better if pixels_of(one) > pixels_of(group.kept)]
+    some = larger or group.better
+    ids = " ".join(f"id:{one.id}" for one in some)
+    has = "has" if len(some) == 1 else "have"
+    what = f"{has} more pixels" if larger else f"{has} as many pixels in a larger file"
+    return f"kept because it is preferred, but {ids} {what}"
+
+
+def _command(index: Path) -> str:
+    return f"vecsearch duplicates -i {printable(shown(index))}"
 
 
 def _line(mark: str, copy: DuplicateCopy) -> list[str]:
@@ -312,8 +382,7 @@ def _describe_aside(report: AsideReport, index: Path) -> list[str]:
         lines.append(
             "the index still has them: "
             f"vecsearch build -i {printable(shown(index))} brings it up to date; "
-            f"vecsearch duplicates -i {printable(shown(index))} "
-            f"--undo {printable(shown(report.folder))} moves them back"
+            f"{_command(index)} --undo {printable(shown(report.folder))} moves them back"
         )
     return lines
 

@@ -11,7 +11,7 @@ import click
 from vecsearch.embed.backbones.registry import DEFAULT_MODEL, MODELS
 from vecsearch.search.options import CANDIDATES, NEIGHBOURS
 
-PATH: Final = click.Path(path_type=Path)
+PATH: Final = click.Path(path_type=Path, readable=False)
 _OPTIONAL: Final = "[N]"
 
 

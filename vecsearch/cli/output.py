@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -11,7 +11,7 @@ import click
 
 from vecsearch.errors import UsageError
 from vecsearch.types import Result
-from vecsearch.view.text import harmless
+from vecsearch.view.text import harmless, shown
 
 if TYPE_CHECKING:
     from vecsearch.search.index import Index
@@ -28,6 +28,12 @@ def say(text: str, *, err: bool = False, file: TextIO | None = None, end: str = 
     if stream is not None and stream.isatty():
         text = "\n".join(map(harmless, text.split("\n")))
     click.echo(text + end, file=file, err=err, color=True, nl=False)
+
+
+def say_paths(paths: Sequence[Path], *, null: bool) -> None:
+    """Print *paths*, one a line; with *null*, each ended by a null byte and nothing else."""
+    text = "".join(f"{shown(path)}\0" for path in paths) if null else "\n".join(map(shown, paths))
+    say(text, end="" if null else "\n")
 
 
 def tell_not_fetched(shown: Iterable[Result | Path]) -> None:

@@ -30,7 +30,7 @@ Examples:
   vecsearch plan --images 1000000 --layer block4_pool --pool flatten --dim 256 --json
 """
 )
-@click.argument("sources", nargs=-1, type=click.Path(), metavar="[SOURCE]...")
+@click.argument("sources", nargs=-1, type=click.Path(readable=False), metavar="[SOURCE]...")
 @click.option("--images", type=int, help="So many pictures, instead of those below SOURCE.")
 @model_option
 @click.option("--layer", metavar="NAME[+NAME]...", help="As for build.")

@@ -24,14 +24,22 @@ from vecsearch.cli.options import (
     threshold_option,
     until_option,
 )
-from vecsearch.cli.output import refuse_pictures, say, tell_not_fetched
+from vecsearch.cli.output import refuse_pictures, say, say_paths, tell_not_fetched
 from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.cli.progress import progress
 from vecsearch.errors import ImageError, NotFoundError, UsageError
 from vecsearch.search.index import Index, open_index
 from vecsearch.search.options import COMBINATIONS, QueryOptions, Question
 from vecsearch.types import Box, Result, Vectors, Word
-from vecsearch.view.text import FORMATS, counted, format_error, format_gone, format_results, shown
+from vecsearch.view.text import (
+    FORMATS,
+    counted,
+    format_error,
+    format_gone,
+    format_results,
+    printable,
+    shown,
+)
 
 _ROWS_AT_A_TIME: Final = 8192
 _MANY: Final = 16
@@ -58,6 +66,8 @@ Examples:
   vecsearch query photo.jpg -k 20 --offset 20
   vecsearch query photo.jpg --rerank
   vecsearch query photo.jpg --expand=5 --rerank=500
+  vecsearch query photo.jpg --copy-to hits     # hits/01_beach.jpg, hits/02_sea.jpg ...
+  vecsearch query photo.jpg --format paths -0 | xargs -0 ls -l
   curl -s https://example.org/photo.jpg | vecsearch query -
   find new -name '*.jpg' -print0 | vecsearch query -0 - --format jsonl
   vecsearch query --vectors queries.npy --json
@@ -116,7 +126,17 @@ Examples:
 @since_option
 @until_option
 @click.option("--include-self", is_flag=True, help="Let an indexed picture be its own hit.")
-@click.option("-0", "--null", is_flag=True, help="Null bytes end the paths of the list for -.")
+@click.option(
+    "-0",
+    "--null",
+    is_flag=True,
+    help="Null bytes end paths: those of the list for -, and those of --format paths.",
+)
+@click.option(
+    "--copy-to", type=PATH, metavar="DIR", help="Copy the hits to DIR; nothing is overwritten."
+)
+@click.option("--link-to", type=PATH, metavar="DIR", help="Make links to the hits in DIR.")
+@click.option("--open", "viewer", is_flag=True, help="Open the hits in the system's viewer.")
 @click.option(
     "--sheet",
     type=PATH,
@@ -156,6 +176,9 @@ def query(
     until: str | None,
     include_self: bool,
     null: bool,
+    copy_to: Path | None,
+    link_to: Path | None,
+    viewer: bool,
     sheet: Path | None,
     html: Path | None,
     preview: bool,
@@ -182,8 +205,11 @@ def query(
     if vectors is None and not (queries or word):
         hint = "'[IMAGE | id:N | -]...' or --word WORD"
         raise click.MissingParameter(param_type="argument", param_hint=hint)
-    if null and "-" not in queries:
-        raise UsageError("--null is about a list on standard input", hint="add - to read one")
+    if null and "-" not in queries and (as_json or form != "paths"):
+        raise UsageError(
+            "--null is about a list on standard input and about --format paths",
+            hint="add - to read one, or --format paths",
+        )
     if "-" in minus:
         raise UsageError("--not does not read standard input", hint="give a file or id:N")
     if word and len(word) + len(queries) > 1:
@@ -208,9 +234,13 @@ def query(
         if options.filter.has_dates:
             with progress() as report:
                 opened.read_dates(progress=report)
+        for folder in (copy_to, link_to):
+            if folder is not None:
+                opened.check_copies(folder)
         if vectors is not None:
-            _print(opened.search(_read(vectors), k=k, options=options), form)
-            return 0
+            results = opened.search(_read(vectors), k=k, options=options)
+            _print(results, form, null=null)
+            return _hand_out(results, copy_to, link_to, viewer=viewer)
         sheets = _sheet_names(sheet, questions, combine) if sheet is not None else []
         outputs = [*sheets, *([html] if html else [])]
         refuse_pictures(opened, *outputs)
@@ -239,13 +269,43 @@ def query(
     if outputs or preview or preview_mode:
         tell_not_fetched(results)
     if not streams:
-        _print(results, form)
-    return 1 if any(result.error for result in results) else 0
+        _print(results, form, null=null)
+    left = _hand_out(results, copy_to, link_to, viewer=viewer)
+    return 1 if left or any(result.error for result in results) else 0
 
 
-def _print(results: Sequence[Result], form: str) -> None:
+def _hand_out(
+    results: Sequence[Result],
+    copy_to: Path | None,
+    link_to: Path | None,
+    *,
+    viewer: bool,
+) -> int:
+    """Copy the hits, link to them, open them; return the exit code, 1 if some were left."""
+    code = 0
+    for folder, link in ((copy_to, False), (link_to, True)):
+        if folder is not None:
+            from vecsearch.cli.copied import say_copied
+            from vecsearch.search.copy_hits import copy_hits
+
+            report = copy_hits(results, folder, link=link)
+            say_copied(report)
+            code = 1 if report.left else code
+    if viewer:
+        from vecsearch.view.opener import open_hits
+
+        for path, reason in open_hits(results):
+            say(f"vecsearch: not opened: {printable(shown(path))} ({printable(reason)})", err=True)
+            code = 1
+    return code
+
+
+def _print(results: Sequence[Result], form: str, *, null: bool) -> None:
     """Print *results*; beside bare paths, say on stderr which of their files are gone."""
-    say(format_results(results, form))
+    if form == "paths" and null:
+        say_paths([hit.path for result in results for hit in result.hits], null=True)
+    else:
+        say(format_results(results, form))
     if form == "paths":
         hits = {hit.path: hit for result in results for hit in result.hits}
         if gone := [path for path, hit in hits.items() if hit.is_gone]:

@@ -21,8 +21,8 @@ Examples:
   vecsearch relocate photos s3://bucket/photos --dry-run
 """
 )
-@click.argument("old", type=click.Path(), metavar="OLD")
-@click.argument("new", type=click.Path(), metavar="NEW")
+@click.argument("old", type=click.Path(readable=False), metavar="OLD")
+@click.argument("new", type=click.Path(readable=False), metavar="NEW")
 @index_option
 @click.option("-n", "--dry-run", is_flag=True, help="Only look whether NEW is right.")
 @json_option

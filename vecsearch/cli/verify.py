@@ -10,7 +10,7 @@ from vecsearch.building.verify import verify as verify_index
 from vecsearch.cli.options import index_option, json_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
-from vecsearch.view.text import format_problem, shown, to_json
+from vecsearch.view.text import counted, format_problem, shown, to_json
 
 
 @click.command(
@@ -37,7 +37,10 @@ def verify(index: Path | None, quick: bool, as_json: bool) -> int:
         for problem in report.problems:
             say(format_problem(problem))
         result = "sound at a quick look" if quick else "sound"
-        if any(problem.kind == "catalog" for problem in report.problems):
+        if report.problems and all(problem.unreadable for problem in report.problems):
+            count = counted(len(report.problems), "file")
+            result = f"not known to be damaged, but {count} cannot be read"
+        elif any(problem.kind == "catalog" for problem in report.problems):
             result = "damaged; restore the catalog from a copy, or build with --fresh"
         elif report.problems:
             result = "damaged; vecsearch repair mends what can be mended"

@@ -12,7 +12,12 @@ from stat import S_ISREG
 from typing import Final
 
 from vecsearch.copies.confirm import PictureFile, are_edited, are_near
-from vecsearch.copies.report import DuplicateCopy, DuplicateGroup, DuplicatesReport
+from vecsearch.copies.report import (
+    DuplicateCopy,
+    DuplicateGroup,
+    DuplicatesReport,
+    pixels_of,
+)
 from vecsearch.errors import UsageError, VecsearchError
 from vecsearch.images.access import facts_of, read_content
 from vecsearch.images.aside import Aside, open_aside, put_back
@@ -76,7 +81,8 @@ def move_aside(
     """Move copies, but the kept ones, into *folder*, which `move_back` takes back.
 
     Where pixels were compared, those are moved that are `is_safe`; the others, which have something
-    that the kept one has not, or could not be looked at, with *edited* alone.
+    that the kept one has not, or could not be looked at, with *edited* alone. So it is with those
+    that have more pixels than one that is kept because it was preferred.
 
     They lie there as below the source that they are from; nothing is ever overwritten. Size and
     time of each file, and of the kept one, must be those of the index, and so must their contents.
@@ -120,18 +126,24 @@ def move_aside(
     )
 
 
-def is_safe(copy: DuplicateCopy, report: DuplicatesReport) -> bool:
-    """Tell whether *copy* shows nothing that the kept picture does not show.
+def is_safe(copy: DuplicateCopy, group: DuplicateGroup, report: DuplicatesReport) -> bool:
+    """Tell whether *copy* shows nothing that the kept picture of its *group* does not show.
 
-    So it is with the same bytes, and with pixels that agree all over. One who gives a cosine as a
-    threshold has decided that.
+    So it is with the same bytes, and with pixels that agree all over, if there are no more of them.
+    One who gives a cosine as a threshold has decided that pixels need not agree.
     """
-    return report.by == "cosine" or copy.kind in ("exact", "near")
+    if copy.exact:
+        return True
+    if pixels_of(copy) > pixels_of(group.kept):
+        return False
+    return report.by == "cosine" or copy.kind == "near"
 
 
 def _chosen(group: DuplicateGroup, report: DuplicatesReport, edited: bool) -> list[DuplicateCopy]:
     return [
-        one for one in group.others if one.state == "there" and (edited or is_safe(one, report))
+        one
+        for one in group.others
+        if one.state == "there" and (edited or is_safe(one, group, report))
     ]
 
 

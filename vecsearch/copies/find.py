@@ -25,6 +25,8 @@ from vecsearch.copies.report import (
     DuplicatesReport,
     Kind,
     State,
+    Why,
+    pixels_of,
 )
 from vecsearch.copies.rows import UnitRows
 from vecsearch.copies.second import EDITED, NEAR, NONE, SIMILAR
@@ -40,6 +42,11 @@ from vecsearch.types import Image, Progress, UrlPath
 _LOOKED_UP: Final = 4096
 _SCORED: Final = 1024
 
+_DIGITS: Final = 4
+"""Of a score, by which groups are ordered: as many as are printed."""
+
+_SURENESS: Final[Sequence[Kind]] = ("exact", "near", "edited", "similar")
+
 _KINDS: Final[Mapping[int, Kind]] = {
     NONE: "exact",
     NEAR: "near",
@@ -54,6 +61,7 @@ def duplicates(
     threshold: float | None = None,
     exact: bool = False,
     edited: bool = True,
+    keep: Sequence[str] | str = (),
     fetch: bool = False,
     progress: Progress | None = None,
 ) -> DuplicatesReport:
@@ -70,7 +78,12 @@ def duplicates(
     has not, one that is gone as the worst. From the best picture to the worst, one that is in no
     group yet takes all that are in none and are copies of it. So every copy is one of the picture
     that is kept, and a chain in which only neighbours are alike is not one group. The same index
-    and files give the same groups.
+    and files give the same groups. Pairs that were said to be no copies (`not_copies`) are none.
+
+    *keep* names what is kept before all else, the most preferred first: patterns as for
+    ``QueryOptions.glob``, folders, files, or ``id:N``. What matches is kept even if a copy of it is
+    better, which `DuplicateGroup.better` tells. A picture that is preferred takes its own copies
+    alone: what is a copy of the best picture, but not of the preferred one, is in another group.
 
     Time grows with the square of the number of pictures where the index is exact, and as that many
     queries take where it is approximate; without *threshold* every picture is read once more.
@@ -79,13 +92,15 @@ def duplicates(
     What lies behind a URL is not read; whether it is when the copies are drawn, *fetch* says as for
     `open_index`.
 
-    Raises UsageError for a threshold that is no cosine, IndexFolderError or a subclass.
+    Raises UsageError for a threshold that is no cosine, NotFoundError for a pattern of *keep* that
+    no image matches, IndexFolderError or a subclass.
     """
     if threshold is not None and not -1.0 <= threshold <= 1.0:
         raise UsageError(f"the threshold is {threshold}", hint="a cosine lies between -1 and 1")
     with open_index(index, fetch=fetch) as asked:
         opened = asked.opened()
-        ranked = rank_images(opened, progress)
+        patterns = [keep] if isinstance(keep, str) else keep
+        ranked = rank_images(opened, progress, keep=patterns)
         vectors = UnitRows(opened, ranked)
         cosines = copy_cosines(asked.encoder)
         if exact:
@@ -95,10 +110,7 @@ def duplicates(
         else:
             threshold = cosines.alone
             related = by_pixels(opened, ranked, vectors, cosines, edited, progress)
-        groups = sorted(
-            _groups(opened, ranked, vectors, related),
-            key=lambda group: (-group.freed_bytes, group.kept.id),
-        )
+        groups = sorted(_groups(opened, ranked, vectors, related), key=_unsureness)
         others = [one for group in groups for one in group.others]
         count = Counter(one.kind for one in others)
         return DuplicatesReport(
@@ -117,9 +129,17 @@ def duplicates(
             similar=count["similar"],
             movable=sum(one.state == "there" for one in others),
             freed_bytes=sum(group.freed_bytes for group in groups),
+            not_copies=ranked.apart_count,
             groups=tuple(groups),
             sources=tuple(opened.snapshot.sources()),
         )
+
+
+def _unsureness(group: DuplicateGroup) -> tuple[int, float, int, int]:
+    """Order groups: by the kind of the least sure copy, the least score, what they would free."""
+    worst = max(_SURENESS.index(one.kind) for one in group.others)
+    score = min(one.score for one in group.others)
+    return worst, -round(score, _DIGITS), -group.freed_bytes, group.kept.id
 
 
 def _groups(
@@ -188,7 +208,22 @@ def _group(
         )
     kept, *others = made
     freed = sum(one.size_bytes for one in others if one.state == "there")
-    return DuplicateGroup(kept=kept, others=tuple(others), freed_bytes=freed)
+    preferred = bool(ranked.places[ranks[0]] < ranked.places[ranks[1]])
+    why = _why(kept, others[0], preferred=preferred)
+    return DuplicateGroup(kept=kept, others=tuple(others), freed_bytes=freed, why=why)
+
+
+def _why(kept: DuplicateCopy, next_best: DuplicateCopy, *, preferred: bool) -> Why:
+    """Tell by what the kept picture comes before the best of its copies."""
+    if next_best.state in ("changed", "gone") and kept.state != next_best.state:
+        return "unchanged"
+    if preferred:
+        return "preferred"
+    if pixels_of(kept) != pixels_of(next_best):
+        return "pixels"
+    if kept.size_bytes != next_best.size_bytes:
+        return "bytes"
+    return "oldest" if kept.mtime_ns != next_best.mtime_ns else "first"
 
 
 def _content_of(opened: Opened, image: Image) -> bytes:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from vecsearch.copies.apart import Apart, find_apart
+from vecsearch.copies.preference import Preference
 from vecsearch.images.access import facts_of
 from vecsearch.search.opened import Opened
 from vecsearch.types import Image, Progress, Rows, UrlPath
@@ -29,30 +32,44 @@ class Ranked:
     ``rows`` (n,) int64 is where their vectors lie. ``contents`` (n,) int32 has one number for all
     files of one content, -1 for a file that is like no other. ``files`` (n,) int8 tells whether the
     file is `THERE` as it was indexed, `CHANGED` or `GONE`; of what is behind a URL, and of imported
-    vectors whose file was never seen, that is not asked.
+    vectors whose file was never seen, that is not asked. ``places`` (n,) int32 is which pattern of
+    what to keep is the first that matches, the number of patterns if none does. ``apart`` tells
+    which are no copies of each other, by ``apart_count`` pairs of contents.
     """
 
     rows: Rows
     contents: Numbers
     files: npt.NDArray[np.int8]
+    places: Numbers
+    apart: Apart
+    apart_count: int
 
     def __len__(self) -> int:
         """Count the images."""
         return len(self.rows)
 
 
-def rank_images(opened: Opened, progress: Progress | None = None) -> Ranked:
+def rank_images(
+    opened: Opened, progress: Progress | None = None, *, keep: Sequence[str] = ()
+) -> Ranked:
     """Read the catalog, look at every file, and order the images.
 
-    The best copy is the one with the most pixels, of these the largest file, then the oldest, then
-    the one with the least id. A file that has changed comes after all that have not, one that is
-    gone after these. Raises IndexFolderError and its kin.
+    The best copy is the one that the first pattern of *keep* matches, or the next one; of these the
+    one with the most pixels, then the largest file, then the oldest, then the one with the least
+    id. A file that has changed comes after all that have not, one that is gone after these. Raises
+    NotFoundError for a pattern that matches none, UsageError, IndexFolderError or a subclass.
     """
-    ids, rows, pixels, sizes, times = (array("q") for _ in range(5))
+    ids, rows, pixels, sizes, times, places = (array("q") for _ in range(6))
     files = array("b")
     marks = bytearray()
     total = len(opened)
+    preference = Preference(keep)
+    pairs = opened.snapshot.apart()
+    hashes: dict[bytes, list[int]] = {one: [] for pair in pairs for one in pair}
     for number, image in enumerate(opened.snapshot.images(), start=1):
+        places.append(preference.place_of(image))
+        if image.content_hash in hashes:
+            hashes[image.content_hash].append(number - 1)
         ids.append(image.id)
         rows.append(image.row)
         pixels.append(image.width * image.height)
@@ -62,13 +79,19 @@ def rank_images(opened: Opened, progress: Progress | None = None) -> Ranked:
         marks += image.content_hash[-_DIGEST_BYTES:].rjust(_DIGEST_BYTES, b"\0")
         if progress and (number % _LOOKED_AT == 0 or number == total):
             progress("looking at files", number, total)
-    keys = (_view(ids), _view(times), -_view(sizes), -_view(pixels), np.frombuffer(files, np.int8))
-    order = np.lexsort(keys)
+    preference.check_all_seen(opened.snapshot.folder)
+    kept_first = _view(places), np.frombuffer(files, np.int8)
+    order = np.lexsort((_view(ids), _view(times), -_view(sizes), -_view(pixels), *kept_first))
     ranked_rows = _view(rows)[order]
+    ranks = np.empty(len(order), np.intp)
+    ranks[order] = np.arange(len(order))
+    apart = find_apart({one: some for one, some in hashes.items() if some}, ranks, pairs)
     return Ranked(
         ranked_rows,
         _contents(opened, ranked_rows, np.frombuffer(bytes(marks), "<u8").reshape(-1, 2)[order]),
         np.frombuffer(files, np.int8)[order],
+        _view(places)[order].astype(np.int32),
+        *apart,
     )
 
 

@@ -80,7 +80,7 @@ def by_pixels(
         # Not as by a cosine that someone gave: nothing of this is moved without being told to.
         return replace(by_cosine(opened, ranked, vectors, cosines.alone, progress), by="pixels")
     pairs = find_candidates(opened, ranked, vectors, looks, order, cosines.candidate, progress)
-    look = SecondLook(looks, vectors, cosines.alone)
+    look = SecondLook(looks, vectors, cosines.alone, ranked.apart)
     linked = Linked(len(ranked), pairs, look.compare)
     linked.find(frozenset((NEAR, EDITED, SIMILAR) if edited else (NEAR,)), progress)
     kept, what = linked.kept, linked.what

@@ -25,6 +25,11 @@ Kind = Literal["exact", "near", "edited", "similar"]
 and encoding; the same pixels in part, or changed ones; or, without a look at them, its features."""
 
 
+Why = Literal["preferred", "unchanged", "pixels", "bytes", "oldest", "first"]
+"""Why a picture is kept rather than the best of its copies: it was asked for; that one's file has
+changed or is gone; it has more pixels; its file is larger; is older; or was indexed before."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateCopy:
     """A picture of a group; ``score`` is its cosine to the one that is kept.
@@ -50,16 +55,41 @@ class DuplicateCopy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateGroup:
-    """The best copy, ``kept``, and the others, best first: each is a copy of the kept one."""
+    """The best copy, ``kept``, and the others, best first: each is a copy of the kept one.
+
+    ``why`` tells why that one is kept.
+    """
 
     kept: DuplicateCopy
     others: tuple[DuplicateCopy, ...]
     freed_bytes: int
+    why: Why = "first"
+
+    @property
+    def better(self) -> tuple[DuplicateCopy, ...]:
+        """The copies that would be kept, were another one not preferred, and hold more than it.
+
+        They have more pixels, or as many and a larger file.
+        """
+        if self.why != "preferred":
+            return ()
+        return tuple(
+            one
+            for one in self.others
+            if not one.exact
+            and one.state not in ("changed", "gone")
+            and (pixels_of(one), one.size_bytes) > (pixels_of(self.kept), self.kept.size_bytes)
+        )
+
+
+def pixels_of(copy: DuplicateCopy) -> int:
+    """Count the pixels of a picture."""
+    return copy.width * copy.height
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicatesReport:
-    """The groups, those first that would free the most.
+    """The groups, the surest first: by the least sure copy of each, its kind and then its score.
 
     ``by`` is what was compared: ``bytes``, ``cosine`` or ``pixels``. ``threshold`` is the cosine of
     copies, None where only bytes were compared; by pixels, it is that of pictures that could not be
@@ -69,7 +99,9 @@ class DuplicatesReport:
 
     ``copies`` counts what is not kept; ``exact``, ``near``, ``edited`` and ``similar`` count those
     of these kinds, ``movable`` those that are files as they were indexed; ``freed_bytes`` is how
-    much these take. ``sources`` is what the index was built from.
+    much these take. ``not_copies`` counts the pairs of pictures of the index that were said to be
+    no copies (`not_copies`), and are in no group for each other's sake. ``sources`` is what the
+    index was built from.
     """
 
     index: Path
@@ -87,5 +119,6 @@ class DuplicatesReport:
     similar: int
     movable: int
     freed_bytes: int
+    not_copies: int
     groups: tuple[DuplicateGroup, ...]
     sources: tuple[Path, ...]

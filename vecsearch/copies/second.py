@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from vecsearch.copies.apart import Apart
 from vecsearch.copies.candidates import Pairs
 from vecsearch.copies.comparison import closer_look, first_look
 from vecsearch.copies.confirm import PictureFile, agree_in_frames, are_near
@@ -34,8 +35,12 @@ class Found:
 class SecondLook:
     """Compares pictures by their pixels, and by their vectors where it cannot see them."""
 
-    def __init__(self, looks: Looks, vectors: UnitRows, alone: float) -> None:
-        """Take a cosine of *alone* for that of copies that cannot be seen."""
+    def __init__(self, looks: Looks, vectors: UnitRows, alone: float, apart: Apart) -> None:
+        """Take a cosine of *alone* for that of copies that cannot be seen.
+
+        What is *apart* is not compared, and no copy.
+        """
+        self._apart = apart
         self._looks, self._vectors, self._alone = looks, vectors, alone - TOLERANCE
         self.pairs_seen = 0
 
@@ -43,8 +48,9 @@ class SecondLook:
         """Tell what *pairs* (m, 2) are."""
         kinds = np.zeros(len(pairs), np.int8)
         shares = np.zeros(len(pairs), np.float32)
-        for start in range(0, len(pairs), _BATCH):
-            batch = slice(start, start + _BATCH)
+        asked = np.flatnonzero(~self._apart.are_apart(pairs))
+        for start in range(0, len(asked), _BATCH):
+            batch = asked[start : start + _BATCH]
             kinds[batch], shares[batch] = self._compare(pairs[batch])
         return Found(kinds, shares)
 

@@ -66,6 +66,7 @@ class Stars:
         for batch in self._undecided(size, progress):
             vectors = self._vectors.of(batch)
             near = vectors @ vectors.T >= self._least
+            self._part(near, batch, batch)
             chosen = []
             for place, rank in enumerate(batch.tolist()):
                 if self.kept[rank] < 0:
@@ -81,6 +82,7 @@ class Stars:
         for start in range(0, len(later), size):
             ranks = later[start : start + size]
             near = vectors @ self._vectors.of(ranks).T >= self._least
+            self._part(near, keepers, ranks)
             shared = contents[ranks] >= 0
             if shared.any():
                 near[:, shared] |= contents[keepers][:, None] == contents[ranks[shared]]
@@ -100,11 +102,11 @@ class Stars:
         """Decide for one image, of which the nearest *rows* are known."""
         own = np.array([rank], np.int32)
         vector = self._vectors.of(own)
-        near, full = self._near(vector, scores, rows)
+        near, full = self._near(rank, vector, scores, rows)
         if full:
             stored = self._opened.gather(self._ranked.rows[own])
             D, I = self._opened.search(stored, min(_WIDTHS[1], len(self._ranked)))  # noqa: N806, E741
-            near, full = self._near(vector, D[0], I[0])
+            near, full = self._near(rank, vector, D[0], I[0])
         better = near[(near < rank) & (self.kept[near] == near)]
         if len(better):
             self.kept[rank] = better.min()
@@ -115,17 +117,24 @@ class Stars:
         if full:  # it may have any number of neighbours
             self._take(own, vector, rank)
 
-    def _near(self, vector: Vectors, scores: Scores, rows: Rows) -> tuple[Numbers, bool]:
+    def _near(self, rank: int, vector: Vectors, scores: Scores, rows: Rows) -> tuple[Numbers, bool]:
         """Give the ranks of *rows* that are near, and whether there may be more of them."""
         found = (rows >= 0) & (scores >= self._least - _SLACK)
         ranks = self._by_row[np.searchsorted(self._rows, rows[found])]
         full = bool(found.all()) and len(rows) < len(self._ranked)
-        return ranks[self._vectors.of(ranks) @ vector[0] >= self._least], full
+        ranks = ranks[self._vectors.of(ranks) @ vector[0] >= self._least]
+        return ranks[~self._ranked.apart.from_rank(rank, ranks)], full
 
     def _keep(self, rank: int, like: Numbers) -> None:
         """Keep an image, and give it those of *like* that belong to nothing."""
         self.kept[like[self.kept[like] < 0]] = rank
         self.kept[rank] = rank
+
+    def _part(self, near: npt.NDArray[np.bool_], ranks: Numbers, others: Numbers) -> None:
+        """Take out of *near* (n, m) what somebody has said to be no copies."""
+        if self._ranked.apart:
+            for place, rank in enumerate(ranks.tolist()):
+                near[place, self._ranked.apart.from_rank(rank, others)] = False
 
     def _alike(self, rank: int, among: Numbers) -> npt.NDArray[np.bool_]:
         """Tell which of some images have the content of another."""

@@ -163,6 +163,17 @@ def open_image(data: bytes) -> ImageFile:
     raise UnidentifiedImageError("not a picture in a format known here")
 
 
+def is_picture(data: bytes) -> bool:
+    """Tell whether the header of a file is a picture's, which is not decoded."""
+    if is_heif(data):
+        return True
+    try:
+        open_image(data)
+    except Exception:  # noqa: BLE001 - a decoder fed with garbage raises nearly anything
+        return False
+    return True
+
+
 def _first_opened(data: bytes, formats: tuple[str, ...]) -> ImageFile | None:
     start = data[:16]
     for name in formats:

@@ -70,6 +70,21 @@ def partial_of(target: Path) -> Path:
     return target.with_name(f".vecsearch-{target.name[-_NAME:]}.partial")
 
 
+def take_name(partial: Path, target: Path) -> None:
+    """Let a complete file be at *target*, and perhaps no longer at *partial*.
+
+    Raises FileExistsError if something is there, OSError.
+    """
+    try:
+        os.link(partial, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        partial.rename(target)
+
+
 def _copy(source: Path, target: Path) -> None:
     """Copy a file; it takes the name *target* when it is complete, unless that is taken."""
     partial = partial_of(target)
@@ -86,16 +101,7 @@ def _copy(source: Path, target: Path) -> None:
         with partial.open("rb") as again:
             if hashlib.file_digest(again, "sha256").digest() != written.digest():
                 raise OSError(errno.EIO, "the copy differs from what was read", str(target))
-        try:
-            os.link(partial, target)
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            if os.path.lexists(target):
-                raise FileExistsError(
-                    errno.EEXIST, os.strerror(errno.EEXIST), str(target)
-                ) from None
-            partial.rename(target)
+        take_name(partial, target)
     finally:
         partial.unlink(missing_ok=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -30,6 +30,7 @@ from vecsearch.store.locate import only_index
 from vecsearch.types import Asked, Guess, Image, ListedImage, Progress, Result, Vectors, WordCount
 
 if TYPE_CHECKING:
+    from vecsearch.search.copy_hits import CopyReport
     from vecsearch.search.info import IndexInfo, PictureInfo
     from vecsearch.search.listing import ListOptions
 
@@ -227,6 +228,29 @@ class Index:
                 asked = Asked(f"id:{image.id}", image.path)
                 made = options.expand, options.rerank, self.encoder.title
                 yield Result(asked.query, image.path, hits, (asked,), "", *made)
+
+    def copy_hits(
+        self, results: Sequence[Result], folder: str | Path, *, link: bool = False
+    ) -> CopyReport:
+        """Copy the hits of *results*, as `query` gives them, into *folder*, or *link* to them.
+
+        Files are called by rank and name, ``01_burger.jpg``; of several results each has a folder
+        of its own. Nothing is overwritten, and what cannot be copied is told in the report.
+
+        Raises UsageError for a *folder* that is a file, or lies in a source of the index, where the
+        next build would take the copies in; VecsearchError where it cannot be written.
+        """
+        from vecsearch.search.copy_hits import copy_hits
+
+        self.check_copies(folder)
+        return copy_hits(results, folder, link=link)
+
+    def check_copies(self, folder: str | Path) -> None:
+        """Raise UsageError for a folder that `copy_hits` would refuse."""
+        from vecsearch.search.copy_hits import check_copies
+
+        sources = self._ask(lambda opened: opened.snapshot.sources())
+        check_copies(folder, self.path, sources)
 
     def has_path(self, path: str | Path) -> bool:
         """Tell whether *path* is a picture of the index."""

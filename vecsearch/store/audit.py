@@ -127,6 +127,7 @@ def audit_relations(catalog: apsw.Connection) -> list[str]:
         found.append(f"references that lead nowhere: {len(strangers)}")
     try:
         read_state(catalog)
+        schema.read_apart(catalog)
     except ValueError as error:
         found.append(str(error))
     return found
@@ -173,10 +174,12 @@ def _audit_each(folder: Path, quick: bool) -> Iterator[Problem]:
         path = folder / record.name
         what = ""
         rows: tuple[int, ...] = ()
+        unreadable = False
         try:
             file_path(folder, record.name)
         except IndexFolderError as error:  # what is no file of ours is not read
-            yield Problem(_kind(record), path, _reason(error, path))
+            unreadable = not isinstance(error, IndexDamagedError)
+            yield Problem(_kind(record), path, _reason(error, path), (), unreadable)
             continue
         try:
             if quick:
@@ -190,10 +193,12 @@ def _audit_each(folder: Path, quick: bool) -> Iterator[Problem]:
             what = _reason(error, path)
             if segment is not None and not quick:
                 rows = _damaged_rows(segment, path, dim)
-        except (IndexFolderError, OSError) as error:
-            what = _reason(error, path)
+        except IndexFolderError as error:
+            what, unreadable = _reason(error, path), True
+        except OSError as error:
+            what, unreadable = f"cannot be read: {error.strerror or error}", True
         if what and _is_named(folder, record):  # else a writer has just replaced it
-            yield Problem(_kind(record), path, what, rows)
+            yield Problem(_kind(record), path, what, rows, unreadable)
 
 
 def _damaged_rows(segment: StoredSegment, path: Path, dim: int) -> tuple[int, ...]:

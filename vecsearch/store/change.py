@@ -36,6 +36,8 @@ class Change:
     vector and get another path or time; ``removed`` ones go. ``skipped`` files replace what was
     known of these paths, and ``forgotten`` ones are no longer skipped. ``removed_contents`` are
     hashes of what is to stay out whatever its name, ``readmitted`` ones of what is no longer.
+    ``apart`` are pairs of hashes of pictures that are no copies of each other, ``rejoined`` ones of
+    such as may be again.
     ``sources`` are folders scanned for the first time, ``gone_sources`` those that are no longer
     to be scanned, ``stamps`` what to remember of some. ``dropped_segments``, by their first rows,
     have no living row any more.
@@ -49,6 +51,8 @@ class Change:
     forgotten: list[Path] = field(default_factory=list)
     removed_contents: list[bytes] = field(default_factory=list)
     readmitted: list[bytes] = field(default_factory=list)
+    apart: list[tuple[bytes, bytes]] = field(default_factory=list)
+    rejoined: list[tuple[bytes, bytes]] = field(default_factory=list)
     sources: list[Path] = field(default_factory=list)
     gone_sources: list[Path] = field(default_factory=list)
     stamps: dict[Path, str] = field(default_factory=dict)
@@ -65,6 +69,8 @@ class Change:
                 self.forgotten,
                 self.removed_contents,
                 self.readmitted,
+                self.apart,
+                self.rejoined,
                 self.sources,
                 self.gone_sources,
                 self.stamps,

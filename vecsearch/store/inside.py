@@ -7,6 +7,7 @@ as a link, for that is the user's own word.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -101,6 +102,18 @@ def check_own(path: Path) -> None:
             hint="copy the index folder (cp -r), and use the copy",
             path=path,
         )
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether *path* is a file; raises IndexFolderError where that may not be looked at."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False
+        raise IndexFolderError(f"{path} cannot be read: {error.strerror}", path=path) from None
 
 
 def has_other_names(path: Path) -> bool:

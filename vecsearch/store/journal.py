@@ -21,6 +21,11 @@ _HEADER_BYTES: Final = 28
 _PAGE_SIZES: Final = (0, 4096)
 
 
+def has_journal(path: Path) -> bool:
+    """Tell whether a journal lies beside the catalog *path*: of a commit, or of a killed one."""
+    return os.path.lexists(path.with_name(f"{path.name}-journal"))
+
+
 def check_beside(path: Path) -> None:
     """Raise IndexDamagedError unless SQLite may replay what lies beside the catalog *path*."""
     for end in ("-wal", "-shm"):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from vecsearch.errors import IndexFolderError
+from vecsearch.store.inside import is_file
 from vecsearch.store.schema import CATALOG
 
 INDEXES: Final = Path("indexes")
@@ -38,5 +39,5 @@ def all_indexes() -> list[Path]:
 
 
 def has_index(folder: Path) -> bool:
-    """Tell whether *folder* holds an index."""
-    return (folder / CATALOG).is_file()
+    """Tell whether *folder* holds an index; raises IndexFolderError where it may not be read."""
+    return is_file(folder / CATALOG)

@@ -263,6 +263,22 @@ class Lookups:
         with self._explained():
             return [bytes.fromhex(key.removeprefix(start)) for (key,) in keys]
 
+    def apart(self) -> set[tuple[bytes, bytes]]:
+        """Read the pairs of content hashes, each sorted, that are said to be no copies."""
+        with self._explained(), self._reading() as connection:
+            self._check_all_there(connection)
+            return schema.read_apart(connection)
+
+    def images_by_content(self, hashes: Iterable[bytes]) -> dict[bytes, Image]:
+        """Find an image, the one with the least id, with each of these content hashes."""
+        wanted = frozenset(hashes)
+        found: dict[bytes, Image] = {}
+        if wanted:
+            for image in self.images():
+                if image.content_hash in wanted:
+                    found.setdefault(image.content_hash, image)
+        return found
+
     def stamp(self, source: Path) -> str:
         """Give what is remembered of a source, nothing if it has no stamp."""
         query = "SELECT value FROM config WHERE key = :key"

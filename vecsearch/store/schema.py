@@ -10,7 +10,8 @@ answer. Format 4:
   a list is relative to. Where the path is ``rows:`` and a name, that is the file whose vectors are
   called so for want of ids; where it is ``left-out:`` and a source, how many files of which endings
   were not read there. ``removed:`` and a content hash in hex is content that was taken out, and
-  stays out whatever the name of its file.
+  stays out whatever the name of its file. ``apart:`` and two content hashes are pictures that
+  somebody has said to be no copies of each other.
 - ``files``: every write-once file that counts, with length and SHA-256; any other is an orphan.
 - ``sources``: what was scanned: a folder, a tar, a URL, or ``list:`` and the path of a list.
 - ``images``: a path (bytes) with what was known of it; ``id`` is never reused; ``removed`` is the
@@ -28,6 +29,7 @@ answer. Format 4:
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from contextlib import closing
@@ -38,8 +40,8 @@ from typing import Any, Final
 import apsw
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError, IndexFormatError, VecsearchError
-from vecsearch.store.inside import check_own, check_plain, has_other_names
-from vecsearch.store.journal import check_beside
+from vecsearch.store.inside import check_own, check_plain, has_other_names, is_file
+from vecsearch.store.journal import check_beside, has_journal
 
 CATALOG: Final = "catalog.sqlite"
 FORMAT: Final = 4
@@ -99,9 +101,17 @@ CREATE TABLE skipped (
 
 CONFIG: Final = (
     "SELECT key, value FROM config WHERE (key < 'removed:' OR key >= 'removed;') "
-    "AND (key < 'stamp:' OR key >= 'stamp;')"
+    "AND (key < 'stamp:' OR key >= 'stamp;') AND (key < 'apart:' OR key >= 'apart;')"
 )
 """Asks for the config without what there may be much of."""
+
+HASH_BYTES: Final = 16
+"""The length of a content hash."""
+
+MOST_APART: Final = 100_000
+"""So many pairs of pictures may be said to be no copies."""
+
+_APART: Final = re.compile(f"apart:([0-9a-f]{{{2 * HASH_BYTES}}}):([0-9a-f]{{{2 * HASH_BYTES}}})")
 
 _BUSY_S = 10.0
 _WRITER_CACHE_KIB: Final = 64 << 10
@@ -153,7 +163,7 @@ def open_catalog(folder: Path, *, writing: bool) -> apsw.Connection:
     where it may, and promises by ``query_only`` not to.
     """
     path = folder / CATALOG
-    if not path.is_file():
+    if not is_file(path):
         raise not_an_index(folder)
     try:
         try:
@@ -214,6 +224,10 @@ def fetch(connection: apsw.Connection, query: str, values: Any = ()) -> list[Any
 def catalog_error(path: Path, error: apsw.Error) -> IndexFolderError:
     """Say what a failure of SQLite means for the user."""
     reason = " ".join(str(error).split())
+    interrupted = isinstance(error, apsw.ReadOnlyError) and has_journal(path)
+    refused = isinstance(error, apsw.CantOpenError | apsw.PermissionsError | apsw.ReadOnlyError)
+    if refused and not interrupted and (refusal := _refusal(path)):
+        return refusal
     if isinstance(error, apsw.ReadOnlyError):
         return IndexFolderError(
             f"{path.parent} cannot be written, and a write to it was interrupted",
@@ -230,6 +244,28 @@ def catalog_error(path: Path, error: apsw.Error) -> IndexFolderError:
         hint="nothing that was committed is lost",
         path=path,
     )
+
+
+def _refusal(path: Path) -> IndexFolderError | None:
+    """Say which permission is lacking, if one is; SQLite tells no more than that it is."""
+    # Looked at and not tried: what Python opened and closed would take away SQLite's locks.
+    for place, mode, verb in (
+        (path.parent, os.X_OK, "read"),
+        (path, os.R_OK, "read"),
+        (path, os.W_OK, "written"),
+        (path.parent, os.W_OK, "written"),
+    ):
+        if os.path.lexists(place) and not os.access(place, mode):
+            reason = os.strerror(errno.EROFS if _is_read_only(place) else errno.EACCES)
+            return IndexFolderError(f"{place} cannot be {verb}: {reason}", path=place)
+    return None
+
+
+def _is_read_only(place: Path) -> bool:
+    try:
+        return bool(os.statvfs(place).f_flag & os.ST_RDONLY)
+    except (AttributeError, OSError):  # Windows has no such call
+        return False
 
 
 def damaged_catalog(path: Path, reason: str) -> IndexDamagedError:
@@ -329,13 +365,37 @@ def removed_key(content_hash: bytes) -> str:
     return f"removed:{content_hash.hex()}"
 
 
+def apart_key(pair: tuple[bytes, bytes]) -> str:
+    """Give the key under which it is kept that pictures with these hashes are no copies."""
+    first, second = sorted(pair)
+    return f"apart:{first.hex()}:{second.hex()}"
+
+
+def read_apart(connection: apsw.Connection) -> set[tuple[bytes, bytes]]:
+    """Read the pairs of content hashes, each sorted, of pictures that are said to be no copies.
+
+    Raises ValueError for what is no pair, and for more than `MOST_APART`; apsw.Error.
+    """
+    query = "SELECT key FROM config WHERE key >= 'apart:' AND key < 'apart;' LIMIT ?"
+    keys = fetch(connection, query, (MOST_APART + 1,))
+    if len(keys) > MOST_APART:
+        raise ValueError(f"it has more than {MOST_APART} pairs that are no copies")
+    pairs = set()
+    for (key,) in keys:
+        found = _APART.fullmatch(key)
+        if found is None or found[1] >= found[2]:
+            raise ValueError(f"{key!r:.100} is not a pair of pictures")
+        pairs.add((bytes.fromhex(found[1]), bytes.fromhex(found[2])))
+    return pairs
+
+
 def _format_at(path: Path) -> int:
     """Ask SQLite for the format of a catalog, 0 if it is none or cannot be used.
 
     SQLite first undoes what a killed writer left, half of a migration say. Reading the file's
     header without it would, by closing the file, take away the locks that this process has on it.
     """
-    if not path.is_file():
+    if not is_file(path):
         return 0
     for flags in (apsw.SQLITE_OPEN_READWRITE, apsw.SQLITE_OPEN_READONLY):
         try:

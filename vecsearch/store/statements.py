@@ -186,6 +186,18 @@ def set_removed(
     db.executemany("DELETE FROM config WHERE key = ?", keys)
 
 
+def set_apart(
+    db: apsw.Connection,
+    pairs: Iterable[tuple[bytes, bytes]],
+    rejoined: Iterable[tuple[bytes, bytes]],
+) -> None:
+    """Remember which contents are no copies of each other, and forget it of *rejoined* ones."""
+    keys = ((schema.apart_key(one),) for one in rejoined)
+    db.executemany("DELETE FROM config WHERE key = ?", keys)
+    keys = ((schema.apart_key(one),) for one in pairs)
+    db.executemany("INSERT OR REPLACE INTO config VALUES (?, '')", keys)
+
+
 def move_paths(db: apsw.Connection, old: bytes, new: bytes, generation: int) -> tuple[int, int]:
     """Let what is at *old*, or below it, be at *new*; give how many images are, and how many went.
 

@@ -84,6 +84,7 @@ class Writer:
             )
             statements.set_stamps(db, change.stamps, change.gone_sources)
             statements.set_removed(db, change.removed_contents, change.readmitted)
+            statements.set_apart(db, change.apart, change.rejoined)
             for first_row in change.dropped_segments:
                 statements.drop_segment(db, first_row)
         if change.dropped_segments:
@@ -237,10 +238,12 @@ class Writer:
             self._connection.execute("ATTACH ? AS next", (f"{_uri(self.folder / NEXT)}?mode=ro",))
             with self._transaction() as db:
                 db.execute("PRAGMA defer_foreign_keys = ON")
+                apart = _apart_of(db)  # what was said of pictures outlives what was made of them
                 for table in (*schema.TABLES, "sqlite_sequence"):
                     db.execute(f"DELETE FROM main.{table}")  # noqa: S608
                 for table in (*schema.TABLES, "sqlite_sequence"):
                     db.execute(f"INSERT INTO main.{table} SELECT * FROM next.{table}")  # noqa: S608
+                statements.set_apart(db, apart, ())
             self._connection.execute("DETACH next")
         self._published = True
         self._collect_orphans()
@@ -413,6 +416,14 @@ def _last_generation(folder: Path) -> int | None:
             return read_generation(catalog).id if sound == "ok" else None
     except (IndexFolderError, apsw.Error, ValueError):
         return None
+
+
+def _apart_of(db: apsw.Connection) -> set[tuple[bytes, bytes]]:
+    """Read the pairs that are no copies; none, if they are not what they must be."""
+    try:
+        return schema.read_apart(db)
+    except ValueError:
+        return set()
 
 
 def _uri(path: Path) -> str:

@@ -108,7 +108,7 @@ def write_document(
                 f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
                 f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
                 f"<title>{html.escape(title)}</title>\n"
-                f"<style>\n{_resource('common.css')}{_resource(f'{kind}.css')}</style>\n"
+                f"<style>\n{_resource('common.css')}{''.join(map(_style, scripts))}</style>\n"
                 f"</head>\n<body>\n{body}"
                 f'<script type="application/json" id="data">{_json({**data, "sprites": head})}'
                 f"</script>\n<script>\n{program}</script>\n"
@@ -125,6 +125,12 @@ def _mapping(data: Mapping[str, object], key: str) -> dict[str, object]:
     value = data.get(key, {})
     assert isinstance(value, dict)
     return value
+
+
+def _style(script: str) -> str:
+    """Return the style that goes with a script, if it has one."""
+    style = files("vecsearch.view").joinpath("web", f"{script}.css")
+    return style.read_text("utf-8") if style.is_file() else ""
 
 
 def _resource(name: str) -> str:

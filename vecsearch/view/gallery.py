@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,33 @@ from vecsearch.view.sprites import SpriteSheets, sprite_side
 from vecsearch.view.thumbnails import Picture
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What is told of a picture beside another one: its ``id``, and names with values.
+
+    ``remark`` stands below its tile. A ``certain`` copy is one, whatever anybody says.
+    """
+
+    id: int
+    facts: Mapping[str, str]
+    remark: str = ""
+    certain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """A page on which it is decided what is a copy: the commands that it gives, to be copied.
+
+    ``not_copies`` is that for pictures that are no copies, to which their ids are added; ``again``
+    the one that found the copies, to which it is added which pictures to keep, before ``keep``,
+    what was preferred already.
+    """
+
+    not_copies: str
+    again: str
+    keep: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
     """A picture with a word at the left and at the right below it, and a name below that.
@@ -21,7 +49,7 @@ class Tile:
     ``picture`` is None where there is none. Without a ``name`` it is the picture's, with as much of
     its folder as tells it apart from others on the page, but not a folder ``left_out``, which the
     tile says already. A tile with a ``mark`` is the one to look at, one with ``minus`` is what hits
-    should not be like.
+    should not be like. ``compared`` is there on a page with `Decisions`.
     """
 
     picture: Picture | None
@@ -31,6 +59,7 @@ class Tile:
     left_out: str = ""
     mark: bool = False
     minus: bool = False
+    compared: Compared | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +120,13 @@ def write_gallery(
     *,
     tables: Sequence[Table] = (),
     guesses: Mapping[Path, Sequence[Guess]] | None = None,
+    decisions: Decisions | None = None,
     progress: Progress | None = None,
 ) -> None:
     """Write *sections*, and *tables* above them, as a page that needs nothing but itself.
 
-    *guesses* are the likeliest words of some of its pictures, by their paths.
+    *guesses* are the likeliest words of some of its pictures, by their paths. With *decisions*
+    pictures are compared with the first query of their section, and it is decided about them.
 
     Raises VecsearchError where the file cannot be written.
     """
@@ -134,9 +165,13 @@ def write_gallery(
             for section in sections
         ],
     }
+    scripts = ["names", "gallery"]
+    if decisions is not None:
+        data["decisions"] = dataclasses.asdict(decisions)
+        scripts.append("decide")
     sprites = SpriteSheets(pictures, sprite_side(len(pictures)))
     report = progress or no_progress
-    write_document(out, "gallery", title, subtitle, data, sprites, ("names", "gallery"), report)
+    write_document(out, "gallery", title, subtitle, data, sprites, scripts, report)
 
 
 def _path(picture: Picture) -> Path:
@@ -153,4 +188,5 @@ def _fields(one: Tile, numbers: dict[Picture, int], name: str) -> dict[str, obje
         "right": one.right,
         **({"mark": True} if one.mark else {}),
         **({"minus": True} if one.minus else {}),
+        **({"compared": dataclasses.asdict(one.compared)} if one.compared else {}),
     }

@@ -23,6 +23,7 @@ for (const { caption, heads, rows } of DATA.tables) {
   frame.setAttribute("aria-label", caption);
   $("tables").append(frame);
 }
+const onFill = []; // what else is to be done with a section that has got its tiles
 let tileSide = 0;
 let chosen = false; // the size, by the slider
 let current = 0;
@@ -68,6 +69,7 @@ function fill(node) {
   if (section.queries.length) node.append(element("div", { className: "query" }, ...section.queries.map(tile)));
   node.append(hits);
   node.style.minHeight = "";
+  for (const listener of onFill) listener(node, section);
 }
 
 // Of many sections only those near the window exist; the others keep their place.
