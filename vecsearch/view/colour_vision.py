@@ -102,9 +102,7 @@ def ciede2000(one: Colours, other: Colours) -> npt.NDArray[np.float64]:
 
 
 def _linear(values: Colours) -> Colours:
-    result: Colours = np.where(
-        values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4
-    )
+    result: Colours = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
@@ -69,8 +70,14 @@ _ANCHORS: Final = {"start": "ls", "middle": "ms", "end": "rs"}
 def paint(scene: Scene) -> Image.Image:
     """Draw *scene* as pixels."""
     image = Image.new("RGB", (scene.width, scene.height), scene.ground)
+    paint_on(image, scene.items)
+    return image
+
+
+def paint_on(image: Image.Image, items: Iterable[Rectangle | Picture | Text]) -> None:
+    """Draw *items* over what is on *image*."""
     draw = ImageDraw.Draw(image)
-    for item in scene.items:
+    for item in items:
         if isinstance(item, Text):
             place = (item.x, item.y)
             draw.text(place, item.text, item.fill, item.font, anchor=_ANCHORS[item.anchor])
@@ -78,7 +85,6 @@ def paint(scene: Scene) -> Image.Image:
             image.paste(item.fill, (round(item.x), round(item.y)), _mask(*_shape(item)))
         else:
             _paint_picture(image, item)
-    return image
 
 
 def _paint_picture(image: Image.Image, item: Picture) -> None:
