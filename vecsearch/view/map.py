@@ -44,6 +44,8 @@ _DOT: Final = 2
 _TERRITORY: Final = 1.3
 """The side of the ground that is tinted for a picture, in squares of the map."""
 _TINT: Final = 0.2
+_NEAR: Final = 0.5
+"""What stays free below a name, in heights of its letters."""
 _SVG_QUALITY: Final = 80
 """Of JPEGs, which are small there and many."""
 
@@ -191,6 +193,7 @@ def _plan_cards(collection: CollectionMap) -> _Plan:
     for number, (x, y) in zip(titles, (places[n:] + side // 2).tolist(), strict=True):
         text, width, height = names[number]
         half = np.array([width, height]) * fit / 2
+        y += max(0.0, room[number][1] * cell / 2 - half[1] - _NEAR * size)  # near its pictures
         above += _name(text, (x, y), half, int(size * fit), colours[number])
     return _Plan(canvas, cards, below, above, np.zeros((0, 2), np.int64), [])
 
