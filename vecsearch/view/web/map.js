@@ -37,11 +37,11 @@ function redraw() {
   requestAnimationFrame((now) => {
     wanted = false;
     if (flight) advance(now);
-    points.draw(together(view.scale));
+    const gathering = !flight && gather(now);
     const missing = tiles.draw(map.getContext("2d", { alpha: false }), view, ratio, map.width, map.height);
     drawOver();
     frames++;
-    if (missing || flight) redraw();
+    if (missing || flight || gathering) redraw();
   });
 }
 
@@ -61,14 +61,36 @@ function fitted() {
 
 const legendHeight = () => Math.min($("legend").offsetHeight + 12, height / 4);
 
-// How far pictures are drawn together at a scale, from 0 to 1. On the whole map gaps tell crowds
-// apart; whoever zooms in wants to see pictures, so gaps close while pictures grow.
-function together(scale) {
+// Whether pictures are drawn together to a grid at a scale: 0 or 1. On the whole map gaps tell crowds
+// apart; whoever zooms in until pictures are large wants to see pictures, so the gaps close.
+const TOGETHER = 40; // pixels for a picture
+function together(scale, now = points.part) {
   if (DATA.largest < 100 || count < 2) return 0;
-  const least = fitted().scale * Math.max(1.15, Math.sqrt(count / 2500));
-  const most = Math.max(2 * least, 72);
-  const part = Math.max(0, Math.min(1, Math.log(scale / least) / Math.log(most / least)));
-  return part * part * (3 - 2 * part);
+  const limit = Math.max(1.5 * fitted().scale, TOGETHER);
+  return scale > (now > 0.5 ? limit / 1.15 : limit) ? 1 : 0;
+}
+
+// Moves the pictures a step of their way. The one under the pointer stays where it is.
+const GATHERING = 260; // ms
+let anchor = -1;
+let stepped = 0;
+function gather(now) {
+  const target = together(view.scale);
+  if (target === points.part) return (stepped = 0), false;
+  const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const step = calm ? 1 : stepped ? (now - stepped) / GATHERING : 0.06;
+  stepped = now;
+  if (anchor < 0) anchor = nearestToMiddle();
+  drawTo(target > points.part ? Math.min(1, points.part + step) : Math.max(0, points.part - step));
+  return points.part !== target;
+}
+
+function drawTo(part) {
+  const [fromX, fromY] = points.at(anchor, points.part);
+  points.draw(part);
+  const [toX, toY] = points.at(anchor, part);
+  view.x += toX - fromX;
+  view.y += toY - fromY;
 }
 
 const squareNow = () => Math.min(view.scale * FILLED, DATA.largest);
@@ -97,7 +119,6 @@ function resize() {
       Object.assign(view, { scale, x: x - width / 2 / scale, y: y - height / 2 / scale });
     }
     flight = null;
-    points.draw(together(view.scale));
   }
   redraw();
 }
@@ -122,25 +143,21 @@ function nearestTo(x, y) {
 function zoom(factor, x = width / 2, y = height / 2) {
   const [least, most] = limits();
   const scale = Math.max(least, Math.min(most, view.scale * factor));
-  // The picture at this place stays at it, wherever it moves on the map.
-  points.draw(together(view.scale));
   const [mapX, mapY] = toMap(x, y);
-  const anchor = nearestTo(mapX, mapY);
-  const [fromX, fromY] = anchor < 0 ? [0, 0] : points.at(anchor, points.part);
-  points.draw(together(scale));
-  const [toX, toY] = anchor < 0 ? [0, 0] : points.at(anchor, points.part);
-  Object.assign(view, { scale, x: mapX + toX - fromX - x / scale, y: mapY + toY - fromY - y / scale });
+  if (together(scale) !== points.part) anchor = nearestTo(mapX, mapY);
+  Object.assign(view, { scale, x: mapX - x / scale, y: mapY - y / scale });
   redraw();
 }
 
 function fly(target) {
   const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-  flight = { from: { ...view }, to: target, start: performance.now(), time: still ? 0 : 350 };
+  const parts = [points.part, together(target.scale)];
+  flight = { from: { ...view }, to: target, parts, start: performance.now(), time: still ? 0 : 350 };
   redraw();
 }
 
 function advance(now) {
-  const { from, to, start, time } = flight;
+  const { from, to, parts, start, time } = flight;
   const part = time ? Math.max(0, Math.min(1, (now - start) / time)) : 1;
   const eased = part * part * (3 - 2 * part);
   const scale = from.scale * (to.scale / from.scale) ** eased;
@@ -148,6 +165,7 @@ function advance(now) {
   const between = (axis, room) =>
     middle(from, axis, room) * (1 - eased) + middle(to, axis, room) * eased - room / 2 / scale;
   Object.assign(view, { scale, x: between("x", width), y: between("y", height) });
+  points.draw(part === 1 ? parts[1] : parts[0] * (1 - eased) + parts[1] * eased);
   if (part === 1) flight = null;
 }
 
@@ -160,15 +178,14 @@ function flyToAll(members) {
   // Where they are depends on the scale, and the scale on where they are.
   let scale = view.scale;
   let middle = [0, 0];
-  for (let round = 0; round < 6; round++) {
+  for (let round = 0; round < 2; round++) {
     const places = members.map((i) => points.at(i, together(scale)));
     const edges = [0, 1].map((axis) =>
       places.reduce(([a, b], place) => [Math.min(a, place[axis]), Math.max(b, place[axis])], [Infinity, -Infinity]),
     );
     const sides = edges.map(([a, b]) => b - a + 3);
     const wanted = Math.max(limits()[0], Math.min(120, width / sides[0], height / sides[1]));
-    scale = round ? Math.min(scale, wanted) : wanted;
-    middle = edges.map(([a, b]) => (a + b) / 2);
+    scale = wanted;
   }
   const places = members.map((i) => points.at(i, together(scale)));
   middle = [0, 1].map((axis) => places.reduce((sum, place) => sum + place[axis], 0) / places.length);
@@ -260,16 +277,17 @@ function drawNames(context) {
   const taken = takenCells();
   const members = membersInView();
   const found = [];
-  names_at = [];
+  drawn = [];
   DATA.groups.forEach((group, number) => {
     if (!group.named || !members[number].length) return;
     const half = context.measureText(group.name).width / 2 + 9;
     const place = freeRoom(taken, members[number], half, 12);
-    if (!place) return;
+    const leader = place && leaderOf(place, half, members[number]);
+    if (!leader || !isClear(taken, leader)) return;
     taken.fill(place[0] - half, place[1] - 12, place[0] + half, place[1] + 12);
     found.push([group, place, half]);
-    names_at.push({ name: group.name, left: place[0] - half, top: place[1] - 11, right: place[0] + half, bottom: place[1] + 11 });
-    drawLeader(context, group, place, half, members[number]);
+    drawn.push({ name: group.name, left: place[0] - half, top: place[1] - 11, right: place[0] + half, bottom: place[1] + 11 });
+    if (leader.away > squareNow() / 2 + 16) drawLeader(context, group, leader);
   });
   for (const [group, [x, y], half] of found) {
     const [fill, letters] = group[themeName()];
@@ -282,7 +300,7 @@ function drawNames(context) {
   }
 }
 
-let names_at = []; // what drawNames drew, in pixels
+let drawn = []; // the names that are seen, in pixels
 const themeName = () => (document.documentElement.dataset.theme === "dark" ? "dark" : "light");
 const CELL = 6; // pixels
 
@@ -349,21 +367,34 @@ function freeRoom(taken, members, half, high) {
   return best;
 }
 
-function drawLeader(context, group, [x, y], half, members) {
-  let best = null;
-  let least = Infinity;
+// The line from a name to the nearest picture of its crowd.
+function leaderOf([x, y], half, members) {
+  let best = { away: Infinity };
   for (const i of members) {
     const [toX, toY] = toScreen(points.x[i], points.y[i]);
     const edge = Math.max(x - half, Math.min(x + half, toX));
     const away = Math.hypot(toX - edge, toY - y);
-    if (away < least) [best, least] = [[edge, toX, toY], away];
+    if (away < best.away) best = { away, from: [edge, y], to: [toX, toY] };
   }
-  if (!best || least < squareNow() + 26) return;
+  return best;
+}
+
+// Whether it crosses no picture on its way, nor another name.
+function isClear(taken, { away, from, to }) {
+  const end = away - 0.75 * squareNow() - CELL;
+  for (let at = CELL; at < end; at += CELL / 2) {
+    const [x, y] = [0, 1].map((axis) => from[axis] + ((to[axis] - from[axis]) * at) / away);
+    if (!taken.free(x, y, x, y)) return false;
+  }
+  return true;
+}
+
+function drawLeader(context, group, { from, to }) {
   context.strokeStyle = group[themeName()][0];
   context.lineWidth = 1.5;
   context.beginPath();
-  context.moveTo(best[0], y);
-  context.lineTo(best[1], best[2]);
+  context.moveTo(...from);
+  context.lineTo(...to);
   context.stroke();
 }
 
