@@ -16,6 +16,8 @@ def pack(points: Points) -> Points:
     what comes back is that of *points*.
     """
     n = len(points)
+    if not n:
+        return points
     wide, high = np.maximum(np.ptp(points, axis=0).astype(np.float64), 1e-9)
     columns = int(np.clip(round(np.sqrt(n * wide / high)), 1, max(1, n)))
     rows = -(-n // columns)
@@ -40,5 +42,5 @@ def pack(points: Points) -> Points:
             if len(half):
                 box = (x + start, y, length, down) if axis == 0 else (x, y + start, across, length)
                 parts.append((half, *box))
-    middle = (points.max(axis=0) + points.min(axis=0)) / 2 if n else 0.0
+    middle = (points.max(axis=0) + points.min(axis=0)) / 2
     return (cells - np.array([columns - 1, rows - 1]) / 2 + middle).astype(np.float32)

@@ -43,7 +43,8 @@ def find_room(
     found: dict[int, tuple[float, float]] = {}
     for crowd, (width, height) in boxes.items():
         across, down = int(width / step) + 3, int(height / step) + 3
-        if across >= wide or down >= high:
+        crowded = labels == crowd
+        if across >= wide or down >= high or not crowded.any():
             continue
         sums = np.pad(taken.astype(np.int32), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
         covered = (
@@ -53,7 +54,7 @@ def find_room(
         y, x = np.nonzero(covered == 0)
         if not len(x):
             continue
-        members = middles[labels == crowd] / step
+        members = middles[crowded] / step
         middle = np.median(members, axis=0)
         away = np.hypot(x + across / 2 - middle[0], (y + down / 2 - middle[1]) * 1.5)
         best = int(away.argmin())

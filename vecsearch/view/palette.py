@@ -28,7 +28,7 @@ ON_DARK: Final = (
 )  # fmt: skip
 """On a dark ground, by the same rule: at least 15."""
 
-_INK: Final = "#1f242d"
+_INK: Final = "#000000"
 _PAPER: Final = "#ffffff"
 _MEMBERS: Final = 64
 

@@ -16,8 +16,6 @@ const nearCount = count ? near.length / count : 0;
 const tiles = new Tiles(points);
 const whole = { left: points.left, right: points.right, top: points.top, bottom: points.bottom };
 
-const LEGEND = 40; // pixels at the foot of the map
-
 const stage = $("stage");
 const map = $("map");
 const over = $("over");
@@ -50,16 +48,13 @@ function redraw() {
 function fitted() {
   const wide = whole.right - whole.left + 1.6;
   const high = whole.bottom - whole.top + 1.6;
-  const foot = legendHeight();
-  const scale = Math.min(width / wide, (height - foot) / high, 220);
+  const scale = Math.min(width / wide, height / high, 220);
   return {
     scale,
     x: (whole.left + whole.right) / 2 - width / 2 / scale,
-    y: (whole.top + whole.bottom) / 2 - (height - foot) / 2 / scale,
+    y: (whole.top + whole.bottom) / 2 - height / 2 / scale,
   };
 }
-
-const legendHeight = () => Math.min($("legend").offsetHeight + 12, height / 4);
 
 // Whether pictures are drawn together to a grid at a scale: 0 or 1. On the whole map gaps tell crowds
 // apart; whoever zooms in until pictures are large wants to see pictures, so the gaps close.
@@ -101,7 +96,7 @@ const limits = () => {
 
 // What was in the middle stays there, and the map shrinks or grows by as much as its room does.
 function resize() {
-  const first = !(width > 0 && height > LEGEND);
+  const first = !(width > 0 && height > 0);
   const before = first ? null : { fit: fitted().scale, middle: toMap(width / 2, height / 2), fitted: isFitted() };
   width = stage.clientWidth;
   height = stage.clientHeight;
@@ -110,7 +105,7 @@ function resize() {
     canvas.width = Math.max(1, Math.round(width * ratio));
     canvas.height = Math.max(1, Math.round(height * ratio));
   }
-  if (height > LEGEND) {
+  if (height > 0) {
     if (first || before.fitted) {
       Object.assign(view, fitted());
     } else {
@@ -318,7 +313,7 @@ function takenCells() {
       for (let row = top; row <= bottom; row++) cells.fill(1, row * columns + left, row * columns + Math.max(left, right + 1));
     },
     free(x0, y0, x1, y1) {
-      if (x0 < 0 || y0 < 0 || x1 >= width || y1 >= height - legendHeight()) return false;
+      if (x0 < 0 || y0 < 0 || x1 >= width || y1 >= height) return false;
       for (let row = Math.floor(y0 / CELL); row <= Math.floor(y1 / CELL); row++) {
         for (let column = Math.floor(x0 / CELL); column <= Math.floor(x1 / CELL); column++) {
           if (cells[row * columns + column]) return false;
@@ -333,7 +328,7 @@ function takenCells() {
   for (const i of points.within(left - 1, top - 1, right + 1, bottom + 1)) {
     const [x, y] = toScreen(points.x[i], points.y[i]);
     const sprite = points.sprites[i];
-    const share = (lengths) => (sprite < 0 ? 2 : (lengths[sprite] * square) / Sprites.side / 2 + 1);
+    const share = (lengths) => (sprite < 0 ? 2 : (lengths[sprite] * square) / Sprites.side / 2 + borderOf(square) + 1);
     grid.fill(x - share(Sprites.widths), y - share(Sprites.heights), x + share(Sprites.widths), y + share(Sprites.heights));
   }
   return grid;

@@ -7,6 +7,8 @@ const BUDGET_MS = 7;
 const FILLED = 0.88; // of its square is a thumbnail's
 const TERRITORY = 1.3; // squares on a side are tinted for a picture
 
+const borderOf = (square) => Math.max(1, Math.min(6, square / 22));
+
 class Tiles {
   constructor(points) {
     this.points = points;
@@ -160,7 +162,7 @@ class Tiles {
     if (square >= 10 && colour) {
       const width = (Sprites.widths[sprite] * square) / Sprites.side;
       const height = (Sprites.heights[sprite] * square) / Sprites.side;
-      const border = Math.max(1, square / 22);
+      const border = borderOf(square);
       context.fillStyle = colour;
       context.fillRect(x - width / 2 - border, y - height / 2 - border, width + 2 * border, height + 2 * border);
     }
