@@ -43,4 +43,5 @@ def pack(points: Points) -> Points:
                 box = (x + start, y, length, down) if axis == 0 else (x, y + start, across, length)
                 parts.append((half, *box))
     middle = (points.max(axis=0) + points.min(axis=0)) / 2
-    return (cells - np.array([columns - 1, rows - 1]) / 2 + middle).astype(np.float32)
+    packed: Points = (cells - np.array([columns - 1, rows - 1]) / 2 + middle).astype(np.float32)
+    return packed

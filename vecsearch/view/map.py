@@ -209,11 +209,15 @@ def _plan_dots(collection: CollectionMap) -> _Plan:
     shown, sides = _stand_for_others(middles, LARGE_SIDE)
     cards = [
         _Card(
-            number, *middles[number].tolist(), side + 4, 2,
+            number,
+            int(middles[number, 0]),
+            int(middles[number, 1]),
+            side + 4,
+            2,
             _colour(colours, int(collection.labels[number]), WHITE),
         )
         for number, side in zip(shown, sides, strict=True)
-    ]  # fmt: skip
+    ]
     reach = np.full_like(middles, _DOT + 1)
     reach[shown] = np.array(sides)[:, np.newaxis] // 2 + 4
     size = _title_size(canvas[0])
