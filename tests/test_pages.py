@@ -19,7 +19,10 @@ from samples import CHEAP, Run, draw
 
 import vecsearch
 from vecsearch.cli.viz import draw as draw_collection
-from vecsearch.layout.collection import MapOptions
+from vecsearch.layout.clusters import describe
+from vecsearch.layout.collection import CollectionMap, MapOptions
+from vecsearch.types import Image as Indexed
+from vecsearch.view.page import write_page
 
 _CLIPBOARD = ["clipboard-read", "clipboard-write"]
 
@@ -144,7 +147,7 @@ def test_the_map_is_moved_and_zoomed(map_page: Page) -> None:
     moved = np.array([place_of(map_page, number) for number in range(12)])
     assert np.abs(moved - before - (60, 20)).max() < 1
     assert map_page.locator("#panel").is_hidden()  # a drag is no click
-    map_page.mouse.wheel(0, -300)
+    map_page.mouse.wheel(0, -200)
     map_page.wait_for_timeout(100)
     zoomed = np.array([place_of(map_page, number) for number in range(12)])
     assert np.ptp(zoomed) > 1.3 * np.ptp(moved)
@@ -242,6 +245,89 @@ def test_the_map_is_dark_when_the_system_is_or_one_wants(map_page: Page) -> None
     map_page.get_by_role("button", name="Dark").click()
     map_page.wait_for_timeout(150)
     assert darkness(map_page) == pytest.approx(light, abs=3)
+
+
+@pytest.fixture(scope="module")
+def crowds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a map of three crowds with names, and of a few pictures that are in none."""
+    folder = tmp_path_factory.mktemp("crowds")
+    rng = np.random.default_rng(0)
+    paths, points, labels = [], [], []
+    for label, name in enumerate(("alps", "beach", "city")):
+        for one in range(12):
+            paths.append(draw(folder / name / f"{name}{one}.png", 100 * label + one))
+            points.append(rng.normal((14 * label, 7 * (label % 2)), 1.0, 2))
+            labels.append(label)
+    images = [Indexed(n, path, 1, 1, b"", 1, 1, n) for n, path in enumerate(paths)]
+    numbers = np.array(labels)
+    groups = describe(numbers, paths)
+    placed = np.array(points, np.float32)
+    collection = CollectionMap(images, placed, numbers, groups, MapOptions())
+    near = np.zeros((36, 1), np.uint32), np.zeros((36, 1), np.float32)
+    write_page(collection, near, folder / "map.html")
+    return folder / "map.html"
+
+
+def test_names_hide_neither_pictures_nor_each_other(crowds: Path, visit: Any) -> None:
+    page = visit(crowds)
+    for step in range(4):
+        page.wait_for_timeout(150)
+        names = page.evaluate("drawn")
+        if not step:
+            assert {one["name"] for one in names} == {"alps", "beach", "city"}
+        boxes = [(one["left"], one["top"], one["right"], one["bottom"]) for one in names]
+        boxes += page.evaluate(
+            """[...points.x.keys()].map((i) => {
+                const [x, y] = toScreen(points.x[i], points.y[i]);
+                const half = (lengths) => (lengths[i] * squareNow()) / Sprites.side / 2;
+                const [w, h] = [half(Sprites.widths), half(Sprites.heights)];
+                return [x - w, y - h, x + w, y + h]; })"""
+        )
+        for number, one in enumerate(boxes[: len(names)]):
+            for other in boxes[number + 1 :]:
+                apart = max(other[0] - one[2], one[0] - other[2], other[1] - one[3],
+                            one[1] - other[3])  # fmt: skip
+                assert apart >= 0
+        page.keyboard.press("+")
+
+
+def test_gaps_close_while_one_zooms_in(crowds: Path, visit: Any) -> None:
+    page = visit(crowds)
+    reach = "[points.right - points.left, points.bottom - points.top]"
+    whole = page.evaluate(reach)
+    x, y = place_of(page, 5)
+    page.mouse.move(x, y)
+    for _ in range(6):
+        page.mouse.wheel(0, -200)
+        page.wait_for_timeout(40)
+    until(page, "points.part === 1")
+    wide, high = page.evaluate(reach)
+    assert (wide + 1) * (high + 1) < 1.2 * 36 < (whole[0] + 1) * (whole[1] + 1)
+    assert place_of(page, 5) == pytest.approx((x, y), abs=5)  # what is under the pointer stays
+    page.keyboard.press("0")
+    until(page, "!flight && points.part === 0")
+    assert page.evaluate(reach) == pytest.approx(whole)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1600, 1000), (390, 844)])
+def test_the_panel_makes_room(crowds: Path, visit: Any, width: int, height: int) -> None:
+    page = visit(crowds)
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_timeout(200)
+    before = [place_of(page, number) for number in range(36)]
+    page.mouse.click(*place_of(page, 30))
+    page.wait_for_timeout(200)
+    stage, panel = (page.locator(name).bounding_box() for name in ("#stage", "#panel"))
+    assert stage is not None
+    assert panel is not None
+    assert stage["x"] + stage["width"] <= panel["x"] or stage["y"] + stage["height"] <= panel["y"]
+    for x, y in (place_of(page, number) for number in range(36)):
+        assert stage["x"] < x < stage["x"] + stage["width"]
+        assert stage["y"] < y < stage["y"] + stage["height"]
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(200)
+    after = [place_of(page, number) for number in range(36)]
+    assert np.abs(np.array(after) - before).max() < 1
 
 
 def test_names_cannot_break_a_page(run: Run, tmp_path: Path, visit: Any) -> None:

@@ -21,7 +21,9 @@ from vecsearch.layout.collection import CollectionMap, MapOptions, map_collectio
 from vecsearch.layout.points import Points
 from vecsearch.types import Image as Indexed
 from vecsearch.types import Vectors
+from vecsearch.view.colour_vision import parse
 from vecsearch.view.map import GROUND, draw_map, render_map, side_for
+from vecsearch.view.palette import GROUPS
 
 
 def indexed(paths: Sequence[Path]) -> list[Indexed]:
@@ -138,8 +140,8 @@ def test_groups_have_colours_and_names_of_their_own(tmp_path: Path) -> None:
     coloured = np.asarray(render_map(placed(points, paths, [0] * 5 + [1] * 5)))
     assert coloured.shape == np.asarray(plain).shape
     half = coloured.shape[1] // 2
-    for colour, here, there in (((37, 99, 235), slice(half), slice(half, None)),
-                                ((217, 72, 15), slice(half, None), slice(half))):  # fmt: skip
+    for colour, here, there in ((parse(GROUPS[0]), slice(half), slice(half, None)),
+                                (parse(GROUPS[1]), slice(half, None), slice(half))):  # fmt: skip
         of_colour = (coloured == colour).all(axis=2)
         assert of_colour[:, here].sum() > 4 * 100
         assert not of_colour[:, there].any()

@@ -33,8 +33,8 @@ Examples:
     "--output",
     type=PATH,
     metavar="FILE",
-    help="The picture to write: .png, .jpg, .webp, .pdf.  [default: tsne.png, pca.png or umap.png, "
-    "unless a page or coordinates are asked for]",
+    help="The picture to write: .png, .jpg, .webp, .pdf, .svg.  [default: tsne.png, pca.png or "
+    "umap.png, unless a page or coordinates are asked for]",
 )
 @html_option
 @click.option(
@@ -89,9 +89,9 @@ def viz(
 ) -> None:
     """Draw a map of the collection: similar pictures lie close together.
 
-    Clusters are crowds on the map; one is called by a word that is frequent in its files' and
-    folders' names, or else by one that the network finds likely for its pictures. Pictures without
-    a colour are in none. More than 10,000 pictures are laid out by a sample of them (extra
+    Clusters are crowds on the map; one is called by a word that holds for half of it, of its files'
+    and folders' names, or else of what the network finds likely. Pictures without a colour are in
+    none. More than 10,000 pictures are laid out by a sample of them (extra
     large-viz).
     """
     if output is None and html is None and save_coordinates is None:
@@ -159,7 +159,7 @@ def _check(index: Index, output: Path | None, html: Path | None, coordinates: Pa
     if output is not None:
         from vecsearch.view.files import format_of
 
-        format_of(output)
+        format_of(output, vector=True)
     if coordinates is not None:
         from vecsearch.exchange.coordinates import check_coordinates
 

@@ -18,29 +18,39 @@ from vecsearch.types import Guess
 Labels = npt.NDArray[np.int64]
 """(n,) int64: which cluster each picture is in, -1 for none."""
 
-MOST: Final = 12
-"""Clusters: more colours are not told apart."""
+MOST: Final = 48
+"""Clusters: more names nobody reads. Where colours end, those far apart on the map share one."""
+MOST_FOLDERS: Final = 12
+"""Folders may lie anywhere on the map, so each has a colour of its own."""
 
 _SAMPLE: Final = 4000
 _LEAST: Final = 3
 """Pictures in a cluster."""
-_SHARE: Final = 40
+_SHARE: Final = 80
 """The smallest cluster is a collection's so-manieth part at first."""
-_COVERED: Final = 0.4
-"""A word that names a cluster is in the names of at least this share of it."""
-_LIKELY: Final = 0.02
-"""A likely word that names a cluster has at least this share of it, on average."""
-_SECOND: Final = 0.75
-"""A second word names it too if it is nearly as telling as the first."""
+_COVERED: Final = 0.5
+"""A word that names a cluster holds for at least this share of it."""
+_COVERED_BY_TWO: Final = 0.6
+"""Of two words, one of them."""
+_SECOND: Final = 0.3
+"""A second word holds for at least this share that the first does not hold for."""
+_LIFT: Final = 1.2
+"""A word that names a cluster is so many times as frequent there as in the whole collection."""
+_LIKELY: Final = 0.1
+"""The share of a likely word from which on it holds for a picture."""
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Pictures that are coloured alike: what they are called, and how many they are."""
+    """Pictures that are coloured alike: what they are called, and how many they are.
+
+    Where no word tells what they are, they are not ``named``, and the name is a number.
+    """
 
     name: str
     size: int
+    named: bool = True
 
 
 def find_clusters(points: Points, seed: int = 0) -> Labels:
@@ -81,17 +91,21 @@ def _cluster(points: npt.NDArray[np.float64]) -> Labels:
 def folders(paths: Sequence[Path]) -> tuple[Labels, list[str]]:
     """Number the folders that *paths* are in, from the largest on, and name them.
 
-    The names begin below the folder that all are in; what MOST does not reach is -1.
+    The names begin below the folder that all are in; what MOST_FOLDERS does not reach is -1.
     """
     counts = Counter(path.parent for path in paths)
-    largest = sorted(counts, key=lambda folder: (-counts[folder], str(folder)))[:MOST]
+    largest = sorted(counts, key=lambda folder: (-counts[folder], str(folder)))[:MOST_FOLDERS]
     parts = [folder.parts for folder in counts]
     common = 0
     while len({part[: common + 1] for part in parts}) == 1 and common < len(parts[0]):
         common += 1
     ranks = {folder: rank for rank, folder in enumerate(largest)}
     labels = np.array([ranks.get(path.parent, -1) for path in paths], np.int64)
-    return labels, ["/".join(folder.parts[common:]) or folder.name for folder in largest]
+    names = ["/".join(folder.parts[common:]) or folder.name for folder in largest]
+    for number, folder in enumerate(largest):
+        if len(folder.parts) == common and names.count(names[number]) > 1:
+            names[number] += "/."  # a folder below has its name
+    return labels, names
 
 
 def describe(
@@ -100,66 +114,130 @@ def describe(
     names: Sequence[str] | None = None,
     guesses: Sequence[Sequence[Guess]] | None = None,
 ) -> list[Group]:
-    """Tell of each cluster, by number, its name and its size.
+    """Tell of each cluster, by number, its name and its size; no two have one name.
 
     Without *names*, a cluster is called by the word of file and folder names that it has most of
-    and others have little of (class-based tf-idf, Grootendorst 2022). Where these say nothing, it
-    is called by the likeliest words of its pictures in the same way, else by its number.
+    and others have little of (class-based tf-idf, Grootendorst 2022), by two where it is of two
+    kinds, and where these say nothing by likely words of its pictures in the same way. A word
+    must hold for half of the cluster, and there more often than elsewhere. Where none does, or
+    where another cluster has the name and nothing tells the two apart, it is called by its number.
     """
     count = int(labels.max(initial=-1)) + 1
-    if names is None:
-        found = _characteristic(labels, paths, count)
-        likely = _likely(labels, guesses, count) if guesses else [""] * count
-        numbered = [f"cluster {number}" for number in range(1, count + 1)]
-        names = [
-            one or other or last for one, other, last in zip(found, likely, numbered, strict=True)
-        ]
-    sizes = np.bincount(labels[labels >= 0], minlength=count)
-    return [Group(name, size) for name, size in zip(names, sizes.tolist(), strict=True)]
+    sizes = np.bincount(labels[labels >= 0], minlength=count).tolist()
+    if names is not None:
+        return [Group(name, size) for name, size in zip(names, sizes, strict=True)]
+    written = _Words(labels, [_words_of(path) for path in paths], sizes)
+    sources = [written]
+    if guesses:
+        sources.append(_Words(labels, [_likely_words(own) for own in guesses], sizes))
+    found = [_name(sources, number) for number in range(count)]
+    _tell_apart(found, sources, sizes)
+    return [
+        Group(", ".join(one.words), size) if one.words else Group(f"cluster {number}", size, False)
+        for number, (one, size) in enumerate(zip(found, sizes, strict=True), start=1)
+    ]
 
 
-def _characteristic(labels: Labels, paths: Sequence[Path], count: int) -> list[str]:
-    within = [Counter[str]() for _ in range(count)]
-    for label, path in zip(labels.tolist(), paths, strict=True):
-        if label >= 0:
-            named = f"{path.parent.name} {path.stem}".lower()
-            within[label].update(set(_WORD.findall(named)))
-    overall = Counter[str]()
-    for one in within:
-        overall.update(one)
-    sizes = np.bincount(labels[labels >= 0], minlength=count)
-    names: list[str] = []
-    for number, counts in enumerate(within):
-        share = sizes[number] / max(1, sizes.sum())
-        scored = [
-            (hits / sizes[number] * np.log(hits / (overall[word] * share)), word)
-            for word, hits in counts.items()
-            if hits >= _COVERED * sizes[number] and hits > 1.2 * overall[word] * share
-        ]
-        best = max(scored, key=lambda one: (one[0], one[1]), default=(0.0, ""))[1]
-        names.append(best)
-    return names
+@dataclass(slots=True)
+class _Name:
+    words: tuple[str, ...] = ()
+    covered: float = 0.0  # the share of the cluster that one of them holds for
 
 
-def _likely(labels: Labels, guesses: Sequence[Sequence[Guess]], count: int) -> list[str]:
-    """Name each cluster by one or two likely words of its pictures; empty where none is."""
-    within = [Counter[str]() for _ in range(count)]
-    for label, own in zip(labels.tolist(), guesses, strict=True):
-        if label >= 0:
-            for rank, guess in enumerate(own, start=1):
-                within[label][guess.word] += guess.share if guess.share is not None else 1 / rank
-    overall = Counter[str]()
-    for one in within:
-        overall.update(one)
-    sizes = np.bincount(labels[labels >= 0], minlength=count)
-    names: list[str] = []
-    for number, shares in enumerate(within):
-        size, share = sizes[number], sizes[number] / max(1, sizes.sum())
-        scored = [
-            (weight / size * np.log(weight / (overall[word] * share)), word)
-            for word, weight in shares.items()
-            if weight >= _LIKELY * size and weight > 1.2 * overall[word] * share
-        ]
-        best = sorted(scored, reverse=True)[:2]
-        names.append(", ".join(word for score, word in best if score >= _SECOND * best[0][0]))
-    return names
+class _Words:
+    """Which words hold for each picture, counted by cluster."""
+
+    def __init__(self, labels: Labels, words: Sequence[frozenset[str]], sizes: list[int]) -> None:
+        self.sizes, self.total = sizes, len(labels)
+        self.members: list[list[frozenset[str]]] = [[] for _ in sizes]
+        self.overall = Counter[str]()
+        for label, own in zip(labels.tolist(), words, strict=True):
+            self.overall.update(own)
+            if label >= 0:
+                self.members[label].append(own)
+        self.counts = [Counter(word for own in one for word in own) for one in self.members]
+
+    def share(self, number: int, word: str) -> float:
+        """Return the share of the cluster that *word* holds for."""
+        return self.counts[number][word] / self.sizes[number]
+
+    def telling(self, number: int, least: float) -> list[str]:
+        """Return the words that hold for so much of the cluster, the most telling first."""
+        scored = []
+        for word in self.counts[number]:
+            share = self.share(number, word)
+            lift = share * self.total / self.overall[word]
+            # Alone on the map, a cluster has nothing that it could be told from.
+            alone = self.sizes[number] == self.total
+            if share >= least and (lift > _LIFT or alone):
+                # Of words that say the same, the longest: "joshua tree" rather than "tree".
+                scored.append((-round(share * float(np.log(lift)), 9), -len(word), word))
+        return [word for _, _, word in sorted(scored)]
+
+
+def _words_of(path: Path) -> frozenset[str]:
+    """Return the words of a file's name and of its folder's, and the latter as one."""
+    folder = _WORD.findall(path.parent.name.lower())
+    return frozenset([*folder, *_WORD.findall(path.stem.lower()), " ".join(folder)]) - {""}
+
+
+def _likely_words(guesses: Sequence[Guess]) -> frozenset[str]:
+    # Where shares are not known, the first guess holds.
+    return frozenset(
+        guess.word
+        for rank, guess in enumerate(guesses)
+        if (rank == 0 if guess.share is None else guess.share >= _LIKELY)
+    )
+
+
+def _name(sources: Sequence[_Words], number: int) -> _Name:
+    """Name a cluster by one word that holds for most of it, or by two that do together."""
+    for source in sources:
+        words = source.telling(number, _SECOND)
+        if not words:
+            continue
+        best = max(words, key=lambda word: source.share(number, word) >= _COVERED)
+        share = source.share(number, best)
+        rest = Counter(word for own in source.members[number] if best not in own for word in own)
+        second = max(
+            (word for word in words if rest[word] >= _SECOND * source.sizes[number]),
+            key=lambda word: rest[word],
+            default=None,
+        )
+        if second is not None:
+            both = share + rest[second] / source.sizes[number]
+            if both >= _COVERED_BY_TWO:
+                return _Name((best, second), both)
+        if share >= _COVERED:
+            return _Name((best,), share)
+    return _Name()
+
+
+def _tell_apart(found: list[_Name], sources: Sequence[_Words], sizes: Sequence[int]) -> None:
+    """Give those a further word whose name another, surer cluster has, or else none."""
+    order = sorted(range(len(found)), key=lambda one: (-found[one].covered, -sizes[one], one))
+    taken: dict[frozenset[str], int] = {}
+    for number in order:
+        words = found[number].words
+        if not words:
+            continue
+        other = taken.get(frozenset(words))
+        if other is not None:
+            further = (
+                word
+                for source in sources
+                for word in source.telling(number, _SECOND)
+                if not any(word in one or one in word for one in words)
+                and source.share(number, word) > 2 * source.share(other, word)
+            )
+            words = next(
+                (
+                    longer
+                    for longer in ((words[0], word) for word in further)
+                    if frozenset(longer) not in taken
+                ),
+                (),
+            )
+            found[number] = _Name(words, found[number].covered)
+        if words:
+            taken[frozenset(words)] = number

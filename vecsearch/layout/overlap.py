@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from vecsearch.layout.points import ExactPoints, Points, disc
 
@@ -23,6 +26,36 @@ def arrange(points: Points) -> Points:
     return spread(_with_air(points), 1.0)
 
 
+def arrange_with_names(
+    points: Points, labels: npt.NDArray[np.int64], names: Mapping[int, tuple[float, float]]
+) -> tuple[Points, dict[int, tuple[float, float]]]:
+    """Give every point a unit square, and the name of each crowd a rectangle at its upper edge.
+
+    *labels* (n,) tell the crowd of each point, *names* the width and height of the name of some
+    crowds, each at least 1. Return the points (n, 2), and the middle of each name. Nothing lies
+    over anything else.
+    """
+    placed = _without_heaps(_with_air(points).astype(np.float64), 1.0)
+    middles, parts, bodies = [placed], [np.zeros_like(placed)], [np.arange(len(placed))]
+    halves = np.full((len(placed) + len(names), 2), 0.5)
+    for number, (crowd, (width, height)) in enumerate(names.items(), start=len(placed)):
+        members = placed[labels == crowd]
+        top = np.quantile(members[:, 1], 0.03) - (1 + height) / 2
+        x = (np.linspace(-0.5, 0.5, int(np.ceil(width))) * (width - 1)).tolist()
+        y = (np.linspace(-0.5, 0.5, int(np.ceil(height))) * (height - 1)).tolist()
+        squares = np.array([(right, down) for down in y for right in x])
+        middles.append(np.array([[np.median(members[:, 0]), top]]))
+        parts.append(squares)
+        bodies.append(np.full(len(squares), number))
+        halves[number] = width / 2, height / 2
+    bodied = _Bodies(np.concatenate(bodies), np.concatenate(parts), halves)
+    found = _spread(np.concatenate(middles), bodied, 1.0)
+    titles = found[len(placed) :].tolist()
+    return found[: len(placed)].astype(np.float32), {
+        crowd: (x, y) for crowd, (x, y) in zip(names, titles, strict=True)
+    }
+
+
 def spread(points: Points, size: float) -> Points:
     """Move *points* apart until squares of side *size* around them do not overlap.
 
@@ -31,37 +64,57 @@ def spread(points: Points, size: float) -> Points:
     enough apart from the start are returned as they are.
     """
     placed = _without_heaps(points.astype(np.float64), size)
+    return _spread(placed, None, size).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bodies:
+    """Bodies (m), some of which are rectangles of many squares (n), as names are."""
+
+    of: npt.NDArray[np.int64]  # (n,) the body of each square
+    parts: ExactPoints  # (n, 2) from the middle of the body to that of the square
+    halves: ExactPoints  # (m, 2) half the width and height
+
+
+def _spread(middles: ExactPoints, bodies: _Bodies | None, size: float) -> ExactPoints:
+    """Move squares, or *bodies*, apart, and tell where their middles (m, 2) are then."""
     while True:
-        placed, closest = _push(placed, size)
+        middles, closest = _push(middles, bodies, size)
         if closest >= NEARLY:
             break
         # More pushing would do as well, in ten times the time and with more disorder.
-        middle = placed.mean(axis=0)
-        placed = middle + (placed - middle) * GROWTH
+        middle = middles.mean(axis=0)
+        middles = middle + (middles - middle) * GROWTH
     if closest < 1.0:
-        middle = placed.mean(axis=0)
-        placed = middle + (placed - middle) / closest
-    return placed.astype(np.float32)
+        middle = middles.mean(axis=0)
+        middles = middle + (middles - middle) / closest
+    return middles
 
 
-def _push(placed: ExactPoints, size: float) -> tuple[ExactPoints, float]:
+def _push(middles: ExactPoints, bodies: _Bodies | None, size: float) -> tuple[ExactPoints, float]:
     """Push for ROUNDS, or until it is done; tell how close the closest are, as a share of size."""
     from scipy.spatial import cKDTree
 
-    n = len(placed)
+    n = len(middles)
     closest = 1.0
     for _ in range(ROUNDS):
+        placed = middles if bodies is None else middles[bodies.of] + bodies.parts
         # A hair less than size, or rounding alone would keep touching squares busy.
         pairs = cKDTree(placed).query_pairs(size * (1 - 1e-6), p=np.inf, output_type="ndarray")
+        if bodies is not None:
+            pairs = bodies.of[pairs]
+            pairs = pairs[pairs[:, 0] != pairs[:, 1]]
         if not len(pairs):
-            return placed, 1.0
+            return middles, 1.0
         first, second = pairs[:, 0], pairs[:, 1]
-        apart = placed[second] - placed[first]
+        apart = middles[second] - middles[first]
         reach = np.maximum(np.abs(apart).max(axis=1), 1e-9 * size)
+        push = apart * (np.maximum(size / reach - 1.0, 0.0) / 2)[:, np.newaxis]
+        if bodies is not None:
+            _push_rectangles(bodies, first, second, apart, reach, push)
         closest = float(reach.min()) / size
         if closest >= NEARLY:
             break
-        push = apart * (np.maximum(size / reach - 1.0, 0.0) / 2)[:, np.newaxis]
         moved = np.stack(
             [
                 np.bincount(second, push[:, axis], n) - np.bincount(first, push[:, axis], n)
@@ -71,8 +124,28 @@ def _push(placed: ExactPoints, size: float) -> tuple[ExactPoints, float]:
         )
         # The mean of the pushes, twice as far: the sum would throw crowds about.
         pushes = np.bincount(pairs.ravel(), minlength=n)
-        placed = placed + moved * (2.0 / np.maximum(pushes, 1))[:, np.newaxis]
-    return placed, closest
+        middles = middles + moved * (2.0 / np.maximum(pushes, 1))[:, np.newaxis]
+    return middles, closest
+
+
+def _push_rectangles(
+    bodies: _Bodies,
+    first: npt.NDArray[np.int64],
+    second: npt.NDArray[np.int64],
+    apart: ExactPoints,
+    reach: npt.NDArray[np.float64],
+    push: ExactPoints,
+) -> None:
+    """Push rectangles and what lies on them the shortest way out, in *push* and *reach*."""
+    halves = bodies.halves[first] + bodies.halves[second]
+    (wide,) = np.nonzero(halves.max(axis=1) > 1.0)
+    over = halves[wide] - np.abs(apart[wide])
+    axis = over.argmin(axis=1)
+    rows = np.arange(len(wide))
+    least = np.maximum(over[rows, axis], 0.0)
+    push[wide] = 0.0
+    push[wide, axis] = np.where(apart[wide, axis] < 0, -0.5, 0.5) * least
+    reach[wide] = 1.0 - np.minimum(least, 1.0)
 
 
 def _with_air(points: Points) -> Points:

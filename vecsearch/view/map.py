@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageColor, ImageDraw, ImageFilter
+from PIL import Image, ImageFilter
 
 from vecsearch.layout.collection import CollectionMap
-from vecsearch.layout.overlap import arrange
+from vecsearch.layout.overlap import arrange_with_names
+from vecsearch.layout.room import find_room
 from vecsearch.types import Progress, no_progress
 from vecsearch.view import fonts
-from vecsearch.view.files import format_of, write_image
-from vecsearch.view.palette import GROUPS
+from vecsearch.view.colour_vision import parse
+from vecsearch.view.files import format_of, write_image, write_whole
+from vecsearch.view.palette import GROUPS, colours_of, letters_on
+from vecsearch.view.scene import Colour, Picture, Rectangle, Scene, Text, paint, paint_on
 from vecsearch.view.sheet import INK
 from vecsearch.view.text import counted
 from vecsearch.view.thumbnails import GREY, read_all
-from vecsearch.view.typeset import draw_line, measure
+from vecsearch.view.typeset import measure
 
 GROUND: Final = (244, 245, 248)
 SHADOW: Final = (24, 32, 52)
@@ -37,7 +42,13 @@ LARGE_CANVAS: Final = 6400
 """The longer side of such a map."""
 LARGE_SIDE: Final = 80
 _DOT: Final = 2
-_NAME_WEIGHT: Final = 8
+_TERRITORY: Final = 1.3
+"""The side of the ground that is tinted for a picture, in squares of the map."""
+_TINT: Final = 0.2
+_NEAR: Final = 0.5
+"""What stays free below a name, in heights of its letters."""
+_SVG_QUALITY: Final = 80
+"""Of JPEGs, which are small there and many."""
 
 METHODS: Final = {"tsne": "t-SNE", "pca": "PCA", "umap": "UMAP"}
 
@@ -51,16 +62,45 @@ def draw_map(
     written, VecsearchError where writing fails.
     """
     out = Path(out)
-    format_of(out)  # before the work, not after it
-    write_image(render_map(collection, progress=progress), out)
+    if format_of(out, vector=True) == "SVG":  # before the work, not after it
+        from vecsearch.view.svg import write_svg
+
+        scene = scene_of_map(collection, progress=progress)
+        write_whole(out, lambda file: write_svg(scene, file, quality=_SVG_QUALITY))
+    else:
+        write_image(render_map(collection, progress=progress), out)
 
 
 def render_map(collection: CollectionMap, *, progress: Progress | None = None) -> Image.Image:
     """Draw the map of *collection*: each picture as a card, or as a dot where they are many."""
     report = progress or no_progress
-    if len(collection.images) > MOST_PICTURES:
-        return _render_dots(collection, report)
-    return _render_cards(collection, report)
+    plan = _plan(collection)
+    image = paint(Scene(*plan.size, GROUND, tuple(plan.below)))
+    for (x, y), colour in zip(plan.dots.tolist(), plan.dot_colours, strict=True):
+        image.paste(colour, (x - _DOT, y - _DOT, x + _DOT + 1, y + _DOT + 1))
+    for done, (card, thumbnail) in enumerate(_cards(collection, plan), start=1):
+        _draw_card(image, thumbnail, card)
+        report("drawing", done, len(plan.cards))
+    paint_on(image, plan.above)
+    return image
+
+
+def scene_of_map(collection: CollectionMap, *, progress: Progress | None = None) -> Scene:
+    """Return the map of *collection* as a drawing whose names are text."""
+    report = progress or no_progress
+    plan = _plan(collection)
+    items = list(plan.below)
+    for (x, y), colour in zip(plan.dots.tolist(), plan.dot_colours, strict=True):
+        items.append(Rectangle(x - _DOT, y - _DOT, 2 * _DOT + 1, 2 * _DOT + 1, colour))
+    for done, (card, thumbnail) in enumerate(_cards(collection, plan), start=1):
+        left, top, width, height = card.box(thumbnail)
+        inner = left + card.border, top + card.border
+        items.append(Rectangle(left, top, width, height, card.colour))
+        within = Rectangle(*inner, *thumbnail.size, card.colour)
+        items.append(Picture(thumbnail, *inner, *thumbnail.size, within))
+        report("drawing", done, len(plan.cards))
+    title = counted(len(collection.images), "picture")
+    return Scene(*plan.size, GROUND, (*items, *plan.above), title)
 
 
 def subtitle(collection: CollectionMap) -> str:
@@ -74,47 +114,194 @@ def side_for(n: int) -> tuple[int, int]:
     return side, max(6, side // 10)
 
 
-def _render_cards(collection: CollectionMap, report: Progress) -> Image.Image:
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """A picture of the map: its number, and the middle of the square that it is fitted into."""
+
+    number: int
+    x: int
+    y: int
+    side: int
+    border: int
+    colour: Colour
+
+    def box(self, thumbnail: Image.Image) -> tuple[int, int, int, int]:
+        """Return left, top, width and height of the card with its border."""
+        width, height = thumbnail.width + 2 * self.border, thumbnail.height + 2 * self.border
+        return self.x - width // 2, self.y - height // 2, width, height
+
+
+@dataclass(slots=True)
+class _Plan:
+    """Where everything stands on a map, in pixels, before a picture is read."""
+
+    size: tuple[int, int]
+    cards: list[_Card]
+    below: list[Rectangle | Picture | Text]
+    above: list[Rectangle | Picture | Text]
+    dots: npt.NDArray[np.int64]
+    dot_colours: list[Colour]
+
+
+def _cards(collection: CollectionMap, plan: _Plan) -> Iterator[tuple[_Card, Image.Image]]:
+    """Read the pictures of the cards, in order."""
+    if not plan.cards:
+        return
+    largest = max(card.side - 2 * card.border for card in plan.cards)
+    paths = [collection.images[card.number].path for card in plan.cards]
+    for card, thumbnail in zip(plan.cards, read_all(paths, largest), strict=True):
+        side = card.side - 2 * card.border
+        if side < largest:
+            thumbnail = thumbnail.copy()
+            thumbnail.thumbnail((side, side))
+        yield card, thumbnail
+
+
+def _plan(collection: CollectionMap) -> _Plan:
+    if len(collection.images) > MOST_PICTURES:
+        return _plan_dots(collection)
+    return _plan_cards(collection)
+
+
+def _plan_cards(collection: CollectionMap) -> _Plan:
     n = len(collection.images)
     side, gap = side_for(n)
-    placed = arrange(collection.points)
-    extent = np.ptp(placed, axis=0)
-    cell = min(side + gap, int(np.sqrt(LARGEST_AREA / np.prod(extent + 1))))
-    side = cell * side // (side + gap)
-    image, corners = _open_canvas(collection, placed * cell, cell, side)
-    border = max(3, side // 20) if collection.groups else max(2, side // 36)
-    paths = [one.path for one in collection.images]
-    thumbnails = read_all(paths, side - 2 * border)
-    for done, thumbnail in enumerate(thumbnails, start=1):
-        x, y = corners[done - 1].tolist()
-        label = int(collection.labels[done - 1])
-        _draw_card(image, thumbnail, x, y, side, border, _colour(label, WHITE))
-        report("drawing", done, n)
-    _draw_names(image, collection, corners + side // 2, side)
-    return image
+    cell = side + gap
+    size = int(np.clip(cell * np.sqrt(n) / 50, 22, 110))
+    names = _named(collection, size)
+    room = {
+        number: (max(1.0, width / cell + 0.2), max(1.0, height / cell + 0.1))
+        for number, (_, width, height) in names.items()
+    }
+    placed, titles = arrange_with_names(collection.points, collection.labels, room)
+    everything = np.concatenate([placed, np.array(list(titles.values())).reshape(-1, 2)])
+    extent = np.ptp(everything, axis=0)
+    fit = min(1.0, float(np.sqrt(LARGEST_AREA / np.prod(extent + 1))) / cell)
+    cell, side = int(cell * fit), int(side * fit)
+    canvas, places = _open_canvas(everything * cell, side)
+    middles = places[:n] + side // 2
+    colours = colours_of(placed, collection.labels, len(collection.groups))
+    border = max(3, side // 14) if collection.groups else max(2, side // 36)
+    cards = [
+        _Card(number, x, y, side, border, _colour(colours, label, WHITE))
+        for number, ((x, y), label) in enumerate(
+            zip(middles.tolist(), collection.labels.tolist(), strict=True)
+        )
+    ]
+    below = _territories(collection, middles, colours, cell)
+    below += _title(collection, canvas, colours)
+    above = []
+    for number, (x, y) in zip(titles, (places[n:] + side // 2).tolist(), strict=True):
+        text, width, height = names[number]
+        half = np.array([width, height]) * fit / 2
+        y += max(0.0, room[number][1] * cell / 2 - half[1] - _NEAR * size)  # near its pictures
+        above += _name(text, (x, y), half, int(size * fit), colours[number])
+    return _Plan(canvas, cards, below, above, np.zeros((0, 2), np.int64), [])
 
 
-def _render_dots(collection: CollectionMap, report: Progress) -> Image.Image:
-    """Draw a dot for every picture, and in each part of the map the picture at its middle."""
+def _plan_dots(collection: CollectionMap) -> _Plan:
+    """Plan a dot for every picture, and in each part of the map the picture at its middle."""
     points = collection.points.astype(np.float64)
     scale = LARGE_CANVAS / max(1e-9, float(np.ptp(points, axis=0).max()))
-    image, corners = _open_canvas(collection, points * scale, LARGE_SIDE, LARGE_SIDE)
+    canvas, corners = _open_canvas(points * scale, LARGE_SIDE)
     middles = corners + LARGE_SIDE // 2
-    draw = ImageDraw.Draw(image)
-    for (x, y), label in zip(middles.tolist(), collection.labels.tolist(), strict=True):
-        draw.rectangle((x - _DOT, y - _DOT, x + _DOT, y + _DOT), _colour(label, GREY))
+    colours = colours_of(collection.points, collection.labels, len(collection.groups))
+    dots = [_colour(colours, label, GREY) for label in collection.labels.tolist()]
     shown, sides = _stand_for_others(middles, LARGE_SIDE)
-    paths = [collection.images[one].path for one in shown]
-    for done, thumbnail in enumerate(read_all(paths, LARGE_SIDE - 4), start=1):
-        one, side = shown[done - 1], sides[done - 1]
-        thumbnail = thumbnail.copy()
-        thumbnail.thumbnail((side, side))
-        x, y = (middles[one] - side // 2).tolist()
-        label = int(collection.labels[one])
-        _draw_card(image, thumbnail, x, y, side + 4, 2, _colour(label, WHITE))
-        report("drawing", done, len(shown))
-    _draw_names(image, collection, middles, LARGE_SIDE)
-    return image
+    cards = [
+        _Card(
+            number,
+            int(middles[number, 0]),
+            int(middles[number, 1]),
+            side + 4,
+            2,
+            _colour(colours, int(collection.labels[number]), WHITE),
+        )
+        for number, side in zip(shown, sides, strict=True)
+    ]
+    reach = np.full_like(middles, _DOT + 1)
+    reach[shown] = np.array(sides)[:, np.newaxis] // 2 + 4
+    size = _title_size(canvas[0])
+    boxes = {
+        number: (width, height) for number, (_, width, height) in _named(collection, size).items()
+    }
+    found = find_room(middles, reach, collection.labels, boxes, canvas, top=4 * size)
+    above: list[Rectangle | Picture | Text] = []
+    for number, place in found.items():
+        colour = parse(GROUPS[colours[number]])
+        above += _leader(place, middles[collection.labels == number], boxes[number], colour)
+    for number, place in found.items():
+        text = fonts.printable(collection.groups[number].name)
+        above += _name(text, place, np.array(boxes[number]) / 2, size, colours[number])
+    return _Plan(canvas, cards, _title(collection, canvas, colours), above, middles, dots)
+
+
+def _named(collection: CollectionMap, size: int) -> dict[int, tuple[str, float, float]]:
+    """Tell of each group whose name is written on the map: the text, its width and height."""
+    if collection.options.color != "cluster":
+        return {}
+    found = {}
+    for number, group in enumerate(collection.groups):
+        if group.named:
+            text = fonts.printable(group.name)
+            width = measure(text, fonts.load(size)) + 1.1 * size
+            found[number] = (text, width, 1.5 * size)
+    return found
+
+
+def _name(
+    text: str,
+    middle: tuple[float, float],
+    half: npt.NDArray[np.float64],
+    size: int,
+    colour: int,
+) -> list[Rectangle | Picture | Text]:
+    (x, y), (width, height) = middle, half.tolist()
+    fill = parse(GROUPS[colour])
+    box = Rectangle(x - width, y - height, 2 * width, 2 * height, fill, height)
+    font = fonts.load(size)
+    letters = parse(letters_on(GROUPS[colour]))
+    return [box, Text(x, y + 0.36 * size, text, font, letters, "middle")]
+
+
+def _leader(
+    place: tuple[float, float],
+    members: npt.NDArray[np.int64],
+    box: tuple[float, float],
+    colour: Colour,
+) -> list[Rectangle | Picture | Text]:
+    """Draw a line, across and then down, from a name to the nearest of its pictures."""
+    x, y = place
+    away = np.abs(members - np.array(place)) - np.array(box) / 2
+    nearest = members[np.maximum(away, 0).sum(axis=1).argmin()]
+    to_x, to_y = nearest.tolist()
+    half = 3
+    left, right = sorted((x, to_x))
+    top, bottom = sorted((y, to_y))
+    return [
+        Rectangle(left - half, y - half, right - left + 2 * half, 2 * half, colour),
+        Rectangle(to_x - half, top - half, 2 * half, bottom - top + 2 * half, colour),
+    ]
+
+
+def _territories(
+    collection: CollectionMap, middles: npt.NDArray[np.int64], colours: list[int], cell: int
+) -> list[Rectangle | Picture | Text]:
+    """Tint the ground under each group, so that crowds are seen from afar."""
+    if collection.options.color != "cluster":
+        return []
+    side = round(_TERRITORY * cell)
+    found: list[Rectangle | Picture | Text] = []
+    for (x, y), label in zip(middles.tolist(), collection.labels.tolist(), strict=True):
+        if label >= 0:
+            colour = parse(GROUPS[colours[label]])
+            red, green, blue = (
+                round(_TINT * one + (1 - _TINT) * other)
+                for one, other in zip(colour, GROUND, strict=True)
+            )
+            tint = (red, green, blue)
+            found.append(Rectangle(x - side // 2, y - side // 2, side, side, tint, side // 3))
+    return found
 
 
 def _stand_for_others(middles: npt.NDArray[np.int64], cell: int) -> tuple[list[int], list[int]]:
@@ -134,124 +321,75 @@ def _stand_for_others(middles: npt.NDArray[np.int64], cell: int) -> tuple[list[i
 
 
 def _open_canvas(
-    collection: CollectionMap, placed: npt.NDArray[np.floating], cell: int, side: int
-) -> tuple[Image.Image, npt.NDArray[np.int64]]:
-    """Give a canvas with the title on it, and the upper left corners of all squares."""
+    placed: npt.NDArray[np.floating], side: int
+) -> tuple[tuple[int, int], npt.NDArray[np.int64]]:
+    """Give the size of a canvas with a title, and the upper left corners of all squares."""
     extent = np.ptp(placed, axis=0)
-    margin = int(max(52, extent[0] / 70))
+    margin = _margin(extent[0])
     title = _title_size(extent[0] + side)
     top = margin + 2 * title
     needed = (int(extent[0]) + side + 2 * margin, int(extent[1]) + side + top + margin)
     width, height = np.maximum(needed, SMALLEST_CANVAS).tolist()
     # What the smallest canvas leaves over is shared out, so that the pictures stay centred.
     shift = np.array([margin + (width - needed[0]) / 2, top + (height - needed[1]) / 2])
-    image = Image.new("RGB", (width, height), GROUND)
-    _draw_title(image, collection, margin, title)
-    return image, np.rint(placed - placed.min(axis=0) + shift).astype(np.int64)
+    return (width, height), np.rint(placed - placed.min(axis=0) + shift).astype(np.int64)
+
+
+def _margin(width: float) -> int:
+    return int(max(52, width / 40))
 
 
 def _title_size(width: float) -> int:
     return int(np.clip(width / 60, 22, 110))
 
 
-def _draw_title(image: Image.Image, collection: CollectionMap, margin: int, size: int) -> None:
-    n = len(collection.images)
-    draw = ImageDraw.Draw(image)
+def _title(
+    collection: CollectionMap, canvas: tuple[int, int], colours: list[int]
+) -> list[Rectangle | Picture | Text]:
+    width = canvas[0]
+    margin, size = _margin(width), _title_size(width)
+    found: list[Rectangle | Picture | Text] = []
     bold = fonts.load(size, bold=True)
     plain = fonts.load(size)
     baseline = margin + 0.8 * size
     x = float(margin)
-    count = counted(n, "picture")
-    draw.text((x, baseline), count, INK, bold, anchor="ls")
+    count = counted(len(collection.images), "picture")
+    found.append(Text(x, baseline, count, bold, INK))
     x += bold.getlength(count) + 0.6 * size
-    method = subtitle(collection)
-    room = int(image.width - margin - x)
-    draw.text((x, baseline), fonts.shorten(method, plain, room), GREY, plain, anchor="ls")
+    method = fonts.shorten(subtitle(collection), plain, int(width - margin - x))
+    found.append(Text(x, baseline, method, plain, GREY))
     if collection.options.color != "folder":
-        return  # names stand on the map
+        return found  # names stand on the map
     x += plain.getlength(method) + 1.2 * size
     left, size = x, round(0.55 * size)
     baseline -= size
     for number, group in enumerate(collection.groups):
         text = f"{fonts.printable(group.name)}  {group.size:,}"
         font = fonts.load(size)
-        width = 2.4 * size + measure(text, font)
-        if x + width > image.width - margin and x > left:
+        wide = 2.4 * size + measure(text, font)
+        if x + wide > width - margin and x > left:
             x, baseline = left, baseline + 1.6 * size
-        box = (x, baseline - 0.8 * size, x + 0.8 * size, baseline)
-        draw.rounded_rectangle(box, 0.15 * size, fill=_colour(number, GREY))
-        draw_line(image, x + 1.2 * size, baseline, text, INK, font)
-        x += width
+        fill = _colour(colours, number, GREY)
+        side = 0.8 * size
+        found.append(Rectangle(x, baseline - side, side, side, fill, 0.15 * size))
+        found.append(Text(x + 1.2 * size, baseline, text, font, INK))
+        x += wide
+    return found
 
 
-def _draw_names(
-    image: Image.Image, collection: CollectionMap, middles: npt.NDArray[np.int64], side: int
-) -> None:
-    """Write the name of each cluster near its middle, the largest first, where least is hidden."""
-    if collection.options.color != "cluster":
-        return
-    size = _title_size(image.width)
-    draw = ImageDraw.Draw(image)
-    reach = np.full_like(middles, side // 2)  # half of what is to be seen, by picture and name
-    crowds = [middles[collection.labels == one] for one in range(len(collection.groups))]
-    for number, (group, crowd) in enumerate(zip(collection.groups, crowds, strict=True)):
-        text = fonts.printable(group.name)
-        font = fonts.load(size)
-        half = np.array([measure(text, font) / 2 + 0.6 * size, 0.75 * size])
-        x, y = _least_hidden(np.median(crowd, axis=0), half, middles, reach, side)
-        x = float(np.clip(x, half[0], image.width - half[0]))
-        # What it covers counts so much that no other name is written there.
-        middles = np.vstack([middles, np.full((_NAME_WEIGHT, 2), (x, y), np.int64)])
-        reach = np.vstack([reach, np.full((_NAME_WEIGHT, 2), half, np.int64)])
-        box = (x - half[0], y - half[1], x + half[0], y + half[1])
-        outline = max(2, size // 12)
-        colour = _colour(number, GREY)
-        draw.rounded_rectangle(box, half[1], fill=colour, outline=WHITE, width=outline)
-        draw_line(image, x, y + 0.36 * size, text, WHITE, font, "middle")
-
-
-def _least_hidden(
-    middle: npt.NDArray[np.floating],
-    half: npt.NDArray[np.floating],
-    middles: npt.NDArray[np.int64],
-    reach: npt.NDArray[np.int64],
-    side: int,
-) -> tuple[float, float]:
-    """Find the place around *middle* where a box of *half* its size covers the least."""
-    offsets = np.linspace(-1.0, 1.0, 9)
-    near = (np.abs(middles - middle) < reach + half + side).all(axis=1)
-    best = (np.inf, 0.0, middle)
-    for dy in offsets:
-        for dx in offsets:
-            place = middle + side * np.array([dx, dy])
-            shared = np.maximum(half + reach[near] - np.abs(middles[near] - place), 0)
-            shared = np.minimum(shared, 2 * half)
-            covered = float((shared[:, 0] * shared[:, 1]).sum())
-            best = min(best, (covered, float(np.hypot(dx, dy)), place), key=lambda one: one[:2])
-    return float(best[2][0]), float(best[2][1])
-
-
-def _draw_card(
-    image: Image.Image,
-    thumbnail: Image.Image,
-    x: int,
-    y: int,
-    side: int,
-    border: int,
-    colour: tuple[int, ...],
-) -> None:
-    """Draw a thumbnail with a border and a soft shadow, centred in the square at (x, y)."""
-    width, height = thumbnail.width + 2 * border, thumbnail.height + 2 * border
-    x, y = x + (side - width) // 2, y + (side - height) // 2
+def _draw_card(image: Image.Image, thumbnail: Image.Image, card: _Card) -> None:
+    """Draw a thumbnail with a border and a soft shadow."""
+    x, y, width, height = card.box(thumbnail)
+    border = card.border
     shadow, reach = _shadow(width, height)
     image.paste(SHADOW, (x - reach, y - reach + border // 2 + 1), shadow)
-    image.paste(colour, (x, y, x + width, y + height))
+    image.paste(card.colour, (x, y, x + width, y + height))
     image.paste(thumbnail, (x + border, y + border))
 
 
-def _colour(label: int, other: tuple[int, ...]) -> tuple[int, ...]:
+def _colour(colours: list[int], label: int, other: Colour) -> Colour:
     """Give the colour of a group, or *other* where a picture is in none."""
-    return ImageColor.getrgb(GROUPS[label]) if label >= 0 else other
+    return parse(GROUPS[colours[label]]) if label >= 0 else other
 
 
 @lru_cache(maxsize=256)

@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.layout.collection import CollectionMap
+from vecsearch.layout.grid import pack
 from vecsearch.layout.overlap import arrange
 from vecsearch.layout.points import Points
 from vecsearch.types import Progress, no_progress
 from vecsearch.view.document import encode, encode_guesses, split_root, write_document
 from vecsearch.view.map import subtitle
-from vecsearch.view.palette import GROUPS
+from vecsearch.view.palette import GROUPS, ON_DARK, colours_of, letters_on
 from vecsearch.view.sprites import SpriteSheets, sprite_side
 from vecsearch.view.text import counted
 
@@ -46,6 +47,8 @@ def write_page(
         placed = _scaled(collection.points)
     else:
         placed = arrange(collection.points)
+    packed = placed if n > MOST_THUMBNAILS else pack(placed)
+    colours = colours_of(placed, collection.labels, len(collection.groups))
     sprites = np.full(n, -1, np.int32)
     sprites[shown] = np.arange(len(shown))
     root, rest = split_root(paths)
@@ -58,12 +61,14 @@ def write_page(
         "largest": _LARGEST if len(shown) == n else _LARGEST_OF_MANY,
         "x": encode(placed[:, 0]),
         "y": encode(placed[:, 1]),
+        "packed_x": encode(packed[:, 0]),
+        "packed_y": encode(packed[:, 1]),
         "labels": encode(collection.labels.astype(np.int8)),
         "near": encode(places.astype(np.uint32)),
         "scores": encode(np.rint((scores.clip(-1, 1) + 1) / 2 * 65535).astype(np.uint16)),
         "groups": [
-            {"name": group.name, "size": group.size, "colour": GROUPS[number],
-             **_middle(placed, collection.labels == number)}
+            {"name": group.name, "named": group.named, "size": group.size,
+             "light": _colours(GROUPS[colours[number]]), "dark": _colours(ON_DARK[colours[number]])}
             for number, group in enumerate(collection.groups)
         ],
         "sprites": {"of": encode(sprites)},
@@ -81,6 +86,5 @@ def _scaled(points: Points) -> Points:
     return (points * np.float32(np.sqrt(_AIR * _SAMPLE / area))).astype(np.float32)
 
 
-def _middle(placed: Points, members: npt.NDArray[np.bool_]) -> dict[str, float]:
-    x, y = np.median(placed[members], axis=0).tolist()
-    return {"x": round(x, 3), "y": round(y, 3)}
+def _colours(fill: str) -> list[str]:
+    return [fill, letters_on(fill)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -69,14 +70,19 @@ class Scene:
 def paint(scene: Scene) -> Image.Image:
     """Draw *scene* as pixels."""
     image = Image.new("RGB", (scene.width, scene.height), scene.ground)
-    for item in scene.items:
+    paint_on(image, scene.items)
+    return image
+
+
+def paint_on(image: Image.Image, items: Iterable[Rectangle | Picture | Text]) -> None:
+    """Draw *items* over what is on *image*."""
+    for item in items:
         if isinstance(item, Text):
             draw_line(image, item.x, item.y, item.text, item.fill, item.font, item.anchor)
         elif isinstance(item, Rectangle):
             image.paste(item.fill, (round(item.x), round(item.y)), _mask(*_shape(item)))
         else:
             _paint_picture(image, item)
-    return image
 
 
 def _paint_picture(image: Image.Image, item: Picture) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
+from collections import Counter
 from pathlib import Path
 from typing import IO, Final
 from xml.etree import ElementTree as ET
 
 from PIL import Image
 
+from vecsearch.images.drawn import MARK
 from vecsearch.view import fonts
 from vecsearch.view.scene import Colour, Picture, Rectangle, Scene, Text
 from vecsearch.view.typeset import goes_left, measure, runs
@@ -21,11 +23,11 @@ INSTEAD: Final = "Verdana, sans-serif"
 _OPPOSITE: Final = {"start": "end", "middle": "middle", "end": "start"}
 
 
-def write_svg(scene: Scene, file: IO[bytes]) -> None:
+def write_svg(scene: Scene, file: IO[bytes], *, quality: int = 90) -> None:
     """Write *scene* as an SVG document that needs no other file.
 
     Text is text, as wide as in pixels, and the characters of DejaVu Sans come along as a font. Each
-    image is there once.
+    image is there once, photographs as JPEG of *quality*.
     """
     size = {"width": str(scene.width), "height": str(scene.height)}
     root = ET.Element(
@@ -39,17 +41,21 @@ def write_svg(scene: Scene, file: IO[bytes]) -> None:
         },
     )
     ET.SubElement(root, "title").text = scene.title
+    ET.SubElement(root, "metadata").text = MARK
     ET.SubElement(root, "style").text = _font_faces(scene)
     definitions = ET.SubElement(root, "defs")
     ET.SubElement(root, "rect", {**size, "fill": _hex(scene.ground)})
     images: dict[int, str] = {}
+    uses = Counter(id(item.image) for item in scene.items if isinstance(item, Picture))
     for item in scene.items:
         if isinstance(item, Rectangle):
             _add_rectangle(root, item)
         elif isinstance(item, Text):
             _add_text(root, item)
+        elif uses[id(item.image)] == 1 and _is_whole(item):
+            _add_plain(root, item, quality)
         else:
-            _add_picture(root, definitions, item, images)
+            _add_picture(root, definitions, item, images, quality)
     ET.indent(root)
     ET.ElementTree(root).write(file, encoding="utf-8", xml_declaration=True)
 
@@ -81,8 +87,29 @@ def _add_text(parent: ET.Element, item: Text) -> None:
     ET.SubElement(parent, "text", attributes).text = item.text
 
 
+def _is_whole(item: Picture) -> bool:
+    """Tell whether nothing is cut off a picture."""
+    within = item.within
+    return (
+        not within.radius
+        and (within.x, within.y) == (item.x, item.y)
+        and (within.width, within.height) == (item.width, item.height)
+    )
+
+
+def _add_plain(parent: ET.Element, item: Picture, quality: int) -> None:
+    place = {"x": item.x, "y": item.y, "width": item.width, "height": item.height}
+    attributes = {name: _number(value) for name, value in place.items()}
+    attributes["preserveAspectRatio"] = "none"
+    ET.SubElement(parent, "image", {**attributes, "xlink:href": _data_url(item.image, quality)})
+
+
 def _add_picture(
-    parent: ET.Element, definitions: ET.Element, item: Picture, images: dict[int, str]
+    parent: ET.Element,
+    definitions: ET.Element,
+    item: Picture,
+    images: dict[int, str],
+    quality: int,
 ) -> None:
     width, height = item.image.size
     name = images.get(id(item.image))
@@ -90,7 +117,9 @@ def _add_picture(
         name = images[id(item.image)] = f"p{len(images) + 1}"
         attributes = {"id": name, "width": str(width), "height": str(height)}
         attributes["preserveAspectRatio"] = "none"
-        ET.SubElement(definitions, "image", {**attributes, "xlink:href": _data_url(item.image)})
+        ET.SubElement(
+            definitions, "image", {**attributes, "xlink:href": _data_url(item.image, quality)}
+        )
     clip = f"c{len(definitions)}"
     _add_rectangle(ET.SubElement(definitions, "clipPath", {"id": clip}), item.within)
     group = ET.SubElement(parent, "g", {"clip-path": f"url(#{clip})"})
@@ -136,14 +165,14 @@ def _subset(path: Path, text: str) -> bytes:
     return out.getvalue()
 
 
-def _data_url(image: Image.Image) -> str:
+def _data_url(image: Image.Image, quality: int) -> str:
     out = io.BytesIO()
     if image.getcolors(256):  # a drawing
         kind = "png"
         image.save(out, "PNG")
     else:
         kind = "jpeg"
-        image.save(out, "JPEG", quality=90)
+        image.save(out, "JPEG", quality=quality, optimize=True)
     return f"data:image/{kind};base64,{base64.b64encode(out.getvalue()).decode()}"
 
 

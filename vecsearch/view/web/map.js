@@ -5,18 +5,16 @@ const $ = (id) => document.getElementById(id);
 const floats = (text) => new Float32Array(decodeBase64(text).buffer);
 const count = DATA.paths.length;
 const points = new Points(
-  floats(DATA.x),
-  floats(DATA.y),
+  [floats(DATA.x), floats(DATA.y)],
+  [floats(DATA.packed_x), floats(DATA.packed_y)],
   new Int8Array(decodeBase64(DATA.labels).buffer),
   new Int32Array(decodeBase64(DATA.sprites.of).buffer),
 );
 const near = new Uint32Array(decodeBase64(DATA.near).buffer);
 const scores = new Uint16Array(decodeBase64(DATA.scores).buffer);
 const nearCount = count ? near.length / count : 0;
-const colours = Object.assign({}, DATA.groups.map((group) => group.colour));
-const tiles = new Tiles(points, colours);
-
-const LEGEND = 40; // pixels at the foot of the map
+const tiles = new Tiles(points);
+const whole = { left: points.left, right: points.right, top: points.top, bottom: points.bottom };
 
 const stage = $("stage");
 const map = $("map");
@@ -37,24 +35,57 @@ function redraw() {
   requestAnimationFrame((now) => {
     wanted = false;
     if (flight) advance(now);
+    const gathering = !flight && gather(now);
     const missing = tiles.draw(map.getContext("2d", { alpha: false }), view, ratio, map.width, map.height);
     drawOver();
     frames++;
-    if (missing || flight) redraw();
+    if (missing || flight || gathering) redraw();
   });
 }
 
 // --- where the map is ---
 
 function fitted() {
-  const wide = points.right - points.left + 1.6;
-  const high = points.bottom - points.top + 1.6;
-  const scale = Math.min(width / wide, (height - LEGEND) / high, 220);
+  const wide = whole.right - whole.left + 1.6;
+  const high = whole.bottom - whole.top + 1.6;
+  const scale = Math.min(width / wide, height / high, 220);
   return {
     scale,
-    x: (points.left + points.right) / 2 - width / 2 / scale,
-    y: (points.top + points.bottom) / 2 - (height - LEGEND) / 2 / scale,
+    x: (whole.left + whole.right) / 2 - width / 2 / scale,
+    y: (whole.top + whole.bottom) / 2 - height / 2 / scale,
   };
+}
+
+// Whether pictures are drawn together to a grid at a scale: 0 or 1. On the whole map gaps tell crowds
+// apart; whoever zooms in until pictures are large wants to see pictures, so the gaps close.
+const TOGETHER = 40; // pixels for a picture
+function together(scale, now = points.part) {
+  if (DATA.largest < 100 || count < 2) return 0;
+  const limit = Math.max(1.5 * fitted().scale, TOGETHER);
+  return scale > (now > 0.5 ? limit / 1.15 : limit) ? 1 : 0;
+}
+
+// Moves the pictures a step of their way. The one under the pointer stays where it is.
+const GATHERING = 260; // ms
+let anchor = -1;
+let stepped = 0;
+function gather(now) {
+  const target = together(view.scale);
+  if (target === points.part) return (stepped = 0), false;
+  const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const step = calm ? 1 : stepped ? (now - stepped) / GATHERING : 0.06;
+  stepped = now;
+  if (anchor < 0) anchor = nearestToMiddle();
+  drawTo(target > points.part ? Math.min(1, points.part + step) : Math.max(0, points.part - step));
+  return points.part !== target;
+}
+
+function drawTo(part) {
+  const [fromX, fromY] = points.at(anchor, points.part);
+  points.draw(part);
+  const [toX, toY] = points.at(anchor, part);
+  view.x += toX - fromX;
+  view.y += toY - fromY;
 }
 
 const squareNow = () => Math.min(view.scale * FILLED, DATA.largest);
@@ -63,8 +94,10 @@ const limits = () => {
   return [scale * 0.5, DATA.largest < 100 ? scale * 1000 : Math.max(320, scale)];
 };
 
+// What was in the middle stays there, and the map shrinks or grows by as much as its room does.
 function resize() {
-  const first = !(width > 0 && height > LEGEND);
+  const first = !(width > 0 && height > 0);
+  const before = first ? null : { fit: fitted().scale, middle: toMap(width / 2, height / 2), fitted: isFitted() };
   width = stage.clientWidth;
   height = stage.clientHeight;
   ratio = Math.min(3, window.devicePixelRatio || 1);
@@ -72,29 +105,54 @@ function resize() {
     canvas.width = Math.max(1, Math.round(width * ratio));
     canvas.height = Math.max(1, Math.round(height * ratio));
   }
-  if (first && height > LEGEND) Object.assign(view, fitted());
+  if (height > 0) {
+    if (first || before.fitted) {
+      Object.assign(view, fitted());
+    } else {
+      const scale = (view.scale * fitted().scale) / before.fit;
+      const [x, y] = before.middle;
+      Object.assign(view, { scale, x: x - width / 2 / scale, y: y - height / 2 / scale });
+    }
+    flight = null;
+  }
   redraw();
+}
+
+function isFitted() {
+  const { scale, x, y } = fitted();
+  const away = Math.hypot(view.x - x, view.y - y) * scale;
+  return Math.abs(view.scale / scale - 1) < 1e-3 && away < 1;
 }
 
 const toMap = (x, y) => [view.x + x / view.scale, view.y + y / view.scale];
 const toScreen = (x, y) => [(x - view.x) * view.scale, (y - view.y) * view.scale];
 
+function nearestTo(x, y) {
+  for (let reach = 1; reach < 1e7; reach *= 4) {
+    const found = points.nearest(x, y, reach);
+    if (found >= 0) return found;
+  }
+  return -1;
+}
+
 function zoom(factor, x = width / 2, y = height / 2) {
   const [least, most] = limits();
   const scale = Math.max(least, Math.min(most, view.scale * factor));
   const [mapX, mapY] = toMap(x, y);
+  if (together(scale) !== points.part) anchor = nearestTo(mapX, mapY);
   Object.assign(view, { scale, x: mapX - x / scale, y: mapY - y / scale });
   redraw();
 }
 
 function fly(target) {
   const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-  flight = { from: { ...view }, to: target, start: performance.now(), time: still ? 0 : 350 };
+  const parts = [points.part, together(target.scale)];
+  flight = { from: { ...view }, to: target, parts, start: performance.now(), time: still ? 0 : 350 };
   redraw();
 }
 
 function advance(now) {
-  const { from, to, start, time } = flight;
+  const { from, to, parts, start, time } = flight;
   const part = time ? Math.max(0, Math.min(1, (now - start) / time)) : 1;
   const eased = part * part * (3 - 2 * part);
   const scale = from.scale * (to.scale / from.scale) ** eased;
@@ -102,21 +160,31 @@ function advance(now) {
   const between = (axis, room) =>
     middle(from, axis, room) * (1 - eased) + middle(to, axis, room) * eased - room / 2 / scale;
   Object.assign(view, { scale, x: between("x", width), y: between("y", height) });
+  points.draw(part === 1 ? parts[1] : parts[0] * (1 - eased) + parts[1] * eased);
   if (part === 1) flight = null;
 }
 
 function flyTo(i, scale = view.scale) {
-  fly({ scale, x: points.x[i] - width / 2 / scale, y: points.y[i] - height / 2 / scale });
+  const [x, y] = points.at(i, together(scale));
+  fly({ scale, x: x - width / 2 / scale, y: y - height / 2 / scale });
 }
 
 function flyToAll(members) {
-  const xs = members.map((i) => points.x[i]);
-  const ys = members.map((i) => points.y[i]);
-  const edges = [xs, ys].map((values) => values.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]));
-  const sides = edges.map(([a, b]) => b - a + 3);
-  const scale = Math.max(limits()[0], Math.min(120, width / sides[0], height / sides[1]));
-  const [x, y] = edges.map(([a, b]) => (a + b) / 2);
-  fly({ scale, x: x - width / 2 / scale, y: y - height / 2 / scale });
+  // Where they are depends on the scale, and the scale on where they are.
+  let scale = view.scale;
+  let middle = [0, 0];
+  for (let round = 0; round < 2; round++) {
+    const places = members.map((i) => points.at(i, together(scale)));
+    const edges = [0, 1].map((axis) =>
+      places.reduce(([a, b], place) => [Math.min(a, place[axis]), Math.max(b, place[axis])], [Infinity, -Infinity]),
+    );
+    const sides = edges.map(([a, b]) => b - a + 3);
+    const wanted = Math.max(limits()[0], Math.min(120, width / sides[0], height / sides[1]));
+    scale = wanted;
+  }
+  const places = members.map((i) => points.at(i, together(scale)));
+  middle = [0, 1].map((axis) => places.reduce((sum, place) => sum + place[axis], 0) / places.length);
+  fly({ scale, x: middle[0] - width / 2 / scale, y: middle[1] - height / 2 / scale });
 }
 
 // --- what is drawn over the ground ---
@@ -194,28 +262,135 @@ function drawOver() {
   }
 }
 
+// A name stands in free room beside its crowd, with a line to it where it must stand off; where there
+// is no room, it is left out: the legend has it. Larger crowds choose first.
 function drawNames(context) {
-  if (DATA.color !== "cluster" || view.scale > 90) return;
+  if (DATA.color !== "cluster" || view.scale > 260) return;
   context.font = "600 13px system-ui, sans-serif";
   context.textAlign = "center";
   context.textBaseline = "middle";
-  const taken = [];
-  for (const group of DATA.groups) {
-    const [x, y] = toScreen(group.x, group.y);
+  const taken = takenCells();
+  const members = membersInView();
+  const found = [];
+  drawn = [];
+  DATA.groups.forEach((group, number) => {
+    if (!group.named || !members[number].length) return;
     const half = context.measureText(group.name).width / 2 + 9;
-    if (x < -half || y < -12 || x > width + half || y > height + 12) continue;
-    if (taken.some(([a, b, other]) => Math.abs(a - x) < half + other && Math.abs(b - y) < 24)) continue;
-    taken.push([x, y, half]);
-    context.fillStyle = group.colour;
+    const place = freeRoom(taken, members[number], half, 12);
+    const leader = place && leaderOf(place, half, members[number]);
+    if (!leader || !isClear(taken, leader)) return;
+    taken.fill(place[0] - half, place[1] - 12, place[0] + half, place[1] + 12);
+    found.push([group, place, half]);
+    drawn.push({ name: group.name, left: place[0] - half, top: place[1] - 11, right: place[0] + half, bottom: place[1] + 11 });
+    if (leader.away > squareNow() / 2 + 16) drawLeader(context, group, leader);
+  });
+  for (const [group, [x, y], half] of found) {
+    const [fill, letters] = group[themeName()];
+    context.fillStyle = fill;
     context.beginPath();
     context.roundRect(x - half, y - 11, 2 * half, 22, 11);
     context.fill();
-    context.strokeStyle = "#ffffff";
-    context.lineWidth = 1.5;
-    context.stroke();
-    context.fillStyle = "#ffffff";
+    context.fillStyle = letters;
     context.fillText(group.name, x, y + 0.5);
   }
+}
+
+let drawn = []; // the names that are seen, in pixels
+const themeName = () => (document.documentElement.dataset.theme === "dark" ? "dark" : "light");
+const CELL = 6; // pixels
+
+// Which cells of the stage are taken by pictures; counted so that a rectangle is asked at once.
+function takenCells() {
+  const columns = Math.ceil(width / CELL);
+  const rows = Math.ceil(height / CELL);
+  const cells = new Uint8Array(columns * rows);
+  const grid = {
+    columns,
+    rows,
+    fill(x0, y0, x1, y1) {
+      const [left, right] = [Math.max(0, Math.floor(x0 / CELL)), Math.min(columns - 1, Math.floor(x1 / CELL))];
+      const [top, bottom] = [Math.max(0, Math.floor(y0 / CELL)), Math.min(rows - 1, Math.floor(y1 / CELL))];
+      for (let row = top; row <= bottom; row++) cells.fill(1, row * columns + left, row * columns + Math.max(left, right + 1));
+    },
+    free(x0, y0, x1, y1) {
+      if (x0 < 0 || y0 < 0 || x1 >= width || y1 >= height) return false;
+      for (let row = Math.floor(y0 / CELL); row <= Math.floor(y1 / CELL); row++) {
+        for (let column = Math.floor(x0 / CELL); column <= Math.floor(x1 / CELL); column++) {
+          if (cells[row * columns + column]) return false;
+        }
+      }
+      return true;
+    },
+  };
+  const square = squareNow();
+  const [left, top] = toMap(0, 0);
+  const [right, bottom] = toMap(width, height);
+  for (const i of points.within(left - 1, top - 1, right + 1, bottom + 1)) {
+    const [x, y] = toScreen(points.x[i], points.y[i]);
+    const sprite = points.sprites[i];
+    const share = (lengths) => (sprite < 0 ? 2 : (lengths[sprite] * square) / Sprites.side / 2 + borderOf(square) + 1);
+    grid.fill(x - share(Sprites.widths), y - share(Sprites.heights), x + share(Sprites.widths), y + share(Sprites.heights));
+  }
+  return grid;
+}
+
+function membersInView() {
+  const members = DATA.groups.map(() => []);
+  const [left, top] = toMap(0, 0);
+  const [right, bottom] = toMap(width, height);
+  for (const i of points.within(left, top, right, bottom)) {
+    if (points.labels[i] >= 0) members[points.labels[i]].push(i);
+  }
+  return members;
+}
+
+function freeRoom(taken, members, half, high) {
+  const middle = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+  const [x, y] = toScreen(middle(members.map((i) => points.x[i])), middle(members.map((i) => points.y[i])));
+  const spread = Math.max(...members.slice(0, 300).map((i) => Math.hypot(...toScreen(points.x[i], points.y[i]).map((v, axis) => v - [x, y][axis]))));
+  const most = Math.min(spread, 220) + 90;
+  let best = null;
+  let least = Infinity;
+  for (let dy = -most; dy <= most; dy += CELL) {
+    for (let dx = -most; dx <= most; dx += 2 * CELL) {
+      const away = Math.hypot(dx, 1.5 * dy) + (dy > 0 ? 8 : 0);
+      if (away < least && away <= 1.5 * most && taken.free(x + dx - half, y + dy - high, x + dx + half, y + dy + high)) {
+        [best, least] = [[x + dx, y + dy], away];
+      }
+    }
+  }
+  return best;
+}
+
+// The line from a name to the nearest picture of its crowd.
+function leaderOf([x, y], half, members) {
+  let best = { away: Infinity };
+  for (const i of members) {
+    const [toX, toY] = toScreen(points.x[i], points.y[i]);
+    const edge = Math.max(x - half, Math.min(x + half, toX));
+    const away = Math.hypot(toX - edge, toY - y);
+    if (away < best.away) best = { away, from: [edge, y], to: [toX, toY] };
+  }
+  return best;
+}
+
+// Whether it crosses no picture on its way, nor another name.
+function isClear(taken, { away, from, to }) {
+  const end = away - 0.75 * squareNow() - CELL;
+  for (let at = CELL; at < end; at += CELL / 2) {
+    const [x, y] = [0, 1].map((axis) => from[axis] + ((to[axis] - from[axis]) * at) / away);
+    if (!taken.free(x, y, x, y)) return false;
+  }
+  return true;
+}
+
+function drawLeader(context, group, { from, to }) {
+  context.strokeStyle = group[themeName()][0];
+  context.lineWidth = 1.5;
+  context.beginPath();
+  context.moveTo(...from);
+  context.lineTo(...to);
+  context.stroke();
 }
 
 // --- pictures ---
@@ -492,13 +667,7 @@ function step([dx, dy]) {
   if (best >= 0) choose(best);
 }
 
-function nearestToMiddle() {
-  const [x, y] = toMap(width / 2, height / 2);
-  for (let reach = 1; ; reach *= 4) {
-    const found = points.nearest(x, y, reach);
-    if (found >= 0) return found;
-  }
-}
+const nearestToMiddle = () => nearestTo(...toMap(width / 2, height / 2));
 
 function letGo() {
   if (state.lasso) state.lasso = [];
@@ -565,13 +734,30 @@ $("help").addEventListener("click", () => $("keys").showModal());
 DATA.groups.forEach((group, number) => {
   const members = () => [...points.labels.keys()].filter((i) => points.labels[i] === number);
   const swatch = element("i");
-  swatch.style.background = group.colour;
+  swatch.dataset.group = number;
   const text = `${group.name} ${group.size.toLocaleString("en")}`;
   const button = element("button", { title: "Select these", onclick: () => (select(members()), flyToAll(members())) });
   button.append(swatch, text);
   $("legend").append(button);
 });
-Theme.onchange.push(() => (tiles.invalidate(), redraw()));
+// Colours are others on a dark ground.
+function colour() {
+  const theme = themeName();
+  const ground = getComputedStyle(document.documentElement).getPropertyValue("--ground").trim();
+  const values = (text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16));
+  tiles.colours = Object.assign({}, DATA.groups.map((group) => group[theme][0]));
+  tiles.tints = DATA.groups.map((group) => {
+    const below = values(ground);
+    return `rgb(${values(group[theme][0]).map((value, at) => Math.round(0.2 * value + 0.8 * below[at]))})`;
+  });
+  for (const swatch of document.querySelectorAll("#legend i")) {
+    swatch.style.background = DATA.groups[swatch.dataset.group][theme][0];
+  }
+  tiles.invalidate();
+  redraw();
+}
+colour();
+Theme.onchange.push(colour);
 Sprites.onload.push(() => (tiles.invalidate(), redraw()));
 new ResizeObserver(resize).observe(stage);
 resize();

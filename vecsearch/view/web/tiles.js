@@ -5,11 +5,15 @@ const TILE = 256;
 const MOST_TILES = 400;
 const BUDGET_MS = 7;
 const FILLED = 0.88; // of its square is a thumbnail's
+const TERRITORY = 1.3; // squares on a side are tinted for a picture
+
+const borderOf = (square) => Math.max(1, Math.min(6, square / 22));
 
 class Tiles {
-  constructor(points, colours) {
+  constructor(points) {
     this.points = points;
-    this.colours = colours;
+    this.colours = {};
+    this.tints = {};
     this.kept = new Map();
     this.version = 0;
     this.invalidate();
@@ -18,7 +22,7 @@ class Tiles {
   // Everything changed: what is kept is shown until it is drawn anew.
   invalidate() {
     this.version++;
-    this.base = null;
+    this.bases = new Map();
     this.ground = getComputedStyle(document.documentElement).getPropertyValue("--ground");
   }
 
@@ -30,6 +34,12 @@ class Tiles {
     const size = TILE / 2 ** level; // in units of the map
     context.fillStyle = this.ground;
     context.fillRect(0, 0, width, height);
+    // While pictures draw together there are no tiles to keep; few enough are in view by then.
+    if (points.part > 0 && points.part < 1) {
+      const [x1, y1] = [view.x + width / scale, view.y + height / scale];
+      this.drawWithin(context, view.x, view.y, x1, y1, scale);
+      return false;
+    }
     this.drawBase(context, view, scale);
     const first = [Math.floor(view.x / size), Math.floor(view.y / size)];
     const last = [
@@ -44,7 +54,7 @@ class Tiles {
     for (let ty = Math.max(first[1], least[1]); ty <= Math.min(last[1], most[1]); ty++) {
       for (let tx = Math.max(first[0], least[0]); tx <= Math.min(last[0], most[0]); tx++) {
         visible++;
-        const key = `${level}/${tx}/${ty}`;
+        const key = `${points.part}/${level}/${tx}/${ty}`;
         let tile = this.kept.get(key);
         const old = !tile || tile.version !== this.version;
         if (old && performance.now() - started < BUDGET_MS) {
@@ -70,7 +80,7 @@ class Tiles {
 
   drawCoarser(context, level, tx, ty, x, y, width, height) {
     for (let up = 1; up < 6; up++) {
-      const tile = this.kept.get(`${level - up}/${tx >> up}/${ty >> up}`);
+      const tile = this.kept.get(`${this.points.part}/${level - up}/${tx >> up}/${ty >> up}`);
       if (!tile) continue;
       const part = TILE >> up;
       const left = (tx - ((tx >> up) << up)) * part;
@@ -88,28 +98,54 @@ class Tiles {
     context.fillRect(0, 0, TILE, TILE);
     this.drawPoints(context, tx * size, ty * size, size, 2 ** level);
     const tile = { canvas, version: this.version };
-    this.kept.set(`${level}/${tx}/${ty}`, tile);
+    this.kept.set(`${this.points.part}/${level}/${tx}/${ty}`, tile);
     return tile;
   }
 
   drawBase(context, view, scale) {
     const { left, top, right, bottom } = this.points;
     const side = Math.max(right - left, bottom - top) + 2;
-    if (!this.base) {
-      this.base = document.createElement("canvas");
-      this.base.width = this.base.height = 1024;
-      const painter = this.base.getContext("2d");
+    let base = this.bases.get(this.points.part);
+    if (!base) {
+      this.bases.set(this.points.part, (base = document.createElement("canvas")));
+      base.width = base.height = 1024;
+      const painter = base.getContext("2d");
       this.drawPoints(painter, left - 1, top - 1, side, 1024 / side, true);
     }
     const x = (left - 1 - view.x) * scale;
     const y = (top - 1 - view.y) * scale;
-    context.drawImage(this.base, x, y, side * scale, side * scale);
+    context.drawImage(base, x, y, side * scale, side * scale);
   }
 
   drawPoints(context, x0, y0, size, scale, plain = false) {
+    this.drawWithin(context, x0, y0, x0 + size, y0 + size, scale, plain);
+  }
+
+  drawWithin(context, x0, y0, x1, y1, scale, plain = false) {
     const square = Math.min(scale * FILLED, this.largest);
-    for (const i of this.points.within(x0 - 1, y0 - 1, x0 + size + 1, y0 + size + 1)) {
+    const inside = [...this.points.within(x0 - 1, y0 - 1, x1 + 1, y1 + 1)];
+    if (DATA.color === "cluster" && DATA.largest > 100) this.drawTerritory(context, inside, x0, y0, scale);
+    for (const i of inside) {
       this.drawPoint(context, i, (this.points.x[i] - x0) * scale, (this.points.y[i] - y0) * scale, square, plain);
+    }
+  }
+
+  // The ground under each crowd is tinted, so that crowds are seen from afar.
+  drawTerritory(context, inside, x0, y0, scale) {
+    const side = TERRITORY * scale;
+    context.globalAlpha = 1;
+    for (const i of inside) {
+      const tint = this.tints[this.points.labels[i]];
+      if (!tint) continue;
+      context.fillStyle = tint;
+      const [x, y] = [(this.points.x[i] - x0) * scale - side / 2, (this.points.y[i] - y0) * scale - side / 2];
+      if (side < 12) {
+        context.fillRect(x, y, side, side);
+      } else {
+        context.beginPath();
+        context.roundRect(x, y, side, side, side / 3);
+        context.fill();
+      }
     }
   }
 
@@ -126,7 +162,7 @@ class Tiles {
     if (square >= 10 && colour) {
       const width = (Sprites.widths[sprite] * square) / Sprites.side;
       const height = (Sprites.heights[sprite] * square) / Sprites.side;
-      const border = Math.max(1, square / 30);
+      const border = borderOf(square);
       context.fillStyle = colour;
       context.fillRect(x - width / 2 - border, y - height / 2 - border, width + 2 * border, height + 2 * border);
     }
@@ -136,8 +172,32 @@ class Tiles {
 
 // Points in buckets of a grid, for what is within a rectangle.
 class Points {
-  constructor(x, y, labels, sprites) {
-    Object.assign(this, { x, y, labels, sprites, count: x.length });
+  // Where they are on the whole map, and where they are drawn together to a grid.
+  constructor(places, packed, labels, sprites) {
+    Object.assign(this, { places, packed, labels, sprites, count: labels.length });
+    this.x = new Float32Array(this.count);
+    this.y = new Float32Array(this.count);
+    this.draw(0);
+  }
+
+  at(i, part) {
+    return [0, 1].map((axis) => this.places[axis][i] * (1 - part) + this.packed[axis][i] * part);
+  }
+
+  // Moves all by a part of the way, from 0 to 1, to their places in the grid.
+  draw(part) {
+    if (part === this.part) return;
+    this.part = part;
+    const { x, y } = this;
+    for (let i = 0; i < this.count; i++) {
+      x[i] = this.places[0][i] * (1 - part) + this.packed[0][i] * part;
+      y[i] = this.places[1][i] * (1 - part) + this.packed[1][i] * part;
+    }
+    this.sort();
+  }
+
+  sort() {
+    const { x, y } = this;
     this.left = this.top = Infinity;
     this.right = this.bottom = -Infinity;
     for (let i = 0; i < x.length; i++) {
