@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+from click.core import ParameterSource
 
 from vecsearch.building.options import DECODERS, BuildOptions
 from vecsearch.building.run import BuildReport
@@ -17,7 +18,8 @@ from vecsearch.cli.relocate import describe
 from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.embed.engine import ENGINES, PRECISIONS
 from vecsearch.embed.layers import POOLINGS
-from vecsearch.view.left_out import format_left_out
+from vecsearch.errors import UsageError
+from vecsearch.view.left_out import format_excluded, format_left_out, format_patterns
 from vecsearch.view.text import (
     counted,
     format_agreement,
@@ -40,6 +42,7 @@ Examples:
   vecsearch build s3://bucket/photos                  # or a web server's http://...
   find photos -name '*.jpg' -print0 | vecsearch build -0 --from-list - -i indexes/some
   vecsearch build photos --model efficientnet-lite0   # needs no download
+  vecsearch build photos --exclude '*.gif' --exclude private/
   vecsearch build photos --layer block4_pool --pool flatten --dim 256
 """
 )
@@ -97,6 +100,14 @@ Examples:
     metavar="auto|FACTORY",
     help="The kind of FAISS file of a new index: auto, by its size, or a FAISS factory string.",
 )
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="PATTERN",
+    help="Leave out what matches, as a line of a .gitignore would: '*.gif', private/, /raw. "
+    "Repeatable; kept for later builds.",
+)
+@click.option("--no-exclude", is_flag=True, help="End what --exclude of earlier builds left out.")
 @click.option("--force", is_flag=True, help="Take int8 even if it agrees little with fp32.")
 @click.option("--fresh", is_flag=True, help="Start over instead of bringing up to date.")
 @click.option(
@@ -147,6 +158,8 @@ def build(
     precision: str | None,
     engine: str,
     recipe: str | None,
+    exclude: tuple[str, ...],
+    no_exclude: bool,
     force: bool,
     fresh: bool,
     allow_empty: bool,
@@ -187,6 +200,7 @@ def build(
         decode=decode,
         recipe=recipe,
         fetch=fetch,
+        exclude=_chosen_patterns(exclude, no_exclude),
     )
     try:
         with progress() as report_to:
@@ -203,11 +217,21 @@ def build(
         kept = "the index is as it was" if fresh else "what was embedded is kept"
         say(f"vecsearch: interrupted; {kept}; give the same command again", err=True)
         raise SystemExit(130) from None
-    say(to_json(report) if as_json else summary(report))
+    say(to_json(report) if as_json else summary(report, kept=options.exclude is None))
 
 
-def summary(report: BuildReport) -> str:
-    """Say in a few lines what a build did."""
+def _chosen_patterns(exclude: tuple[str, ...], no_exclude: bool) -> tuple[str, ...] | None:
+    """Return the patterns of a build; None for those that the index keeps."""
+    if not no_exclude:
+        return exclude or None
+    source = click.get_current_context().get_parameter_source("exclude")
+    if exclude and source is ParameterSource.COMMANDLINE:
+        raise UsageError("--exclude and --no-exclude contradict each other", hint="give one")
+    return ()
+
+
+def summary(report: BuildReport, *, kept: bool = False) -> str:
+    """Say in a few lines what a build did; patterns were *kept* from earlier ones."""
     counts = report.counts
     parts = [
         f"{number} {what}"
@@ -240,6 +264,15 @@ def summary(report: BuildReport) -> str:
     )
     if report.left_out:
         lines.append(format_left_out(report.left_out))
+    ends = " (kept from earlier builds; --no-exclude ends that)" if kept else ""
+    for number, line in enumerate(format_excluded(report.exclude, report.excluded)):
+        lines.append(f"excluded: {line}{ends if report.exclude and number == 0 else ''}")
+    # That there is no *.gif yet is no news; a path that is seen from elsewhere is.
+    if unused := [text for text in report.unused if "/" in text.rstrip("/")]:
+        lines.append(
+            f"nothing matches {format_patterns(unused)}: patterns match paths below each source, "
+            "as lines of a .gitignore in it would"
+        )
     if counts.skipped:
         lines.append("skipped files and their reasons: vecsearch info -i " + shown(report.index))
     return "\n".join(lines)
