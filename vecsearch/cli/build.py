@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -11,6 +11,8 @@ from click.core import ParameterSource
 from vecsearch.building.options import DECODERS, BuildOptions
 from vecsearch.building.run import BuildReport
 from vecsearch.building.run import build as build_index
+from vecsearch.building.sources import Named
+from vecsearch.cli.config_file import is_for_new_only
 from vecsearch.cli.options import PATH, Number, fetch_option, json_option, model_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
@@ -19,6 +21,7 @@ from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.embed.engine import ENGINES, PRECISIONS
 from vecsearch.embed.layers import POOLINGS
 from vecsearch.errors import UsageError
+from vecsearch.store.locate import has_index
 from vecsearch.view.left_out import format_excluded, format_left_out, format_patterns
 from vecsearch.view.text import (
     counted,
@@ -27,6 +30,8 @@ from vecsearch.view.text import (
     shown,
     to_json,
 )
+
+T = TypeVar("T")
 
 _DEFAULTS: Final = BuildOptions()
 
@@ -180,13 +185,20 @@ def build(
     SOURCE defaults to the sources that the index named by -i, or the only one, already has; where
     there is none, to db.
     """
+    passed_over = _for_new_indexes()
+    if passed_over and (fresh or not has_index(index or Named.of(sources, from_list).index())):
+        passed_over = frozenset()
+
+    def chosen(name: str, value: T) -> T | None:
+        return None if name in passed_over else value
+
     config = EncoderConfig(
-        model=model,
-        layer=layer,
-        pool=pool,
-        dim=dim,
-        weights=weights,
-        precision=precision,
+        model=chosen("model", model),
+        layer=chosen("layer", layer),
+        pool=chosen("pool", pool),
+        dim=chosen("dim", dim),
+        weights=chosen("weights", weights),
+        precision=chosen("precision", precision),
         engine=engine,
     )
     options = BuildOptions(
@@ -198,7 +210,7 @@ def build(
         commit_seconds=commit_seconds,
         max_megapixels=max_megapixels,
         decode=decode,
-        recipe=recipe,
+        recipe=chosen("recipe", recipe),
         fetch=fetch,
         exclude=_chosen_patterns(exclude, no_exclude),
     )
@@ -218,6 +230,16 @@ def build(
         say(f"vecsearch: interrupted; {kept}; give the same command again", err=True)
         raise SystemExit(130) from None
     say(to_json(report) if as_json else summary(report, kept=options.exclude is None))
+
+
+def _for_new_indexes() -> frozenset[str]:
+    """Name the options that a config file sets for new indexes; one that exists has its own."""
+    ctx = click.get_current_context()
+    return frozenset(
+        name
+        for name in filter(is_for_new_only, ctx.params)
+        if ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP
+    )
 
 
 def _chosen_patterns(exclude: tuple[str, ...], no_exclude: bool) -> tuple[str, ...] | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from vecsearch.cli.quiet import is_quiet, reports_quietly
 from vecsearch.errors import UsageError
 from vecsearch.types import Result
 from vecsearch.view.text import harmless
@@ -20,12 +21,21 @@ if TYPE_CHECKING:
 def say(text: str, *, err: bool = False, file: TextIO | None = None) -> None:
     """Print *text*, to *file* if it is given; to a terminal with what would control it escaped.
 
-    A pipe gets names as they are: without ``color`` click takes escape characters out of them.
+    A pipe gets names as they are: without ``color`` click takes escape characters out of them. Of a
+    command that only reports what it did, nothing is printed with --quiet, unless it is JSON.
     """
+    if file is None and not err and reports_quietly():
+        return
     stream = file or (sys.stderr if err else sys.stdout)
     if stream is not None and stream.isatty():
         text = "\n".join(map(harmless, text.split("\n")))
     click.echo(text, file=file, err=err, color=True)
+
+
+def note(text: str, *, err: bool = False) -> None:
+    """Print what --quiet leaves out: a note beside the result, or a report of what was done."""
+    if not is_quiet():
+        say(text, err=err)
 
 
 def tell_not_fetched(shown: Iterable[Result | Path]) -> None:

@@ -22,7 +22,7 @@ from vecsearch.cli.options import (
     rerank_option,
     threshold_option,
 )
-from vecsearch.cli.output import refuse_pictures, say, tell_not_fetched
+from vecsearch.cli.output import note, refuse_pictures, say, tell_not_fetched
 from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.cli.progress import progress
 from vecsearch.errors import ImageError, NotFoundError, UsageError
@@ -222,7 +222,7 @@ def query(
         title = counted(len(results), "query")
         write_results(results, guesses, html, title, None)
     for path in outputs:
-        say(f"{shown(path)}: written", err=True)
+        note(f"{shown(path)}: written", err=True)
     show_preview(results, preview, preview_mode, result_is_text=form == "table")
     if outputs or preview or preview_mode:
         tell_not_fetched(results)
