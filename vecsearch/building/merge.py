@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from vecsearch.arguments import checked
 from vecsearch.building.carried import carried, differing
 from vecsearch.building.compact import compact_if_due
 from vecsearch.building.importing import COMMIT_BYTES, COMMIT_ROWS
@@ -52,6 +53,7 @@ class MergeReport:
     seconds: float = 0.0
 
 
+@checked
 def merge(*indexes: str | Path, index: str | Path, progress: Progress | None = None) -> MergeReport:
     """Put the images of *indexes* into *index*, a new one or one that is there.
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from vecsearch.arguments import check_fields
 from vecsearch.errors import UsageError
 from vecsearch.images.decode import MAX_MEGAPIXELS
 from vecsearch.images.exclude import given_patterns
@@ -46,6 +47,7 @@ class BuildOptions:
 
     def __post_init__(self) -> None:
         """Raise UsageError for a limit that is not positive, an unknown decoder, a bad pattern."""
+        check_fields(self)
         for name in ("commit_images", "commit_seconds", "max_megapixels"):
             value = getattr(self, name)
             if not 0 < value < math.inf:

@@ -14,6 +14,7 @@ from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 
+from vecsearch.arguments import checked
 from vecsearch.building.batch import batched
 from vecsearch.building.compact import compact_if_due
 from vecsearch.building.fit import Sample, fit_int8, fit_projection
@@ -79,6 +80,7 @@ class BuildReport:
     unused: tuple[str, ...] = ()
 
 
+@checked
 def build(
     *sources: str | Path,
     index: str | Path | None = None,

@@ -216,6 +216,8 @@ def main() -> NoReturn:
 
 def _tell(error: Exception) -> int:
     """Tell in a line what went wrong; return the exit code."""
+    if isinstance(error, VecsearchError) and isinstance(error.__cause__, OSError):
+        error = error.__cause__  # of which more is known here
     match error:
         case click.ClickException():
             _show(error)

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from vecsearch.arguments import check_fields, checked
 from vecsearch.errors import UsageError
 from vecsearch.layout.clusters import Group, Labels, describe, find_clusters, folders
 from vecsearch.layout.methods import lay_out
@@ -29,6 +30,10 @@ class MapOptions:
     seed: int = 0
     perplexity: float | None = None
 
+    def __post_init__(self) -> None:
+        """Raise UsageError for a value of another type."""
+        check_fields(self)
+
 
 @dataclass(frozen=True, slots=True)
 class CollectionMap:
@@ -48,6 +53,7 @@ class CollectionMap:
     guesses: Sequence[Sequence[Guess]] | None = None
 
 
+@checked
 def map_collection(
     features: Features,
     images: Sequence[Image],

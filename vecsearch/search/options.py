@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from vecsearch.arguments import check_fields
 from vecsearch.errors import UsageError
 from vecsearch.images.in_memory import as_file, is_picture
 from vecsearch.types import Asked, Box, Word
@@ -66,6 +67,7 @@ class QueryOptions:
 
     def __post_init__(self) -> None:
         """Raise UsageError for what cannot be meant."""
+        check_fields(self)
         if not -1.0 <= self.threshold <= 1.0:
             raise UsageError(
                 f"the threshold is {self.threshold}", hint="a cosine lies between -1 and 1"

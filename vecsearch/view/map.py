@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageColor, ImageDraw, ImageFilter
 
+from vecsearch.arguments import checked
 from vecsearch.layout.collection import CollectionMap
 from vecsearch.layout.overlap import arrange
 from vecsearch.types import Progress, no_progress
@@ -41,6 +42,7 @@ _NAME_WEIGHT: Final = 8
 METHODS: Final = {"tsne": "t-SNE", "pca": "PCA", "umap": "UMAP"}
 
 
+@checked
 def draw_map(
     collection: CollectionMap, out: str | Path, *, progress: Progress | None = None
 ) -> None:
