@@ -66,7 +66,7 @@ def test_options_of_all_commands(run: Run, built: Path, beside: Path, own: Path)
     [
         ("[quary]\nk = 3\n", "[quary] is no command; did you mean query?"),
         ("k = 3\n", "k is no option of all commands; known are index, json"),
-        ("[query]\nthreshhold = 1\n", "[query] threshhold is no option of query; did you mean thre"),
+        ("[query]\nthreshhold = 1\n", "[query] threshhold is no option of query; did you mean"),
         ('[query]\nk = "3"\n', "[query] k is '3'; give a whole number"),
         ("[query]\nk = true\n", "[query] k is True; give a whole number"),
         ('[query]\nformat = "xml"\n', "[query] format: 'xml' is not one of"),

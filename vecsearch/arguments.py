@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, wraps
 from math import isnan
@@ -25,6 +25,7 @@ _NAMES: Final = {
     "Path": "a path",
     "int": "a whole number",
     "float": "a number",
+    "bool": "True or False",
     "Progress": "a function of phase, done and total",
     "None": "None",
 }
@@ -36,7 +37,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     """Let a function raise UsageError for arguments that are not of the annotated types.
 
     Annotations of other kinds than paths, texts, numbers, sequences of such and records are left
-    to the function, and truth values may be anything.
+    to the function.
     """
     code = function.__code__  # type: ignore[attr-defined]
     names = code.co_varnames[: code.co_argcount]
@@ -114,11 +115,11 @@ def _is_known(kind: str) -> bool:
 
 def _is(kind: str, value: object) -> bool:
     if kind.startswith("Sequence["):
-        if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
             return False
         inner = _kinds(kind[len("Sequence[") : -1])
         # Of what can be gone through once only, nothing is taken.
-        known = value if isinstance(value, Sequence | set | frozenset) else ()
+        known = value if hasattr(value, "__len__") and getattr(value, "ndim", 1) else ()
         return all(any(_is(one, item) for one in inner) for item in known)
     match kind:
         case "None":
@@ -131,6 +132,10 @@ def _is(kind: str, value: object) -> bool:
             return isinstance(value, Integral) and not isinstance(value, bool)
         case "float":
             return isinstance(value, Real) and not isinstance(value, bool) and not isnan(value)
+        case "bool":
+            return (
+                isinstance(value, Integral) or type(value).__name__ == "bool"
+            )  # numpy has its own
         case "Progress":
             return callable(value)
         case _:

@@ -194,9 +194,10 @@ class Index:
             xq = np.array(vectors, np.float32, ndmin=2)
         except (TypeError, ValueError, OverflowError):
             raise UsageError(f"{vectors!r:.100} are no vectors", hint="give an array") from None
-        lengths = np.linalg.norm(xq, axis=1, keepdims=True)
         if xq.ndim != 2 or xq.shape[1] != self.encoder.dim:
             raise UsageError(f"vectors of shape (q, {self.encoder.dim}) are needed, not {xq.shape}")
+        with np.errstate(over="ignore", invalid="ignore"):  # what is too large is refused below
+            lengths = np.linalg.norm(xq, axis=1, keepdims=True)
         if not (np.isfinite(lengths).all() and lengths.all()):
             raise UsageError("a query vector is zero or not finite")
         check_k(k)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -94,7 +95,7 @@ class QueryOptions:
                 f"unknown combination {self.combine!r}",
                 hint=f"known are {', '.join(COMBINATIONS)}",
             )
-        if self.box is not None and len(self.box) != 4:
+        if self.box is not None and not _is_box(self.box):
             raise UsageError(f"the box is {self.box}", hint="give x, y, width, height in pixels")
         if not all(map(os.fspath, (*self.folders, *self.patterns))):
             raise UsageError("a path or pattern is empty", hint="leave it out to ask among all")
@@ -132,7 +133,16 @@ def as_questions(given: Question | Iterable[Question]) -> list[Question]:
     """Give one question, or several, as a list."""
     if isinstance(given, str | Path | bytes | Asked | Word) or is_picture(given):
         return [given]
+    if not hasattr(given, "__iter__"):
+        return [as_asked(given, 1)]  # type: ignore[arg-type]  # which tells that it is none
     return list(given)  # type: ignore[arg-type]  # TypeGuard tells nothing where it is False
+
+
+def _is_box(value: object) -> bool:
+    if not isinstance(value, Iterable) or isinstance(value, str | bytes):
+        return False
+    parts = list(value)
+    return len(parts) == 4 and all(isinstance(one, Real) for one in parts)
 
 
 def as_asked(
