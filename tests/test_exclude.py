@@ -34,11 +34,15 @@ def names_in(index: Path, root: Path) -> set[str]:
 
 
 def build(
-    root: Path, index: Path, exclude: tuple[str, ...] | None = None, **options: bool
+    root: Path,
+    index: Path,
+    exclude: tuple[str, ...] | None = None,
+    *,
+    fresh: bool = False,
+    allow_empty: bool = False,
 ) -> vecsearch.BuildReport:
-    return vecsearch.build(
-        root, index=index, encoder=CHEAP, options=BuildOptions(exclude=exclude, **options)
-    )
+    options = BuildOptions(exclude=exclude, fresh=fresh, allow_empty=allow_empty)
+    return vecsearch.build(root, index=index, encoder=CHEAP, options=options)
 
 
 ALL = {"a.png", "b.jpg", "raw/c.png", "raw/deep/d.png", "raw/deep/keep.png", "more/raw/e.png"}

@@ -95,11 +95,12 @@ def test_options(name: str) -> None:
 def test_methods_of_an_index(name: str) -> None:
     with vecsearch.open_index("indexes/photos") as index:
         method = getattr(index, name)
-        given: dict[str, Any] = {
+        known: dict[str, dict[str, Any]] = {
             "query": {"queries": "id:1"},
             "query_each": {"queries": "id:1"},
             "search": {"vectors": index.vectors()[1]},
-        }.get(name, {})
+        }
+        given = known.get(name, {})
         for keywords in calls(method, given):
             assert_own(method, keywords)
     if name != "has_words":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
 from functools import cache, wraps
 from math import isnan
@@ -39,7 +39,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     Annotations of other kinds than paths, texts, numbers, sequences of such and records are left
     to the function.
     """
-    code = function.__code__  # type: ignore[attr-defined]
+    code = function.__code__
     names = code.co_varnames[: code.co_argcount]
     rest = code.co_varnames[code.co_argcount + code.co_kwonlyargcount :][:1]
     annotations: Mapping[str, str] = function.__annotations__
@@ -118,9 +118,12 @@ def _is(kind: str, value: object) -> bool:
         if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
             return False
         inner = _kinds(kind[len("Sequence[") : -1])
-        # Of what can be gone through once only, nothing is taken.
-        known = value if hasattr(value, "__len__") and getattr(value, "ndim", 1) else ()
-        return all(any(_is(one, item) for one in inner) for item in known)
+        try:
+            # Of what can be gone through once only, nothing is taken.
+            items = list(value) if isinstance(value, Sized) else []
+        except TypeError:  # an array without dimensions
+            return False
+        return all(any(_is(one, item) for one in inner) for item in items)
     match kind:
         case "None":
             return value is None
@@ -131,7 +134,7 @@ def _is(kind: str, value: object) -> bool:
         case "int":
             return isinstance(value, Integral) and not isinstance(value, bool)
         case "float":
-            return isinstance(value, Real) and not isinstance(value, bool) and not isnan(value)
+            return type(value) is not bool and isinstance(value, Real) and not isnan(value)
         case "bool":
             return (
                 isinstance(value, Integral) or type(value).__name__ == "bool"

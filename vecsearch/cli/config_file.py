@@ -190,7 +190,7 @@ def _unknown(
 def _options(command: click.Command, ctx: click.Context) -> dict[str, click.Option]:
     """Map the names that options have in a file to them."""
     params = [one for one in command.get_params(ctx) if isinstance(one, click.Option)]
-    options = {}
+    options: dict[str, click.Option] = {}
     for param in params:
         long = [name for name in param.opts if name.startswith("--")] or param.opts
         options |= {name.lstrip("-"): param for name in long}

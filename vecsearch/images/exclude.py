@@ -284,7 +284,7 @@ def _rule(line: str, text: str) -> _Rule | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of brackets within brackets
             (pattern,) = GitIgnoreSpec.from_lines([line], backend="simple").patterns
-            if pattern.include is None:
+            if pattern.include is None or pattern.regex is None:
                 raise PatternError("a [ without ]" if "[" in line else "it matches nothing")
             matcher = re.compile(_whole(pattern.regex.pattern), re.DOTALL)
     except re.error as error:

@@ -134,7 +134,7 @@ def as_questions(given: Question | Iterable[Question]) -> list[Question]:
     if isinstance(given, str | Path | bytes | Asked | Word) or is_picture(given):
         return [given]
     if not hasattr(given, "__iter__"):
-        return [as_asked(given, 1)]  # type: ignore[arg-type]  # which tells that it is none
+        return [as_asked(given, 1)]  # which tells that it is none
     return list(given)  # type: ignore[arg-type]  # TypeGuard tells nothing where it is False
 
 
