@@ -6,7 +6,10 @@ import io
 import json
 import os
 import tarfile
+import threading
 import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,8 +18,11 @@ from samples import CHEAP, Run, draw
 import vecsearch
 from vecsearch import BuildOptions, SourceError, UsageError
 from vecsearch.images.exclude import given_patterns
+from vecsearch.images.fetching import name_source
 from vecsearch.images.folder import scan_folder
+from vecsearch.images.remote import scan_url
 from vecsearch.images.scan import Scan
+from vecsearch.types import UrlPath
 
 
 @pytest.fixture
@@ -61,6 +67,7 @@ ALL = {"a.png", "b.jpg", "raw/c.png", "raw/deep/d.png", "raw/deep/keep.png", "mo
         (("raw/", "!c.png"), {one for one in ALL if "raw" in one}),
         (("**/deep",), {"raw/deep/d.png", "raw/deep/keep.png"}),
         (("a.png/",), set()),
+        (("*.png", "!raw/"), {one for one in ALL if one.endswith("png")}),
         (("[ab].*", "#x"), {"a.png", "b.jpg"}),
     ],
 )
@@ -307,3 +314,25 @@ def test_merge_keeps_what_all_exclude(tree: Path, tmp_path: Path) -> None:
     vecsearch.merge(tmp_path / "one", tmp_path / "two", index=tmp_path / "both")
     with vecsearch.open_index(tmp_path / "both") as opened:
         assert opened.info().exclude == ("*.gif",)
+
+
+def test_patterns_hold_for_urls(tree: Path, tmp_path: Path) -> None:
+    pytest.importorskip("fsspec")
+    pytest.importorskip("aiohttp")
+    handler = partial(_Quiet, directory=str(tree.parent))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        (tree / "more/.vecsearchignore").write_text("*\n")  # not read
+        url = f"http://127.0.0.1:{server.server_port}/photos"
+        name_source(UrlPath(url))
+        scan = scan_url(UrlPath(url), given_patterns(["/raw/*.png", "deep/*", "!keep.png", "b.*"]))
+        paths = [path for _, chunks in scan.regions() for chunk in chunks for path, _, _ in chunk]
+        server.shutdown()
+    found = {os.fsdecode(path).removeprefix(f"{url}/") for path in paths}
+    assert found == {"a.png", "raw/deep/d.png", "raw/deep/keep.png", "more/raw/e.png"}
+    assert (scan.excluded.pictures, scan.excluded.folders) == (2, 0)
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
