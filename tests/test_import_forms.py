@@ -124,7 +124,7 @@ HOSTILE = [
 @pytest.mark.parametrize("data", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_npy_files_get_one_line(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.npy").write_bytes(data)
-    with pytest.raises(SourceError, match=r"a\.npy (is no \.npy file|holds) ") as caught:
+    with pytest.raises(SourceError, match=r"a\.npy (is not a \.npy file|holds) ") as caught:
         vecsearch.import_vectors(tmp_path / "a.npy", index=tmp_path / "ix")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "ix").exists()
@@ -290,7 +290,7 @@ def test_texts_and_bytes_that_are_no_vectors_are_counted(tmp_path: Path) -> None
     )
     assert (report.added, set(reasons_in(report.index).values())) == (
         15,
-        {"its vector is no list of numbers"},
+        {"its vector is not a list of numbers"},
     )
     cut = pa.array([b"abc", b"", *(row.tobytes() for row in X[2:])])
     report = vecsearch.import_vectors(
@@ -299,7 +299,7 @@ def test_texts_and_bytes_that_are_no_vectors_are_counted(tmp_path: Path) -> None
         options=ImportOptions(dtype="float32"),
     )
     assert reasons_in(report.index) == {
-        "i0": "its vector is no list of numbers",
+        "i0": "its vector is not a list of numbers",
         "i1": "it has no vector",
     }
 

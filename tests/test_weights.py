@@ -123,7 +123,7 @@ def test_a_build_takes_its_weights_from_a_url(
 def test_another_hash_is_refused(server: Server, checkpoint: Path) -> None:
     wrong = checkpoint.with_name("vgg19-00000000.pth")
     wrong.write_bytes(checkpoint.read_bytes())
-    with pytest.raises(WeightsError, match="is not what it should be: its SHA-256 begins with"):
+    with pytest.raises(WeightsError, match="is not the expected file: its SHA-256 begins with"):
         load_weights(url_of(server, wrong.name), VGG19, LAYER)
     assert cache_files() == []
 
@@ -138,7 +138,7 @@ def test_half_a_download_is_refused(server: Server, checkpoint: Path) -> None:
 
 
 def test_a_url_without_a_hash_is_refused(server: Server) -> None:
-    with pytest.raises(WeightsError, match="does not name its hash"):
+    with pytest.raises(WeightsError, match="has no hash in its name"):
         load_weights(url_of(server, "vgg19.pth"), VGG19, LAYER)
     assert server.requests == 0
 
@@ -197,7 +197,7 @@ def test_a_file_that_is_no_checkpoint_is_refused_in_one_line(
 def test_a_zipped_pickle_of_something_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "evil.pth"
     torch.save({"features.0.weight": Attack()}, path)
-    with pytest.raises(WeightsError, match="is refused: it holds something else than tensors"):
+    with pytest.raises(WeightsError, match="is refused: it holds more than tensors"):
         read_arrays(path, VGG19, LAYER)
     torch.save([1, 2], path)
     with pytest.raises(WeightsError, match="not a state dict but a list"):

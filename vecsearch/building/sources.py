@@ -30,6 +30,7 @@ from vecsearch.store.schema import CATALOG, damaged_catalog
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import UrlPath, absolute_path
 from vecsearch.types import wanted as fetchable
+from vecsearch.wording import counted
 
 _PAGES_BYTES: Final = 192 << 20
 
@@ -145,8 +146,8 @@ def _open(root: Path, wanted: Sequence[Path], exclude: Patterns) -> Scan:
         return scan_url(root, exclude)
     if root.is_file() and is_compressed_tar(root):
         raise SourceError(
-            f"{root} is compressed, so its pictures cannot be got at singly",
-            hint="uncompress it: pictures hardly become smaller by it",
+            f"{root} is compressed, so its pictures cannot be read one by one",
+            hint="uncompress it: compression hardly makes pictures smaller",
             path=root,
         )
     if root.is_file() and is_tar(root):
@@ -200,7 +201,7 @@ def plan_build(
             if what := _all_excluded(scan):
                 raise SourceError(
                     f"{_name(root)} {what}; nothing was changed",
-                    hint=f"if {_has_of(snapshot, root)} in the index are to go, say --allow-empty",
+                    hint=f"to drop {_has_of(snapshot, root)} from the index, say --allow-empty",
                     path=root,
                 )
             raise _question(snapshot, root, "has no pictures any more")
@@ -271,13 +272,13 @@ def _what_is_there(scan: Scan) -> str:
     """Say what a source without pictures has instead, and what to do about it."""
     if is_list(scan.root) and scan.unreadable:
         path, reason = min(scan.unreadable.items())
-        return (
-            f"none of the {len(scan.unreadable)} files that it names can be found; the first: "
-            f"{os.fsdecode(path)}: {reason}"
-        )
+        names = counted(len(scan.unreadable), "file")
+        first = f"{os.fsdecode(path)}: {reason}"
+        return f"none of {names} that it names can be read; the first: {first}"
     tars = sorted(scan.root.glob("*.tar")) if scan.root.is_dir() else []
     if tars:
-        return f"it has {len(tars)} tars, which are sources: vecsearch build {scan.root}/*.tar"
+        have = counted(len(tars), "tar")
+        return f"it has {have}; name them as sources: vecsearch build {scan.root}/*.tar"
     return "give a folder with .jpg, .png or other picture files"
 
 
@@ -306,14 +307,15 @@ def _count(snapshot: Snapshot, root: Path) -> int:
 def _has_of(snapshot: Snapshot, root: Path) -> str:
     """Say how many images of a source an index has."""
     if is_list(root):
-        return f"{snapshot.generation.image_count} images, some of them listed there"
-    return f"{_count(snapshot, root)} images of it"
+        images = counted(snapshot.generation.image_count, "image")
+        return f"{images}, some of them listed there"
+    return f"{counted(_count(snapshot, root), 'image')} of it"
 
 
 def _question(snapshot: Snapshot, root: Path, what: str) -> SourceError:
     return SourceError(
         f"{_name(root)} {what}, and the index has {_has_of(snapshot, root)}; nothing was changed",
         hint="is a disk not mounted? If it has another name now, say vecsearch relocate "
-        f"{_name(root)} NEW -i {snapshot.folder}; if they are to go, say --allow-empty",
+        f"{_name(root)} NEW -i {snapshot.folder}; to drop them, say --allow-empty",
         path=root,
     )

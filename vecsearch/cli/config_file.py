@@ -194,7 +194,11 @@ def _options(command: click.Command, ctx: click.Context) -> dict[str, click.Opti
     for param in params:
         long = [name for name in param.opts if name.startswith("--")] or param.opts
         options |= {name.lstrip("-"): param for name in long}
-    return {name: param for name, param in options.items() if name not in ("help", "version")}
+    return {
+        name: param
+        for name, param in options.items()
+        if name not in ("help", "help-all", "version")
+    }
 
 
 def _named_index(

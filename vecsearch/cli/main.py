@@ -107,7 +107,11 @@ class _Commands(click.Group):
                 raise
             meant = " or ".join(map(repr, alike))
             raise click.UsageError(f"{error.message} Did you mean {meant}?", ctx) from None
-        asks = {"-h", "--help"} & {*rest} or name in _WITHOUT_CONFIG or ctx.resilient_parsing
+        asks = (
+            {"-h", "--help", "--help-all"} & {*rest}
+            or name in _WITHOUT_CONFIG
+            or ctx.resilient_parsing
+        )
         if name and command and not asks:
             from vecsearch.cli.config_file import defaults_for
 

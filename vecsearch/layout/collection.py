@@ -78,7 +78,7 @@ def map_collection(
     """
     if options.color not in COLOURS:
         raise UsageError(
-            f"pictures cannot be coloured by {options.color}", hint=f"there is {', '.join(COLOURS)}"
+            f"unknown colouring {options.color!r}", hint=f"known are {', '.join(COLOURS)}"
         )
     if not isinstance(images, list | tuple) or not all(isinstance(one, Image) for one in images):
         raise UsageError("images are no list of Image", hint="Index.vectors returns one")
@@ -87,7 +87,7 @@ def map_collection(
     if isinstance(features, np.ndarray) and not _is_usable(features):
         raise UsageError("features are no finite array (n, d)", hint="Index.vectors returns one")
     if not len(images):
-        raise UsageError("there are no pictures to lay out", hint="vecsearch build takes some in")
+        raise UsageError("there are no pictures to lay out", hint="vecsearch build adds some")
     if len(images) != len(features):
         raise UsageError(
             f"a map needs a picture for each vector: {len(images)} and {len(features)} given"

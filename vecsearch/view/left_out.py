@@ -9,7 +9,8 @@ from typing import Final
 from vecsearch.images.exclude import IGNORE_FILE, Excluded
 from vecsearch.images.heif import WAY
 from vecsearch.images.scan import HEIF_SUFFIXES, UNWANTED
-from vecsearch.view.text import counted, printable
+from vecsearch.view.text import printable
+from vecsearch.wording import counted
 
 NEVER_INDEXED: Final = ", ".join(["hidden files", *sorted(map(os.fsdecode, UNWANTED))])
 """What no build looks at, unless it is named."""

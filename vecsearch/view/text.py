@@ -12,6 +12,7 @@ from typing import Final
 
 from vecsearch.spreadsheet import csv_lines
 from vecsearch.types import Agreement, Asked, Box, Guess, Hit, Problem, Reduction, Result, TextPath
+from vecsearch.wording import counted as counted
 
 _LEAST_SHARE: Final = 0.005
 """Smaller ones would be 0%."""
@@ -41,12 +42,6 @@ def shown(path: Path) -> str:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
         return str(path)
-
-
-def counted(number: int, noun: str) -> str:
-    """Write a number with its noun: 1 picture, 1,000 pictures."""
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else plural}"
 
 
 def to_json(value: object, *, indent: int | None = 2) -> str:
