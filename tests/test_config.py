@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,13 @@ def test_quiet_commands_print_what_was_asked_for(run: Run, built: Path, beside: 
     assert run("verify", "-i", built, "-q").stdout == ""
     assert "sound" in run("verify", "-i", built).stdout
     assert "no such folder" in run("build", "nothing", "-q", code=1).stderr
+
+
+def test_a_quiet_build_still_warns_of_a_source_that_is_gone(run: Run, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        draw(tmp_path / name / "p.png", len(name))
+    vecsearch.build(tmp_path / "one", tmp_path / "two", index=tmp_path / "ix", encoder=CHEAP)
+    shutil.rmtree(tmp_path / "two")
+    done = run("build", "one", "-i", "ix", "-q")
+    assert done.stdout == ""
+    assert "two is gone" in done.stderr

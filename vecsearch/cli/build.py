@@ -16,6 +16,7 @@ from vecsearch.cli.config_file import is_for_new_only
 from vecsearch.cli.options import PATH, Number, fetch_option, json_option, model_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
+from vecsearch.cli.quiet import is_quiet
 from vecsearch.cli.relocate import describe
 from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.embed.engine import ENGINES, PRECISIONS
@@ -230,6 +231,9 @@ def build(
         say(f"vecsearch: interrupted; {kept}; give the same command again", err=True)
         raise SystemExit(130) from None
     say(to_json(report) if as_json else summary(report, kept=options.exclude is None))
+    if is_quiet() and not as_json:
+        for line in _missing(report):  # it is more than a report
+            say(f"vecsearch: {line}", err=True)
 
 
 def _for_new_indexes() -> frozenset[str]:
@@ -250,6 +254,16 @@ def _chosen_patterns(exclude: tuple[str, ...], no_exclude: bool) -> tuple[str, .
     if exclude and source is ParameterSource.COMMANDLINE:
         raise UsageError("--exclude and --no-exclude contradict each other", hint="give one")
     return ()
+
+
+def _missing(report: BuildReport) -> list[str]:
+    """Tell of each source that is gone, and what to do about it."""
+    return [
+        f"{shown(one)} is gone, and its images stay in the index; if it has another name now, "
+        f"say vecsearch relocate {shown(one)} NEW -i {shown(report.index)}, "
+        f"if they are to go, vecsearch build {shown(one)} -i {shown(report.index)} --allow-empty"
+        for one in report.missing
+    ]
 
 
 def summary(report: BuildReport, *, kept: bool = False) -> str:
@@ -278,12 +292,7 @@ def summary(report: BuildReport, *, kept: bool = False) -> str:
         lines.append(format_reduction(report.reduction))
     if report.agreement is not None:
         lines.append(format_agreement(report.agreement))
-    lines.extend(
-        f"{shown(one)} is gone, and its images stay in the index; if it has another name now, "
-        f"say vecsearch relocate {shown(one)} NEW -i {shown(report.index)}, "
-        f"if they are to go, vecsearch build {shown(one)} -i {shown(report.index)} --allow-empty"
-        for one in report.missing
-    )
+    lines.extend(_missing(report))
     if report.left_out:
         lines.append(format_left_out(report.left_out))
     ends = " (kept from earlier builds; --no-exclude ends that)" if kept else ""

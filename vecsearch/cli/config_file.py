@@ -21,6 +21,7 @@ COMMON: Final = ("index", "json", "quiet", "fetch")
 """Options that may stand before the tables, for every command that has them."""
 
 _VARIABLE: Final = "VECSEARCH_CONFIG"
+_NO_SETTINGS: Final = ("help", "help-all", "version")
 _MOST_BYTES: Final = 64 << 10
 
 _ENCODER: Final = ("model", "layer", "pool", "dim", "precision", "engine")
