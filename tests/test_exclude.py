@@ -263,13 +263,13 @@ def test_slow_patterns_are_quick() -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["", " ", "[a", "x\\", "[z-a]", "a\0b", "x" * 5000, "[[:alpha:]]", "!"]
+    "pattern", ["", " ", "[a", "x\\", "[z-a]", "x" * 5000, "[[:alpha:]]", "!"]
 )
 def test_a_bad_pattern_is_wrong_usage(pattern: str, run: Run, tree: Path) -> None:
     with pytest.raises(UsageError, match="is no pattern") as caught:
         BuildOptions(exclude=["fine", pattern])
     assert "\n" not in str(caught.value)
-    if "\0" not in pattern and len(pattern) < 3:
+    if len(pattern) < 3:
         done = run("build", "photos", "--exclude", pattern, code=2)
         assert len(done.stderr.splitlines()) == 1
 
