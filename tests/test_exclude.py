@@ -262,9 +262,7 @@ def test_slow_patterns_are_quick() -> None:
     assert time.monotonic() - start < 20
 
 
-@pytest.mark.parametrize(
-    "pattern", ["", " ", "[a", "x\\", "[z-a]", "x" * 5000, "[[:alpha:]]", "!"]
-)
+@pytest.mark.parametrize("pattern", ["", " ", "[a", "x\\", "[z-a]", "x" * 5000, "[[:alpha:]]", "!"])
 def test_a_bad_pattern_is_wrong_usage(pattern: str, run: Run, tree: Path) -> None:
     with pytest.raises(UsageError, match="is no pattern") as caught:
         BuildOptions(exclude=["fine", pattern])
