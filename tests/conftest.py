@@ -17,8 +17,13 @@ from vecsearch import EncoderConfig
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep every test away from the user's cache and record, and from the network."""
+def _own_cache(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keep every test away from the user's cache, record and config, and from the network."""
+    config = tmp_path_factory.getbasetemp() / "config.toml"
+    config.touch()
+    monkeypatch.setenv("VECSEARCH_CONFIG", str(config))
     monkeypatch.setenv("VECSEARCH_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("VECSEARCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("no_proxy", "*")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from vecsearch.arguments import check_fields
 from vecsearch.building.compact import HELD_OUT, LEAST_STRIDE, most_rows
 from vecsearch.errors import UsageError
 from vecsearch.index.base import sample_count
@@ -44,6 +45,7 @@ class PlanOptions:
 
     def __post_init__(self) -> None:
         """Raise UsageError for a budget that is not positive."""
+        check_fields(self)
         for option, value in (("memory", self.memory_bytes), ("latency", self.latency_ms)):
             if value is not None and not 0 < value < math.inf:
                 raise UsageError(f"--{option} is {value}", hint="give more than 0")

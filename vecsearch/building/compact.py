@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from vecsearch.arguments import checked
 from vecsearch.index.base import make_base, write_base
 from vecsearch.index.recipes import Recipe, choose_recipe
 from vecsearch.index.settings import SearchSettings
@@ -53,6 +54,7 @@ class CompactReport:
     seconds: float
 
 
+@checked
 def compact(index: str | Path | None = None, *, progress: Progress | None = None) -> CompactReport:
     """Take what was removed or replaced out of the index's files, and fold in what was added.
 

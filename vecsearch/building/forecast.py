@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from vecsearch.arguments import checked
 from vecsearch.building.budget import Measurements, PlannedBases, PlanOptions, Task
 from vecsearch.building.calibrate import known_rate, pictures_per_second, planned_encoder
 from vecsearch.building.compact import most_rows
@@ -80,6 +81,7 @@ class PlanReport:
     calibrated: bool
 
 
+@checked
 def plan(
     *sources: str | Path,
     images: int | None = None,

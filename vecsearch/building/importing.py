@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 
+from vecsearch.arguments import checked
 from vecsearch.building.carried import check_same_encoder, new_index
 from vecsearch.building.compact import compact_if_due
 from vecsearch.building.inputs import ImportOptions, Input, check_ids, open_inputs
@@ -69,6 +70,7 @@ class ImportReport:
     seconds: float = 0.0
 
 
+@checked
 def import_vectors(
     *files: str | Path,
     index: str | Path | None = None,

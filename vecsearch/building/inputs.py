@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from vecsearch.arguments import check_fields
 from vecsearch.embed.spec import MOST_DIM, EncoderSpec
 from vecsearch.errors import SourceError, UsageError, VecsearchError
 from vecsearch.exchange.ids import read_ids
@@ -51,6 +52,7 @@ class ImportOptions:
 
     def __post_init__(self) -> None:
         """Raise UsageError for choices that exclude each other."""
+        check_fields(self)
         if self.encoder is not None and self.encoder_name is not None:
             raise UsageError(
                 "--encoder and --encoder-name are both given",

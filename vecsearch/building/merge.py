@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -13,12 +13,14 @@ from typing import Final
 
 import numpy as np
 
+from vecsearch.arguments import checked
 from vecsearch.building.carried import carried, differing
 from vecsearch.building.compact import compact_if_due
 from vecsearch.building.importing import COMMIT_BYTES, COMMIT_ROWS
 from vecsearch.building.stage import facts_of
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import SourceError, UsageError
+from vecsearch.images.exclude import KEPT
 from vecsearch.images.listed import is_list
 from vecsearch.store.audit import check_sound
 from vecsearch.store.change import Change
@@ -52,6 +54,7 @@ class MergeReport:
     seconds: float = 0.0
 
 
+@checked
 def merge(*indexes: str | Path, index: str | Path, progress: Progress | None = None) -> MergeReport:
     """Put the images of *indexes* into *index*, a new one or one that is there.
 
@@ -78,12 +81,15 @@ def merge(*indexes: str | Path, index: str | Path, progress: Progress | None = N
     report = MergeReport(index=target, merged=tuple(folders))
     with ExitStack() as stack:
         sources = [stack.enter_context(closing(Snapshot(one))) for one in folders]
+        # A new index excludes what all exclude alike; each has its own sources otherwise.
+        kept = {one.stamp(KEPT) for one in sources}
+        notes = {KEPT: kept.pop()} if len(kept) == 1 and not has_index(target) else {}
         writer = stack.enter_context(_opened(target, sources))
         total = sum(one.generation.image_count for one in sources)
         done = 0
         for source in sources:
             with closing(Snapshot(target)) as present:
-                for count in _take(source, present, writer, report):
+                for count in _take(source, present, writer, report, notes):
                     done += count
                     if progress:
                         progress("merging", done, total)
@@ -122,7 +128,11 @@ def _check_encoders(snapshots: Sequence[Snapshot]) -> None:
 
 
 def _take(
-    source: Snapshot, present: Snapshot, writer: Writer, report: MergeReport
+    source: Snapshot,
+    present: Snapshot,
+    writer: Writer,
+    report: MergeReport,
+    notes: Mapping[Path, str],
 ) -> Iterator[int]:
     """Commit what *source* has and *present*, the index so far, has not; give numbers seen."""
     images = source.images()
@@ -134,6 +144,7 @@ def _take(
     stamps |= {
         name: file for name, file in source.stamps_of_rows().items() if not present.stamp(name)
     }
+    stamps |= {name: note for name, note in notes.items() if note != present.stamp(name)}
     change = Change(sources=new_sources, stamps=stamps)
     parts: list[Halves] = []
 

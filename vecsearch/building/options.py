@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from vecsearch.arguments import check_fields
 from vecsearch.errors import UsageError
 from vecsearch.images.decode import MAX_MEGAPIXELS
+from vecsearch.images.exclude import given_patterns
 
 DECODERS: Final = ("cpu", "device")
 
@@ -24,8 +27,10 @@ class BuildOptions:
     ``commit_seconds``. A picture of more than ``max_megapixels``, or half of that in a format whose
     decoder holds copies of it (AVIF, JPEG 2000, WebP), is skipped before it is decoded.
     ``decode`` on the ``device`` lets the torch engine's accelerator decode and resize JPEGs.
-    ``recipe``, which alone the index keeps, is for a new one: ``auto`` or a FAISS factory string.
+    ``recipe``, which the index keeps, is for a new one: ``auto`` or a FAISS factory string.
     ``fetch`` also reads URLs that the index has as sources, and were not named on this machine.
+    ``exclude`` are patterns by the rules of a .gitignore, from each source on, of what is not to be
+    in the index. The index keeps them: None leaves those that it has, and none at all ends them.
     """
 
     fresh: bool = False
@@ -38,9 +43,11 @@ class BuildOptions:
     decode: str = "cpu"
     recipe: str | None = None
     fetch: bool = False
+    exclude: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
-        """Raise UsageError for a limit that is not positive, or an unknown decoder."""
+        """Raise UsageError for a limit that is not positive, an unknown decoder, a bad pattern."""
+        check_fields(self)
         for name in ("commit_images", "commit_seconds", "max_megapixels"):
             value = getattr(self, name)
             if not 0 < value < math.inf:
@@ -49,6 +56,10 @@ class BuildOptions:
             raise UsageError(
                 f"unknown decoder {self.decode!r}", hint=f"known are {', '.join(DECODERS)}"
             )
+        if self.exclude is not None:
+            texts = (self.exclude,) if isinstance(self.exclude, str) else tuple(self.exclude)
+            object.__setattr__(self, "exclude", texts)
+            given_patterns(texts)
 
     @property
     def max_pixels(self) -> int:

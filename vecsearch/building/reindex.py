@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from vecsearch.arguments import checked
 from vecsearch.building.compact import compact_segments, improvable
 from vecsearch.errors import UsageError, VecsearchError
 from vecsearch.index.exact import exact_search
@@ -54,6 +55,7 @@ class TuneReport:
     seconds: float
 
 
+@checked
 def reindex(
     index: str | Path | None = None,
     *,
@@ -81,6 +83,7 @@ def reindex(
         return _report(writer, target, start)
 
 
+@checked
 def tune(
     index: str | Path | None = None, *, recall: float = 0.95, progress: Progress | None = None
 ) -> TuneReport:

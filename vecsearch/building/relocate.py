@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from vecsearch.arguments import checked
 from vecsearch.errors import (
     ImageError,
     IndexFolderError,
@@ -48,6 +49,7 @@ class RelocateReport:
     dry_run: bool = False
 
 
+@checked
 def relocate(
     old: str | Path, new: str | Path, *, index: str | Path | None = None, dry_run: bool = False
 ) -> RelocateReport:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from vecsearch.arguments import checked
 from vecsearch.building.compact import compact_if_due
 from vecsearch.errors import NotFoundError, UsageError
 from vecsearch.images.patterns import PathPattern, seen_from
@@ -34,6 +35,7 @@ class RemoveReport:
     total: int
 
 
+@checked
 def remove(
     *targets: str | Path,
     index: str | Path | None = None,

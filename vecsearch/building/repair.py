@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from vecsearch.arguments import checked
 from vecsearch.building.batch import batched
 from vecsearch.building.compact import compact_segments
 from vecsearch.building.plan import UNSETTLED
@@ -49,6 +50,7 @@ class RepairReport:
     seconds: float = 0.0
 
 
+@checked
 def repair(
     index: str | Path | None = None, *, fetch: bool = False, progress: Progress | None = None
 ) -> RepairReport:

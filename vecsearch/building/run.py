@@ -8,12 +8,13 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 
+from vecsearch.arguments import checked
 from vecsearch.building.batch import batched
 from vecsearch.building.compact import compact_if_due
 from vecsearch.building.fit import Sample, fit_int8, fit_projection
@@ -26,7 +27,7 @@ from vecsearch.building.relocate import (
     missing_sources,
     take_renamed,
 )
-from vecsearch.building.sources import Named, open_sources, plan_build
+from vecsearch.building.sources import Named, kept_patterns, open_sources, plan_build
 from vecsearch.building.stage import Counts, Stage
 from vecsearch.building.worklist import ToRead, Worklist
 from vecsearch.embed.encoder import (
@@ -39,6 +40,7 @@ from vecsearch.embed.encoder import (
 )
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import EncoderMismatchError, IndexFolderError, SourceError, UsageError
+from vecsearch.images.exclude import Excluded
 from vecsearch.images.read import ReadImage
 from vecsearch.images.scan import Scan
 from vecsearch.index.recipes import AUTO, check_recipe
@@ -58,7 +60,10 @@ class BuildReport:
     ``reduction`` is what a PCA trained by this build keeps, ``agreement`` how an int8 network
     calibrated by this build compares with fp32. ``relocated`` are sources that were found under
     another name, ``missing`` ones that are gone and were not asked for. ``left_out`` counts, by
-    ending, files that should be pictures in a format that is not read here.
+    ending, files that should be pictures in a format that is not read here. ``exclude`` are the
+    patterns of what is not to be in the index, ``excluded`` counts what they and
+    `.vecsearchignore` files left out of what this build looked through. ``unused`` are patterns
+    that were given to this build and matched nothing.
     """
 
     index: Path
@@ -71,8 +76,12 @@ class BuildReport:
     relocated: tuple[RelocateReport, ...] = ()
     missing: tuple[Path, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
+    exclude: tuple[str, ...] = ()
+    excluded: Excluded = field(default_factory=Excluded)
+    unused: tuple[str, ...] = ()
 
 
+@checked
 def build(
     *sources: str | Path,
     index: str | Path | None = None,
@@ -94,7 +103,8 @@ def build(
     Raises SourceError, WeightsError, UsageError, EncoderMismatchError, IndexFolderError.
     """
     start = time.monotonic()
-    config, options = encoder or EncoderConfig(), options or BuildOptions()
+    config, given = encoder or EncoderConfig(), options or BuildOptions()
+    options = given
     lists = [from_list] if isinstance(from_list, str | Path) else from_list
     named = Named.of(sources, lists, null=null)
     folder = Path(os.path.normpath(index or named.index()))
@@ -111,6 +121,7 @@ def build(
             with closing(Snapshot(folder)) as snapshot, closing(Worklist()) as work:
                 if index is None:
                     _check_same_sources(snapshot, named.roots)
+                options = _with_kept(options, snapshot)
                 scans = open_sources(named, snapshot, options)
                 missing = missing_sources(snapshot, [scan.root for scan in scans])
                 plan = plan_build(scans, snapshot, work, options)
@@ -125,6 +136,7 @@ def build(
             check_not_renamed(named.roots, folder)
         image_size = model_of(config).facts.image_size
         reader = make_reader(options, config.engine, config.precision, image_size)
+        options = _with_kept_of(folder, options)
         scans = _open_anew(folder, named, options)
         with closing(Worklist()) as work:
             plan = plan_build(scans, None, work, options)
@@ -156,7 +168,39 @@ def build(
         relocated=tuple(relocated),
         missing=tuple(missing),
         left_out=dict(sum((scan.left_out for scan in scans), Counter())),
+        exclude=tuple(options.exclude or ()),
+        excluded=_excluded(scans),
+        unused=_unused(given.exclude or (), scans),
     )
+
+
+def _with_kept(options: BuildOptions, snapshot: Snapshot) -> BuildOptions:
+    """Add the patterns that an index keeps, unless others were given."""
+    if options.exclude is not None:
+        return options
+    return dataclasses.replace(options, exclude=kept_patterns(snapshot))
+
+
+def _with_kept_of(folder: Path, options: BuildOptions) -> BuildOptions:
+    """Add the patterns of an index that is to be built anew, if it can be read."""
+    if has_index(folder):
+        with suppress(IndexFolderError), closing(Snapshot(folder)) as snapshot:
+            return _with_kept(options, snapshot)
+    return options
+
+
+def _excluded(scans: Sequence[Scan]) -> Excluded:
+    total = Excluded()
+    for scan in scans:
+        total.add(scan.excluded)
+    return total
+
+
+def _unused(given: Sequence[str], scans: Sequence[Scan]) -> tuple[str, ...]:
+    """List the *given* patterns that matched nothing; of sources that are as they were, none is."""
+    used = {text for scan in scans for text in scan.exclude.used}
+    walked = all(scan.walked for scan in scans)
+    return tuple(text for text in given if walked and text not in used)
 
 
 def _open_anew(folder: Path, named: Named, options: BuildOptions) -> list[Scan]:

@@ -12,6 +12,7 @@ from vecsearch.building.options import BuildOptions
 from vecsearch.building.plan import Plan, add_known, add_scan, add_unchanged
 from vecsearch.building.worklist import Worklist
 from vecsearch.errors import SourceError, UsageError
+from vecsearch.images.exclude import IGNORE_FILE, KEPT, Patterns, given_patterns, read_texts
 from vecsearch.images.fetching import is_named, name_source
 from vecsearch.images.folder import scan_folder
 from vecsearch.images.listed import (
@@ -25,6 +26,7 @@ from vecsearch.images.listed import (
 from vecsearch.images.scan import Region, Scan, after, below, is_ordinary
 from vecsearch.images.tar import is_compressed_tar, is_tar, scan_tar
 from vecsearch.store.locate import all_indexes, index_of, only_index
+from vecsearch.store.schema import CATALOG, damaged_catalog
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import UrlPath, absolute_path
 from vecsearch.types import wanted as fetchable
@@ -77,6 +79,16 @@ class Named:
         return index_of(root)
 
 
+def kept_patterns(snapshot: Snapshot) -> tuple[str, ...]:
+    """Read the patterns that an index keeps; raises IndexDamagedError for what are none."""
+    try:
+        texts = read_texts(snapshot.stamp(KEPT))
+        given_patterns(texts)
+    except (ValueError, UsageError) as error:
+        raise damaged_catalog(snapshot.folder / CATALOG, str(error)) from None
+    return texts
+
+
 def open_sources(named: Named, snapshot: Snapshot | None, options: BuildOptions) -> list[Scan]:
     """Prepare to scan what was named, or without anything the sources of the index.
 
@@ -91,6 +103,7 @@ def open_sources(named: Named, snapshot: Snapshot | None, options: BuildOptions)
             hint="name the folders of its pictures",
             path=snapshot.folder,
         )
+    exclude = given_patterns(options.exclude or ())
     again = [one for one in known if one != STANDARD_INPUT]
     wanted = list(named.roots or again)
     if not wanted:
@@ -106,7 +119,7 @@ def open_sources(named: Named, snapshot: Snapshot | None, options: BuildOptions)
             if is_list(root):
                 lists.append(_list_of(root, named, snapshot, fetch=options.fetch))
             else:
-                scans.append(_open(fetchable(root) if options.fetch else root, wanted))
+                scans.append(_open(fetchable(root) if options.fetch else root, wanted, exclude))
         except FileNotFoundError:
             if root not in known or snapshot is None:
                 raise SourceError(
@@ -121,16 +134,16 @@ def open_sources(named: Named, snapshot: Snapshot | None, options: BuildOptions)
         # They are one region: what no list has is gone, not what one of them has not.
         for scan in filter(lambda scan: is_list(scan.root), scans):
             scan.walk = lambda _: ()
-        scans.extend(scan_lists(lists, _Owners.of(wanted, known).is_scanned))
+        scans.extend(scan_lists(lists, _Owners.of(wanted, known).is_scanned, exclude))
     return scans
 
 
-def _open(root: Path, wanted: Sequence[Path]) -> Scan:
+def _open(root: Path, wanted: Sequence[Path], exclude: Patterns) -> Scan:
     """Prepare to scan what is no list; raises FileNotFoundError, SourceError."""
     if isinstance(root, UrlPath):
         from vecsearch.images.remote import scan_url
 
-        return scan_url(root)
+        return scan_url(root, exclude)
     if root.is_file() and is_compressed_tar(root):
         raise SourceError(
             f"{root} is compressed, so its pictures cannot be read one by one",
@@ -138,10 +151,10 @@ def _open(root: Path, wanted: Sequence[Path]) -> Scan:
             path=root,
         )
     if root.is_file() and is_tar(root):
-        return scan_tar(root)
+        return scan_tar(root, exclude)
     if not root.exists():
         raise FileNotFoundError(root)
-    return scan_folder(root, wanted)
+    return scan_folder(root, wanted, exclude)
 
 
 def _list_of(root: Path, named: Named, snapshot: Snapshot | None, *, fetch: bool) -> PictureList:
@@ -185,7 +198,15 @@ def plan_build(
         if snapshot and root in known:
             if options.allow_empty or not _has_images(snapshot, root):
                 continue
+            if what := _all_excluded(scan):
+                raise SourceError(
+                    f"{_name(root)} {what}; nothing was changed",
+                    hint=f"to drop {_has_of(snapshot, root)} from the index, say --allow-empty",
+                    path=root,
+                )
             raise _question(snapshot, root, "has no pictures any more")
+        if what := _all_excluded(scan):
+            raise SourceError(f"{_name(root)} {what}", hint="nothing was changed", path=root)
         raise SourceError(
             f"no images in {_name(root)}",
             hint=f"nothing was changed; {_what_is_there(scan)}",
@@ -261,6 +282,18 @@ def _what_is_there(scan: Scan) -> str:
     return "give a folder with .jpg, .png or other picture files"
 
 
+def _all_excluded(scan: Scan) -> str:
+    """Say of a source without pictures that all are left out by patterns; nothing if not so."""
+    counts = scan.excluded
+    if not counts.total:
+        return ""
+    given = [repr(text) for text in scan.exclude.texts if text in scan.exclude.used]
+    by = [f"--exclude {', '.join(given)}"] if counts.pictures or counts.folders else []
+    if counts.ignored_pictures or counts.ignored_folders:
+        by.append(f"{os.fsdecode(IGNORE_FILE)}")
+    return f"has no pictures but what is excluded by {' and '.join(by)}"
+
+
 def _has_images(snapshot: Snapshot, root: Path) -> bool:
     """Tell whether images may be lost with a source; of a list it is not known which are its."""
     return is_list(root) or _count(snapshot, root) > 0
@@ -271,13 +304,17 @@ def _count(snapshot: Snapshot, root: Path) -> int:
     return snapshot.count_between(start, after(start))
 
 
-def _question(snapshot: Snapshot, root: Path, what: str) -> SourceError:
+def _has_of(snapshot: Snapshot, root: Path) -> str:
+    """Say how many images of a source an index has."""
     if is_list(root):
-        has = f"{counted(snapshot.generation.image_count, 'image')}, some of them listed there"
-    else:
-        has = f"{counted(_count(snapshot, root), 'image')} of it"
+        images = counted(snapshot.generation.image_count, "image")
+        return f"{images}, some of them listed there"
+    return f"{counted(_count(snapshot, root), 'image')} of it"
+
+
+def _question(snapshot: Snapshot, root: Path, what: str) -> SourceError:
     return SourceError(
-        f"{_name(root)} {what}, and the index has {has}; nothing was changed",
+        f"{_name(root)} {what}, and the index has {_has_of(snapshot, root)}; nothing was changed",
         hint="is a disk not mounted? If it has another name now, say vecsearch relocate "
         f"{_name(root)} NEW -i {snapshot.folder}; to drop them, say --allow-empty",
         path=root,

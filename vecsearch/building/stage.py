@@ -14,6 +14,7 @@ from vecsearch.building.options import BuildOptions
 from vecsearch.building.plan import UNSETTLED, Plan
 from vecsearch.building.remove import REASON
 from vecsearch.building.worklist import ToRead
+from vecsearch.images.exclude import KEPT, excluded_name, write_excluded, write_texts
 from vecsearch.images.read import ReadImage
 from vecsearch.images.scan import Scan, left_out_name, write_counts
 from vecsearch.store.change import Change, FileFacts
@@ -64,7 +65,7 @@ class Stage:
             skipped=list(plan.unreadable),
             sources=[one.root for one in scans if not one.gone and one.root not in known],
             stamps=_new_stamps([one for one in scans if not one.whole], snapshot)
-            | _new_left_out(scans, snapshot),
+            | _new_notes(scans, snapshot, options),
         )
         # That a source is as it was can be said when all of it is in the index.
         self._last_stamps = _new_stamps(
@@ -189,9 +190,14 @@ def _new_stamps(scans: Sequence[Scan], snapshot: Snapshot | None) -> dict[Path, 
     }
 
 
-def _new_left_out(scans: Sequence[Scan], snapshot: Snapshot | None) -> dict[Path, str]:
-    """Give the notes of what was left out that differ from those of the index."""
-    noted = {left_out_name(one.root): write_counts(one.left_out) for one in scans if one.walked}
+def _new_notes(
+    scans: Sequence[Scan], snapshot: Snapshot | None, options: BuildOptions
+) -> dict[Path, str]:
+    """Give the notes of what was left out, and why, that differ from those of the index."""
+    walked = [one for one in scans if one.walked]
+    noted = {left_out_name(one.root): write_counts(one.left_out) for one in walked}
+    noted |= {excluded_name(one.root): write_excluded(one.excluded) for one in walked}
+    noted[KEPT] = write_texts(options.exclude or ())
     return {
         name: note
         for name, note in noted.items()

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from vecsearch.arguments import checked
 from vecsearch.embed.encoder import open_encoder
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.embed.words import Words
@@ -36,6 +37,7 @@ class VerifyReport:
     seconds: float
 
 
+@checked
 def verify(
     index: str | Path | None = None, *, quick: bool = False, progress: Progress | None = None
 ) -> VerifyReport:

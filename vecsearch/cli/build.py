@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from vecsearch.building.options import DECODERS, BuildOptions
 from vecsearch.building.run import BuildReport
 from vecsearch.building.run import build as build_index
+from vecsearch.building.sources import Named
+from vecsearch.cli.config_file import is_for_new_only
 from vecsearch.cli.options import PATH, Number, fetch_option, json_option, model_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
+from vecsearch.cli.quiet import is_quiet
 from vecsearch.cli.relocate import describe
 from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.embed.engine import ENGINES, PRECISIONS
 from vecsearch.embed.layers import POOLINGS
-from vecsearch.view.left_out import format_left_out
+from vecsearch.errors import UsageError
+from vecsearch.store.locate import has_index
+from vecsearch.view.left_out import format_excluded, format_left_out, format_patterns
 from vecsearch.view.text import (
     counted,
     format_agreement,
@@ -25,6 +31,8 @@ from vecsearch.view.text import (
     shown,
     to_json,
 )
+
+T = TypeVar("T")
 
 _DEFAULTS: Final = BuildOptions()
 
@@ -40,6 +48,7 @@ Examples:
   vecsearch build s3://bucket/photos                  # or a web server's http://...
   find photos -name '*.jpg' -print0 | vecsearch build -0 --from-list - -i indexes/some
   vecsearch build photos --model efficientnet-lite0   # needs no download
+  vecsearch build photos --exclude '*.gif' --exclude private/
   vecsearch build photos --layer block4_pool --pool flatten --dim 256
 """
 )
@@ -97,6 +106,14 @@ Examples:
     metavar="auto|FACTORY",
     help="The kind of FAISS file of a new index: auto, by its size, or a FAISS factory string.",
 )
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="PATTERN",
+    help="Leave out what matches, as a line of a .gitignore would: '*.gif', private/, /raw. "
+    "Repeatable; kept for later builds.",
+)
+@click.option("--no-exclude", is_flag=True, help="End what --exclude of earlier builds left out.")
 @click.option("--force", is_flag=True, help="Take int8 even if it agrees little with fp32.")
 @click.option("--fresh", is_flag=True, help="Start over instead of bringing up to date.")
 @click.option(
@@ -147,6 +164,8 @@ def build(
     precision: str | None,
     engine: str,
     recipe: str | None,
+    exclude: tuple[str, ...],
+    no_exclude: bool,
     force: bool,
     fresh: bool,
     allow_empty: bool,
@@ -167,13 +186,20 @@ def build(
     SOURCE defaults to the sources that the index named by -i, or the only one, already has; where
     there is none, to db.
     """
+    passed_over = _for_new_indexes()
+    if passed_over and (fresh or not has_index(index or Named.of(sources, from_list).index())):
+        passed_over = frozenset()
+
+    def chosen(name: str, value: T) -> T | None:
+        return None if name in passed_over else value
+
     config = EncoderConfig(
-        model=model,
-        layer=layer,
-        pool=pool,
-        dim=dim,
-        weights=weights,
-        precision=precision,
+        model=chosen("model", model),
+        layer=chosen("layer", layer),
+        pool=chosen("pool", pool),
+        dim=chosen("dim", dim),
+        weights=chosen("weights", weights),
+        precision=chosen("precision", precision),
         engine=engine,
     )
     options = BuildOptions(
@@ -185,8 +211,9 @@ def build(
         commit_seconds=commit_seconds,
         max_megapixels=max_megapixels,
         decode=decode,
-        recipe=recipe,
+        recipe=chosen("recipe", recipe),
         fetch=fetch,
+        exclude=_chosen_patterns(exclude, no_exclude),
     )
     try:
         with progress() as report_to:
@@ -203,11 +230,44 @@ def build(
         kept = "the index is as it was" if fresh else "what was embedded is kept"
         say(f"vecsearch: interrupted; {kept}; give the same command again", err=True)
         raise SystemExit(130) from None
-    say(to_json(report) if as_json else summary(report))
+    say(to_json(report) if as_json else summary(report, kept=options.exclude is None))
+    if is_quiet() and not as_json:
+        for line in _missing(report):  # it is more than a report
+            say(f"vecsearch: {line}", err=True)
 
 
-def summary(report: BuildReport) -> str:
-    """Say in a few lines what a build did."""
+def _for_new_indexes() -> frozenset[str]:
+    """Name the options that a config file sets for new indexes; one that exists has its own."""
+    ctx = click.get_current_context()
+    return frozenset(
+        name
+        for name in filter(is_for_new_only, ctx.params)
+        if ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP
+    )
+
+
+def _chosen_patterns(exclude: tuple[str, ...], no_exclude: bool) -> tuple[str, ...] | None:
+    """Return the patterns of a build; None for those that the index keeps."""
+    if not no_exclude:
+        return exclude or None
+    source = click.get_current_context().get_parameter_source("exclude")
+    if exclude and source is ParameterSource.COMMANDLINE:
+        raise UsageError("--exclude and --no-exclude contradict each other", hint="give one")
+    return ()
+
+
+def _missing(report: BuildReport) -> list[str]:
+    """Tell of each source that is gone, and what to do about it."""
+    return [
+        f"{shown(one)} is gone, and its images stay in the index; if it has another name now, "
+        f"say vecsearch relocate {shown(one)} NEW -i {shown(report.index)}, "
+        f"if they are to go, vecsearch build {shown(one)} -i {shown(report.index)} --allow-empty"
+        for one in report.missing
+    ]
+
+
+def summary(report: BuildReport, *, kept: bool = False) -> str:
+    """Say in a few lines what a build did; patterns were *kept* from earlier ones."""
     counts = report.counts
     parts = [
         f"{number} {what}"
@@ -232,14 +292,18 @@ def summary(report: BuildReport) -> str:
         lines.append(format_reduction(report.reduction))
     if report.agreement is not None:
         lines.append(format_agreement(report.agreement))
-    lines.extend(
-        f"{shown(one)} is gone, and its images stay in the index; if it has another name now, "
-        f"say vecsearch relocate {shown(one)} NEW -i {shown(report.index)}, "
-        f"if they are to go, vecsearch build {shown(one)} -i {shown(report.index)} --allow-empty"
-        for one in report.missing
-    )
+    lines.extend(_missing(report))
     if report.left_out:
         lines.append(format_left_out(report.left_out))
+    ends = " (kept from earlier builds; --no-exclude ends that)" if kept else ""
+    for number, line in enumerate(format_excluded(report.exclude, report.excluded)):
+        lines.append(f"excluded: {line}{ends if report.exclude and number == 0 else ''}")
+    # That there is no *.gif yet is no news; a path that is seen from elsewhere is.
+    if unused := [text for text in report.unused if "/" in text.rstrip("/")]:
+        lines.append(
+            f"nothing matches {format_patterns(unused)}: patterns match paths below each source, "
+            "as lines of a .gitignore in it would"
+        )
     if counts.skipped:
         lines.append("skipped files and their reasons: vecsearch info -i " + shown(report.index))
     return "\n".join(lines)

@@ -11,7 +11,7 @@ from vecsearch.cli.options import index_option, json_option
 from vecsearch.cli.output import say
 from vecsearch.search.index import open_index
 from vecsearch.search.info import IndexInfo, PictureInfo
-from vecsearch.view.left_out import NEVER_INDEXED, format_left_out
+from vecsearch.view.left_out import NEVER_INDEXED, format_excluded, format_left_out
 from vecsearch.view.text import (
     format_agreement,
     format_fields,
@@ -76,6 +76,10 @@ def _picture_fields(picture: PictureInfo) -> dict[str, object]:
 def _describe(facts: IndexInfo) -> str:
     encoder = facts.encoder
     weights = f"{encoder.weights} ({encoder.weights_hash[:16]}), {encoder.precision}"
+    excluded = format_excluded(facts.exclude, facts.excluded)
+    patterns_in = ", ".join(printable(shown(path)) for path in facts.excluded.ignore_paths)
+    if facts.excluded.ignore_files > len(facts.excluded.ignore_paths):
+        patterns_in += " ..."
     fields = {
         "index": shown(facts.path),
         "images": facts.images,
@@ -91,6 +95,8 @@ def _describe(facts: IndexInfo) -> str:
         "generation": facts.generation,
         "size": f"{facts.size_bytes / 1e6:.1f} MB",
         "passed over": NEVER_INDEXED,
+        **({"excluded": "; ".join(excluded)} if excluded else {}),
+        **({"patterns in": patterns_in} if patterns_in else {}),
         "skipped": len(facts.skipped),
     }
     lines = [format_fields(fields)]

@@ -15,6 +15,7 @@ from typing import Final, NoReturn
 import click
 
 from vecsearch.cli.interrupt import end_within_a_second, was_interrupted
+from vecsearch.cli.quiet import QUIET, REPORTING
 from vecsearch.cli.start import interrupted
 from vecsearch.errors import UsageError, VecsearchError
 
@@ -40,6 +41,7 @@ _COMMANDS: Final = {
     "export": "write an index's vectors to a file",
     "merge": "unite indexes",
     "demo": "run the main job on sample pictures",
+    "config": "show the config files, and what they set",
     "completion": "print the script for shell completion",
 }
 
@@ -50,6 +52,35 @@ _MODULES: Final = {"tune": "reindex"}
 
 _FUNCTIONS: Final = {"list": "list_"}
 """What a command is called that would hide what Python calls so."""
+
+_WITHOUT_CONFIG: Final = ("config", "completion")
+"""Commands for which no config file is read: they must work where one is wrong."""
+
+_REPORTING: Final = frozenset(
+    [
+        *("build", "viz", "remove", "relocate", "compact", "reindex", "tune"),
+        *("import", "export", "merge", "demo"),
+    ]
+)
+"""Commands that print nothing but what they did, which --quiet leaves out."""
+
+
+def _quiet_option() -> click.Option:
+    """Make the option that the group and every command have."""
+    return click.Option(
+        ["-q", "--quiet"],
+        is_flag=True,
+        expose_value=False,
+        envvar="VECSEARCH_QUIET",
+        callback=_be_quiet,
+        help="No progress, no notes, no report of what was done.",
+    )
+
+
+def _be_quiet(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        ctx.meta[QUIET] = True
+        ctx.meta[REPORTING] = _REPORTING
 
 
 class _Commands(click.Group):
@@ -65,19 +96,31 @@ class _Commands(click.Group):
         module = _MODULES.get(name, name)
         command = getattr(import_module(f"vecsearch.cli.{module}"), _FUNCTIONS.get(name, name))
         assert isinstance(command, click.Command)
+        if not any(param.name == "quiet" for param in command.params):
+            command.params.append(_quiet_option())
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         try:
-            return super().resolve_command(ctx, args)
+            name, command, rest = super().resolve_command(ctx, args)
         except click.UsageError as error:
             alike = get_close_matches(args[0], _COMMANDS)
             if not alike:
                 raise
             meant = " or ".join(map(repr, alike))
             raise click.UsageError(f"{error.message} Did you mean {meant}?", ctx) from None
+        asks = (
+            {"-h", "--help", "--help-all"} & {*rest}
+            or name in _WITHOUT_CONFIG
+            or ctx.resilient_parsing
+        )
+        if name and command and not asks:
+            from vecsearch.cli.config_file import defaults_for
+
+            ctx.default_map = {name: defaults_for(name, command, rest, list(_COMMANDS))}
+        return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -116,9 +159,13 @@ def cli() -> None:
 
     Every option can also be set in the environment: VECSEARCH_INDEX and VECSEARCH_JSON for -i and
     --json of any command, else VECSEARCH_<COMMAND>_<OPTION>, e.g. VECSEARCH_BUILD_WEIGHTS.
+    What one always wants stands in vecsearch.toml (see vecsearch config), or VECSEARCH_CONFIG.
     VECSEARCH_CACHE is the folder for downloaded weights, VECSEARCH_STATE that for the names of
     sources behind URLs, which alone are fetched without --fetch (VECSEARCH_FETCH).
     """
+
+
+cli.params.append(_quiet_option())
 
 
 def _interrupted() -> int:
@@ -181,6 +228,8 @@ def main() -> NoReturn:
 
 def _tell(error: Exception) -> int:
     """Tell in a line what went wrong; return the exit code."""
+    if isinstance(error, VecsearchError) and isinstance(error.__cause__, OSError):
+        error = error.__cause__  # of which more is known here
     match error:
         case click.ClickException():
             _show(error)

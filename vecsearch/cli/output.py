@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
+from vecsearch.cli.quiet import is_quiet, reports_quietly
 from vecsearch.errors import UsageError
 from vecsearch.types import Result
 from vecsearch.view.text import harmless, shown
@@ -20,10 +21,13 @@ _MOST_SHOWN: Final = 5
 
 
 def say(text: str, *, err: bool = False, file: TextIO | None = None, end: str = "\n") -> None:
-    """Print *text* and *end*, to *file* if it is given; to a terminal with what would control it
+    """Print *text* and *end*, to *file* if given; to a terminal without what would control it.
 
-    escaped. A pipe gets names as they are: without ``color`` click takes escape characters out.
+    A pipe gets names as they are: without ``color`` click takes escape characters out of them. Of a
+    command that only reports what it did, nothing is printed with --quiet, unless it is JSON.
     """
+    if file is None and not err and reports_quietly():
+        return
     stream = file or (sys.stderr if err else sys.stdout)
     if stream is not None and stream.isatty():
         text = "\n".join(map(harmless, text.split("\n")))
@@ -34,6 +38,12 @@ def say_paths(paths: Sequence[Path], *, null: bool) -> None:
     """Print *paths*, one a line; with *null*, each ended by a null byte and nothing else."""
     text = "".join(f"{shown(path)}\0" for path in paths) if null else "\n".join(map(shown, paths))
     say(text, end="" if null else "\n")
+
+
+def note(text: str, *, err: bool = False) -> None:
+    """Print what --quiet leaves out: a note beside the result, or a report of what was done."""
+    if not is_quiet():
+        say(text, err=err)
 
 
 def tell_not_fetched(shown: Iterable[Result | Path]) -> None:

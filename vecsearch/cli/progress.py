@@ -6,13 +6,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from vecsearch.cli.quiet import is_quiet
 from vecsearch.types import Progress
 
 
 @contextmanager
 def progress() -> Iterator[Progress | None]:
-    """Give what long work reports to; None unless stderr is a terminal."""
-    if not sys.stderr.isatty():
+    """Give what long work reports to; None unless stderr is a terminal, or with --quiet."""
+    if not sys.stderr.isatty() or is_quiet():
         yield None
         return
     from rich.console import Console

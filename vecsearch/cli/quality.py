@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from vecsearch.cli.output import refuse_pictures, say, tell_not_fetched
+from vecsearch.cli.output import note, refuse_pictures, say, tell_not_fetched
 from vecsearch.cli.progress import progress
 from vecsearch.cli.quality_tables import (
     CLASS_HEADS,
@@ -70,7 +70,7 @@ def print_quality(
         )
         write_quality(report, files, report_to)
     for path in files.wanted:
-        say(f"{shown(path)}: written", err=True)
+        note(f"{shown(path)}: written", err=True)
     if files.sheet is not None or files.html is not None:
         tell_not_fetched(one.result for one in report.worst)
     say(to_json(quality_fields(report)) if as_json else format_quality(report))

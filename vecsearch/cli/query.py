@@ -24,7 +24,7 @@ from vecsearch.cli.options import (
     threshold_option,
     until_option,
 )
-from vecsearch.cli.output import refuse_pictures, say, say_paths, tell_not_fetched
+from vecsearch.cli.output import note, refuse_pictures, say, say_paths, tell_not_fetched
 from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.cli.progress import progress
 from vecsearch.errors import ImageError, NotFoundError, UsageError
@@ -264,7 +264,7 @@ def query(
         title = counted(len(results), "query")
         write_results(results, guesses, html, title, None)
     for path in outputs:
-        say(f"{shown(path)}: written", err=True)
+        note(f"{shown(path)}: written", err=True)
     show_preview(results, preview, preview_mode, result_is_text=form == "table")
     if outputs or preview or preview_mode:
         tell_not_fetched(results)

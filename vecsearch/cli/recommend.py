@@ -20,7 +20,7 @@ from vecsearch.cli.options import (
     rerank_option,
     threshold_option,
 )
-from vecsearch.cli.output import refuse_pictures, say, tell_not_fetched
+from vecsearch.cli.output import note, refuse_pictures, say, tell_not_fetched
 from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.cli.progress import progress
 from vecsearch.outfile import whole_file
@@ -97,11 +97,11 @@ def recommend(
     if as_json:
         say(to_json([result_fields(result) for result in results]))
     elif html is not None:
-        say(f"{shown(html)}: {counted(len(results), 'picture')}")
+        note(f"{shown(html)}: {counted(len(results), 'picture')}")
     elif sheets:
-        say(f"{counted(len(results), 'sheet')} and recommendations.json in {shown(output)}")
+        note(f"{counted(len(results), 'sheet')} and recommendations.json in {shown(output)}")
     else:
-        say(f"{counted(len(results), 'picture')}; add --json to print their recommendations")
+        note(f"{counted(len(results), 'picture')}; add --json to print their recommendations")
 
 
 def write_recommendations(

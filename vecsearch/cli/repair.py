@@ -9,7 +9,7 @@ import click
 from vecsearch.building.repair import RepairReport
 from vecsearch.building.repair import repair as repair_index
 from vecsearch.cli.options import fetch_option, index_option, json_option
-from vecsearch.cli.output import say
+from vecsearch.cli.output import note, say
 from vecsearch.cli.progress import progress
 from vecsearch.view.text import format_problem, printable, shown, to_json
 
@@ -32,8 +32,12 @@ def repair(index: Path | None, fetch: bool, as_json: bool) -> int:
     """
     with progress() as report_to:
         report = repair_index(index, fetch=fetch, progress=report_to)
-    say(to_json(report) if as_json else _describe(report))
-    return 1 if report.lost or report.left or report.words_lost else 0
+    failed = bool(report.lost or report.left or report.words_lost)
+    if as_json or failed:
+        say(to_json(report) if as_json else _describe(report))
+    else:
+        note(_describe(report))
+    return 1 if failed else 0
 
 
 def _describe(report: RepairReport) -> str:

@@ -8,7 +8,7 @@ import click
 
 from vecsearch.building.verify import verify as verify_index
 from vecsearch.cli.options import index_option, json_option
-from vecsearch.cli.output import say
+from vecsearch.cli.output import note, say
 from vecsearch.cli.progress import progress
 from vecsearch.view.text import counted, format_problem, shown, to_json
 
@@ -44,5 +44,5 @@ def verify(index: Path | None, quick: bool, as_json: bool) -> int:
             result = "damaged; restore the catalog from a copy, or build with --fresh"
         elif report.problems:
             result = "damaged; vecsearch repair mends what can be mended"
-        say(f"{shown(report.index)}: {result}")
+        (say if report.problems else note)(f"{shown(report.index)}: {result}")
     return 1 if report.problems else 0

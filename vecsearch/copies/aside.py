@@ -11,6 +11,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Final
 
+from vecsearch.arguments import checked
 from vecsearch.copies.confirm import PictureFile, are_edited, are_near
 from vecsearch.copies.report import (
     DuplicateCopy,
@@ -71,6 +72,7 @@ class BackReport:
     left: tuple[Left, ...]
 
 
+@checked
 def move_aside(
     report: DuplicatesReport,
     folder: str | Path,
@@ -166,6 +168,7 @@ def check_folder(folder: str | Path, index: Path, sources: tuple[Path, ...]) -> 
             raise UsageError(f"{folder} has {what} in it", hint=hint)
 
 
+@checked
 def move_back(
     folder: str | Path, *, index: str | Path | None = None, progress: Progress | None = None
 ) -> BackReport:

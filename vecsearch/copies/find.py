@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from vecsearch.arguments import checked
 from vecsearch.copies.ranked import (
     CHANGED,
     GONE,
@@ -55,6 +56,7 @@ _KINDS: Final[Mapping[int, Kind]] = {
 }
 
 
+@checked
 def duplicates(
     index: str | Path | None = None,
     *,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from vecsearch.arguments import check_fields
 from vecsearch.embed.backbones.backbone import Backbone
 from vecsearch.embed.backbones.registry import DEFAULT_MODEL, find_model
 from vecsearch.embed.engine import Engine, choose_engine, choose_precision
@@ -42,6 +43,10 @@ class EncoderConfig:
     weights: str | None = None
     precision: str | None = None
     engine: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for a value of another type."""
+        check_fields(self)
 
 
 class Encoder:

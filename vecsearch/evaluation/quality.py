@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from vecsearch.arguments import checked
 from vecsearch.errors import UsageError
 from vecsearch.evaluation import measures
 from vecsearch.evaluation.classes import NEIGHBOURS, by_class
@@ -31,6 +32,7 @@ DEPTH: Final = 1000
 _DEFAULTS: Final = QueryOptions()
 
 
+@checked
 def evaluate_labels(
     index: str | Path | None,
     labels: str | Path,

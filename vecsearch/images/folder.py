@@ -5,12 +5,30 @@ from __future__ import annotations
 import heapq
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
 from typing import Final
 
 from vecsearch.errors import SourceError
-from vecsearch.images.scan import CHUNK, SEPARATOR, UNWANTED, Entry, Region, Scan, below
+from vecsearch.images.exclude import (
+    IGNORE_FILE,
+    Chain,
+    PatternError,
+    Patterns,
+    read_ignore_file,
+)
+from vecsearch.images.scan import (
+    CHUNK,
+    SEPARATOR,
+    UNWANTED,
+    Entry,
+    Region,
+    Scan,
+    below,
+    is_picture,
+    left_out_ending,
+)
 from vecsearch.images.times import kept_ns
 
 _WHAT: Final = "give a folder of pictures, a .tar, a URL, or a list with --from-list"
@@ -18,19 +36,25 @@ _DOT: Final = ord(".")
 _SEPARATOR: Final = SEPARATOR[0]
 
 
-def scan_folder(root: Path, others: Iterable[Path] = ()) -> Scan:
+def scan_folder(root: Path, others: Iterable[Path] = (), exclude: Patterns | None = None) -> Scan:
     """Prepare to walk *root*; raises SourceError if it is no folder.
 
     Hidden files and folders, and those of `UNWANTED`, are left out, links are followed, a loop of
     links ends at its second round. What lies below *others*, roots of other scans, is left to
-    these.
+    these. What matches *exclude*, from *root* on, or a `.vecsearchignore`, is left out; the former
+    decides where both match.
     """
     if not root.exists():
         raise SourceError(f"no such folder: {root}", hint=_WHAT, path=root)
     if not root.is_dir():
         raise SourceError(f"{root} is a file", hint=_WHAT, path=root)
     apart = {below(os.fsencode(other)) for other in others if other != root}
-    return Scan(root, lambda scan: _Walk(scan).regions(), apart=apart)
+    return Scan(
+        root,
+        lambda scan: _Walk(scan).regions(),
+        apart=apart,
+        exclude=exclude or Patterns(),
+    )
 
 
 class _Walk:
@@ -40,32 +64,35 @@ class _Walk:
         self._scan = scan
         self._root = os.fsencode(scan.root)
         self._entered: dict[int, set[int]] = {}
-        self._links: list[tuple[int, list[bytes]]] = []
+        self._links: list[tuple[int, list[bytes], Chain | None]] = []
+        self._start = len(below(self._root))
 
     def regions(self) -> Iterator[Region]:
-        yield below(self._root), self._counted(self._root)
+        yield below(self._root), self._counted(self._root, None)
         # Linked folders come last, those nearer to the root first, so that a file is found under
         # its own path and not the link's.
         while self._links:
-            _, parts = heapq.heappop(self._links)
+            _, parts, chain = heapq.heappop(self._links)
             folder = SEPARATOR.join(parts)
-            yield below(folder), self._counted(folder)
+            yield below(folder), self._counted(folder, chain)
 
-    def _counted(self, root: bytes) -> Iterator[list[Entry]]:
-        for chunk in self._chunks(root):
+    def _counted(self, root: bytes, chain: Chain | None) -> Iterator[list[Entry]]:
+        for chunk in self._chunks(root, chain):
             self._scan.count += len(chunk)
             yield chunk
 
-    def _chunks(self, root: bytes) -> Iterator[list[Entry]]:
-        stack = [self._names(root)]
+    def _chunks(self, root: bytes, chain: Chain | None) -> Iterator[list[Entry]]:
+        stack = [self._names(root, chain)]
         chunk: list[Entry] = []
-        stat, unreadable = os.stat, self._scan.unreadable
+        stat, unreadable, apart = os.stat, self._scan.unreadable, self._scan.apart
         while stack:
-            prefix, names = stack[-1]
+            prefix, names, chain = stack[-1]
             for name in names:
                 path = prefix + name
                 if name[-1] == _SEPARATOR:
-                    stack.append(self._names(path[:-1]))
+                    if path in apart:  # another scan's
+                        continue
+                    stack.append(self._names(path[:-1], chain))
                     break
                 try:
                     facts = stat(path)
@@ -83,51 +110,111 @@ class _Walk:
                 stack.pop()
         yield chunk
 
-    def _names(self, folder: bytes) -> tuple[bytes, Iterator[bytes]]:
+    def _names(
+        self, folder: bytes, chain: Chain | None
+    ) -> tuple[bytes, Iterator[bytes], Chain | None]:
         """List the pictures and folders in *folder*, these with a slash, sorted as paths are.
 
-        Of a million names in one folder, names alone are held and looked at one by one.
+        Of a million names in one folder, names alone are held and looked at one by one. *chain* are
+        the files of patterns in the folders above; returned are those that count in this one.
         """
         prefix = below(folder)
-        names: list[bytes] = []
+        found = _Listing()
         try:
             facts = os.stat(folder)  # noqa: PTH116 - bytes
             entered = self._entered.setdefault(facts.st_dev, set())
             if facts.st_ino in entered:
-                return prefix, iter(())
+                return prefix, iter(()), chain
             entered.add(facts.st_ino)
-            with os.scandir(folder) as listing:
-                for entry in listing:
-                    name = entry.name
-                    if name[0] == _DOT or name in UNWANTED:
-                        continue
-                    try:
-                        if entry.is_dir():
-                            self._meet(names, prefix, name, entry.is_symlink())
-                        elif self._scan.takes(name):
-                            names.append(name)
-                    except OSError as error:  # it may be a folder
-                        self._scan.refuse_below(entry.path, error.strerror or str(error))
-        except OSError as error:
+            self._list(folder, found)
+            if found.has_patterns:
+                chain = self._read_patterns(prefix, chain)
+        except (OSError, PatternError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
             if folder == self._root:
                 raise SourceError(
-                    f"{self._scan.root} cannot be read: {error.strerror or error}",
+                    f"{self._scan.root} cannot be read: {reason}",
                     path=self._scan.root,
                 ) from None
-            self._scan.refuse_below(folder, error.strerror or str(error))
-            return prefix, iter(())
-        names.sort()
-        return prefix, iter(names)
+            self._scan.refuse_below(folder, reason)
+            return prefix, iter(()), chain
+        if chain or self._scan.exclude:
+            self._leave_out(prefix, found, chain)
+        for name in found.unread:
+            self._scan.left_out[left_out_ending(name)] += 1
+        for name, why in found.refused:
+            self._scan.refuse_below(prefix + name, why)
+        for name in found.links:
+            self._meet_link(prefix + name[:-1], chain)
+        found.names.sort()
+        return prefix, iter(found.names), chain
 
-    def _meet(self, names: list[bytes], prefix: bytes, name: bytes, linked: bool) -> None:
-        """Take up a folder, now or later, unless it is another scan's."""
-        folder = prefix + name
+    def _list(self, folder: bytes, found: _Listing) -> None:
+        """Sort what is in *folder* by what it is; raises OSError."""
+        names = found.names
+        with os.scandir(folder) as listing:
+            for entry in listing:
+                name = entry.name
+                if name[0] == _DOT or name in UNWANTED:
+                    found.has_patterns |= name == IGNORE_FILE
+                    continue
+                try:
+                    if entry.is_dir():
+                        (found.links if entry.is_symlink() else names).append(name + SEPARATOR)
+                    elif is_picture(name):
+                        names.append(name)
+                    elif left_out_ending(name):
+                        found.unread.append(name)
+                except OSError as error:  # it may be a folder
+                    found.refused.append((name, error.strerror or str(error)))
+
+    def _read_patterns(self, prefix: bytes, chain: Chain | None) -> Chain:
+        """Read the file of patterns in a folder; raises PatternError: nothing is taken in then."""
+        path = prefix + IGNORE_FILE
+        try:
+            patterns = read_ignore_file(path)
+        except (OSError, PatternError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise PatternError(f"its {os.fsdecode(IGNORE_FILE)} cannot be used: {reason}") from None
+        self._scan.excluded.count_file(path)
+        return Chain(prefix, patterns, chain)
+
+    def _leave_out(self, prefix: bytes, found: _Listing, chain: Chain | None) -> None:
+        """Take out of a listing what is to be left out, and count it."""
+        given = self._scan.exclude
+
+        def stays(name: bytes, *, counted: bool = True) -> bool:
+            path = prefix + name
+            decided = by_given = given.decide(path[self._start :]) if given else None
+            if decided is None and chain:
+                decided = chain.decide(path)
+            if decided and counted:
+                self._scan.excluded.count(name, given=by_given is not None)
+            return not decided
+
+        found.names = [name for name in found.names if stays(name)]
+        found.links = [name for name in found.links if stays(name)]
+        found.unread = [name for name in found.unread if stays(name, counted=False)]
+        found.refused = [one for one in found.refused if stays(one[0], counted=False)]
+
+    def _meet_link(self, folder: bytes, chain: Chain | None) -> None:
+        """Take up a linked folder later, unless it is another scan's."""
         region = folder + SEPARATOR
-        if region in self._scan.apart:
-            return
-        if linked:
+        if region not in self._scan.apart:
             self._scan.apart.add(region)
             parts = folder.split(SEPARATOR)
-            heapq.heappush(self._links, (len(parts), parts))
-        else:
-            names.append(name + SEPARATOR)
+            heapq.heappush(self._links, (len(parts), parts, chain))
+
+
+@dataclass(slots=True)
+class _Listing:
+    """What is in a folder: pictures and folders, these with a slash, linked folders, and the rest.
+
+    The rest are ``unread`` pictures, in a format that is not read here, and what was ``refused``.
+    """
+
+    names: list[bytes] = field(default_factory=list)
+    links: list[bytes] = field(default_factory=list)
+    unread: list[bytes] = field(default_factory=list)
+    refused: list[tuple[bytes, str]] = field(default_factory=list)
+    has_patterns: bool = False

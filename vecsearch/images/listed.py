@@ -15,8 +15,9 @@ from typing import BinaryIO, Final
 from vecsearch.errors import SourceError
 from vecsearch.images.access import facts_of
 from vecsearch.images.byte_marks import without_mark
+from vecsearch.images.exclude import Patterns
 from vecsearch.images.fetching import LIST
-from vecsearch.images.scan import Entry, Region, Scan
+from vecsearch.images.scan import Entry, Region, Scan, below
 from vecsearch.images.sorting import sorted_chunks
 from vecsearch.types import absolute_path, wanted
 
@@ -69,13 +70,20 @@ class PictureList:
         return cls(source, Path(os.fsdecode(bytes.fromhex(base))), kind == "null")
 
 
-def scan_lists(lists: Sequence[PictureList], is_elsewhere: Callable[[bytes], bool]) -> list[Scan]:
+def scan_lists(
+    lists: Sequence[PictureList],
+    is_elsewhere: Callable[[bytes], bool],
+    exclude: Patterns | None = None,
+) -> list[Scan]:
     """Prepare to look at the files that some lists name: the first scan has those of all.
 
     Those that are *is_elsewhere* are left out: another scan finds them. A file counts as a picture
-    whatever its name; one that is not there is unreadable. Blank lines are passed over.
+    whatever its name; one that is not there is unreadable. Blank lines are passed over. What
+    matches *exclude* is left out: from the folder on that the list's paths are relative to, or the
+    whole path of what does not lie there. Files of patterns beside the pictures do not count.
     """
-    scans = [Scan(one.source, lambda _: (), stamp=one.stamp) for one in lists]
+    exclude = exclude or Patterns()
+    scans = [Scan(one.source, lambda _: (), stamp=one.stamp, exclude=exclude) for one in lists]
 
     def walk(joint: Scan) -> Iterator[Region]:
         files = (_files(*pair, joint, is_elsewhere) for pair in zip(lists, scans, strict=True))
@@ -88,11 +96,15 @@ def scan_lists(lists: Sequence[PictureList], is_elsewhere: Callable[[bytes], boo
 def _files(
     one: PictureList, own: Scan, joint: Scan, is_elsewhere: Callable[[bytes], bool]
 ) -> Iterator[Entry]:
+    base = below(os.fsencode(one.base))
     for line in _lines(one.source, b"\0" if one.null else b"\n"):
         text = os.fsdecode(line)
         path = absolute_path(text if "://" in text else one.base / text)
         path = wanted(path) if one.fetch else path
         name = os.fsencode(path)
+        if own.exclude and own.exclude.exclude_file(_seen_from(base, name)):
+            own.excluded.count(name, given=True)
+            continue
         try:
             facts = facts_of(path)
         except (OSError, ValueError) as error:  # ValueError: a null byte in a line
@@ -101,6 +113,13 @@ def _files(
         own.count += 1
         if not is_elsewhere(name):
             yield (name, *facts)
+
+
+def _seen_from(base: bytes, path: bytes) -> bytes:
+    """Return what patterns are compared with: a path from a folder on, or all of it."""
+    if path.startswith(base):
+        return path[len(base) :]
+    return path.partition(b"://")[2] or path.lstrip(b"/")
 
 
 def _lines(source: Path, end: bytes) -> Iterator[bytes]:

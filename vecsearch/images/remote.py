@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from vecsearch.errors import ImageError, SourceError
 from vecsearch.images.access import LARGEST_BYTES
+from vecsearch.images.exclude import Patterns
 from vecsearch.images.fetching import WAY, check_fetch, is_below, may_fetch
-from vecsearch.images.scan import Entry, Region, Scan, below, is_unwanted
+from vecsearch.images.scan import Entry, Region, Scan, below, is_picture, is_unwanted
 from vecsearch.images.sorting import sorted_chunks
 from vecsearch.locks import ProcessLock
 from vecsearch.types import UrlPath
@@ -44,10 +45,11 @@ _ATTEMPTS: Final = 3
 _lock = ProcessLock()
 
 
-def scan_url(root: UrlPath) -> Scan:
-    """Prepare to list what lies below *root*; raises SourceError if it cannot be reached.
+def scan_url(root: UrlPath, exclude: Patterns | None = None) -> Scan:
+    """Prepare to list what lies below *root* and does not match *exclude*.
 
-    Raises FileNotFoundError if there is nothing.
+    Files of patterns behind URLs are not read. Raises SourceError if it cannot be reached,
+    FileNotFoundError if there is nothing.
     """
     if not may_fetch(root):
         raise SourceError(
@@ -58,7 +60,7 @@ def scan_url(root: UrlPath) -> Scan:
         )
     with _told(root, missing_too=False):
         _ask(_filesystem_of(root), "info", _key(root))
-    return Scan(root, _walk)
+    return Scan(root, _walk, exclude=exclude or Patterns())
 
 
 def _walk(scan: Scan) -> Iterator[Region]:
@@ -80,7 +82,12 @@ def _list(scan: Scan, prefix: bytes) -> Iterator[Entry]:
                 inside = is_below(root, key) and key.rstrip("/") != folder.rstrip("/")
                 if not inside or is_unwanted(name) or len(key) > _LONGEST_NAME:
                     continue
-                if facts["type"] == "directory":
+                path = os.fsencode(key[len(root) :].strip("/"))
+                is_folder = facts["type"] == "directory"
+                if scan.exclude and scan.exclude.decide(path + b"/" if is_folder else path):
+                    if is_folder or is_picture(name):
+                        scan.excluded.count(path + b"/" if is_folder else path, given=True)
+                elif is_folder:
                     pending.append(key.rstrip("/"))
                 elif scan.takes(name):
                     # Web servers list names only.

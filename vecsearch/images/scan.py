@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from vecsearch.images.exclude import Excluded, Patterns
 from vecsearch.images.heif import reads_heif
 from vecsearch.types import path_of, wanted
 
@@ -74,7 +75,8 @@ class Scan:
     files were found; ``gone`` marks a root that is meant to have gone. ``stamp`` is what the index
     is to remember of the source; if it tells of the ``whole`` content, a source that still has it
     need not be looked through, and is not ``walked``. ``left_out`` counts, by ending, files that
-    should be pictures in a format that is not read here.
+    should be pictures in a format that is not read here. What *exclude* matches is not among the
+    files; ``excluded`` counts it.
     """
 
     root: Path
@@ -88,6 +90,8 @@ class Scan:
     whole: bool = False
     left_out: Counter[str] = field(default_factory=Counter)
     walked: bool = False
+    exclude: Patterns = field(default_factory=Patterns)
+    excluded: Excluded = field(default_factory=Excluded)
 
     def takes(self, name: bytes) -> bool:
         """Tell by its ending whether a file is taken for a picture, and count what is left out."""

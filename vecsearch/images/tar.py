@@ -13,6 +13,7 @@ from typing import BinaryIO, Final, cast
 
 from vecsearch.errors import ImageError, SourceError
 from vecsearch.images.access import LARGEST_BYTES
+from vecsearch.images.exclude import Patterns
 from vecsearch.images.heif import reads_heif
 from vecsearch.images.scan import (
     CHUNK,
@@ -73,15 +74,20 @@ def is_compressed_tar(path: Path) -> bool:
     return name.endswith((".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst"))
 
 
-def scan_tar(root: Path) -> Scan:
-    """Prepare to list the pictures of the tar *root*; raises SourceError if it cannot be read."""
+def scan_tar(root: Path, exclude: Patterns | None = None) -> Scan:
+    """Prepare to list the pictures of the tar *root* that do not match *exclude*.
+
+    Files of patterns in the tar are not read. Raises SourceError if it cannot be read.
+    """
     try:
         facts = root.stat()
     except OSError as error:
         raise SourceError(f"{root} cannot be read: {error.strerror}", path=root) from None
     # While size and time of the tar are the same, so is all that is in it, for who reads the same.
     stamp = f"{facts.st_size} {facts.st_mtime_ns}{' heif' if reads_heif() else ''}"
-    return Scan(root, _walk, stamp=stamp, whole=True)
+    exclude = exclude or Patterns()
+    stamp += f" without {exclude.stamp}" if exclude else ""
+    return Scan(root, _walk, stamp=stamp, whole=True, exclude=exclude)
 
 
 def _walk(scan: Scan) -> Iterator[Region]:
@@ -95,8 +101,10 @@ def _walk(scan: Scan) -> Iterator[Region]:
     if contents.damage:
         scan.refuse_below(path, contents.damage)
     for name, reason in contents.refused.items():
-        scan.unreadable[prefix + name] = reason
-    names = sorted(contents.members)
+        if not scan.exclude.exclude_file(name):
+            scan.unreadable[prefix + name] = reason
+    names = [name for name in sorted(contents.members) if not scan.exclude.exclude_file(name)]
+    scan.excluded.pictures = len(contents.members) - len(names)
     scan.count, scan.left_out = len(names), contents.left_out
     pages = (names[start : start + CHUNK] for start in range(0, len(names), CHUNK))
     yield (

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
+from vecsearch.arguments import check_fields, checked
 from vecsearch.errors import UsageError
 from vecsearch.layout.clusters import Group, Labels, describe, find_clusters, folders
 from vecsearch.layout.methods import lay_out
@@ -29,6 +30,10 @@ class MapOptions:
     seed: int = 0
     perplexity: float | None = None
 
+    def __post_init__(self) -> None:
+        """Raise UsageError for a value of another type."""
+        check_fields(self)
+
 
 @dataclass(frozen=True, slots=True)
 class CollectionMap:
@@ -48,6 +53,13 @@ class CollectionMap:
     guesses: Sequence[Sequence[Guess]] | None = None
 
 
+def _is_usable(features: np.ndarray[Any, Any]) -> bool:
+    """Tell whether an array is of the shape (n, d), and of finite numbers."""
+    numbers = features.dtype.kind in "fiu" and features.ndim == 2
+    return numbers and bool(np.isfinite(features).all())
+
+
+@checked
 def map_collection(
     features: Features,
     images: Sequence[Image],
@@ -68,12 +80,22 @@ def map_collection(
         raise UsageError(
             f"unknown colouring {options.color!r}", hint=f"known are {', '.join(COLOURS)}"
         )
+    if not isinstance(images, list | tuple) or not all(isinstance(one, Image) for one in images):
+        raise UsageError("images are no list of Image", hint="Index.vectors returns one")
+    if type(features).__module__ == "builtins" or not hasattr(features, "__getitem__"):
+        raise UsageError(f"{features!r:.100} are no features", hint="Index.vectors returns some")
+    if isinstance(features, np.ndarray) and not _is_usable(features):
+        raise UsageError("features are no finite array (n, d)", hint="Index.vectors returns one")
     if not len(images):
         raise UsageError("there are no pictures to lay out", hint="vecsearch build adds some")
     if len(images) != len(features):
         raise UsageError(
             f"a map needs a picture for each vector: {len(images)} and {len(features)} given"
         )
+    if guesses is not None and not (
+        isinstance(guesses, list | tuple) and len(guesses) == len(images)
+    ):
+        raise UsageError("guesses are not the words of each picture", hint="see Index.guess")
     points = lay_out(
         features, options.method, seed=options.seed, perplexity=options.perplexity,
         progress=progress,

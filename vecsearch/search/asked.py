@@ -37,6 +37,8 @@ def own_queries(queries: str | Path | Vectors, dim: int, sample: int) -> Vectors
         array = as_numbers(map_array(Path(queries))) if isinstance(queries, str | Path) else queries
     except SourceError as error:
         raise UsageError(str(error), hint=f"give a .npy file of shape (q, {dim})") from None
+    if not isinstance(array, np.ndarray):
+        raise UsageError(f"{array!r:.100} are no queries", hint=f"give an array (q, {dim})")
     if array.ndim != 2 or array.shape[1] != dim or not is_numbers(array.dtype):
         raise UsageError(
             f"{name} has {array.dtype} of shape {array.shape}",

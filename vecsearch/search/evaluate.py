@@ -10,6 +10,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from vecsearch.arguments import checked
 from vecsearch.errors import UsageError
 from vecsearch.index.search import CodedRows, Searcher
 from vecsearch.index.settings import SearchSettings
@@ -75,6 +76,7 @@ class EvaluateReport:
     bases: tuple[BaseFacts, ...]
 
 
+@checked
 def evaluate(
     index: str | Path | None = None,
     *,

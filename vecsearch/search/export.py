@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from vecsearch.arguments import checked
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import UsageError
 from vecsearch.exchange.ids import IdsWriter
@@ -42,6 +43,7 @@ class ExportReport:
     seconds: float
 
 
+@checked
 def export_vectors(
     output: str | Path,
     *,

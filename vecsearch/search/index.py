@@ -15,6 +15,7 @@ from weakref import WeakSet
 
 import numpy as np
 
+from vecsearch.arguments import checked
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import IndexFolderError, IndexOutdatedError, UsageError
 from vecsearch.locks import free_at_fork
@@ -71,6 +72,7 @@ class Index:
                 print(hit.rank, hit.path, hit.score)
     """
 
+    @checked
     def __init__(self, path: str | Path, *, fetch: bool = False) -> None:
         """Open the index folder *path*, as `open_index`; raises IndexFolderError and its kin."""
         self.path = path = Path(path)
@@ -122,6 +124,7 @@ class Index:
         """Close the catalog."""
         self._opened.snapshot.close()
 
+    @checked
     def query(
         self,
         queries: Question | Iterable[Question],
@@ -145,6 +148,7 @@ class Index:
         """
         return list(self.query_each(queries, k=k, options=options, progress=progress))
 
+    @checked
     def query_each(
         self,
         queries: Question | Iterable[Question],
@@ -179,6 +183,7 @@ class Index:
                 if self._newest() is opened:
                     raise
 
+    @checked
     def search(
         self, vectors: Vectors, *, k: int = 5, options: QueryOptions = _DEFAULTS
     ) -> list[Result]:
@@ -187,10 +192,14 @@ class Index:
         Raises UsageError for another shape, a vector that is not finite or zero, k < 1, or options
         that are about pictures; NotFoundError if no image may be a hit.
         """
-        xq = np.array(vectors, np.float32, ndmin=2)
-        lengths = np.linalg.norm(xq, axis=1, keepdims=True)
+        try:
+            xq = np.array(vectors, np.float32, ndmin=2)
+        except (TypeError, ValueError, OverflowError):
+            raise UsageError(f"{vectors!r:.100} are no vectors", hint="give an array") from None
         if xq.ndim != 2 or xq.shape[1] != self.encoder.dim:
             raise UsageError(f"vectors of shape (q, {self.encoder.dim}) are needed, not {xq.shape}")
+        with np.errstate(over="ignore", invalid="ignore"):  # what is too large is refused below
+            lengths = np.linalg.norm(xq, axis=1, keepdims=True)
         if not (np.isfinite(lengths).all() and lengths.all()):
             raise UsageError("a query vector is zero or not finite")
         check_k(k)
@@ -208,6 +217,7 @@ class Index:
                 results.append(Result(label, None, found, (), "", *made))
         return results
 
+    @checked
     def recommend(self, *, k: int = 5, options: QueryOptions = _DEFAULTS) -> Iterator[Result]:
         """Give, for every image by id, its *k* most similar others.
 
@@ -229,6 +239,7 @@ class Index:
                 made = options.expand, options.rerank, self.encoder.title
                 yield Result(asked.query, image.path, hits, (asked,), "", *made)
 
+    @checked
     def copy_hits(
         self, results: Sequence[Result], folder: str | Path, *, link: bool = False
     ) -> CopyReport:
@@ -245,6 +256,7 @@ class Index:
         self.check_copies(folder)
         return copy_hits(results, folder, link=link)
 
+    @checked
     def check_copies(self, folder: str | Path) -> None:
         """Raise UsageError for a folder that `copy_hits` would refuse."""
         from vecsearch.search.copy_hits import check_copies
@@ -252,6 +264,7 @@ class Index:
         sources = self._ask(lambda opened: opened.snapshot.sources())
         check_copies(folder, self.path, sources)
 
+    @checked
     def has_path(self, path: str | Path) -> bool:
         """Tell whether *path* is a picture of the index."""
         return self._ask(lambda opened: image_at(opened.snapshot, path) is not None)
@@ -270,6 +283,7 @@ class Index:
         """Tell whether the index has the words of its network's classifier."""
         return self._newest().snapshot.words_record is not None
 
+    @checked
     def words(self, prefix: str = "", *, count: bool = False) -> list[WordCount]:
         """List the words of the index, those one of whose parts begins with *prefix*.
 
@@ -286,6 +300,7 @@ class Index:
         """
         return self._vocabulary.of(self._newest().snapshot).guess(vectors)
 
+    @checked
     def guess_at(self, paths: Iterable[str | Path]) -> dict[Path, tuple[Guess, ...]]:
         """Return the likeliest words of those of *paths* that the index has; none without words."""
         if not self.has_words:
@@ -330,6 +345,7 @@ class Index:
         count = len(words.names) if words else 0
         return self._ask(lambda opened: describe(opened, self.encoder, count))
 
+    @checked
     def look(
         self, queries: Question | Iterable[Question], *, progress: Progress | None = None
     ) -> list[PictureInfo]:
@@ -386,6 +402,7 @@ class Index:
         self._inherited = self._opened, self._embedder
 
 
+@checked
 def open_index(path: str | Path | None = None, *, fetch: bool = False) -> Index:
     """Open the index in the folder *path*; without one, the only index in ``indexes/``.
 

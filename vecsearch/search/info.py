@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +13,7 @@ from vecsearch.embed.spec import EncoderSpec
 from vecsearch.embed.words import Words
 from vecsearch.errors import UsageError
 from vecsearch.fields import read_fields
+from vecsearch.images.exclude import KEPT, Excluded, excluded_name, read_excluded, read_texts
 from vecsearch.images.scan import left_out_name, read_counts
 from vecsearch.search.answers import CHUNK, named
 from vecsearch.search.embedding import Embedder
@@ -23,6 +24,7 @@ from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import Agreement, Asked, Guess, Progress, Reduction, Skipped
 
 T = TypeVar("T", Reduction, Agreement)
+N = TypeVar("N")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +34,8 @@ class IndexInfo:
     ``reduction`` is what the build measured of a PCA, ``agreement`` of an int8 encoder against
     fp32, None for others. ``words`` is how many words it has; where there are none,
     ``why_no_words`` says why. ``left_out`` counts, by ending, files that should be pictures in a
-    format that was not read.
+    format that was not read. ``exclude`` are the patterns that the index keeps; ``excluded`` counts
+    what they and `.vecsearchignore` files left out when each source was last looked through.
     """
 
     path: Path
@@ -46,6 +49,8 @@ class IndexInfo:
     sources: tuple[Path, ...]
     skipped: tuple[Skipped, ...]
     left_out: Mapping[str, int]
+    exclude: tuple[str, ...]
+    excluded: Excluded
     words: int
     why_no_words: str
 
@@ -84,6 +89,8 @@ def describe(opened: Opened, encoder: EncoderSpec, words: int) -> IndexInfo:
         sources=tuple(snapshot.sources()),
         skipped=tuple(snapshot.skipped()),
         left_out=_left_out(snapshot),
+        exclude=_noted(snapshot, KEPT, read_texts),
+        excluded=_excluded(snapshot),
         words=words,
         why_no_words="" if words else why_no_words(encoder)[0],
     )
@@ -95,6 +102,22 @@ def _left_out(snapshot: Snapshot) -> dict[str, int]:
     for source in snapshot.sources():
         counts.update(read_counts(snapshot.stamp(left_out_name(source))))
     return dict(counts)
+
+
+def _excluded(snapshot: Snapshot) -> Excluded:
+    """Add up what patterns left out of each source."""
+    total = Excluded()
+    for source in snapshot.sources():
+        total.add(_noted(snapshot, excluded_name(source), read_excluded))
+    return total
+
+
+def _noted(snapshot: Snapshot, name: Path, read: Callable[[str], N]) -> N:
+    """Read a note of a build; raises IndexDamagedError."""
+    try:
+        return read(snapshot.stamp(name))
+    except ValueError as error:
+        raise damaged_catalog(snapshot.folder / CATALOG, f"a note {error}") from None
 
 
 def _measured(snapshot: Snapshot, kind: type[T], text: str) -> T | None:

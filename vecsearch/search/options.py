@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from vecsearch.arguments import check_fields
 from vecsearch.errors import UsageError
 from vecsearch.images.in_memory import as_file, is_picture
 from vecsearch.search.dates import Moment, period_of
@@ -112,6 +114,7 @@ class QueryOptions:
 
     def __post_init__(self) -> None:
         """Raise UsageError for what cannot be meant."""
+        check_fields(self)
         if not -1.0 <= self.threshold <= 1.0:
             raise UsageError(
                 f"the threshold is {self.threshold}", hint="a cosine lies between -1 and 1"
@@ -138,7 +141,7 @@ class QueryOptions:
                 f"unknown combination {self.combine!r}",
                 hint=f"known are {', '.join(COMBINATIONS)}",
             )
-        if self.box is not None and len(self.box) != 4:
+        if self.box is not None and not _is_box(self.box):
             raise UsageError(f"the box is {self.box}", hint="give x, y, width, height in pixels")
         self.filter.check()
 
@@ -170,7 +173,16 @@ def as_questions(given: Question | Iterable[Question]) -> list[Question]:
     """Give one question, or several, as a list."""
     if isinstance(given, str | Path | bytes | Asked | Word) or is_picture(given):
         return [given]
+    if not hasattr(given, "__iter__"):
+        return [as_asked(given, 1)]  # which tells that it is none
     return list(given)  # type: ignore[arg-type]  # TypeGuard tells nothing where it is False
+
+
+def _is_box(value: object) -> bool:
+    if not isinstance(value, Iterable) or isinstance(value, str | bytes):
+        return False
+    parts = list(value)
+    return len(parts) == 4 and all(isinstance(one, Real) for one in parts)
 
 
 def as_asked(

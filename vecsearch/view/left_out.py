@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from vecsearch.images.exclude import IGNORE_FILE, Excluded
 from vecsearch.images.heif import WAY
 from vecsearch.images.scan import HEIF_SUFFIXES, UNWANTED
+from vecsearch.view.text import printable
+from vecsearch.wording import counted
 
 NEVER_INDEXED: Final = ", ".join(["hidden files", *sorted(map(os.fsdecode, UNWANTED))])
 """What no build looks at, unless it is named."""
@@ -23,3 +26,29 @@ def format_left_out(counts: Mapping[str, int]) -> str:
         if some
     ]
     return "left out: " + "; ".join(parts)
+
+
+def format_patterns(texts: Sequence[str]) -> str:
+    """Write patterns one after the other; one with spaces in quotation marks."""
+    return ", ".join(
+        printable(text if text.isprintable() and " " not in text else repr(text)) for text in texts
+    )
+
+
+def format_excluded(texts: Sequence[str], excluded: Excluded) -> list[str]:
+    """Say in a line each what the patterns of an index and `.vecsearchignore` files left out."""
+    lines = []
+    if texts:
+        number = _amount(excluded.pictures, excluded.folders)
+        lines.append(f"{number} by {format_patterns(texts)}")
+    if excluded.ignore_files:
+        number = _amount(excluded.ignored_pictures, excluded.ignored_folders)
+        lines.append(
+            f"{number} by {counted(excluded.ignore_files, f'{os.fsdecode(IGNORE_FILE)} file')}"
+        )
+    return lines
+
+
+def _amount(pictures: int, folders: int) -> str:
+    parts = [counted(n, what) for n, what in ((pictures, "image"), (folders, "folder")) if n]
+    return " and ".join(parts) or "nothing"

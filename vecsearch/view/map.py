@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
+from vecsearch.arguments import checked
 from vecsearch.layout.collection import CollectionMap
 from vecsearch.layout.overlap import arrange_with_names
 from vecsearch.layout.room import find_room
@@ -53,6 +54,7 @@ _SVG_QUALITY: Final = 80
 METHODS: Final = {"tsne": "t-SNE", "pca": "PCA", "umap": "UMAP"}
 
 
+@checked
 def draw_map(
     collection: CollectionMap, out: str | Path, *, progress: Progress | None = None
 ) -> None:
