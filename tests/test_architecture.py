@@ -20,6 +20,7 @@ ALLOWED = {
     "types": set(),
     "fields": set(),
     "outfile": set(),
+    "paths": set(),
     "spelling": set(),
     "spreadsheet": set(),
     "images": set(),
@@ -47,7 +48,7 @@ ALLOWED = {
 }
 """Which parts a part may import, besides those that `ALL_MAY`."""
 
-ALL_MAY = {"errors", "fields", "locks", "outfile", "spelling", "spreadsheet", "types"}
+ALL_MAY = {"errors", "fields", "locks", "outfile", "paths", "spelling", "spreadsheet", "types"}
 
 
 def part_of(path: Path) -> str:

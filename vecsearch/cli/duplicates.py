@@ -8,10 +8,19 @@ from pathlib import Path
 import click
 
 from vecsearch.cli.html import html_option
-from vecsearch.cli.options import PATH, fetch_option, index_option, json_option
-from vecsearch.cli.output import refuse_pictures, say, tell_not_fetched
+from vecsearch.cli.json_fields import record_fields
+from vecsearch.cli.options import (
+    PATH,
+    dry_run_option,
+    fetch_option,
+    format_option,
+    index_option,
+    json_option,
+)
+from vecsearch.cli.output import print_records, refuse_pictures, say, tell_not_fetched
 from vecsearch.cli.progress import progress
 from vecsearch.cli.units import written_size
+from vecsearch.cli.wanted import chosen_form
 from vecsearch.copies.aside import (
     AsideReport,
     BackReport,
@@ -64,22 +73,14 @@ Examples:
     help="Also copies that were cropped, turned, mirrored, framed, written on, made grey ...; "
     "the default, but not with --move-to.",
 )
-@click.option("-n", "--dry-run", is_flag=True, help="Only report, as the command does by itself.")
+@dry_run_option
 @click.option(
     "--move-to", type=PATH, metavar="DIR", help="Move all but the best copy of each group to DIR."
 )
 @click.option("--undo", type=PATH, metavar="DIR", help="Move back what was moved to DIR.")
 @html_option
 @fetch_option
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "csv", "csv-raw", "paths"]),
-    default="table",
-    show_default=True,
-    envvar="VECSEARCH_DUPLICATES_FORMAT",
-    help="How to print the groups; paths are those of the copies that are not kept.",
-)
+@format_option("duplicates", "table", "json", "jsonl", "csv", "csv-raw", "paths")
 @json_option
 def duplicates(
     index: Path | None,
@@ -91,7 +92,7 @@ def duplicates(
     undo: Path | None,
     html: Path | None,
     fetch: bool,
-    form: str,
+    form: str | None,
     as_json: bool,
 ) -> int:
     """Find pictures that are copies of each other, and which of them to keep.
@@ -101,13 +102,16 @@ def duplicates(
     largest picture is kept, and every other is a copy of that one. Nothing is changed without
     --move-to, which writes a journal and overwrites nothing.
     """
-    form = "json" if as_json else form
+    form = chosen_form(form, as_json)
     if undo is not None:
         if move_to is not None or html is not None or dry_run:
             raise UsageError("--undo goes alone", hint="leave out --move-to, --html, --dry-run")
         with progress() as report_to:
             back = move_back(undo, index=index, progress=report_to)
-        say(to_json(back) if form == "json" else _describe_back(back))
+        if form in ("json", "jsonl"):
+            say(to_json(_aside_fields(back), indent=2 if form == "json" else None))
+        else:
+            say(_describe_back(back))
         return 1 if back.left else 0
     with open_index(index) as opened:
         index = opened.path
@@ -166,12 +170,14 @@ def _write_page(report: DuplicatesReport, out: Path, progress: Progress | None) 
 
 def _print(report: DuplicatesReport, aside: AsideReport | None, form: str) -> None:
     if form == "json":
-        say(to_json(_fields(report) | ({"aside": aside} if aside else {})))
+        say(to_json(_fields(report) | ({"aside": _aside_fields(aside)} if aside else {})))
         return
     if form == "table":
         say("\n".join(_table(report, aside)))
         return
-    if form in ("csv", "csv-raw"):
+    if form == "jsonl":
+        print_records([_group_fields(group) for group in report.groups], form)
+    elif form in ("csv", "csv-raw"):
         say(format_csv(_HEADS, _rows(report), raw=form == "csv-raw"))
     elif report.copies:
         others = [one for group in report.groups for one in group.others]
@@ -207,30 +213,38 @@ def _fields(report: DuplicatesReport) -> dict[str, object]:
         "pairs": report.pairs,
         "approximate": report.approximate,
         "copies": report.copies,
-        "exact": report.exact,
-        "near": report.near,
-        "edited": report.edited,
-        "similar": report.similar,
+        "kinds": {
+            "exact": report.exact,
+            "near": report.near,
+            "edited": report.edited,
+            "similar": report.similar,
+        },
         "movable": report.movable,
         "freed_bytes": report.freed_bytes,
-        "groups": [
-            {
-                "kept": _copy_fields(group.kept),
-                "others": [_copy_fields(one) for one in group.others],
-                "freed_bytes": group.freed_bytes,
-            }
-            for group in report.groups
-        ],
+        "groups": [_group_fields(group) for group in report.groups],
     }
+
+
+def _group_fields(group: DuplicateGroup) -> dict[str, object]:
+    return {
+        "kept": _copy_fields(group.kept),
+        "others": [_copy_fields(one) for one in group.others],
+        "freed_bytes": group.freed_bytes,
+    }
+
+
+def _aside_fields(report: AsideReport | BackReport) -> dict[str, object]:
+    files = [{"old": one.source, "new": one.target} for one in report.files]
+    return record_fields(report, files=files)
 
 
 def _copy_fields(copy: DuplicateCopy) -> dict[str, object]:
     return {
         "id": copy.id,
-        "score": round(copy.score, 4),
+        "score": copy.score,
         "exact": copy.exact,
         "kind": copy.kind,
-        "agreement": None if copy.agreement is None else round(copy.agreement, 3),
+        "agreement": copy.agreement,
         "width": copy.width,
         "height": copy.height,
         "size_bytes": copy.size_bytes,

@@ -9,19 +9,26 @@ import click
 from vecsearch.cli.options import PATH, index_option, json_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
-from vecsearch.search.export import DTYPES, export_vectors
+from vecsearch.search.export import DTYPES, ExportReport, export_vectors
 from vecsearch.view.text import shown, to_json
 
 
 @click.command(
     epilog="""\b
 Examples:
-  vecsearch export vectors.npy --ids ids.txt
-  vecsearch export vectors.parquet -i indexes/photos --dtype float32
+  vecsearch export -o vectors.npy --ids ids.txt
+  vecsearch export -i indexes/photos -o vectors.parquet --dtype float32
 """
 )
-@click.argument("output", type=PATH, metavar="FILE")
 @index_option
+@click.option(
+    "-o",
+    "--output",
+    type=PATH,
+    required=True,
+    metavar="FILE",
+    help="The .npy or .parquet to write.",
+)
 @click.option(
     "--ids", type=PATH, metavar="FILE", help="For the paths beside a .npy: a .txt or .json file."
 )
@@ -33,7 +40,7 @@ Examples:
     help="float16 is what the index holds; float32 are the same values.",
 )
 @json_option
-def export(output: Path, index: Path | None, ids: Path | None, dtype: str, as_json: bool) -> None:
+def export(index: Path | None, output: Path, ids: Path | None, dtype: str, as_json: bool) -> None:
     """Write an index's vectors to FILE, a .npy or a .parquet, in the order of the ids.
 
     A .parquet has a row for each picture, with its path and what is known of it. Files that are
@@ -42,4 +49,15 @@ def export(output: Path, index: Path | None, ids: Path | None, dtype: str, as_js
     with progress() as report_to:
         report = export_vectors(output, ids=ids, index=index, dtype=dtype, progress=report_to)
     text = f"{shown(report.output)}: {report.vectors} x {report.dim}, {report.dtype}"
-    say(to_json(report) if as_json else text)
+    say(to_json(_fields(report)) if as_json else text)
+
+
+def _fields(report: ExportReport) -> dict[str, object]:
+    return {
+        "index": report.index,
+        "images": report.vectors,
+        "dim": report.dim,
+        "dtype": report.dtype,
+        "written": [report.output] if report.ids is None else [report.output, report.ids],
+        "seconds": report.seconds,
+    }

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from vecsearch.errors import UsageError
+from vecsearch.paths import shown_in
 from vecsearch.types import Result
-from vecsearch.view.text import harmless
+from vecsearch.view.text import harmless, printable
 
 if TYPE_CHECKING:
     from vecsearch.search.index import Index
@@ -26,6 +27,29 @@ def say(text: str, *, err: bool = False, file: TextIO | None = None) -> None:
     if stream is not None and stream.isatty():
         text = "\n".join(map(harmless, text.split("\n")))
     click.echo(text, file=file, err=err, color=True)
+
+
+def complain(message: str) -> None:
+    """Say in one line what is wrong; names in it may hold anything."""
+    say(f"vecsearch: {printable(shown_in(message))}", err=True)
+
+
+def print_failure(message: str, kind: str) -> None:
+    """Print what went wrong as JSON, an object in one line; *kind* is the name of the error."""
+    from vecsearch.view.text import to_json
+
+    say(to_json({"error": shown_in(message), "type": kind}, indent=None))
+
+
+def print_records(records: Sequence[object], form: str) -> None:
+    """Print *records* as a JSON list, or each in a line of its own, where *form* is ``jsonl``."""
+    from vecsearch.view.text import to_json
+
+    if form == "json":
+        say(to_json(records))
+        return
+    for record in records:
+        say(to_json(record, indent=None))
 
 
 def tell_not_fetched(shown: Iterable[Result | Path]) -> None:
