@@ -26,6 +26,20 @@ def shown(path: Path) -> str:
         return str(path)
 
 
+def from_root(path: Path) -> Path:
+    """Return a path that was given, from the root on, for the same file.
+
+    What is behind ``..`` is what the file system says: the folder before it may be a link. What is
+    no path, or relative to a folder that is gone, is returned as it is.
+    """
+    try:
+        if ".." not in path.parts:
+            return path.absolute()
+        return path.resolve() if path.name == ".." else path.parent.resolve() / path.name
+    except (OSError, RuntimeError, ValueError):
+        return path
+
+
 def shown_in(message: str) -> str:
     """Write the paths in a message as `shown` writes them."""
     try:
@@ -35,5 +49,5 @@ def shown_in(message: str) -> str:
     if here not in message:
         return message
     below = re.escape(here.rstrip("/") + "/")
-    message = re.sub(rf"{_BEGINS}{below}(?=[^\s/])", "", message)
+    message = re.sub(rf"{_BEGINS}{below}(?=[^\s/])(?!\.\.(/|$))", "", message)
     return re.sub(rf"{_BEGINS}{re.escape(here)}(?=[\s'\",;:)]|$)", ".", message)

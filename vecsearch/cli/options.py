@@ -12,6 +12,7 @@ import click
 
 from vecsearch.cli.wanted import note_json
 from vecsearch.embed.backbones.registry import DEFAULT_MODEL, MODELS
+from vecsearch.paths import from_root
 from vecsearch.search.options import CANDIDATES, NEIGHBOURS
 
 
@@ -19,11 +20,8 @@ class AbsolutePath(click.Path):
     """A path that is made absolute, so that all output writes it in one way."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return it from the root on; what is behind ``..`` is what the file system says."""
-        path = Path(os.fsdecode(super().convert(value, param, ctx)))
-        if ".." in path.parts:
-            return path.resolve() if path.name == ".." else path.parent.resolve() / path.name
-        return path.absolute()
+        """Return it from the root on."""
+        return from_root(Path(os.fsdecode(super().convert(value, param, ctx))))
 
 
 PATH: Final = AbsolutePath(path_type=Path)
