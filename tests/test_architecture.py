@@ -23,6 +23,7 @@ ALLOWED = {
     "paths": set(),
     "spelling": set(),
     "spreadsheet": set(),
+    "wording": set(),
     "images": set(),
     "embed": {"images"},
     "store": set(),
@@ -48,7 +49,10 @@ ALLOWED = {
 }
 """Which parts a part may import, besides those that `ALL_MAY`."""
 
-ALL_MAY = {"errors", "fields", "locks", "outfile", "paths", "spelling", "spreadsheet", "types"}
+ALL_MAY = {
+    *("errors", "fields", "locks", "outfile", "paths"),
+    *("spelling", "spreadsheet", "types", "wording"),
+}
 
 
 def part_of(path: Path) -> str:

@@ -94,7 +94,7 @@ def test_a_picture_in_memory_is_upright_as_its_file_is(index: Path, tmp_path: Pa
     [np.zeros((5, 64), np.float32), np.zeros((4, 4, 5), np.uint8), np.zeros((0, 3), np.uint8)],
 )
 def test_an_array_that_is_no_picture_is_told_from_vectors(index: Path, array: np.ndarray) -> None:
-    told = re.escape(f"shape {array.shape} is no picture")
+    told = re.escape(f"shape {array.shape} is not a picture")
     with vecsearch.open_index(index) as opened, pytest.raises(UsageError, match=told):
         opened.query(array)
 

@@ -25,7 +25,7 @@ def test_commands_can_be_given_again_in_the_folder_of_the_pictures(photos: Path,
         run("query", "id:1", "-i", "index", "--sheet", photos / "hits.png")
     skipped = [line for line in run("info", "-i", "index").stdout.splitlines() if "drew" in line]
     assert len(skipped) == 14
-    assert skipped[0].strip() == "photos/hits.png: is a sheet or map that vecsearch drew"
+    assert skipped[0].strip() == "photos/hits.png: is a sheet or map drawn by vecsearch"
 
 
 @pytest.mark.parametrize("ending", FORMS)

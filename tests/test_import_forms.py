@@ -290,7 +290,7 @@ def test_texts_and_bytes_that_are_no_vectors_are_counted(tmp_path: Path) -> None
     )
     assert (report.added, set(reasons_in(report.index).values())) == (
         15,
-        {"its vector is no list of numbers"},
+        {"its vector is not a list of numbers"},
     )
     cut = pa.array([b"abc", b"", *(row.tobytes() for row in X[2:])])
     report = vecsearch.import_vectors(
@@ -299,7 +299,7 @@ def test_texts_and_bytes_that_are_no_vectors_are_counted(tmp_path: Path) -> None
         options=ImportOptions(dtype="float32"),
     )
     assert reasons_in(report.index) == {
-        "i0": "its vector is no list of numbers",
+        "i0": "its vector is not a list of numbers",
         "i1": "it has no vector",
     }
 

@@ -192,7 +192,11 @@ def test_lists_that_are_none_get_one_line(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", vectors_of(2))
     cases: list[tuple[str, bytes, str]] = [
         ("i.json", b"[" * 100_000, "nested too deeply"),
-        ("i.json", b'["\\ud800", "a"]', r"row 0 of .*i.json has the id '.ud800', which is no text"),
+        (
+            "i.json",
+            b'["\\ud800", "a"]',
+            r"row 0 of .*i.json has the id '.ud800', which is not text",
+        ),
         ("i.json", b'["\\u00e9", "\\udcc3\\udca9"]', "the id é is there twice: row 0 of .* row 1"),
         ("i.json", b'["a\\nb", "a\\nb"]', r"the id 'a\\nb' is there twice"),
         ("i.txt", "a\nb\n".encode("utf-16-le"), "save a list of them as UTF-8"),
@@ -223,7 +227,7 @@ def test_rows_without_an_id_are_counted(tmp_path: Path, run: Run) -> None:
     assert ids_of(tmp_path / "ix") == ["a", "d"]
     (tmp_path / "i.json").write_text("[null, null, null, null]")
     error = run("import", "x.npy", "--ids", "i.json", "-i", "new", code=1).stderr
-    assert "none of the 4 vectors can be used" in error
+    assert "none of 4 vectors can be used" in error
 
 
 UUIDS = [uuid.UUID(int=n * 2**90 + 200) for n in range(1, 4)]

@@ -241,7 +241,7 @@ def test_bad_input_is_refused(photos: Path) -> None:
         planned(5, memory=0)
     with pytest.raises(UsageError, match="--latency is nan"):
         planned(5, latency=math.nan)
-    with pytest.raises(UsageError, match="--dim 600 is impossible"):
+    with pytest.raises(UsageError, match="--dim 600 is too large"):
         planned(5000, dim=600)
     with pytest.raises(UsageError, match="FAISS cannot make --recipe nonsense"):
         planned(5, recipe="nonsense")

@@ -309,7 +309,7 @@ BAD_LABELS = {
     "latin.csv": "latin.csv line 2 is not UTF-8",
     "twice.csv": "twice.csv line 3: id:1 is labelled 'b', and 'a' before",
     "places.csv": "places.csv has the columns id, path, x, y, and none called label",
-    "[a-": "the labels '[a-' are no regular expression (unterminated character set",
+    "[a-": "the labels '[a-' are not a regular expression (unterminated character set",
     "zzz": "zzz labels no image of",
     "p": "all 12 labelled images of",
     r"p\d+": "no two of the 12 labelled images of",

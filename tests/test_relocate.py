@@ -55,7 +55,7 @@ def test_no_second_index_is_made_of_it_unasked(photos: Path, run: Run) -> None:
     run("build", photos, *options)
     photos.rename(photos.with_name("pictures"))
     said = run("build", "pictures", *options, code=1).stderr
-    assert "pictures is what indexes/photos has as" in said
+    assert "pictures has the pictures that indexes/photos has as" in said
     assert "-i indexes/photos keeps its ids" in said
     assert "12 unchanged" in run("build", "pictures", "-i", "indexes/photos").stdout
     assert "12 added" in run("build", "pictures", *options).stdout  # it is no longer missing

@@ -107,7 +107,7 @@ def test_rows_without_a_direction_are_skipped_and_named(tmp_path: Path) -> None:
     with vecsearch.open_index(tmp_path / "ix") as index:
         assert not index.info().skipped
     zeros = save(tmp_path / "z.npy", np.zeros((3, 4), np.float32))
-    with pytest.raises(SourceError, match="none of the 3 vectors can be used"):
+    with pytest.raises(SourceError, match="none of 3 vectors can be used"):
         vecsearch.import_vectors(zeros, index=tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
@@ -174,7 +174,7 @@ def test_ids_with_a_root_are_paths_of_pictures(tmp_path: Path, photos: Path) -> 
     [
         (vectors_of(3)[0], r"holds float32 of shape \(32,\); a single vector"),
         (vectors_of(3).astype(np.bool_), r"holds bool of shape \(3, 32\); vectors are"),
-        (np.array([[None]]), "is no .npy file of numbers"),
+        (np.array([[None]]), "is not a .npy file of numbers"),
         (vectors_of(0), "there are no vectors in"),
         (np.zeros((3, 0), np.float32), r"of shape \(3, 0\)"),
     ],
@@ -197,7 +197,7 @@ def test_bad_inputs_change_nothing(imported: Path, tmp_path: Path) -> None:
         ((good,), ["x", "y"], "has 3 vectors and .* has 2 ids"),
         ((good,), ["x", "a\0b", "z"], r"row 1 of .*ids.json has the id 'a\\x00b', which is no"),
         ((other,), ["x", "y", "z"], "have 8 dimensions, those of .* have 32"),
-        ((cut,), ["x", "y", "z"], "is no .npy file of numbers"),
+        ((cut,), ["x", "y", "z"], "is not a .npy file of numbers"),
         ((tmp_path / "nope.npy",), ["x"], "cannot read .*nope.npy: No such file"),
         ((tmp_path / "a.txt",), ["x"], r"is neither .npy, .npz nor .parquet"),
         ((tmp_path,), [], "has no img_emb/img_emb_0.npy and no .parquet"),

@@ -123,7 +123,7 @@ def test_a_build_takes_its_weights_from_a_url(
 def test_another_hash_is_refused(server: Server, checkpoint: Path) -> None:
     wrong = checkpoint.with_name("vgg19-00000000.pth")
     wrong.write_bytes(checkpoint.read_bytes())
-    with pytest.raises(WeightsError, match="is not what it should be: its SHA-256 begins with"):
+    with pytest.raises(WeightsError, match="is not the expected file: its SHA-256 begins with"):
         load_weights(url_of(server, wrong.name), VGG19, LAYER)
     assert cache_files() == []
 
@@ -138,7 +138,7 @@ def test_half_a_download_is_refused(server: Server, checkpoint: Path) -> None:
 
 
 def test_a_url_without_a_hash_is_refused(server: Server) -> None:
-    with pytest.raises(WeightsError, match="does not name its hash"):
+    with pytest.raises(WeightsError, match="has no hash in its name"):
         load_weights(url_of(server, "vgg19.pth"), VGG19, LAYER)
     assert server.requests == 0
 

@@ -20,7 +20,7 @@ def read_fields(cls: type[T], text: str) -> T:
     except RecursionError:
         raise ValueError("is nested too deeply") from None
     if not isinstance(found, dict):
-        raise ValueError("is no JSON object")
+        raise ValueError("is not a JSON object")
     known = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     if strange := found.keys() - known.keys():
         raise ValueError(f"has an unknown field {min(strange)!r:.100}")

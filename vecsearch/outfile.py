@@ -21,7 +21,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """
     temporary = path.parent / f".vecsearch-{os.getpid()}-{secrets.token_hex(4)}.tmp"
     if path.exists() and not (path.is_file() or path.is_dir()):  # /dev/null would be replaced
-        raise VecsearchError(f"cannot write {_printable(path)}: it is no file", path=path)
+        raise VecsearchError(f"cannot write {_printable(path)}: it is not a file", path=path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -208,7 +208,10 @@ class Task:
             more.append(f"--latency {math.ceil(1.2 * least_ms)}ms")
         dim = self._fitting_dim()
         ways = [f"--dim {dim}"] if dim else []
-        ways.append(" with ".join(more) or "more memory or more time: each recipe lacks but one")
+        ways.append(
+            " with ".join(more)
+            or "allow more memory or more time: each recipe exceeds only one of the two"
+        )
         return f"try {', or '.join(ways)}"
 
     def _fitting_dim(self) -> int:

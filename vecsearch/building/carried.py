@@ -81,8 +81,8 @@ def check_same_encoder(
         if claim is None:
             if not (vouched or spec.is_external):
                 raise EncoderMismatchError(
-                    f"{where} has a network, and nothing tells that it made {one.path}",
-                    hint=f"if it did, say so: --encoder {where}",
+                    f"{where} has a network, and {one.path} does not say that this network made it",
+                    hint=f"if it did, say so with --encoder {where}",
                     path=one.path,
                 )
         elif _name(claim) != _name(spec) and not (vouched and claim.is_external):

@@ -176,7 +176,7 @@ def _pictures(sources: Sequence[str | Path], images: int | None) -> tuple[int, f
     """
     if images is not None:
         if sources:
-            raise UsageError("SOURCE and --images say the same twice", hint="give one of them")
+            raise UsageError("SOURCE and --images are both given", hint="leave one out")
         if images < 1:
             raise UsageError(f"--images is {images}", hint="give at least 1")
         return images, _PATH_BYTES, []

@@ -32,6 +32,7 @@ from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
 from vecsearch.types import Halves, Image, Progress, Skipped, path_of
+from vecsearch.wording import counted
 
 COMMIT_BYTES: Final = 128 << 20
 """So large is a segment, and so much is done again after an interruption."""
@@ -137,8 +138,8 @@ def _copy(
     report.total = writer.generation().image_count
     if not report.total:
         raise SourceError(
-            f"none of the {total} vectors can be used: all are zero, not finite or missing, or "
-            "have no id",
+            f"none of {counted(total, 'vector')} can be used: all are zero, not finite or missing, "
+            "or have no id",
             path=inputs[0].path,
         )
     compact_if_due(writer, progress)

@@ -53,8 +53,8 @@ class ImportOptions:
         """Raise UsageError for choices that exclude each other."""
         if self.encoder is not None and self.encoder_name is not None:
             raise UsageError(
-                "an encoder and a name of an encoder are given",
-                hint="the index given with --encoder has a name for it already",
+                "--encoder and --encoder-name are both given",
+                hint="leave one out: the index given with --encoder names its encoder",
             )
 
 
@@ -101,7 +101,7 @@ class Input:
             if len(one) > _LONGEST_ID:
                 raise SourceError(
                     f"row {row} of {self.ids_file or self.path} has an id of {len(one):,} letters",
-                    hint=f"ids have {_LONGEST_ID:,} at most",
+                    hint=f"an id has at most {_LONGEST_ID:,} letters",
                     path=self.ids_file or self.path,
                 )
             if "\0" in one:
@@ -134,7 +134,8 @@ class Input:
 
     def _bad_id(self, row: int, one: str) -> SourceError:
         return SourceError(
-            f"row {row} of {self.ids_file or self.path} has the id {_shown(one)}, which is no text",
+            f"row {row} of {self.ids_file or self.path} has the id {_shown(one)}, "
+            "which is not text",
             hint="ids are Unicode without null characters; save a list of them as UTF-8",
             path=self.ids_file or self.path,
         )
@@ -157,9 +158,7 @@ def open_inputs(files: Sequence[str | Path], options: ImportOptions) -> list[Inp
     pairs: list[tuple[Path, Path | None]] = []
     for file, ids_file in zip_longest(map(Path, files), ids):
         if file.is_dir() and ids_file is not None:
-            raise UsageError(
-                f"{file} is a folder, which has its ids itself", hint="leave out --ids"
-            )
+            raise UsageError(f"{file} is a folder, which contains its ids", hint="leave out --ids")
         pairs += _pairs_in(file) if file.is_dir() else [(file, ids_file)]
     inputs = [_open(*pair, options) for pair in pairs]
     full = [one for one in inputs if one.vectors.dim]
@@ -169,7 +168,7 @@ def open_inputs(files: Sequence[str | Path], options: ImportOptions) -> list[Inp
         if one.vectors.dim > MOST_DIM:
             raise SourceError(
                 f"the vectors in {one.path} have {one.vectors.dim:,} dimensions",
-                hint=f"an index has {MOST_DIM:,} at most",
+                hint=f"an index has at most {MOST_DIM:,}",
                 path=one.path,
             )
     for one in inputs:
@@ -218,7 +217,7 @@ def _pairs_in(folder: Path) -> list[tuple[Path, Path | None]]:
         raise SourceError(
             f"{folder} has no img_emb/img_emb_0.npy and no .parquet",
             hint="give files of vectors, a folder that clip-retrieval inference wrote, or one of "
-            "the parts of a table",
+            ".parquet parts",
             path=folder,
         )
     return [(path, None) for path in parts]
@@ -264,6 +263,6 @@ def check_ids(inputs: Sequence[Input]) -> None:
             if path in seen:
                 raise SourceError(
                     f"the id {_shown(path)} is there twice: {seen[path]} and {place}",
-                    hint="an id is for one vector; none was imported",
+                    hint="each vector needs an id of its own; nothing was imported",
                 )
             seen[path] = place

@@ -63,7 +63,9 @@ def relocate(
     folder = Path(index) if index is not None else only_index()
     before, there = absolute_path(old), absolute_path(new)
     if before == there:
-        raise UsageError(f"{before} and {there} are one place", hint="name the old, then the new")
+        raise UsageError(
+            f"{before} and {there} are the same place", hint="name the old place, then the new one"
+        )
     if isinstance(there, UrlPath):
         name_source(there)  # who relocates to it may fetch from it
     if dry_run:
@@ -101,9 +103,8 @@ def check_not_renamed(roots: Sequence[Path], folder: Path) -> None:
             if renamed := _find_renamed(index, roots):
                 report, _ = renamed
                 raise SourceError(
-                    f"{report.new} is what {index} has as {report.old}",
-                    hint=f"-i {index} keeps its ids and what was removed; "
-                    f"-i {folder} makes another",
+                    f"{report.new} has the pictures that {index} has as {report.old}",
+                    hint=f"-i {index} keeps its ids and removals; -i {folder} makes another index",
                     path=report.new,
                 )
 
@@ -165,9 +166,9 @@ def _checked(snapshot: Snapshot, old: Path, new: Path, *, dry_run: bool = False)
         )
     if 2 * report.same <= report.compared:
         raise SourceError(
-            f"of {report.compared} images of {old} that were looked for below {new}, {report.same} "
-            "are there as they were; nothing was changed",
-            hint="name the folder that has them by the same relative paths",
+            f"{report.same} of {report.compared} images of {old} were found unchanged below {new}, "
+            "too few to take it for the same; nothing was changed",
+            hint="name the folder in which they have the same relative paths",
             path=new,
         )
     return report

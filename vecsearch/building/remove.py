@@ -118,7 +118,7 @@ def _search(snapshot: Snapshot, wanted: Sequence[_Target]) -> Iterator[Image]:
         if hits is None:
             raise NotFoundError(
                 f"{snapshot.folder} has no image {one.text}",
-                hint="nothing was removed; the hits of any query tell ids and paths",
+                hint="nothing was removed; vecsearch list shows ids and paths",
             )
         yield from hits
 

@@ -48,6 +48,7 @@ from vecsearch.store.locate import has_index
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
 from vecsearch.types import Agreement, Progress, Reduction
+from vecsearch.wording import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +139,7 @@ def build(
                 counts = _bring_up_to_date(stage, plan, lambda: made, reader, progress)
                 if not writer.generation().image_count:
                     raise SourceError(
-                        f"none of the {counts.skipped} pictures can be used; "
+                        f"none of {counted(counts.skipped, 'picture')} can be used; "
                         f"the first: {stage.first_reason}"
                     )
                 writer.publish()

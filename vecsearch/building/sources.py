@@ -28,6 +28,7 @@ from vecsearch.store.locate import all_indexes, index_of, only_index
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import UrlPath, absolute_path
 from vecsearch.types import wanted as fetchable
+from vecsearch.wording import counted
 
 _PAGES_BYTES: Final = 192 << 20
 
@@ -132,8 +133,8 @@ def _open(root: Path, wanted: Sequence[Path]) -> Scan:
         return scan_url(root)
     if root.is_file() and is_compressed_tar(root):
         raise SourceError(
-            f"{root} is compressed, so its pictures cannot be got at singly",
-            hint="uncompress it: pictures hardly become smaller by it",
+            f"{root} is compressed, so its pictures cannot be read one by one",
+            hint="uncompress it: compression hardly makes pictures smaller",
             path=root,
         )
     if root.is_file() and is_tar(root):
@@ -250,13 +251,13 @@ def _what_is_there(scan: Scan) -> str:
     """Say what a source without pictures has instead, and what to do about it."""
     if is_list(scan.root) and scan.unreadable:
         path, reason = min(scan.unreadable.items())
-        return (
-            f"none of the {len(scan.unreadable)} files that it names can be found; the first: "
-            f"{os.fsdecode(path)}: {reason}"
-        )
+        names = counted(len(scan.unreadable), "file")
+        first = f"{os.fsdecode(path)}: {reason}"
+        return f"none of {names} that it names can be read; the first: {first}"
     tars = sorted(scan.root.glob("*.tar")) if scan.root.is_dir() else []
     if tars:
-        return f"it has {len(tars)} tars, which are sources: vecsearch build {scan.root}/*.tar"
+        have = counted(len(tars), "tar")
+        return f"it has {have}; name them as sources: vecsearch build {scan.root}/*.tar"
     return "give a folder with .jpg, .png or other picture files"
 
 
@@ -272,12 +273,12 @@ def _count(snapshot: Snapshot, root: Path) -> int:
 
 def _question(snapshot: Snapshot, root: Path, what: str) -> SourceError:
     if is_list(root):
-        has = f"{snapshot.generation.image_count} images, some of them listed there"
+        has = f"{counted(snapshot.generation.image_count, 'image')}, some of them listed there"
     else:
-        has = f"{_count(snapshot, root)} images of it"
+        has = f"{counted(_count(snapshot, root), 'image')} of it"
     return SourceError(
         f"{_name(root)} {what}, and the index has {has}; nothing was changed",
         hint="is a disk not mounted? If it has another name now, say vecsearch relocate "
-        f"{_name(root)} NEW -i {snapshot.folder}; if they are to go, say --allow-empty",
+        f"{_name(root)} NEW -i {snapshot.folder}; to drop them, say --allow-empty",
         path=root,
     )

@@ -101,7 +101,9 @@ def _compare_base(snapshot: Snapshot, segment: Segment, base: Base) -> Iterator[
     if opened is None:
         return
     if base.recipe == FLAT and (differing := count_differing(opened, segment.halves)):
-        yield Problem("ann", path, f"has {differing} vectors that differ from the segments")
+        yield Problem(
+            "ann", path, f"has {differing} vectors that differ from those in the segments"
+        )
 
 
 def _read_records(snapshot: Snapshot) -> Iterator[Problem]:
@@ -117,7 +119,7 @@ def _read_records(snapshot: Snapshot) -> Iterator[Problem]:
     except IndexDamagedError as error:
         yield Problem("catalog", path, str(error).partition("; ")[0])
     except ValueError as error:
-        yield Problem("catalog", path, f"what was measured {error}")
+        yield Problem("catalog", path, f"what was measured is not valid: it {error}")
 
 
 def _open_encoder(snapshot: Snapshot) -> Iterator[Problem]:

@@ -338,7 +338,7 @@ def _describe_back(report: BackReport) -> str:
     lines = _describe_files(report.files, report.left)
     lines.append(
         f"{counted(report.moved, 'file')} moved back from {_place(report.folder)}; if an index was "
-        "brought up to date meanwhile, vecsearch build takes them in again"
+        "brought up to date meanwhile, vecsearch build adds them again"
     )
     return "\n".join(lines)
 

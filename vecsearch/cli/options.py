@@ -34,7 +34,7 @@ class Number(click.FloatRange):
     """A number within bounds, if there are any; not NaN, which every comparison lets pass."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse what is no number."""
+        """Refuse what is not a number."""
         number = super().convert(value, param, ctx)
         if math.isnan(number):
             self.fail(f"{value} is not a number", param, ctx)

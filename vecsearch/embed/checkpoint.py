@@ -83,7 +83,7 @@ def _read_pth(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
         )
     except pickle.UnpicklingError:
         raise WeightsError(
-            f"{path} is refused: it holds something else than tensors, which could run code",
+            f"{path} is refused: it holds more than tensors, and could run code",
             hint="give a state dict saved with torch.save(model.state_dict(), file)",
             path=path,
         ) from None

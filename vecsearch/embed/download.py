@@ -43,14 +43,14 @@ def fetched(url: str, progress: Progress | None, *, way_without: str) -> Iterato
         except (OSError, ValueError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
             raise WeightsError(
-                f"no pretrained weights: none are cached in {folder} and {url} "
+                f"no pretrained weights: there are none in {folder} and {url} "
                 f"cannot be downloaded ({reason})",
                 hint=f"{way_without}, connect to the network once, or give --weights FILE "
                 "(.pth or .safetensors)",
             ) from None
         if not found.startswith(expected):
             raise WeightsError(
-                f"{url} is not what it should be: its SHA-256 begins with {found[:8]}, "
+                f"{url} is not the expected file: its SHA-256 begins with {found[:8]}, "
                 f"not {expected}",
                 hint="try again, or give --weights FILE",
             )
@@ -93,7 +93,7 @@ def _hash_prefix(url: str) -> str:
     match = re.search(r"-([0-9a-f]{8,64})\.(?:pth|pt)$", url)
     if match is None:
         raise WeightsError(
-            f"{url} does not name its hash",
+            f"{url} has no hash in its name",
             hint="the file must be called NAME-HASH.pth, HASH being the start of its SHA-256",
         )
     return match.group(1)

@@ -88,12 +88,12 @@ def check_description(xml: bytes, constants_bytes: int) -> None:
     try:
         parser.Parse(xml, True)
     except expat.ExpatError as error:
-        raise ValueError(f"its description is no XML: {error}") from None
+        raise ValueError(f"its description is not XML: {error}") from None
 
 
 def _check_layer(kind: str, version: str, layers: int) -> None:
     if kind not in OPERATIONS or not _OPSET.fullmatch(version):
-        raise ValueError(f"it has an operation that no encoder has, {kind!r:.100}")
+        raise ValueError(f"it has an operation that an encoder cannot have, {kind!r:.100}")
     if layers > _MOST_LAYERS:
         raise ValueError("it has too many layers")
 
@@ -106,7 +106,9 @@ def _check_constant(attributes: dict[str, str], constants_bytes: int) -> None:
         raise ValueError(f"it has a constant of {attributes.get('element_type')!r:.100}")
     offset, size, *sides = map(int, numbers)
     if size != item_bytes * math.prod(sides) or offset + size > constants_bytes:
-        raise ValueError(f"it has a constant of {size} bytes at {offset} of {constants_bytes}")
+        raise ValueError(
+            f"it has a constant of {size} bytes at {offset}, beyond the end at {constants_bytes}"
+        )
 
 
 def _check_values(model: Any, most: int) -> None:
@@ -114,7 +116,7 @@ def _check_values(model: Any, most: int) -> None:
         for output in node.outputs():
             shape = output.get_partial_shape()
             if shape.rank.is_dynamic:
-                raise ValueError("it has values of no known shape")
+                raise ValueError("it has values of unknown shape")
             sides = [side.get_length() for side in shape if side.is_static]
             if len(sides) < len(shape) - 1 or math.prod(sides) > most:
                 raise ValueError(f"it has values of the shape {shape}")

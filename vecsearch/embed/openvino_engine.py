@@ -139,7 +139,7 @@ def _check_ports(network: Any, image_size: int, dim: int) -> None:
         raise ValueError(f"it takes {given.get_partial_shape()} instead of {wanted}")
     wanted = ov.PartialShape([-1, dim])
     if made.get_partial_shape() != wanted or made.get_element_type() != ov.Type.f32:
-        raise ValueError(f"it gives {made.get_partial_shape()} instead of {wanted}")
+        raise ValueError(f"it returns {made.get_partial_shape()} instead of {wanted}")
 
 
 def _unreadable(xml: Path, error: Exception) -> IndexDamagedError:

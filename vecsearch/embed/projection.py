@@ -71,7 +71,8 @@ def check_dim(dim: int, feature_dim: int, samples: int) -> None:
     """Raise UsageError if *dim* axes cannot be had from *samples* vectors of *feature_dim*."""
     if not 1 <= dim <= feature_dim:
         raise UsageError(
-            f"--dim {dim} is impossible", hint=f"this layer and pooling give {feature_dim}"
+            f"--dim {dim} is too large",
+            hint=f"this layer and pooling give {feature_dim} dimensions; give fewer",
         )
     if samples <= dim:
         raise UsageError(
@@ -101,7 +102,7 @@ def train_projection(
     rank = int(np.count_nonzero(values > max(_NEGLIGIBLE * values[0], _ROUNDING * n)))
     if rank < dim:
         raise UsageError(
-            f"--dim {dim} needs pictures that differ in as many ways, the {n} of the sample "
+            f"--dim {dim} needs pictures that differ in as many ways; the {n} of the sample "
             + (f"differ in {rank}" if rank else "are all alike"),
             hint=f"give --dim {rank} or less" if rank else "leave --dim out",
         )

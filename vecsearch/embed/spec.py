@@ -113,8 +113,8 @@ class EncoderSpec:
         if self.is_current:
             return
         raise EncoderMismatchError(
-            f"pictures are prepared in another way since {folder} was built, so it answers about "
-            "the pictures that it has, and takes no new ones",
+            f"pictures are prepared in another way since {folder} was built, so it can be asked "
+            "about its own pictures, and not about new ones",
             hint=f"build it anew: vecsearch build -i {folder} --fresh{self._choices()}",
             path=folder,
         )
@@ -192,8 +192,8 @@ class EncoderSpec:
             )
         if not spec.is_external and spec.preprocessing > PREPROCESSING_VERSION:
             raise IndexFormatError(
-                f"the index was built with preprocessing {spec.preprocessing}, of which this "
-                f"vecsearch, with {PREPROCESSING_VERSION}, knows nothing",
+                f"the index was built with preprocessing {spec.preprocessing}, which this "
+                f"vecsearch, with {PREPROCESSING_VERSION}, does not know",
                 hint="update vecsearch",
             )
         return spec

@@ -134,7 +134,7 @@ class Words:
         except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"is no file of words ({type(error).__name__})") from None
         if not (isinstance(names, list) and names and all(map(_is_name, names))):
-            raise ValueError("has words that are no words")
+            raise ValueError("has words that are not text")
         if rows.dtype != np.float16 or rows.shape != (len(names), dim):
             raise ValueError(
                 f"has {rows.dtype} of shape {rows.shape} for {len(names)} words of {dim} dimensions"
@@ -145,7 +145,7 @@ class Words:
         finite = all(np.isfinite(one).all() for one in (wide, scales, biases))
         lengths = np.linalg.norm(wide, axis=1)
         if not (finite and (np.abs(lengths - 1) < _TOLERANCE).all() and (scales > 0).all()):
-            raise ValueError("has directions that are none")
+            raise ValueError("has rows that are not unit vectors")
         unit = np.asarray(wide / lengths[:, None], np.float32)
         return cls(tuple(names), unit, scales, biases, calibrated is True)
 

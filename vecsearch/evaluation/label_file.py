@@ -31,7 +31,7 @@ def read_label_file(path: Path, snapshot: Snapshot) -> tuple[dict[int, str], int
 
     A header names the columns; without one they are path and label. Commas, semicolons or tabs are
     between them. A path is as the index has it, or from the folder of the file, or from the current
-    folder; whatever is no path of the index may be an id, ``17`` or ``id:17``.
+    folder; whatever is not a path of the index may be an id, ``17`` or ``id:17``.
 
     Raises SourceError for a file that cannot be read, is no such table, or contradicts itself.
     """
@@ -46,7 +46,7 @@ def read_label_file(path: Path, snapshot: Snapshot) -> tuple[dict[int, str], int
                 raise SourceError(
                     f"{path} line {line}: {name} is labelled {label!r}, and "
                     f"{labels[image.row]!r} before",
-                    hint="an image has one label",
+                    hint="give each image one label",
                     path=path,
                 )
     return labels, unknown

@@ -76,7 +76,7 @@ def is_file(labels: str | Path) -> bool:
     if labels == FOLDER:
         return False
     text = os.fspath(labels)
-    # A long regular expression is no path at all, which `Path.is_file` would complain of.
+    # A long regular expression is not a path at all, which `Path.is_file` would complain of.
     return isinstance(labels, Path) or text.lower().endswith(".csv") or os.path.isfile(text)  # noqa: PTH113
 
 
@@ -89,7 +89,7 @@ def _by_pattern(text: str) -> Callable[[Image], str]:
         pattern = re.compile(text)
     except re.error as error:
         raise UsageError(
-            f"the labels {text!r} are no regular expression ({error})",
+            f"the labels {text!r} are not a regular expression ({error})",
             hint="give folder, a .csv file, or an expression such as '^[a-z]+'",
         ) from None
     group = 1 if pattern.groups else 0
@@ -105,7 +105,7 @@ def _check(labelled: Labelled, labels: str | Path, folder: Path) -> None:
     if not labelled.names:
         raise NotFoundError(
             f"{labels} labels no image of {folder}",
-            hint="paths in a file are meant from its folder, or from the current one"
+            hint="paths in a file are relative to its folder, or to the current folder"
             if is_file(labels)
             else "give folder, a .csv file, or a regular expression for the file name",
             path=folder,
@@ -114,10 +114,10 @@ def _check(labelled: Labelled, labels: str | Path, folder: Path) -> None:
         raise UsageError(
             f"all {len(labelled.rows)} labelled images of {folder} are of one class, "
             f"{labelled.names[0]!r}",
-            hint="two classes at least are needed",
+            hint="at least two classes are needed",
         )
     if len(labelled.names) == len(labelled.rows):
         raise UsageError(
             f"no two of the {len(labelled.rows)} labelled images of {folder} have the same label",
-            hint="a class is two images at least",
+            hint="a class has at least two images",
         )

@@ -120,7 +120,8 @@ def _check(ks: Sequence[int], sample: int, options: QueryOptions) -> None:
     options.check_no_pictures()
     if options.offset or options.include_self:
         raise UsageError(
-            "offset and include_self are not about quality", hint="whole rankings are judged"
+            "offset and include_self do not apply to quality",
+            hint="leave them out: whole rankings are judged",
         )
 
 

@@ -55,7 +55,7 @@ def texts_of_arrays(arrays: Iterable[npt.NDArray[Any]], where: str) -> Iterator[
         if array.dtype.kind == "U":
             numbers = array.view(np.dtype("u4").newbyteorder(array.dtype.byteorder))
             if numbers.max(initial=0) > sys.maxunicode:
-                raise SourceError(f"{where} has texts that are no Unicode", hint="save it anew")
+                raise SourceError(f"{where} has texts that are not Unicode", hint="save it anew")
         if array.dtype.kind in "iuU":
             yield from map(str, array.tolist())
             continue

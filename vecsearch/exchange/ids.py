@@ -62,7 +62,7 @@ def read_ids(path: Path, column: str | None = None) -> Iterator[str]:
         raise SourceError(f"cannot read {path}: {error.strerror or error}", path=path) from None
     except UnicodeDecodeError as error:
         raise SourceError(
-            f"{path} is no {error.encoding} ({error.reason})", hint="save it as UTF-8", path=path
+            f"{path} is not {error.encoding} ({error.reason})", hint="save it as UTF-8", path=path
         ) from None
 
 
@@ -142,12 +142,14 @@ def _read_json(path: Path) -> Iterator[str]:
     try:
         ids = json.loads(path.read_bytes())
     except ValueError as error:
-        raise SourceError(f"{path} is no JSON ({error})", path=path) from None
+        raise SourceError(f"{path} is not JSON ({error})", path=path) from None
     except RecursionError:
-        raise SourceError(f"{path} is no list of ids: it is nested too deeply", path=path) from None
+        raise SourceError(
+            f"{path} is not a list of ids: it is nested too deeply", path=path
+        ) from None
     if not isinstance(ids, list) or not all(one is None or type(one) in (str, int) for one in ids):
         raise SourceError(
-            f"{path} is no list of ids", hint="give a list of texts or whole numbers", path=path
+            f"{path} is not a list of ids", hint="give a list of texts or whole numbers", path=path
         )
     yield from ("" if one is None else str(one) for one in ids)
 

@@ -77,16 +77,16 @@ def read_header(file: IO[bytes], name: str) -> Header:
             shape, in_columns, dtype = read(io.BytesIO(length + file.read(size_bytes)))
     except _BAD_HEADER as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise SourceError(f"{name} is no .npy file of numbers ({reason})", path=name) from None
+        raise SourceError(f"{name} is not a .npy file of numbers ({reason})", path=name) from None
     if dtype.hasobject:
         raise SourceError(
-            f"{name} is no .npy file of numbers: it holds Python objects, which are not loaded",
+            f"{name} is not a .npy file of numbers: it holds Python objects, which are not loaded",
             hint="save an array of one number type with numpy.save",
             path=name,
         )
     if not dtype.itemsize or any(type(one) is not int or one < 0 for one in shape):
         raise SourceError(
-            f"{name} is no .npy file of numbers: it holds {dtype} of shape {shape}", path=name
+            f"{name} is not a .npy file of numbers: it holds {dtype} of shape {shape}", path=name
         )
     return Header(dtype, shape, bool(in_columns) and len(shape) > 1)
 
@@ -161,10 +161,10 @@ def _open(path: Path) -> tuple[Header, int]:
         size_bytes = os.fstat(file.fileno()).st_size
         if offset + header.size_bytes > size_bytes:
             raise SourceError(
-                f"{path} is no .npy file of numbers that is whole: its array of shape "
+                f"{path} is not a .npy file of numbers that is complete: its array of shape "
                 f"{header.shape} takes {header.size_bytes} bytes, and has "
                 f"{size_bytes - offset}",
-                hint="was it copied to its end?",
+                hint="was it copied completely?",
                 path=path,
             )
         file.seek(offset + header.size_bytes)

@@ -106,7 +106,7 @@ class NpzVectors:
             raise SourceError(
                 f"{name} in {self.path} tells of {info.file_size:,} bytes, which so short a file "
                 "cannot hold",
-                hint="was it made to fill the memory?",
+                hint="it may be malicious",
                 path=self.path,
             )
         with archive.open(info) as file:
@@ -121,8 +121,8 @@ class NpzVectors:
             if header.in_columns:
                 if header.size_bytes > _WHOLE_BYTES:
                     raise SourceError(
-                        f"{what} lies in column order, in which it cannot be read a part at a time",
-                        hint="save it as a .npy, or of numpy.ascontiguousarray(x)",
+                        f"{what} lies in column order, which cannot be read in parts",
+                        hint="save it as a .npy, or save numpy.ascontiguousarray(x)",
                         path=self.path,
                     )
                 columns = np.empty(shape[::-1], header.dtype)

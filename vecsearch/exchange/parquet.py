@@ -148,8 +148,8 @@ class ParquetTable:
 
     def _too_long(self, what: str) -> SourceError:
         return SourceError(
-            f"{self.path} tells of {what}, which so short a file cannot hold",
-            hint="was it made to fill the memory?",
+            f"{self.path} tells of {what}, more than a file of its size can hold",
+            hint="it may be malicious",
             path=self.path,
         )
 
@@ -199,7 +199,7 @@ class ParquetWriter:
     ) -> None:
         """Write the next *images*, their (n, d) *vectors*, and their words if the table has them.
 
-        Raises UsageError for a path that is no text.
+        Raises UsageError for a path that is not text.
         """
         pa = self._pa
         other = "export to a .npy with --ids of a .json file"

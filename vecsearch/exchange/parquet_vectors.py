@@ -58,7 +58,7 @@ class ParquetVectors:
 
     def _fault(self, length: int) -> str:
         if length == _NO_LIST:
-            return "its vector is no list of numbers"
+            return "its vector is not a list of numbers"
         return f"its vector has {length} values, not {self.dim}" if length else NO_VECTOR
 
     def _usual_length(self) -> int:

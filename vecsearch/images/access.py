@@ -44,7 +44,7 @@ def read_content(path: Path) -> Content:
             raise UnreadableError(f"cannot be read: {reason}", path=path) from None
         if content is not None:
             return content
-    raise UnreadableError("cannot be read: it changes all the time", path=path)
+    raise UnreadableError("cannot be read: it keeps changing", path=path)
 
 
 def facts_of(path: Path) -> tuple[int, int]:

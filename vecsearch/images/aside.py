@@ -57,10 +57,10 @@ class Aside:
         """
         facts = source.lstat()
         if not S_ISREG(facts.st_mode):
-            raise OSError(errno.EINVAL, "it is no file any more")
+            raise OSError(errno.EINVAL, "it is no longer a file")
         with source.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-                raise OSError(errno.EINVAL, "it changes all the time")
+                raise OSError(errno.EINVAL, "it keeps changing")
         for target in _like(self._folder / name):
             if os.path.lexists(target):
                 continue

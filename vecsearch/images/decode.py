@@ -181,7 +181,7 @@ def _formats_of(data: bytes) -> tuple[str, ...]:
     if not is_heif(data):
         return FORMATS
     if not reads_heif():
-        raise ImageError(f"is HEIC, which is not read here; {WAY}")
+        raise ImageError(f"is HEIC, which is not read without an extra; {WAY}")
     load_heif()
     return ("HEIF",)
 

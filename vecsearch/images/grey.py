@@ -45,7 +45,7 @@ class GreyScale:
     inverted: bool
 
     def apply(self, band: Image.Image) -> Image.Image:
-        """Give *band*, of deep grey values, as RGB; what is no number is black."""
+        """Give *band*, of deep grey values, as RGB; what is not a number is black."""
         values = _values(band, self.unsigned)
         scale = 255.0 / max(self.high - self.low, 1e-12)
         grey = np.clip((values - self.low) * scale, 0.0, 255.0)

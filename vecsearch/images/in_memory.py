@@ -37,7 +37,7 @@ def as_file(picture: Picture) -> bytes:
         plain = picture.dtype == np.uint8 and picture.size
         if not plain or picture.shape[2:] not in ((), (3,), (4,)) or picture.ndim < 2:
             raise UsageError(
-                f"an array of {picture.dtype} with the shape {picture.shape} is no picture",
+                f"an array of {picture.dtype} with the shape {picture.shape} is not a picture",
                 hint="give uint8, (h, w), (h, w, 3) RGB or (h, w, 4) RGBA; vectors: Index.search",
             )
         picture = Image.fromarray(picture)

@@ -121,8 +121,8 @@ def _lines(source: Path, end: bytes) -> Iterator[bytes]:
                 longest = max(map(len, [rest, *told]))
                 if read > _MOST_BYTES or blank > _MOST_BLANK or longest > _LONGEST_LINE:
                     raise SourceError(
-                        f"{_name(source)} is no list of pictures: it is empty, has a line of more "
-                        f"than {_LONGEST_LINE >> 10} KiB, or more than {_MOST_BYTES >> 30} GiB",
+                        f"{_name(source)} is not a list of pictures: it is empty, has a line of "
+                        f"more than {_LONGEST_LINE >> 10} KiB or more than {_MOST_BYTES >> 30} GiB",
                         hint="give a path a line, or with -0 null bytes between them",
                     )
                 yield from told

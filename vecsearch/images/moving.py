@@ -85,7 +85,7 @@ def _copy(source: Path, target: Path) -> None:
             os.fsync(copy.fileno())
         with partial.open("rb") as again:
             if hashlib.file_digest(again, "sha256").digest() != written.digest():
-                raise OSError(errno.EIO, "what was copied is not what was read", str(target))
+                raise OSError(errno.EIO, "the copy differs from what was read", str(target))
         try:
             os.link(partial, target)
         except OSError as error:

@@ -66,7 +66,7 @@ class Places:
             return "" if nearest == path.parent and nearest.is_dir() else "its folder is gone"
         rest = os.fsencode(path)[len(below(os.fsencode(root))) :]
         if not is_ordinary(rest) or not is_picture(os.fsencode(path.name)):
-            return f"a scan of {root} would not find it"
+            return f"a build of {root} would not find it"
         if not nearest.resolve().is_relative_to(root.resolve()):
             return f"{nearest} leads out of {root}"
         return "" if nearest.is_dir() else f"{nearest} is not a folder"

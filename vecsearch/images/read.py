@@ -84,7 +84,7 @@ def read_image(
     content = read_content(path)
     data = content.data
     if is_drawn(data):
-        raise ImageError("is a sheet or map that vecsearch drew", path=path)
+        raise ImageError("is a sheet or map drawn by vecsearch", path=path)
     digest = hashlib.sha256(data).digest()[:16]
     image = ReadImage(path, len(data), content.mtime_ns, digest, 0, 0, None)
     if known is not None and known(digest):

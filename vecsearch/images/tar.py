@@ -200,7 +200,7 @@ def _list(file: BinaryIO) -> _Contents:
             contents.damage = f"is cut off or damaged at byte {end}"
     # Of an odd header tarfile raises nearly anything: a KeyError, say, for half a sparse member.
     except (tarfile.TarError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-        contents.damage = f"is cut off, damaged, or no tar ({error})"
+        contents.damage = f"is cut off, damaged, or not a tar ({error})"
     return contents
 
 

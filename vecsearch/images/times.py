@@ -15,7 +15,7 @@ def kept_ns(time_ns: int) -> int:
 
 
 def ns_of(seconds: float) -> int:
-    """Give in ns a time in seconds; what is no number is 1970."""
+    """Give in ns a time in seconds; what is not a number is 1970."""
     if math.isnan(seconds):
         return 0
     return kept_ns(round(max(-1e10, min(1e10, seconds)) * 1e9))

@@ -69,7 +69,7 @@ async def _check_redirect(
     roots = roots_of(_place(request.url), as_sent=lambda root: _place(URL(root)))
     places = {_place(target), _place(target.with_scheme("http"))}  # https may be insisted on
     if roots and not any(is_below(root, one) for root in roots for one in places):
-        raise OSError(1, f"it redirects out of the source, to {target}")
+        raise OSError(1, f"it redirects outside the source, to {target}")
 
 
 def _place(url: URL) -> str:

@@ -34,8 +34,8 @@ def make_base(rows: Halves, factory: str, progress: Progress | None = None) -> A
         return as_index(rows)
     if not is_possible(factory, *rows.shape):
         raise UsageError(
-            f"the recipe {factory!r:.100} cannot be meant for {len(rows)} x {rows.shape[1]}",
-            hint="vecsearch reindex --recipe auto chooses another",
+            f"the recipe {factory!r:.100} does not fit {len(rows)} x {rows.shape[1]} vectors",
+            hint="vecsearch reindex --recipe auto chooses another one",
         )
     base = empty_index(factory, rows.shape[1], faiss.METRIC_L2)
     if not base.is_trained:
@@ -69,7 +69,7 @@ def _train(base: Any, factory: str, sample: Vectors) -> None:
         reason = " ".join(str(error).split()).rpartition(": ")[2]
         raise UsageError(
             f"FAISS cannot train the recipe {factory} on {len(sample)} vectors ({reason})",
-            hint="vecsearch reindex --recipe auto chooses one that it can",
+            hint="vecsearch reindex --recipe auto chooses one that FAISS can train",
         ) from None
 
 

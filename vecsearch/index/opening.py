@@ -30,7 +30,7 @@ def open_base(path: Path, recipe: str, rows: int, dim: int) -> Any:
     import faiss
 
     if not is_possible(recipe, rows, dim):
-        raise _refused(path, f"no recipe for {rows} x {dim} is {recipe!r:.100}")
+        raise _refused(path, f"{recipe!r:.100} is not a recipe for {rows} x {dim} vectors")
     try:
         size_bytes = path.stat().st_size
     except OSError as error:
@@ -180,5 +180,5 @@ def _inconsistent_graph(graph: Any, rows: int) -> str:
 
 def _refused(path: Path, why: str) -> IndexDamagedError:
     return IndexDamagedError(
-        f"{path} cannot be opened ({why})", hint="vecsearch repair makes it anew", path=path
+        f"{path} cannot be opened ({why})", hint="vecsearch repair makes it again", path=path
     )

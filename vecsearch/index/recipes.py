@@ -107,7 +107,9 @@ def choose_recipe(wanted: str, rows: int, dim: int, latency_ms: float = LATENCY_
     if exact_ms <= latency_ms:
         return Recipe(FLAT, f"exact search takes about {exact_ms:.1f} ms a query")
     if dim > _MOST_DIM:
-        return Recipe(FLAT, f"of {dim} dimensions no codes are made: reduce them by --dim")
+        return Recipe(
+            FLAT, f"vectors of {dim} dimensions are not made into codes: reduce them with --dim"
+        )
     return Recipe(
         _ann_factory(rows, dim), f"exact search would take about {exact_ms:.0f} ms a query"
     )
@@ -133,13 +135,13 @@ def check_recipe(wanted: str, dim: int) -> None:
     is_text = wanted.isascii() and wanted.isprintable()
     if not (is_text and is_possible(wanted, _MOST_CELLS, dim)):
         raise UsageError(
-            f"--recipe {wanted[:_SHOWN]!r} is none",
+            f"--recipe {wanted[:_SHOWN]!r} is not a recipe",
             hint=f"give auto, {FLAT} or a factory string of FAISS: up to {_LONGEST} ASCII letters, "
             f"with numbers from 1 to {_MOST_CELLS:,}",
         )
     if re.search("IDMap", wanted):
         raise UsageError(
-            f"--recipe {wanted} has ids of its own, and the catalog has them already",
+            f"--recipe {wanted} keeps ids, which the catalog does already",
             hint="leave IDMap out",
         )
     empty_index(wanted, dim)

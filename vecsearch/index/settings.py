@@ -46,8 +46,8 @@ class SearchSettings:
                 raise ValueError(f"has numbers {numbers}")
         except ValueError as error:
             raise IndexDamagedError(
-                f"how a FAISS file of the index is searched {error}",
-                hint="vecsearch reindex makes it anew",
+                f"the description of how a FAISS file is searched {error}",
+                hint="vecsearch reindex makes it again",
             ) from None
         return found
 

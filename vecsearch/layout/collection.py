@@ -66,10 +66,10 @@ def map_collection(
     """
     if options.color not in COLOURS:
         raise UsageError(
-            f"pictures cannot be coloured by {options.color}", hint=f"there is {', '.join(COLOURS)}"
+            f"unknown colouring {options.color!r}", hint=f"known are {', '.join(COLOURS)}"
         )
     if not len(images):
-        raise UsageError("there are no pictures to lay out", hint="vecsearch build takes some in")
+        raise UsageError("there are no pictures to lay out", hint="vecsearch build adds some")
     if len(images) != len(features):
         raise UsageError(
             f"a map needs a picture for each vector: {len(images)} and {len(features)} given"

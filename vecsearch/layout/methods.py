@@ -46,7 +46,7 @@ def lay_out(
     UsageError for another method or where its package is missing.
     """
     if method not in METHODS:
-        raise UsageError(f"no layout is called {method}", hint=f"there are {', '.join(METHODS)}")
+        raise UsageError(f"unknown layout {method!r}", hint=f"known are {', '.join(METHODS)}")
     report: Report = progress or no_progress
     report("principal components", 0, len(features))
     scores = principal(features, seed)

@@ -77,8 +77,8 @@ class Answers:
         largest = self._options.combine == "max"
         if largest and 0 < sum(bool(one.word) for one in questions) < len(questions):
             raise UsageError(
-                "max does not combine words with pictures: cosines with words are lower, so that "
-                "no word would count",
+                "max does not combine words with pictures: cosines with words are lower, so "
+                "words would never count",
                 hint="combine them by mean",
             )
         unlike = self._begin(questions, minus)
@@ -193,6 +193,6 @@ def named(asked: Asked, error: VecsearchError) -> VecsearchError:
 
 def _nothing_left() -> UsageError:
     return UsageError(
-        "what hits should be like and what they should not be like is the same",
-        hint="give other pictures to one of them",
+        "the pictures to be like and those to be unlike are the same",
+        hint="change one of the two",
     )

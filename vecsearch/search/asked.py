@@ -83,7 +83,7 @@ def held_out(opened: Opened, coded: Sequence[CodedRows], sample: int) -> Vectors
     living = np.setdiff1d(np.concatenate(rows), opened.snapshot.dead_rows, assume_unique=True)
     if not len(living):
         raise UsageError(
-            f"{opened.snapshot.folder} has no images held out of its approximate bases",
+            f"{opened.snapshot.folder} has no images held out of its approximate files",
             hint="give vectors of your own with --vectors",
         )
     return opened.gather(living[_choice(len(living), sample)])

@@ -135,7 +135,7 @@ def evaluate(
         if not living:
             raise UsageError(
                 f"{opened.snapshot.folder} has no images that could be found",
-                hint="vecsearch build takes them in",
+                hint="vecsearch build adds them",
             )
         xq, left_out = (xq, 0) if origin == "stored" else unknown(xq, opened, measured, queries)
         times = _latencies(asked, xq, k, progress)

@@ -40,7 +40,7 @@ def _checked(snapshot: Snapshot, rows: Rows, what: str) -> Rows:
     if not len(rows):
         raise NotFoundError(
             f"{snapshot.folder} has no image {what}",
-            hint="paths are meant from the current folder; the hits of any query show those it has",
+            hint="paths are relative to the current folder; vecsearch list shows those it has",
             path=snapshot.folder,
         )
     return rows

@@ -113,7 +113,7 @@ def look(
     """Tell what *opened* knows of pictures, new ones included."""
     for one in asked:
         if one.word:
-            raise UsageError("a word is no picture", hint="vecsearch words lists the words")
+            raise UsageError("a word is not a picture", hint="vecsearch words lists the words")
     done = 0
 
     def step(count: int) -> None:

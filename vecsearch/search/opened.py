@@ -79,7 +79,7 @@ class Opened:
             raise IndexFolderError(
                 f"{self.snapshot.folder} has no images: its first build was interrupted, or all "
                 "are gone",
-                hint="vecsearch build goes on; build --retry-skipped takes removed ones in again",
+                hint="vecsearch vecsearch build goes on",
                 path=self.snapshot.folder,
             )
         D, I = (searcher or self.searcher).search(xq, k)  # noqa: N806, E741
@@ -209,6 +209,6 @@ class Opened:
         path = self.snapshot.folder / base.record.name
         return IndexDamagedError(
             f"{path} is damaged (its scores are not those of the vectors)",
-            hint="vecsearch repair makes it anew",
+            hint="vecsearch repair makes it again",
             path=path,
         )

@@ -84,7 +84,7 @@ class QueryOptions:
             )
         if self.rerank and self.combine == "max":
             raise UsageError(
-                "hits of the maximum have no one query to be re-ranked by",
+                "hits of a maximum cannot be re-ranked: there is no single query",
                 hint="combine the pictures by mean, or leave re-ranking out",
             )
         if self.combine not in (None, *COMBINATIONS):

@@ -40,15 +40,15 @@ def read_piped(data: bytes, *, null: bool) -> list[Question]:
     data = b"".join(without_mark([data]))
     if not null and b"\0" in data:
         raise UsageError(
-            "standard input is no picture that is known here, and no list: it has null bytes",
-            hint="-0 is for lists in which these end the paths",
+            "standard input is neither a known picture nor a list: it has null bytes",
+            hint="add -0 if null bytes end the paths of a list",
         )
     lines = (found[0] for found in re.finditer(rb"[^\0]+" if null else rb"[^\n]+", data))
     told = (line if null else line.removesuffix(b"\r") for line in lines if line.strip())
     questions: list[Question] = list(map(os.fsdecode, islice(told, _MOST + 1)))
     if len(questions) > _MOST:
         raise UsageError(
-            f"standard input has more than {_MOST:,} lines", hint="ask with a part of them at once"
+            f"standard input has more than {_MOST:,} lines", hint="ask with fewer at a time"
         )
     if not questions:
         raise UsageError(

@@ -122,7 +122,7 @@ def _find(lookups: Lookups, text: str, external: bool) -> Image | None:
         if image is None:
             raise NotFoundError(
                 f"{lookups.folder} has no image {text}",
-                hint="the hits of any query, and vecsearch recommend --json, tell the ids"
+                hint="vecsearch list shows ids and paths"
                 if plausible
                 else f"a file of that name is ./{text}",
             )

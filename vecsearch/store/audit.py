@@ -17,54 +17,55 @@ from vecsearch.store.migrate import migrate_if_older
 from vecsearch.store.records import StoredSegment, read_state
 from vecsearch.store.segments import read_damaged
 from vecsearch.types import DamageKind, Problem
+from vecsearch.wording import counted
 
 _CHECKED_CATALOG_BYTES: Final = 8 << 20
 """Catalogs up to this size, which takes some 50 ms, are read whole before they are written to."""
 
 _MUST_BE_ZERO: Final = {
-    "the number of images is not that of the living rows": (
+    "the number of images is not that of the live rows": (
         "SELECT count(*) FROM generations WHERE id = (SELECT max(id) FROM generations) "
         "AND image_count != (SELECT count(*) FROM rows WHERE died IS NULL)"
     ),
-    "{} images have no living row, or have one and are removed": (
+    "images without a live row, or removed with one: {}": (
         "SELECT count(*) FROM images LEFT JOIN rows ON image = images.id AND died IS NULL "
         "WHERE (removed IS NULL) != (row IS NOT NULL)"
     ),
-    "{} living rows are in no segment": (
+    "live rows that are in no segment: {}": (
         "SELECT count(*) FROM rows WHERE died IS NULL AND NOT EXISTS (SELECT 1 FROM segments "
         "WHERE row >= first_row AND row < first_row + row_count)"
     ),
-    "{} rows of segments are not known": (
+    "unknown rows of segments: {}": (
         "SELECT sum(row_count) - (SELECT count(*) FROM segments JOIN rows "
         "ON row >= first_row AND row < first_row + row_count) FROM segments"
     ),
-    "{} images are not what an image is": (
+    "images that are not valid: {}": (
         "SELECT count(*) FROM images WHERE typeof(path) != 'blob' OR length(path) = 0 "
         "OR instr(path, x'00') OR typeof(content_hash) != 'blob' OR typeof(size_bytes) != 'integer'"
         " OR size_bytes < 0 OR typeof(mtime_ns) != 'integer' OR typeof(width) != 'integer' "
         "OR width < 0 OR typeof(height) != 'integer' OR height < 0 OR id < 1 "
         "OR typeof(coalesce(removed, 0)) != 'integer'"
     ),
-    "{} rows died at no generation": (
+    "deleted rows without a generation: {}": (
         "SELECT count(*) FROM rows WHERE died IS NOT NULL AND typeof(died) != 'integer'"
     ),
-    "{} sources or skipped files are not what they are": (
+    "sources or skipped files that are not valid: {}": (
         "SELECT (SELECT count(*) FROM sources WHERE typeof(path) != 'blob' OR length(path) = 0 "
         "OR instr(path, x'00')) + (SELECT count(*) FROM skipped WHERE typeof(path) != 'blob' "
         "OR length(path) = 0 OR instr(path, x'00') OR typeof(size_bytes) != 'integer' "
         "OR typeof(mtime_ns) != 'integer' OR typeof(reason) != 'text')"
     ),
-    "{} rows come after the last one": (
+    "rows after the last one: {}": (
         "SELECT count(*) FROM rows WHERE row >= (SELECT next_row FROM generations "
         "ORDER BY id DESC LIMIT 1)"
     ),
-    "{} files of the encoder are not known": (
+    "unknown files of the encoder: {}": (
         # Both are there, or neither: imported vectors have no network.
         "SELECT count(*) % 2 + (count(*) - count(name)) "
         "FROM config LEFT JOIN files ON value = name "
         "WHERE key IN ('encoder_xml', 'encoder_bin')"
     ),
-    "the file of the words is not known": (
+    "the file of the words is unknown": (
         "SELECT count(*) FROM config LEFT JOIN files ON value = name "
         "WHERE key = 'encoder_words' AND name IS NULL"
     ),
@@ -99,7 +100,7 @@ def audit_catalog(folder: Path, *, quick: bool) -> list[Problem]:
 def _audit_pages(catalog: apsw.Connection, path: Path) -> list[str]:
     damaged = schema.damaged_pages(path)
     if damaged:
-        return [f"{len(damaged)} pages have wrong checksums, the first is {damaged[0]}"]
+        return [f"pages with wrong checksums: {len(damaged)}, the first is {damaged[0]}"]
     check = schema.fetch(catalog, "PRAGMA integrity_check")
     return [" ".join(str(what).split()) for (what,) in check if what != "ok"]
 
@@ -112,7 +113,7 @@ def audit_relations(catalog: apsw.Connection) -> list[str]:
         if count:
             found.append(what.format(count))
     if strangers := schema.fetch(catalog, "PRAGMA foreign_key_check"):
-        found.append(f"{len(strangers)} references lead nowhere")
+        found.append(f"references that lead nowhere: {len(strangers)}")
     try:
         read_state(catalog)
     except ValueError as error:
@@ -173,7 +174,7 @@ def _audit_each(folder: Path, quick: bool) -> Iterator[Problem]:
                 check_file(folder, record, whole=True)
             if segment is not None and not quick:
                 rows = _damaged_rows(segment, path, dim)
-                what = f"has {len(rows)} rows with wrong checksums" if rows else ""
+                what = f"has {counted(len(rows), 'row')} with a wrong checksum" if rows else ""
         except IndexDamagedError as error:
             what = _reason(error, path)
             if segment is not None and not quick:

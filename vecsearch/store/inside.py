@@ -133,7 +133,7 @@ def _refused(path: Path, facts: os.stat_result, wanted: str) -> IndexDamagedErro
     if stat.S_ISLNK(facts.st_mode):
         return IndexDamagedError(
             f"{path} is a link, and links in an index are not followed",
-            hint="put what it leads to in its place, if you trust it",
+            hint="put the file that it leads to in its place, if you trust it",
             path=path,
         )
     return IndexDamagedError(

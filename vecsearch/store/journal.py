@@ -26,7 +26,7 @@ def check_beside(path: Path) -> None:
     for end in ("-wal", "-shm"):
         other = path.with_name(path.name + end)
         if os.path.lexists(other):
-            raise _refused(other, "vecsearch writes no such file")
+            raise _refused(other, "vecsearch does not write such a file")
     journal = path.with_name(f"{path.name}-journal")
     check_plain(journal)
     try:
@@ -62,7 +62,7 @@ def _size(path: Path) -> int:
 
 def _refused(path: Path, why: str) -> IndexDamagedError:
     return IndexDamagedError(
-        f"{path} is not what a commit leaves ({why})",
+        f"{path} is not a journal that a commit left ({why})",
         hint="delete it if you do not know where it comes from, then run vecsearch verify",
         path=path,
     )

@@ -35,7 +35,7 @@ def writer_lock(folder: Path) -> Iterator[None]:
     except filelock.Timeout:
         raise IndexLockedError(
             f"{folder} is being written by {_holder(holder)}",
-            hint="wait for it to end; queries go on meanwhile",
+            hint="wait for it to end; queries still work",
             path=folder,
         ) from None
     except OSError as error:

@@ -96,7 +96,9 @@ class Lookups:
             if seen > self.generation.image_count:
                 break
         if seen != self.generation.image_count:
-            raise self._damaged(f"it has not the {self.generation.image_count} images that it says")
+            raise self._damaged(
+                f"it does not have the {self.generation.image_count} images that it should"
+            )
 
     def images_by_row(self, rows: Iterable[int]) -> dict[int, Image]:
         """Find the images of *rows*, which must have one; raises IndexDamagedError."""
@@ -350,18 +352,18 @@ def _image_of(fields: tuple[Any, ...]) -> Image:
     number, path, size_bytes, mtime_ns, content_hash, width, height, row = fields
     numbers = (size_bytes, mtime_ns, width, height)
     if set(map(type, numbers)) != {int} or type(content_hash) is not bytes or min(numbers[::2]) < 0:
-        raise ValueError(f"image {number} is not what an image is")
+        raise ValueError(f"image {number} is not valid")
     return Image(number, _path(path), size_bytes, mtime_ns, content_hash, width, height, row)
 
 
 def _skipped_of(fields: tuple[Any, ...]) -> Skipped:
     path, size_bytes, mtime_ns, reason = fields
     if type(size_bytes) is not int or type(mtime_ns) is not int or type(reason) is not str:
-        raise ValueError("a skipped file is not what one is")
+        raise ValueError("a skipped file is not valid")
     return Skipped(_path(path), size_bytes, mtime_ns, reason)
 
 
 def _path(value: object) -> Path:
     if type(value) is not bytes or not value or b"\0" in value:
-        raise ValueError(f"{value!r:.100} is no path")
+        raise ValueError(f"{value!r:.100} is not a path")
     return path_of(value)

@@ -73,7 +73,7 @@ def _replace(target: apsw.Connection, source: apsw.Connection) -> None:
 def _run_steps(catalog: apsw.Connection) -> None:
     strange = catalog.execute(_STRANGE).fetchall()
     if strange:
-        raise apsw.CorruptError(f"it has a {strange[0][0]} that is not ours")
+        raise apsw.CorruptError(f"it has an unknown {strange[0][0]}")
     ((version,),) = catalog.execute("PRAGMA user_version")
     for number in range(version, schema.FORMAT):
         catalog.execute("PRAGMA foreign_keys = OFF; BEGIN")

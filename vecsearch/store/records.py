@@ -132,7 +132,7 @@ def _read_config(connection: apsw.Connection) -> dict[str, str]:
     config = dict(schema.fetch(connection, schema.CONFIG))
     for key, value in config.items():
         if not (isinstance(key, str) and isinstance(value, str)):
-            raise ValueError(f"its {key!r} is no text")
+            raise ValueError(f"its {key!r} is not text")
     for key in (*_TEXTS, "dim", "recall", "compacted", "oldest"):
         if key not in config:
             raise ValueError(f"it has no {key}")
@@ -177,7 +177,7 @@ def _read_bases(
         if first not in rows_at or count > rows_at[first]:
             raise ValueError(f"{name!r} is of {count} rows that no segment has")
         if not (isinstance(recipe, str) and isinstance(search, str)):
-            raise ValueError(f"the recipe of {name!r} is no text")
+            raise ValueError(f"the recipe of {name!r} is not text")
         bases.append(Base(_file(files, name, "ann"), first, count, recipe, search))
     return bases
 
@@ -202,7 +202,7 @@ def _file(files: Mapping[str, FileRecord], name: object, kind: str) -> FileRecor
 def _whole(config: Mapping[str, str], key: str) -> int:
     value = config[key]
     if not (value.isascii() and value.isdigit() and len(value) < 20):
-        raise ValueError(f"its {key} is no number")
+        raise ValueError(f"its {key} is not a number")
     return int(value)
 
 

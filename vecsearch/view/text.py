@@ -14,6 +14,7 @@ from vecsearch.paths import shown as shown
 from vecsearch.paths import shown_in
 from vecsearch.spreadsheet import csv_lines
 from vecsearch.types import Agreement, Asked, Box, Guess, Hit, Problem, Reduction, Result
+from vecsearch.wording import counted as counted
 
 _LEAST_SHARE: Final = 0.005
 """Smaller ones would be 0%."""
@@ -33,12 +34,6 @@ def harmless(text: str) -> str:
     return "".join(
         f"\\x{ord(c) - 0xDC00:02x}" if "\udc80" <= c <= "\udcff" else c for c in printable(text)
     )
-
-
-def counted(number: int, noun: str) -> str:
-    """Write a number with its noun: 1 picture, 1,000 pictures."""
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else plural}"
 
 
 def to_json(value: object, *, indent: int | None = 2) -> str:
