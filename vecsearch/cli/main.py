@@ -44,6 +44,8 @@ _COMMANDS: Final = {
 }
 
 
+_GONE: Final = "the current folder is not there any more; go to another"
+
 _MODULES: Final = {"tune": "reindex"}
 """Where a command is that does not have a module of its name."""
 
@@ -174,7 +176,7 @@ def _tell(error: Exception, wanted: Wanted) -> int:
             _show(error)
             kind, message, code = "UsageError", error.format_message(), error.exit_code
         case VecsearchError():
-            message = str(error)
+            message = str(error) if _has_current_folder() else f"{error}; {_GONE}"
             code = 2 if isinstance(error, UsageError) else 1
         case BrokenPipeError():
             # The reader, head say, has seen enough; Python must not complain when it flushes.
@@ -182,8 +184,7 @@ def _tell(error: Exception, wanted: Wanted) -> int:
             return 0
         case OSError():
             where = f"{error.filename}: " if error.filename else ""
-            gone = "the current folder is not there any more; go to another"
-            message = f"{where}{error.strerror or error}" if _has_current_folder() else gone
+            message = f"{where}{error.strerror or error}" if _has_current_folder() else _GONE
             kind = "OSError"
         case MemoryError():
             message = "there is not enough memory for this; nothing that was committed is lost"
