@@ -34,6 +34,7 @@ from vecsearch.copies.aside import (
 from vecsearch.copies.find import duplicates as find_duplicates
 from vecsearch.copies.report import DuplicateCopy, DuplicateGroup, DuplicatesReport
 from vecsearch.errors import UsageError
+from vecsearch.paths import shown_in
 from vecsearch.search.index import open_index
 from vecsearch.types import Progress
 from vecsearch.view.text import (
@@ -235,7 +236,8 @@ def _group_fields(group: DuplicateGroup) -> dict[str, object]:
 
 def _aside_fields(report: AsideReport | BackReport) -> dict[str, object]:
     files = [{"old": one.source, "new": one.target} for one in report.files]
-    return record_fields(report, files=files)
+    left = [record_fields(one, reason=shown_in(one.reason)) for one in report.left]
+    return record_fields(report, files=files, left=left)
 
 
 def _copy_fields(copy: DuplicateCopy) -> dict[str, object]:
@@ -346,7 +348,7 @@ def _describe_back(report: BackReport) -> str:
 def _describe_files(moved: tuple[MovedFile, ...], left: tuple[Left, ...]) -> list[str]:
     return [
         *(f"{_place(one.source)} -> {_place(one.target)}" for one in moved),
-        *(f"not moved: {_place(one.path)} ({printable(one.reason)})" for one in left),
+        *(f"not moved: {_place(one.path)} ({printable(shown_in(one.reason))})" for one in left),
     ]
 
 

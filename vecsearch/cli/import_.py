@@ -13,6 +13,7 @@ from vecsearch.cli.options import PATH, json_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.exchange.blocks import DTYPES
+from vecsearch.paths import shown_in
 from vecsearch.view.text import counted, shown, to_json
 
 
@@ -110,7 +111,7 @@ def _fields(report: ImportReport) -> dict[str, object]:
             "skipped": report.skipped,
             "nameless": report.nameless,
         },
-        "nameless_at": report.nameless_at or None,
+        "nameless_at": shown_in(report.nameless_at) or None,
         "images": report.total,
         "seconds": report.seconds,
         "encoder": encoder_fields(report.encoder),
@@ -138,6 +139,6 @@ def _describe(report: ImportReport) -> str:
     if report.nameless:
         lines.append(
             f"left out without an id: {counted(report.nameless, 'row')}, the first is "
-            f"{report.nameless_at}"
+            f"{shown_in(report.nameless_at)}"
         )
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from vecsearch.cli.json_fields import encoder_fields, record_fields, renamed
 from vecsearch.cli.options import format_option, index_option, json_option
 from vecsearch.cli.output import print_records, say
 from vecsearch.cli.wanted import chosen_form
+from vecsearch.paths import shown_in
 from vecsearch.search.index import open_index
 from vecsearch.search.info import IndexInfo, PictureInfo
 from vecsearch.view.left_out import NEVER_INDEXED, format_left_out
@@ -73,7 +74,10 @@ def _describe_picture(picture: PictureInfo) -> str:
 
 def _fields(facts: IndexInfo) -> dict[str, object]:
     fields = record_fields(
-        facts, encoder=encoder_fields(facts.encoder), why_no_words=facts.why_no_words or None
+        facts,
+        encoder=encoder_fields(facts.encoder),
+        why_no_words=facts.why_no_words or None,
+        skipped=[record_fields(one, reason=shown_in(one.reason)) for one in facts.skipped],
     )
     return renamed(fields, path="index", words="word_count")
 
@@ -101,5 +105,7 @@ def _describe(facts: IndexInfo) -> str:
     lines = [format_fields(fields)]
     if facts.left_out:
         lines.append(format_left_out(facts.left_out))
-    lines.extend(f"  {printable(shown(skip.path))}: {skip.reason}" for skip in facts.skipped)
+    lines.extend(
+        f"  {printable(shown(skip.path))}: {shown_in(skip.reason)}" for skip in facts.skipped
+    )
     return "\n".join(lines)
