@@ -223,7 +223,7 @@ def test_rows_without_an_id_are_counted(tmp_path: Path, run: Run) -> None:
     assert lines[0].startswith("ix: 2 images (2 added)")
     assert lines[2] == "left out without an id: 2 rows, the first is row 1 of i.json"
     report = json.loads(run("import", "x.npy", "--ids", "i.json", "-i", "ix", "--json").stdout)
-    assert (report["unchanged"], report["nameless"]) == (2, 2)
+    assert (report["counts"]["unchanged"], report["counts"]["nameless"]) == (2, 2)
     assert ids_of(tmp_path / "ix") == ["a", "d"]
     (tmp_path / "i.json").write_text("[null, null, null, null]")
     error = run("import", "x.npy", "--ids", "i.json", "-i", "new", code=1).stderr
