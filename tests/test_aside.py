@@ -328,7 +328,7 @@ def test_a_file_without_links_is_compared_before_it_is_deleted(
     monkeypatch.setattr(os, "link", refuse)
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", lambda handle: os.truncate(moving.partial_of(target), 5))
-        with pytest.raises(OSError, match="not what was read"):
+        with pytest.raises(OSError, match="copy differs from what was read"):
             moving.move_file(source, target)
     assert source.exists()
     assert not target.exists()

@@ -124,7 +124,7 @@ HOSTILE = [
 @pytest.mark.parametrize("data", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_npy_files_get_one_line(data: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.npy").write_bytes(data)
-    with pytest.raises(SourceError, match=r"a\.npy (is no \.npy file|holds) ") as caught:
+    with pytest.raises(SourceError, match=r"a\.npy (is not a \.npy file|holds) ") as caught:
         vecsearch.import_vectors(tmp_path / "a.npy", index=tmp_path / "ix")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "ix").exists()

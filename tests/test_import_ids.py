@@ -200,7 +200,7 @@ def test_lists_that_are_none_get_one_line(tmp_path: Path) -> None:
         ("i.json", b'["\\u00e9", "\\udcc3\\udca9"]', "the id é is there twice: row 0 of .* row 1"),
         ("i.json", b'["a\\nb", "a\\nb"]', r"the id 'a\\nb' is there twice"),
         ("i.txt", "a\nb\n".encode("utf-16-le"), "save a list of them as UTF-8"),
-        ("i.txt", codecs.BOM_UTF16_LE + b"a", "i.txt is no utf-16-le .*save it as UTF-8"),
+        ("i.txt", codecs.BOM_UTF16_LE + b"a", "i.txt is not utf-16-le .*save it as UTF-8"),
         ("i.txt", b"\na\nb\n", "has 2 vectors and .* has 3 ids"),
         ("i.csv", b"", "no line with names of columns"),
         ("i.csv", b"a,b\n1,2\n", "choose with --id-column: a, b"),

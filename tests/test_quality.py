@@ -332,7 +332,7 @@ def test_bad_labels_get_one_clear_line(
             vecsearch.evaluate_labels(index, labels)
         assert "\n" not in str(caught.value)
     for given, words, code in (
-        (["--labels", "[a-"], "are not a regular expression", 2),
+        (["--labels", "[a-"], "not a regular expression", 2),
         (["--labels", "one.csv"], "too few columns", 1),
         (["--labels", "folder", "-k", "0"], "k is 0", 2),
         (["--labels", "folder", "--sample", "0"], "the sample is 0", 2),

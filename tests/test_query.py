@@ -163,7 +163,7 @@ def test_minus_pictures_lead_away(index: Path, combine: str | None) -> None:
         hits = ids(opened.query("id:3", k=12, options=own)[0].hits)
         assert 3 in hits
         assert 4 not in hits
-        with pytest.raises(UsageError, match="is the same"):
+        with pytest.raises(UsageError, match="are the same"):
             opened.query("id:3", options=QueryOptions(combine=combine, minus="id:3"))
         with pytest.raises(ImageError, match=r"query nope\.jpg: cannot be read"):
             opened.query("id:3", options=QueryOptions(combine=combine, minus="nope.jpg"))
@@ -173,7 +173,7 @@ def test_of_several_the_one_that_is_its_own_minus_is_an_error(index: Path) -> No
     with vecsearch.open_index(index) as opened:
         first, second = opened.query(["id:3", "id:4"], options=QueryOptions(minus="id:4"))
     assert len(first.hits) == 5
-    assert "is the same" in second.error
+    assert "are the same" in second.error
 
 
 def test_pictures_that_cancel_out(tmp_path: Path) -> None:
@@ -529,7 +529,7 @@ def test_standard_input_is_a_picture_or_a_list(index: Path, photos: Path, tmp_pa
     [
         (b"", ("-",), "standard input is empty"),
         (b"\n \n", ("-",), "standard input is empty"),
-        (b"a\0b", ("-",), "no picture that is known here, and no list"),
+        (b"a\0b", ("-",), "neither a known picture nor a list"),
         (b"id:1", ("-", "-"), "can be read once"),
         (b"id:1", ("id:1", "--not", "-"), "--not does not read"),
         (b"id:1", ("id:1", "-0"), "--null is about a list"),
@@ -593,7 +593,7 @@ def test_the_options_from_the_command_line(
         (("id:1", "--box", "1,2,3"), 2, "--box is '1,2,3'; give x,y,width,height"),
         (("id:1", "--box", "1,2,300,4"), 2, "its size is 64 x 48"),
         (("id:1", "--offset", "-1"), 2, "the offset is -1"),
-        (("id:1", "--not", "id:1"), 2, "is the same"),
+        (("id:1", "--not", "id:1"), 2, "are the same"),
         (("id:1", "nope.jpg", "--combine", "max"), 1, "query nope.jpg: cannot be read"),
         (("--vectors", "v.npy", "--combine", "max"), 2, "--vectors goes with"),
     ],

@@ -353,7 +353,7 @@ def test_many_at_once_leave_the_threads_of_others_alone(folder: Path) -> None:
         ({"expand": -1}, "cannot be expanded by -1 neighbours"),
         ({"expand": 101}, "cannot be expanded by 101 neighbours"),
         ({"rerank": 1001}, "1001 candidates cannot be re-ranked"),
-        ({"rerank": 200, "combine": "max"}, "no one query to be re-ranked by"),
+        ({"rerank": 200, "combine": "max"}, "no single query"),
     ],
 )
 def test_what_cannot_be_meant(wrong: dict[str, int], message: str) -> None:

@@ -212,7 +212,7 @@ def test_bad_inputs_change_nothing(imported: Path, tmp_path: Path) -> None:
     for text in ("[1", '{"a": 1}', "[1.5]"):
         (tmp_path / "ids.json").write_text(text)
         options = ImportOptions(ids=[tmp_path / "ids.json"])
-        with pytest.raises(SourceError, match=r"ids.json is no "):
+        with pytest.raises(SourceError, match=r"ids.json is not "):
             vecsearch.import_vectors(good, index=imported, options=options)
     with pytest.raises(SourceError, match=r"have 32 dimensions, those in .*o.npy have 8"):
         vecsearch.import_vectors(good, other, index=imported)
@@ -323,7 +323,7 @@ def test_float16_rows_are_kept_bit_by_bit(tmp_path: Path) -> None:
 
 def test_a_network_is_not_given_to_strange_vectors(index: Path, tmp_path: Path) -> None:
     file = save(tmp_path / "b.npy", vectors_of(5, dim=64))
-    with pytest.raises(EncoderMismatchError, match=r"nothing tells that it made .*--encoder"):
+    with pytest.raises(EncoderMismatchError, match=r"does not say that .*--encoder"):
         vecsearch.import_vectors(file, index=index)
     other = save(tmp_path / "o.npy", vectors_of(5, dim=65))
     options = ImportOptions(encoder=index)

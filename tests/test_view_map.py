@@ -124,7 +124,7 @@ def test_wrong_input_is_refused(tmp_path: Path) -> None:
         laid_out(vectors, [tmp_path / "a.bmp"])
     with pytest.raises(UsageError, match="there are no pictures"):
         laid_out(vectors[:0], [])
-    with pytest.raises(UsageError, match="coloured by mood; there is cluster, folder, none"):
+    with pytest.raises(UsageError, match=r"unknown colouring .mood.; known are cluster, folder"):
         map_collection(vectors, indexed([tmp_path] * 3), MapOptions(color="mood"))
     with pytest.raises(UsageError, match="usual endings"):
         draw_map(placed(np.zeros((1, 2), np.float32), [tmp_path / "a"]), tmp_path / "map.docx")

@@ -197,7 +197,7 @@ def test_a_file_that_is_no_checkpoint_is_refused_in_one_line(
 def test_a_zipped_pickle_of_something_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "evil.pth"
     torch.save({"features.0.weight": Attack()}, path)
-    with pytest.raises(WeightsError, match="is refused: it holds something else than tensors"):
+    with pytest.raises(WeightsError, match="is refused: it holds more than tensors"):
         read_arrays(path, VGG19, LAYER)
     torch.save([1, 2], path)
     with pytest.raises(WeightsError, match="not a state dict but a list"):

@@ -292,7 +292,10 @@ def named(name: str) -> Callable[[Words], Words]:
         (lambda words: replace(words, names=words.names[:-1]), "has float16 of shape"),
         (lambda words: replace(words, rows=words.rows[:, :-1]), "has float16 of shape"),
         (lambda words: replace(words, rows=words.rows * 2), "has rows that are not unit vectors"),
-        (lambda words: replace(words, biases=words.biases * np.nan), "directions that are none"),
+        (
+            lambda words: replace(words, biases=words.biases * np.nan),
+            "rows that are not unit vectors",
+        ),
         (lambda words: replace(words, scales=words.scales[:5]), "no scale and bias for each word"),
     ],
     ids=["cut", "noise", "escapes", "long", "few names", "dim", "length", "nan", "scales"],

@@ -79,7 +79,7 @@ class Opened:
             raise IndexFolderError(
                 f"{self.snapshot.folder} has no images: its first build was interrupted, or all "
                 "are gone",
-                hint="vecsearch vecsearch build goes on",
+                hint="vecsearch build goes on; build --retry-skipped adds removed ones again",
                 path=self.snapshot.folder,
             )
         D, I = (searcher or self.searcher).search(xq, k)  # noqa: N806, E741
