@@ -239,7 +239,7 @@ def test_what_is_no_file_is_not_replaced_by_one(
         "query": ["query", "id:1", "--sheet", pipe],
     }  # fmt: skip
     error = run(*arguments[command], "-i", index, code=1).stderr
-    assert error == f"vecsearch: cannot write {pipe}: it is not a file\n"
+    assert error == f"vecsearch: cannot write {pipe.name}: it is not a file\n"
     assert pipe.is_fifo()
 
 
