@@ -21,6 +21,7 @@ ALLOWED = {
     "types": set(),
     "fields": set(),
     "outfile": set(),
+    "paths": set(),
     "spelling": set(),
     "spreadsheet": set(),
     "wording": set(),
@@ -50,8 +51,8 @@ ALLOWED = {
 """Which parts a part may import, besides those that `ALL_MAY`."""
 
 ALL_MAY = {
-    *("arguments", "errors", "fields", "locks", "outfile", "spelling", "spreadsheet", "types"),
-    "wording",
+    *("arguments", "errors", "fields", "locks", "outfile", "paths"),
+    *("spelling", "spreadsheet", "types", "wording"),
 }
 
 

@@ -113,7 +113,7 @@ def test_info(built: Path, photos: Path, run: Run) -> None:
 
 def test_build_prints_json(photos: Path, run: Run) -> None:
     report = json.loads(run("build", "photos", *CHEAP_OPTIONS, "--json").stdout)
-    assert report["counts"]["added"] == report["total"] == 12
+    assert report["counts"]["added"] == report["images"] == 12
     assert report["index"] == "indexes/photos"
 
 
@@ -255,7 +255,7 @@ def test_sigterm_keeps_what_was_embedded(photos: Path, tmp_path: Path, run: Run)
             "vecsearch: interrupted; what was embedded is kept; give the same command again\n"
         )
     report = json.loads(run("build", "photos", *CHEAP_OPTIONS, "--json").stdout)
-    assert report["total"] == 52
+    assert report["images"] == 52
 
 
 def test_version_and_completion(run: Run) -> None:

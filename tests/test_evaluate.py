@@ -175,7 +175,7 @@ def test_the_interval_holds_the_truth_nineteen_times_in_twenty() -> None:
 
 
 BAD_QUERIES = {
-    "nope.npy": "nope.npy: No such file or directory; give a .npy file of shape (q, 64)",
+    "nope.npy": "nope.npy: No such file or directory; give vectors of shape (q, 64)",
     "text.npy": "text.npy is not a .npy file of numbers",
     "empty.npy": "empty.npy is not a .npy file of numbers",
     "objects.npy": "objects.npy is not a .npy file of numbers: it holds Python objects",

@@ -235,11 +235,11 @@ def test_what_is_no_file_is_not_replaced_by_one(
     pipe = tmp_path / "pipe.npy" if command == "export" else tmp_path / "pipe.png"
     os.mkfifo(pipe)
     arguments = {
-        "export": ["export", pipe], "viz": ["viz", "-o", pipe],
+        "export": ["export", "-o", pipe], "viz": ["viz", "-o", pipe],
         "query": ["query", "id:1", "--sheet", pipe],
     }  # fmt: skip
     error = run(*arguments[command], "-i", index, code=1).stderr
-    assert error == f"vecsearch: cannot write {pipe}: it is not a file\n"
+    assert error == f"vecsearch: cannot write {pipe.name}: it is not a file\n"
     assert pipe.is_fifo()
 
 

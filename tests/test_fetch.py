@@ -176,7 +176,7 @@ def test_what_needs_a_picture_says_what_to_do(
         assert "named on this machine" in line
         assert "--fetch" in line
     run("verify", "-i", received)
-    run("export", tmp_path / "v.npy", "-i", received)
+    run("export", "-o", tmp_path / "v.npy", "-i", received)
     assert site.requests == []
     run("query", "id:1", "--box", "0,0,9,9", "-i", received, "--fetch")
     assert site.requests == ["/photos/more/p10.jpg"]

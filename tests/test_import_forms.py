@@ -171,7 +171,7 @@ def test_zips_of_arrays(tmp_path: Path, run: Run) -> None:
             (tmp_path / "a.ix").rename(tmp_path / f"{save.__name__}{array.flags.c_contiguous}")
     np.savez(file, emb=X, other=X, ids=ids)
     done = json.loads(run("import", "a.npz", "-i", "named", "--json").stdout)
-    assert (done["total"], vectors_in(tmp_path / "named")[0]) == (20, ids.tolist())
+    assert (done["images"], vectors_in(tmp_path / "named")[0]) == (20, ids.tolist())
     np.savez(file, one=X, two=-X, names=ids)
     with pytest.raises(UsageError, match="choose with --vector-column: one, two, names"):
         vecsearch.import_vectors(file, index=tmp_path / "ix")

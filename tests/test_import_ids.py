@@ -223,7 +223,7 @@ def test_rows_without_an_id_are_counted(tmp_path: Path, run: Run) -> None:
     assert lines[0].startswith("ix: 2 images (2 added)")
     assert lines[2] == "left out without an id: 2 rows, the first is row 1 of i.json"
     report = json.loads(run("import", "x.npy", "--ids", "i.json", "-i", "ix", "--json").stdout)
-    assert (report["unchanged"], report["nameless"]) == (2, 2)
+    assert (report["counts"]["unchanged"], report["counts"]["nameless"]) == (2, 2)
     assert ids_of(tmp_path / "ix") == ["a", "d"]
     (tmp_path / "i.json").write_text("[null, null, null, null]")
     error = run("import", "x.npy", "--ids", "i.json", "-i", "new", code=1).stderr
@@ -310,10 +310,10 @@ def test_a_merge_tells_of_ids_with_other_vectors(
         vecsearch.import_vectors(
             f"{name}/x.npy", index=f"ix-{name}", options=ImportOptions(encoder_name="same")
         )
-    done = run("merge", "ix-a", "ix-b", "-o", "both").stdout.splitlines()
+    done = run("merge", "ix-a", "ix-b", "-i", "both").stdout.splitlines()
     assert done[0].startswith("both: 3 images (3 added, 2 there already)")
     assert done[1].startswith("left out: 2 pictures whose path or id is there with another content")
-    assert len(run("merge", "ix-a", "-o", "both").stdout.splitlines()) == 1
+    assert len(run("merge", "ix-a", "-i", "both").stdout.splitlines()) == 1
     # The merged index knows whose vectors it has.
     assert vecsearch.import_vectors("b/x.npy", index="both").added == 2
     assert ids_of(tmp_path / "both") == ["x:0", "x:1", "x:2", "b/x:0", "b/x:1"]

@@ -112,17 +112,24 @@ def test_what_is_no_source_is_said_what_it_is(photos: Path, tmp_path: Path) -> N
 
 def test_a_current_folder_that_is_gone_is_said(index: Path, photos: Path, tmp_path: Path) -> None:
     here = tmp_path / "here"
-    here.mkdir()
-    command = [sys.executable, "-m", "vecsearch.cli.main", "query", str(photos / "p1.png")]
     code = (
         f"import os, subprocess, sys; os.rmdir({str(here)!r}); os.execv(sys.argv[1], sys.argv[1:])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, *command, "-i", str(index)],
-        cwd=here, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+
+    def query(picture: Path) -> subprocess.CompletedProcess[str]:
+        here.mkdir()
+        command = [sys.executable, "-m", "vecsearch.cli.main", "query", picture, "-i", index]
+        return subprocess.run(
+            [sys.executable, "-c", code, *map(str, command)],
+            cwd=here, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    done = query(photos / "p1.png")  # all paths are absolute
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{photos}/p3.png" in done.stdout
+    done = query(Path("p1.png"))
     assert done.returncode == 1
-    assert done.stderr == ("vecsearch: the current folder is not there any more; go to another\n")
+    assert "the current folder is not there any more; go to another\n" in done.stderr
 
 
 @pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])

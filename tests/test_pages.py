@@ -541,6 +541,8 @@ def test_a_page_fits_its_tiles_to_the_window(crowd: Page) -> None:
     until(crowd, f"{side} === 100")  # as was chosen
     crowd.wait_for_timeout(100)
     assert crowd.evaluate(side) == 100
+
+
 def test_a_page_of_copies_gives_the_commands_for_what_was_decided(
     run: Run, tmp_path: Path, visit: Any
 ) -> None:

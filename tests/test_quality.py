@@ -336,7 +336,7 @@ def test_bad_labels_get_one_clear_line(
         (["--labels", "one.csv"], "too few columns", 1),
         (["--labels", "folder", "-k", "0"], "k is 0", 2),
         (["--labels", "folder", "--sample", "0"], "the sample is 0", 2),
-        (["--labels", "folder", "--queries", "x.npy"], "omit --queries", 2),
+        (["--labels", "folder", "--vectors", "x.npy"], "omit --vectors", 2),
         (["--labels", "folder", "--confusion", "c.txt"], "c.txt: pictures cannot be written", 2),
         (["--labels", "folder", "--sheet", str(photos / "p1.png")], "is a picture of the index", 2),
         (["--labels", "twice.csv", "--html", "a.html", "--sheet", "a.html"], "one name", 2),
@@ -366,7 +366,7 @@ def test_the_command_prints_tables_and_json(by_hand: QualityReport, run: Run) ->
     assert re.search(r"^mAP +0\.615 \(0\.\d+ to 0\.\d+\)$", table, re.M)
     assert re.search(r"^a +2 +0\.200 +0\.750 +b \(50%\)$", table, re.M)
     facts = json.loads(run(*given, "--json").stdout)
-    assert facts["encoder"] == by_hand.encoder
+    assert facts["encoder_title"] == by_hand.encoder
     assert facts["at"][0]["precision_by_class"]["value"] == pytest.approx(5 / 12)
     assert facts["mean_average_precision"]["interval"]["method"] == "bootstrap"
     assert facts["by_class"][0]["neighbours"][0] == {"label": "a", "share": 0.5}

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links and FIFOs
 READING: tuple[tuple[str, ...], ...] = (
     ("query", "id:1"),
     ("info",),
-    ("export", "out.npy"),
+    ("export", "-o", "out.npy"),
     ("duplicates",),
 )
 WRITING: tuple[tuple[str, ...], ...] = (

@@ -234,7 +234,7 @@ def test_relocate_for_another_machine(index: Path, photos: Path, tmp_path: Path,
     os.utime(there / "p1.png", (7, 7))
     dry = run("relocate", photos, there, "-i", index, "--dry-run", "--json")
     report = json.loads(dry.stdout)
-    assert (report["images"], report["compared"], report["same"]) == (11, 11, 11)
+    assert (report["moved"], report["compared"], report["same"]) == (11, 11, 11)
     assert set(known(index)) <= set(before)
     done = run("relocate", photos, there, "-i", index)
     assert "photos is mnt/photos now: 11 images with their ids (11 of 11" in done.stdout

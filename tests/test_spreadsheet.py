@@ -45,7 +45,7 @@ def without_apostrophes(cell: str) -> str:
 
 def written(run: Run, tmp_path: Path, form: str) -> list[tuple[str, list[str]]]:
     """Let every command that writes CSV do so; return it, and the texts in it that are ids."""
-    raw = ["--raw-csv"] if form == "csv-raw" else []
+    raw = ["--csv-raw"] if form == "csv-raw" else []
     run("viz", "-i", "index", "--method", "pca", "--save-coordinates", "c.csv", *raw)
     ask = ("query", "-i", "index", "-k", "99", "--include-self", "--format", form, "--", *IDS[:3])
     texts = [
@@ -73,7 +73,7 @@ def test_no_cell_is_a_formula(imported: Path, run: Run, tmp_path: Path) -> None:
 def test_raw_cells_are_as_they_are(imported: Path, run: Run, tmp_path: Path) -> None:
     for _, paths in written(run, tmp_path, "csv-raw"):
         assert set(paths) == set(IDS)
-    refused = run("viz", "-i", "index", "--raw-csv", code=2)
+    refused = run("viz", "-i", "index", "--csv-raw", code=2)
     assert "--save-coordinates FILE.csv" in refused.stderr
 
 

@@ -154,7 +154,7 @@ def test_addresses_keep_their_slashes_where_they_are_shown(tmp_path: Path, run: 
     run("import", "a.npy", "--ids", "a.txt", "-i", "ix")
     shown = run("query", "https://h/1.jpg", "--format", "paths", "-i", "ix").stdout
     assert shown == "https://h/2.jpg\n"
-    run("export", "b.npy", "--ids", "b.txt", "-i", "ix")
+    run("export", "-o", "b.npy", "--ids", "b.txt", "-i", "ix")
     assert (tmp_path / "b.txt").read_bytes() == (tmp_path / "a.txt").read_bytes()
 
 
@@ -377,7 +377,7 @@ def test_a_folder_of_clip_retrieval(tmp_path: Path, run: Run) -> None:
         table = pa.table({"image_path": [f"{number}-{n}.jpg" for n in range(4)]})
         parquet.write_table(table, tmp_path / "emb" / "metadata" / f"metadata_{number}.parquet")
     done = json.loads(run("import", "emb", "--json").stdout)
-    assert (done["index"], done["total"], done["encoder"]["weights"]) == ("indexes/emb", 12, "emb")
+    assert (done["index"], done["images"], done["encoder"]["weights"]) == ("indexes/emb", 12, "emb")
     with vecsearch.open_index(tmp_path / "indexes" / "emb") as index:
         expected = [f"{number}-{n}.jpg" for number in (0, 2, 10) for n in range(4)]
         assert [str(image.path) for image in index] == expected
@@ -521,13 +521,14 @@ def test_the_commands(tmp_path: Path, run: Run) -> None:
     error = run("query", "nope.jpg", code=1).stderr
     assert error.count("\n") == 1
     assert "no network" in error
-    assert run("export", "b.npy").stdout == "b.npy: 30 x 32, float16\n"
+    assert run("export", "-o", "b.npy").stdout == "b.npy: 30 x 32, float16\n"
     assert run("viz", "-o", "map.png").stdout == "map.png: 30 pictures\n"
     with Image.open(tmp_path / "map.png") as drawn:
         assert drawn.width > 500
-    assert "30 images (30 added)" in run("merge", "indexes/a", "-o", "indexes/b").stdout
-    report = json.loads(run("merge", "indexes/a", "-o", "indexes/b", "--json").stdout)
-    assert (report["added"], report["present"], report["merged"]) == (0, 30, ["indexes/a"])
+    assert "30 images (30 added)" in run("merge", "indexes/a", "-i", "indexes/b").stdout
+    report = json.loads(run("merge", "indexes/a", "-i", "indexes/b", "--json").stdout)
+    assert (report["counts"]["added"], report["counts"]["present"]) == (0, 30)
+    assert report["merged"] == ["indexes/a"]
     assert "a.txt" in run("query", "a.txt", "-i", "indexes/a", code=1).stderr
 
 

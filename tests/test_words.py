@@ -276,7 +276,7 @@ assert "torch" not in sys.modules
 def test_words_go_where_the_network_goes(drawings: Path, tmp_path: Path, run: Run) -> None:
     vecsearch.merge(drawings, index=tmp_path / "merged")
     assert asked(tmp_path / "merged", "CHEESEBURGER", k=6) == ["burger"] * 6
-    run("export", "all.parquet", "-i", drawings)
+    run("export", "-o", "all.parquet", "-i", drawings)
     run("import", "all.parquet", "-i", "imported", "--encoder", drawings)
     (hits,) = hits_of(run("query", "--word", "pizza", "-i", "imported", "--json", "-k", "1"))
     assert kinds(hits) == ["pizza"]

@@ -47,7 +47,7 @@ PLAIN: Final[dict[str, tuple[str, ...]]] = {
     "reindex": ("-i", "index"),
     "tune": ("-i", "index"),
     "import": ("vectors.npy", "-i", "imported"),
-    "export": ("out.npy", "-i", "index"),
+    "export": ("-o", "out.npy", "-i", "index"),
     "merge": ("index", "index", "-i", "merged"),
     "completion": ("bash",),
 }

@@ -74,7 +74,7 @@ def merge(*indexes: str | Path, index: str | Path, progress: Progress | None = N
     if target.resolve() in [one.resolve() for one in folders]:
         raise UsageError(
             f"{target} cannot be merged into itself",
-            hint="name only the others to add them to it, or choose another output",
+            hint="name only the others to add them to it, or choose another index with -i",
         )
     for one in folders:
         check_sound(one)

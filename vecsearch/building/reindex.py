@@ -85,20 +85,27 @@ def reindex(
 
 @checked
 def tune(
-    index: str | Path | None = None, *, recall: float = 0.95, progress: Progress | None = None
+    index: str | Path | None = None,
+    *,
+    recall: float | None = None,
+    progress: Progress | None = None,
 ) -> TuneReport:
     """Choose how the approximate bases are searched so that *recall*@10 is reached, and keep that.
 
-    Measured on images that the bases do not have (see `vecsearch.index.tune`). Raises UsageError,
-    IndexFolderError and its kin.
+    By default *recall* is what they were tuned for before, at first 0.95. Measured on images that
+    the bases do not have (see `vecsearch.index.tune`). Raises UsageError, and IndexFolderError or a
+    subclass.
     """
     start = time.monotonic()
     folder = Path(index) if index is not None else only_index()
-    check_recall(recall)
+    if recall is not None:
+        check_recall(recall)
     with open_writer(folder) as writer:
-        writer.set_config("recall", str(recall))
-        _tune(writer, recall, progress)
-        return _report(writer, recall, start)
+        with closing(Snapshot(folder)) as before:
+            target = before.recall if recall is None else recall
+        writer.set_config("recall", str(target))
+        _tune(writer, target, progress)
+        return _report(writer, target, start)
 
 
 def check_recall(value: float) -> float:

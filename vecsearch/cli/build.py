@@ -13,11 +13,19 @@ from vecsearch.building.run import BuildReport
 from vecsearch.building.run import build as build_index
 from vecsearch.building.sources import Named
 from vecsearch.cli.config_file import is_for_new_only
-from vecsearch.cli.options import PATH, Number, fetch_option, json_option, model_option
+from vecsearch.cli.json_fields import encoder_fields, record_fields, renamed
+from vecsearch.cli.options import (
+    PATH,
+    Number,
+    fetch_option,
+    json_option,
+    model_option,
+    recipe_option,
+)
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.cli.quiet import is_quiet
-from vecsearch.cli.relocate import describe
+from vecsearch.cli.relocate import describe, relocate_fields
 from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.embed.engine import ENGINES, PRECISIONS
 from vecsearch.embed.layers import POOLINGS
@@ -101,11 +109,7 @@ Examples:
     show_default=True,
     help="What runs the network; auto is torch on a GPU, else OpenVINO.",
 )
-@click.option(
-    "--recipe",
-    metavar="auto|FACTORY",
-    help="The kind of FAISS file of a new index: auto, by its size, or a FAISS factory string.",
-)
+@recipe_option(default=None)
 @click.option(
     "--exclude",
     multiple=True,
@@ -230,10 +234,20 @@ def build(
         kept = "the index is as it was" if fresh else "what was embedded is kept"
         say(f"vecsearch: interrupted; {kept}; give the same command again", err=True)
         raise SystemExit(130) from None
-    say(to_json(report) if as_json else summary(report, kept=options.exclude is None))
+    told = to_json(_fields(report)) if as_json else summary(report, kept=options.exclude is None)
+    say(told)
     if is_quiet() and not as_json:
         for line in _missing(report):  # it is more than a report
             say(f"vecsearch: {line}", err=True)
+
+
+def _fields(report: BuildReport) -> dict[str, object]:
+    fields = record_fields(
+        report,
+        encoder=encoder_fields(report.encoder),
+        relocated=[relocate_fields(one) for one in report.relocated],
+    )
+    return renamed(fields, total="images")
 
 
 def _for_new_indexes() -> frozenset[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from vecsearch.building.compact import compact as compact_index
+from vecsearch.cli.json_fields import record_fields, renamed
 from vecsearch.cli.options import index_option, json_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
@@ -30,7 +31,7 @@ def compact(index: Path | None, as_json: bool) -> None:
     with progress() as report_to:
         report = compact_index(index, progress=report_to)
     if as_json:
-        say(to_json(report))
+        say(to_json(renamed(record_fields(report), total="images")))
     else:
         say(
             f"{shown(report.index)}: {counted(report.total, 'image')}, "

@@ -8,11 +8,20 @@ from pathlib import Path
 import click
 
 from vecsearch.cli.html import html_option
+from vecsearch.cli.json_fields import record_fields
 from vecsearch.cli.not_copies import say_not_copies
-from vecsearch.cli.options import PATH, fetch_option, index_option, json_option
-from vecsearch.cli.output import refuse_pictures, say, say_paths
+from vecsearch.cli.options import (
+    PATH,
+    dry_run_option,
+    fetch_option,
+    format_option,
+    index_option,
+    json_option,
+)
+from vecsearch.cli.output import print_records, refuse_pictures, say, say_paths
 from vecsearch.cli.progress import progress
 from vecsearch.cli.units import written_size
+from vecsearch.cli.wanted import chosen_form
 from vecsearch.copies.aside import (
     AsideReport,
     BackReport,
@@ -31,6 +40,7 @@ from vecsearch.copies.report import (
     pixels_of,
 )
 from vecsearch.errors import UsageError
+from vecsearch.paths import shown_in
 from vecsearch.search.index import open_index
 from vecsearch.view.text import (
     counted,
@@ -86,22 +96,14 @@ Examples:
     help="Remember that the PICTUREs, paths or id:N, are no copies of each other.",
 )
 @click.option("--forget", is_flag=True, help="With --not-copies: take that back.")
-@click.option("-n", "--dry-run", is_flag=True, help="Only report, as the command does by itself.")
+@dry_run_option
 @click.option(
     "--move-to", type=PATH, metavar="DIR", help="Move all but the best copy of each group to DIR."
 )
 @click.option("--undo", type=PATH, metavar="DIR", help="Move back what was moved to DIR.")
 @html_option
 @fetch_option
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "csv", "csv-raw", "paths"]),
-    default="table",
-    show_default=True,
-    envvar="VECSEARCH_DUPLICATES_FORMAT",
-    help="How to print the groups; paths are those of the copies that are not kept.",
-)
+@format_option("duplicates", "table", "json", "jsonl", "csv", "csv-raw", "paths")
 @click.option("-0", "--null", is_flag=True, help="End each path of --format paths by a null byte.")
 @json_option
 def duplicates(
@@ -118,7 +120,7 @@ def duplicates(
     undo: Path | None,
     html: Path | None,
     fetch: bool,
-    form: str,
+    form: str | None,
     null: bool,
     as_json: bool,
 ) -> int:
@@ -129,7 +131,7 @@ def duplicates(
     largest picture is kept, or what --keep prefers, and every other is a copy of that one. No file
     is touched without --move-to, which writes a journal and overwrites nothing.
     """
-    form = "json" if as_json else form
+    form = chosen_form(form, as_json)
     if apart:
         if move_to is not None or undo is not None or html is not None:
             raise UsageError(
@@ -148,7 +150,10 @@ def duplicates(
             raise UsageError("--undo goes alone", hint="leave out --move-to, --html, --dry-run")
         with progress() as report_to:
             back = move_back(undo, index=index, progress=report_to)
-        say(to_json(back) if form == "json" else _describe_back(back))
+        if form in ("json", "jsonl"):
+            say(to_json(_aside_fields(back), indent=2 if form == "json" else None))
+        else:
+            say(_describe_back(back))
         return 1 if back.left else 0
     with open_index(index) as opened:
         index = opened.path
@@ -186,12 +191,14 @@ def _options(threshold: float | None, exact: bool, edited: bool) -> list[str]:
 
 def _print(report: DuplicatesReport, aside: AsideReport | None, form: str, *, null: bool) -> None:
     if form == "json":
-        say(to_json(_fields(report) | ({"aside": aside} if aside else {})))
+        say(to_json(_fields(report) | ({"aside": _aside_fields(aside)} if aside else {})))
         return
     if form == "table":
         say("\n".join(_table(report, aside)))
         return
-    if form in ("csv", "csv-raw"):
+    if form == "jsonl":
+        print_records([_group_fields(group) for group in report.groups], form)
+    elif form in ("csv", "csv-raw"):
         say(format_csv(_HEADS, _rows(report), raw=form == "csv-raw"))
     elif report.copies:
         others = [one for group in report.groups for one in group.others]
@@ -227,33 +234,42 @@ def _fields(report: DuplicatesReport) -> dict[str, object]:
         "pairs": report.pairs,
         "approximate": report.approximate,
         "copies": report.copies,
-        "exact": report.exact,
-        "near": report.near,
-        "edited": report.edited,
-        "similar": report.similar,
+        "kinds": {
+            "exact": report.exact,
+            "near": report.near,
+            "edited": report.edited,
+            "similar": report.similar,
+        },
         "movable": report.movable,
         "freed_bytes": report.freed_bytes,
         "not_copies": report.not_copies,
-        "groups": [
-            {
-                "why": group.why,
-                "kept": _copy_fields(group.kept),
-                "others": [_copy_fields(one) for one in group.others],
-                "better": [one.id for one in group.better],
-                "freed_bytes": group.freed_bytes,
-            }
-            for group in report.groups
-        ],
+        "groups": [_group_fields(group) for group in report.groups],
     }
+
+
+def _group_fields(group: DuplicateGroup) -> dict[str, object]:
+    return {
+        "why": group.why,
+        "kept": _copy_fields(group.kept),
+        "others": [_copy_fields(one) for one in group.others],
+        "better": [one.id for one in group.better],
+        "freed_bytes": group.freed_bytes,
+    }
+
+
+def _aside_fields(report: AsideReport | BackReport) -> dict[str, object]:
+    files = [{"old": one.source, "new": one.target} for one in report.files]
+    left = [record_fields(one, reason=shown_in(one.reason)) for one in report.left]
+    return record_fields(report, files=files, left=left)
 
 
 def _copy_fields(copy: DuplicateCopy) -> dict[str, object]:
     return {
         "id": copy.id,
-        "score": round(copy.score, 4),
+        "score": copy.score,
         "exact": copy.exact,
         "kind": copy.kind,
-        "agreement": None if copy.agreement is None else round(copy.agreement, 3),
+        "agreement": copy.agreement,
         "width": copy.width,
         "height": copy.height,
         "size_bytes": copy.size_bytes,
@@ -399,7 +415,7 @@ def _describe_back(report: BackReport) -> str:
 def _describe_files(moved: tuple[MovedFile, ...], left: tuple[Left, ...]) -> list[str]:
     return [
         *(f"{_place(one.source)} -> {_place(one.target)}" for one in moved),
-        *(f"not moved: {_place(one.path)} ({printable(one.reason)})" for one in left),
+        *(f"not moved: {_place(one.path)} ({printable(shown_in(one.reason))})" for one in left),
     ]
 
 

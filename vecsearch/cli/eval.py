@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from vecsearch.cli.html import html_option
+from vecsearch.cli.json_fields import record_fields, renamed, settings_fields
 from vecsearch.cli.options import (
     PATH,
     CountingCommand,
@@ -16,6 +17,7 @@ from vecsearch.cli.options import (
     index_option,
     json_option,
     rerank_option,
+    vectors_option,
 )
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
@@ -33,7 +35,7 @@ from vecsearch.view.text import counted, format_fields, shown, to_json
 Examples:
   vecsearch eval
   vecsearch eval -i indexes/photos -k 20 --json
-  vecsearch eval --queries held-out.npy --sample 5000
+  vecsearch eval --vectors held-out.npy --sample 5000
   vecsearch eval --labels folder                       # how well images find those of their folder
   vecsearch eval --labels labels.csv -k 5 --json
   vecsearch eval --labels folder --expand --rerank
@@ -53,13 +55,7 @@ Examples:
     help="Measure how well images find those with the same label: the name of their folder, what "
     "a file says (columns path and label), or a part of the file name, such as '^[a-z]+'.",
 )
-@click.option(
-    "--queries",
-    type=PATH,
-    metavar="FILE.npy",
-    help="Your own vectors, (q, d), that the index does not have.  [default: images held out of "
-    "approximate bases]",
-)
+@vectors_option
 @expand_option
 @rerank_option
 @click.option(
@@ -81,7 +77,7 @@ def eval(  # noqa: A001 - the command's name
     index: Path | None,
     k: tuple[int, ...],
     labels: str | None,
-    queries: Path | None,
+    vectors: Path | None,
     expand: int,
     rerank: int,
     sample: int | None,
@@ -95,15 +91,15 @@ def eval(  # noqa: A001 - the command's name
 
     Recall is the share of the true nearest neighbours, by exact search, that are found. By default
     it is of the approximate FAISS bases alone, asked with images that were held out of them; with
-    --queries it is of the whole index.
+    --vectors it is of the whole index.
 
     With --labels it is something else that is measured: whether the nearest images are of the right
     kind, by precision, recall and mean average precision, each labelled image asking for the others
     with its label.
     """
     if labels is not None:
-        if queries is not None:
-            raise UsageError("--labels asks with the images of the index", hint="omit --queries")
+        if vectors is not None:
+            raise UsageError("--labels asks with the images of the index", hint="omit --vectors")
         files = QualityFiles(html=html, sheet=sheet, confusion=confusion)
         options = QueryOptions(expand=expand, rerank=rerank)
         print_quality(index, labels, k, options, sample, files, fetch=fetch, as_json=as_json)
@@ -119,11 +115,16 @@ def eval(  # noqa: A001 - the command's name
         report = evaluate(
             index,
             k=k[0] if k else K,
-            queries=queries,
+            queries=vectors,
             sample=SAMPLE if sample is None else sample,
             progress=report_to,
         )
-    say(to_json(report) if as_json else _describe(report))
+    say(to_json(_fields(report)) if as_json else _describe(report))
+
+
+def _fields(report: EvaluateReport) -> dict[str, object]:
+    bases = [record_fields(one, settings=settings_fields(one.settings)) for one in report.bases]
+    return renamed(record_fields(report, bases=bases), left_out="queries_left_out")
 
 
 def _describe(report: EvaluateReport) -> str:

@@ -8,10 +8,12 @@ import click
 
 from vecsearch.building.importing import ImportReport, import_vectors
 from vecsearch.building.inputs import ImportOptions
+from vecsearch.cli.json_fields import encoder_fields
 from vecsearch.cli.options import PATH, json_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.exchange.blocks import DTYPES
+from vecsearch.paths import shown_in
 from vecsearch.view.text import counted, shown, to_json
 
 
@@ -96,7 +98,24 @@ def import_(
     )
     with progress() as report_to:
         report = import_vectors(*files, index=index, options=options, progress=report_to)
-    say(to_json(report) if as_json else _describe(report))
+    say(to_json(_fields(report)) if as_json else _describe(report))
+
+
+def _fields(report: ImportReport) -> dict[str, object]:
+    return {
+        "index": report.index,
+        "counts": {
+            "added": report.added,
+            "replaced": report.replaced,
+            "unchanged": report.unchanged,
+            "skipped": report.skipped,
+            "nameless": report.nameless,
+        },
+        "nameless_at": shown_in(report.nameless_at) or None,
+        "images": report.total,
+        "seconds": report.seconds,
+        "encoder": encoder_fields(report.encoder),
+    }
 
 
 def _describe(report: ImportReport) -> str:
@@ -120,6 +139,6 @@ def _describe(report: ImportReport) -> str:
     if report.nameless:
         lines.append(
             f"left out without an id: {counted(report.nameless, 'row')}, the first is "
-            f"{report.nameless_at}"
+            f"{shown_in(report.nameless_at)}"
         )
     return "\n".join(lines)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from vecsearch.cli.options import index_option, json_option
-from vecsearch.cli.output import say
+from vecsearch.cli.json_fields import encoder_fields, record_fields, renamed
+from vecsearch.cli.options import format_option, index_option, json_option
+from vecsearch.cli.output import print_records, say
+from vecsearch.cli.wanted import chosen_form
+from vecsearch.paths import shown_in
 from vecsearch.search.index import open_index
 from vecsearch.search.info import IndexInfo, PictureInfo
 from vecsearch.view.left_out import NEVER_INDEXED, format_excluded, format_left_out
@@ -33,21 +35,28 @@ Examples:
 )
 @click.argument("queries", nargs=-1, metavar="[IMAGE | id:N]...")
 @index_option
+@format_option("info", "table", "json", "jsonl")
 @json_option
-def info(queries: tuple[str, ...], index: Path | None, as_json: bool) -> None:
+def info(queries: tuple[str, ...], index: Path | None, form: str | None, as_json: bool) -> None:
     """Show what an index is: pictures, encoder, size, and the files that were skipped.
 
     With an IMAGE, a picture file or id:N, show what the index knows of that instead, and which
     three of its words the network finds likeliest. Their shares are rough, and of all words.
     """
+    form = chosen_form(form, as_json)
     with open_index(index) as opened:
         if queries:
             found = opened.look(queries)
-            text = "\n\n".join(map(_describe_picture, found))
-            say(to_json([_picture_fields(one) for one in found]) if as_json else text)
+            if form == "table":
+                say("\n\n".join(map(_describe_picture, found)))
+            else:
+                print_records(found, form)
             return
         facts = opened.info()
-    say(to_json(facts) if as_json else _describe(facts))
+    if form == "table":
+        say(_describe(facts))
+    else:
+        say(to_json(_fields(facts), indent=2 if form == "json" else None))
 
 
 def _describe_picture(picture: PictureInfo) -> str:
@@ -64,13 +73,14 @@ def _describe_picture(picture: PictureInfo) -> str:
     )
 
 
-def _picture_fields(picture: PictureInfo) -> dict[str, object]:
-    fields = {key: value for key, value in asdict(picture).items() if value is not None}
-    words = [
-        {"word": one.word, "share": None if one.share is None else round(one.share, 4)}
-        for one in picture.words
-    ]
-    return {**fields, "words": words}
+def _fields(facts: IndexInfo) -> dict[str, object]:
+    fields = record_fields(
+        facts,
+        encoder=encoder_fields(facts.encoder),
+        why_no_words=facts.why_no_words or None,
+        skipped=[record_fields(one, reason=shown_in(one.reason)) for one in facts.skipped],
+    )
+    return renamed(fields, path="index", words="word_count")
 
 
 def _describe(facts: IndexInfo) -> str:
@@ -102,5 +112,7 @@ def _describe(facts: IndexInfo) -> str:
     lines = [format_fields(fields)]
     if facts.left_out:
         lines.append(format_left_out(facts.left_out))
-    lines.extend(f"  {printable(shown(skip.path))}: {skip.reason}" for skip in facts.skipped)
+    lines.extend(
+        f"  {printable(shown(skip.path))}: {shown_in(skip.reason)}" for skip in facts.skipped
+    )
     return "\n".join(lines)

@@ -17,6 +17,7 @@ import click
 from vecsearch.cli.interrupt import end_within_a_second, was_interrupted
 from vecsearch.cli.quiet import QUIET, REPORTING
 from vecsearch.cli.start import interrupted
+from vecsearch.cli.wanted import Wanted
 from vecsearch.errors import UsageError, VecsearchError
 
 _COMMANDS: Final = {
@@ -45,6 +46,8 @@ _COMMANDS: Final = {
     "completion": "print the script for shell completion",
 }
 
+
+_GONE: Final = "the current folder is not there any more; go to another"
 
 _MODULES: Final = {"tune": "reindex"}
 """Where a command is that does not have a module of its name."""
@@ -181,14 +184,6 @@ def _has_current_folder() -> bool:
     return True
 
 
-def _complain(message: str) -> None:
-    """Say in one line what is wrong; names in it may hold anything."""
-    from vecsearch.cli.output import say
-    from vecsearch.view.text import printable
-
-    say(f"vecsearch: {printable(message)}", err=True)
-
-
 def _show(error: click.ClickException) -> None:
     """Show what click has to say; it repeats what was given as it was given."""
     from vecsearch.cli.output import say
@@ -202,6 +197,7 @@ def _show(error: click.ClickException) -> None:
 
 def main() -> NoReturn:
     """Run the command line: exit code 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    wanted = Wanted(json="--json" in sys.argv)  # also if the options cannot be read
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # libraries' notes to developers
     for stream in (sys.stdout, sys.stderr):
@@ -210,7 +206,7 @@ def main() -> NoReturn:
             utf8 = stream.encoding.lower().replace("-", "") == "utf8"
             stream.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
     try:
-        result = cli.main(prog_name="vecsearch", standalone_mode=False)
+        result = cli.main(prog_name="vecsearch", standalone_mode=False, obj=wanted)
         if "vecsearch.view.system_fonts" in sys.modules:  # something was drawn
             from vecsearch.cli.output import tell_lacking_fonts
 
@@ -222,38 +218,46 @@ def main() -> NoReturn:
         code = _interrupted()
     except Exception as error:  # noqa: BLE001 - whatever it is, it ends in a line
         # What a signal raises, libraries may turn into an error of another kind.
-        code = _interrupted() if was_interrupted() else _tell(error)
+        code = _interrupted() if was_interrupted() else _tell(error, wanted)
     sys.exit(code)
 
 
-def _tell(error: Exception) -> int:
-    """Tell in a line what went wrong; return the exit code."""
+def _tell(error: Exception, wanted: Wanted) -> int:
+    """Tell in a line on stderr what went wrong, as JSON on stdout too; return the exit code."""
+    from vecsearch.cli.output import complain, print_failure
+
     if isinstance(error, VecsearchError) and isinstance(error.__cause__, OSError):
         error = error.__cause__  # of which more is known here
+    kind, code = type(error).__name__, 1
     match error:
         case click.ClickException():
             _show(error)
-            return error.exit_code
+            kind, message, code = "UsageError", error.format_message(), error.exit_code
         case VecsearchError():
-            _complain(str(error))
-            return 2 if isinstance(error, UsageError) else 1
+            message = str(error) if _has_current_folder() else f"{error}; {_GONE}"
+            code = 2 if isinstance(error, UsageError) else 1
         case BrokenPipeError():
             # The reader, head say, has seen enough; Python must not complain when it flushes.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         case OSError():
             where = f"{error.filename}: " if error.filename else ""
-            gone = "the current folder is not there any more; go to another"
-            _complain(f"{where}{error.strerror or error}" if _has_current_folder() else gone)
+            message = f"{where}{error.strerror or error}" if _has_current_folder() else _GONE
+            kind = "OSError"
         case MemoryError():
-            _complain("there is not enough memory for this; nothing that was committed is lost")
+            message = "there is not enough memory for this; nothing that was committed is lost"
         case _:
             from vecsearch.cli.fault import describe_fault, shows_trace
 
             if shows_trace():
                 raise error
-            _complain(describe_fault(error))
-    return 1
+            kind, message = "Fault", describe_fault(error)
+    if not isinstance(error, click.ClickException):
+        complain(message)
+    if wanted.json:
+        with contextlib.suppress(OSError):  # nobody may be reading
+            print_failure(message, kind)
+    return code
 
 
 def run() -> NoReturn:

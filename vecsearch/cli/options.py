@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 
+from vecsearch.cli.wanted import note_json
 from vecsearch.embed.backbones.registry import DEFAULT_MODEL, MODELS
+from vecsearch.paths import from_root
 from vecsearch.search.options import CANDIDATES, NEIGHBOURS
 
-PATH: Final = click.Path(path_type=Path, readable=False)
+
+class AbsolutePath(click.Path):
+    """A path that is made absolute, so that all output writes it in one way."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return it from the root on."""
+        return from_root(Path(os.fsdecode(super().convert(value, param, ctx))))
+
+
+PATH: Final = AbsolutePath(path_type=Path, readable=False)
 _OPTIONAL: Final = "[N]"
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Number(click.FloatRange):
@@ -100,6 +115,29 @@ model_option = click.option(
     help="The network; the weights of efficientnet-lite0 need no download."
     f"  [default: {DEFAULT_MODEL}, or that of the index]",
 )
+
+
+def recipe_option(default: str | None) -> Callable[[Function], Function]:
+    """Return ``--recipe``, which a new index has no other default for than auto."""
+    return click.option(
+        "--recipe",
+        metavar="auto|FACTORY",
+        default=default,
+        show_default=True,
+        help="The kind of FAISS files: auto, by how many pictures there are, or a FAISS factory "
+        f"string.{'' if default else '  [default: auto, or that of the index]'}",
+    )
+
+
+vectors_option = click.option(
+    "--vectors",
+    type=PATH,
+    metavar="FILE",
+    help="Ask with each row of a .npy, .npz or .parquet instead.",
+)
+dry_run_option = click.option(
+    "-n", "--dry-run", is_flag=True, help="Change nothing; only tell what would be done."
+)
 fetch_option = click.option(
     "--fetch",
     is_flag=True,
@@ -108,5 +146,28 @@ fetch_option = click.option(
     "machine.",
 )
 json_option = click.option(
-    "--json", "as_json", is_flag=True, envvar="VECSEARCH_JSON", help="Print the result as JSON."
+    "--json",
+    "as_json",
+    is_flag=True,
+    is_eager=True,
+    envvar="VECSEARCH_JSON",
+    callback=note_json,
+    help="Print the result as JSON.",
 )
+
+
+def format_option(
+    command: str, *forms: str, default: str | None = "table"
+) -> Callable[[Function], Function]:
+    """Return ``--format``, the parameter ``form``, with *forms*; see `chosen_form`."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(forms),
+        default=default,
+        show_default=True,
+        is_eager=True,
+        envvar=f"VECSEARCH_{command.upper()}_FORMAT",
+        callback=note_json,
+        help="How to print the result.",
+    )

@@ -11,8 +11,9 @@ import click
 
 from vecsearch.cli.quiet import is_quiet, reports_quietly
 from vecsearch.errors import UsageError
+from vecsearch.paths import shown, shown_in
 from vecsearch.types import Result
-from vecsearch.view.text import harmless, shown
+from vecsearch.view.text import harmless, printable
 
 if TYPE_CHECKING:
     from vecsearch.search.index import Index
@@ -44,6 +45,29 @@ def note(text: str, *, err: bool = False) -> None:
     """Print what --quiet leaves out: a note beside the result, or a report of what was done."""
     if not is_quiet():
         say(text, err=err)
+
+
+def complain(message: str) -> None:
+    """Say in one line what is wrong; names in it may hold anything."""
+    say(f"vecsearch: {printable(shown_in(message))}", err=True)
+
+
+def print_failure(message: str, kind: str) -> None:
+    """Print what went wrong as JSON, an object in one line; *kind* is the name of the error."""
+    from vecsearch.view.text import to_json
+
+    say(to_json({"error": shown_in(message), "type": kind}, indent=None))
+
+
+def print_records(records: Sequence[object], form: str) -> None:
+    """Print *records* as a JSON list, or each in a line of its own, where *form* is ``jsonl``."""
+    from vecsearch.view.text import to_json
+
+    if form == "json":
+        say(to_json(records))
+        return
+    for record in records:
+        say(to_json(record, indent=None))
 
 
 def tell_not_fetched(shown: Iterable[Result | Path]) -> None:

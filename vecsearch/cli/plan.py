@@ -9,7 +9,8 @@ import click
 from vecsearch.building.budget import PlannedBases, PlanOptions
 from vecsearch.building.forecast import PlanReport
 from vecsearch.building.forecast import plan as plan_index
-from vecsearch.cli.options import json_option, model_option
+from vecsearch.cli.json_fields import record_fields, renamed
+from vecsearch.cli.options import json_option, model_option, recipe_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.cli.units import milliseconds, size, written_size, written_time
@@ -47,13 +48,7 @@ Examples:
     help="What a query process may take, page cache included: 512M, 4G, 4GiB.",
 )
 @click.option("--latency", type=milliseconds, metavar="TIME", help="For one query: 20ms, 0.5s.")
-@click.option(
-    "--recipe",
-    default=_DEFAULTS.recipe,
-    show_default=True,
-    metavar="auto|FACTORY",
-    help="The FAISS index, as a factory string.",
-)
+@recipe_option(default=_DEFAULTS.recipe)
 @click.option(
     "--calibrate/--no-calibrate",
     default=True,
@@ -90,7 +85,12 @@ def plan(
         report = plan_index(
             *sources, images=images, encoder=config, options=options, progress=report_to
         )
-    say(to_json(report) if as_json else _describe(report))
+    say(to_json(_fields(report)) if as_json else _describe(report))
+
+
+def _fields(report: PlanReport) -> dict[str, object]:
+    layers, option = report.layer.split("+"), report.recipe_option or None
+    return renamed(record_fields(report, layer=layers, recipe_option=option), layer="layers")
 
 
 def _describe(report: PlanReport) -> str:

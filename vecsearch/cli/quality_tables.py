@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
+from vecsearch.cli.json_fields import record_fields, renamed
 from vecsearch.evaluation.classes import NEIGHBOURS, ClassQuality
 from vecsearch.evaluation.report import MeanFigure, QualityReport
 from vecsearch.view.text import (
@@ -91,13 +92,11 @@ def format_quality(report: QualityReport) -> str:
     return "\n\n".join([format_fields(facts(report)), figures, classes])
 
 
-def quality_fields(report: QualityReport) -> Mapping[str, object]:
+def quality_fields(report: QualityReport) -> dict[str, object]:
     """Give a report as the JSON of the command line has it."""
-    fields = {name: getattr(report, name) for name in type(report).__dataclass_fields__}
-    fields["worst"] = [
+    worst = [
         {
             **result_fields(one.result),
-            "path": one.result.path,
             "label": one.label,
             "hit_labels": one.hit_labels,
             "average_precision": one.average_precision,
@@ -105,7 +104,7 @@ def quality_fields(report: QualityReport) -> Mapping[str, object]:
         }
         for one in report.worst
     ]
-    return fields
+    return renamed(record_fields(report, worst=worst), encoder="encoder_title")
 
 
 def _labels(report: QualityReport) -> str:

@@ -16,6 +16,7 @@ from vecsearch.cli.options import (
     CountingCommand,
     expand_option,
     fetch_option,
+    format_option,
     index_option,
     json_option,
     k_option,
@@ -23,14 +24,23 @@ from vecsearch.cli.options import (
     since_option,
     threshold_option,
     until_option,
+    vectors_option,
 )
-from vecsearch.cli.output import note, refuse_pictures, say, say_paths, tell_not_fetched
+from vecsearch.cli.output import (
+    complain,
+    note,
+    refuse_pictures,
+    say,
+    say_paths,
+    tell_not_fetched,
+)
 from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.cli.progress import progress
+from vecsearch.cli.wanted import chosen_form
 from vecsearch.errors import ImageError, NotFoundError, UsageError
 from vecsearch.search.index import Index, open_index
 from vecsearch.search.options import COMBINATIONS, QueryOptions, Question
-from vecsearch.types import Box, Result, Vectors, Word
+from vecsearch.types import Asked, Box, Result, Word
 from vecsearch.view.text import (
     FORMATS,
     counted,
@@ -41,7 +51,6 @@ from vecsearch.view.text import (
     shown,
 )
 
-_ROWS_AT_A_TIME: Final = 8192
 _MANY: Final = 16
 """So many queries are worth a progress bar, whose library takes a moment to load."""
 
@@ -74,9 +83,7 @@ Examples:
 """,
 )
 @click.argument("queries", nargs=-1, metavar="[IMAGE | id:N | -]...")
-@click.option(
-    "--vectors", type=PATH, metavar="FILE", help="Ask with each row of a .npy or .parquet instead."
-)
+@vectors_option
 @index_option
 @k_option
 @threshold_option
@@ -146,15 +153,7 @@ Examples:
 @html_option
 @preview_option
 @fetch_option
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(list(FORMATS)),
-    default="table",
-    show_default=True,
-    envvar="VECSEARCH_QUERY_FORMAT",
-    help="How to print the hits.",
-)
+@format_option("query", *FORMATS)
 @json_option
 def query(
     queries: tuple[str, ...],
@@ -184,7 +183,7 @@ def query(
     preview: bool,
     preview_mode: str | None,
     fetch: bool,
-    form: str,
+    form: str | None,
     as_json: bool,
 ) -> int:
     """Find the pictures of the index that are most similar to each IMAGE.
@@ -229,7 +228,7 @@ def query(
         until=until,
     )
     questions = [*_with_input(queries, null), *map(Word, word)]
-    form = "json" if as_json else form
+    form = chosen_form(form, as_json)
     with open_index(index, fetch=fetch) as opened:
         if options.filter.has_dates:
             with progress() as report:
@@ -238,7 +237,9 @@ def query(
             if folder is not None:
                 opened.check_copies(folder)
         if vectors is not None:
-            results = opened.search(_read(vectors), k=k, options=options)
+            from vecsearch.exchange.vectors import read_vectors
+
+            results = opened.search(read_vectors(vectors), k=k, options=options)
             _print(results, form, null=null)
             return _hand_out(results, copy_to, link_to, viewer=viewer)
         sheets = _sheet_names(sheet, questions, combine) if sheet is not None else []
@@ -249,10 +250,13 @@ def query(
         try:
             results = _answer(opened, questions, k, options, streams=streams)
         except (ImageError, NotFoundError) as error:
-            if form in ("json", "jsonl"):  # a program reads what was wrong where it reads hits
-                name = " ".join(str(getattr(one, "query", one)) for one in questions)
-                say(format_results([Result(name, None, (), error=str(error))], form))
-            raise
+            if form not in ("json", "jsonl"):
+                raise
+            # A program reads what was wrong where it reads hits.
+            complain(str(error))
+            name = " ".join(map(_name_of, questions))
+            say(format_results([Result(name, None, (), error=str(error))], form))
+            return 1
         guesses = guesses_about(opened, results) if html is not None else {}
     if sheets:
         from vecsearch.view.sheet import draw_sheet
@@ -298,6 +302,12 @@ def _hand_out(
             say(f"vecsearch: not opened: {printable(shown(path))} ({printable(reason)})", err=True)
             code = 1
     return code
+
+
+def _name_of(question: Question) -> str:
+    if isinstance(question, Word):
+        return f"word:{question.name}"
+    return question.query if isinstance(question, Asked) else str(question)
 
 
 def _print(results: Sequence[Result], form: str, *, null: bool) -> None:
@@ -354,29 +364,6 @@ def _parse_box(text: str) -> Box:
             f"--box is {text!r}", hint="give x,y,width,height in whole pixels, such as 0,0,640,480"
         ) from None
     return x, y, width, height
-
-
-def _read(vectors: Path) -> Vectors:
-    import numpy as np
-
-    from vecsearch.exchange.vectors import open_vectors
-
-    file = open_vectors(vectors)
-    if not file.dim:
-        raise UsageError(f"{vectors} has no vectors", hint="give some to ask with")
-    # Not at once: of a file that is no query but a collection, nothing should be held twice.
-    xq = np.empty((file.row_count, file.dim), np.float32)
-    start = 0
-    for block in file.blocks(_ROWS_AT_A_TIME):
-        for place, fault in block.faults.items():
-            raise UsageError(f"row {start + place} of {vectors}: {fault}", hint="leave it out")
-        values = block.values
-        if values.dtype.itemsize == 8:  # of any length, and float32 holds less
-            largest = np.abs(values.astype(np.float64)).max(axis=1, keepdims=True)
-            values = values / np.where(np.isfinite(largest) & (largest > 0), largest, 1)
-        xq[start : start + len(values)] = values
-        start += len(values)
-    return xq
 
 
 def _sheet_names(sheet: Path, questions: Sequence[Question], combine: str | None) -> list[Path]:

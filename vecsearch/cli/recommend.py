@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from vecsearch.cli.options import (
     CountingCommand,
     expand_option,
     fetch_option,
+    format_option,
     index_option,
     json_option,
     k_option,
@@ -23,11 +25,12 @@ from vecsearch.cli.options import (
 from vecsearch.cli.output import note, refuse_pictures, say, tell_not_fetched
 from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.cli.progress import progress
+from vecsearch.cli.wanted import chosen_form
 from vecsearch.outfile import whole_file
 from vecsearch.search.index import Index, open_index
 from vecsearch.search.options import QueryOptions
 from vecsearch.types import Progress, Result
-from vecsearch.view.text import counted, result_fields, shown, to_json
+from vecsearch.view.text import FORMATS, counted, format_results, shown
 
 _STEM_BYTES: Final = 180
 """File systems allow 255 bytes a name; an id and the ending come behind."""
@@ -61,6 +64,7 @@ Examples:
 @html_option
 @preview_option
 @fetch_option
+@format_option("recommend", *FORMATS, default=None)
 @json_option
 def recommend(
     index: Path | None,
@@ -74,12 +78,16 @@ def recommend(
     preview: bool,
     preview_mode: str | None,
     fetch: bool,
+    form: str | None,
     as_json: bool,
 ) -> None:
     """Find, for every picture of the index, the most similar others.
 
     Draws one sheet a picture, named after it, and writes all as JSON; or a page with --html.
     """
+    form = chosen_form(form, as_json)
+    streams = form == "jsonl" and not (sheets or html or preview or preview_mode)
+    stdout = sys.stdout  # a progress bar takes its place
     options = QueryOptions(threshold=threshold, expand=expand, rerank=rerank)
     with open_index(index, fetch=fetch) as opened, progress() as report:
         if html is not None:
@@ -90,18 +98,25 @@ def recommend(
         elif sheets:
             results = write_recommendations(opened, output, k, options, report)
         else:
-            results = list(opened.recommend(k=k, options=options))
-    show_preview(results, preview, preview_mode, result_is_text=not as_json)
+            results = []
+            for result in opened.recommend(k=k, options=options):
+                if streams:
+                    say(format_results([result], form), file=stdout)
+                else:
+                    results.append(result)
+    if streams:
+        return
+    show_preview(results, preview, preview_mode, result_is_text=form in ("", "table"))
     if sheets or html is not None or preview or preview_mode:
         tell_not_fetched(results)
-    if as_json:
-        say(to_json([result_fields(result) for result in results]))
+    if form:
+        say(format_results(results, form))
     elif html is not None:
         note(f"{shown(html)}: {counted(len(results), 'picture')}")
     elif sheets:
         note(f"{counted(len(results), 'sheet')} and recommendations.json in {shown(output)}")
     else:
-        note(f"{counted(len(results), 'picture')}; add --json to print their recommendations")
+        note(f"{counted(len(results), 'picture')}; --format table prints their recommendations")
 
 
 def write_recommendations(
@@ -121,7 +136,7 @@ def write_recommendations(
         results.append(result)
         if report:
             report("drawing sheets", number, len(index))
-    text = to_json([result_fields(result) for result in results]) + "\n"
+    text = format_results(results, "json") + "\n"
     with whole_file(output / "recommendations.json") as file:
         file.write(text.encode())
     return results

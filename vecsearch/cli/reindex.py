@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 import click
 
 from vecsearch.building.reindex import TunedBase, TuneReport
 from vecsearch.building.reindex import reindex as reindex_index
 from vecsearch.building.reindex import tune as tune_index
-from vecsearch.cli.options import Number, index_option, json_option
+from vecsearch.cli.json_fields import measured, record_fields, renamed, settings_fields
+from vecsearch.cli.options import Number, index_option, json_option, recipe_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.view.text import counted, format_table, shown, to_json
 
-RECALL: Final = Number(0, 1, min_open=True, max_open=True)
+_recall_option = click.option(
+    "--recall",
+    type=Number(0, 1, min_open=True, max_open=True),
+    help="The share of the true 10 nearest that approximate files are to find.  [default: as "
+    "before, at first 0.95]",
+)
 
 
 @click.command(
@@ -27,18 +32,8 @@ Examples:
 """
 )
 @index_option
-@click.option(
-    "--recipe",
-    default="auto",
-    show_default=True,
-    metavar="auto|FACTORY",
-    help="auto, or a FAISS factory string.",
-)
-@click.option(
-    "--recall",
-    type=RECALL,
-    help="What approximate bases are tuned for.  [default: as before, at first 0.95]",
-)
+@recipe_option(default="auto")
+@_recall_option
 @json_option
 def reindex(index: Path | None, recipe: str, recall: float | None, as_json: bool) -> None:
     """Make the FAISS files anew from the stored vectors, without touching a picture.
@@ -48,33 +43,37 @@ def reindex(index: Path | None, recipe: str, recall: float | None, as_json: bool
     """
     with progress() as report_to:
         report = reindex_index(index, recipe=recipe, recall=recall, progress=report_to)
-    say(to_json(report) if as_json else _describe(report))
+    say(to_json(_fields(report)) if as_json else _describe(report))
 
 
 @click.command(
     epilog="""\b
 Examples:
-  vecsearch tune                       # the fastest settings that find 0.95 of the true ten
+  vecsearch tune                       # the fastest settings that find as many as before
   vecsearch tune --recall 0.99 -i indexes/photos
 """
 )
 @index_option
-@click.option(
-    "--recall",
-    type=RECALL,
-    default=0.95,
-    show_default=True,
-    help="The share of the true 10 nearest that is to be found.",
-)
+@_recall_option
 @json_option
-def tune(index: Path | None, recall: float, as_json: bool) -> None:
+def tune(index: Path | None, recall: float | None, as_json: bool) -> None:
     """Choose how approximate FAISS files are searched, and keep it in the index.
 
     Measured with images that were held out of these files; judged with others of them.
     """
     with progress() as report_to:
         report = tune_index(index, recall=recall, progress=report_to)
-    say(to_json(report) if as_json else _describe(report))
+    say(to_json(_fields(report)) if as_json else _describe(report))
+
+
+def _fields(report: TuneReport) -> dict[str, object]:
+    fields = record_fields(report, bases=[_base_fields(base) for base in report.bases])
+    return renamed(fields, total="images")
+
+
+def _base_fields(base: TunedBase) -> dict[str, object]:
+    settings, recall = settings_fields(base.settings), measured(base.recall)
+    return renamed(record_fields(base, settings=settings, recall=recall), images="rows")
 
 
 def _describe(report: TuneReport) -> str:

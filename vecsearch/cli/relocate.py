@@ -8,7 +8,8 @@ import click
 
 from vecsearch.building.relocate import RelocateReport
 from vecsearch.building.relocate import relocate as relocate_images
-from vecsearch.cli.options import index_option, json_option
+from vecsearch.cli.json_fields import record_fields, renamed
+from vecsearch.cli.options import dry_run_option, index_option, json_option
 from vecsearch.cli.output import say
 from vecsearch.view.text import counted, printable, shown, to_json
 
@@ -24,7 +25,7 @@ Examples:
 @click.argument("old", type=click.Path(readable=False), metavar="OLD")
 @click.argument("new", type=click.Path(readable=False), metavar="NEW")
 @index_option
-@click.option("-n", "--dry-run", is_flag=True, help="Only look whether NEW is right.")
+@dry_run_option
 @json_option
 def relocate(old: str, new: str, index: Path | None, dry_run: bool, as_json: bool) -> None:
     """Tell an index that what was at OLD is at NEW now: a folder, a .tar, a URL or a file.
@@ -35,7 +36,12 @@ def relocate(old: str, new: str, index: Path | None, dry_run: bool, as_json: boo
     A folder that was renamed on this machine needs none of this: vecsearch build NEW finds it.
     """
     report = relocate_images(old, new, index=index, dry_run=dry_run)
-    say(to_json(report) if as_json else describe(report))
+    say(to_json(relocate_fields(report)) if as_json else describe(report))
+
+
+def relocate_fields(report: RelocateReport) -> dict[str, object]:
+    """Return a report as JSON has it: the pictures that got a new path are ``moved``."""
+    return renamed(record_fields(report), images="moved")
 
 
 def describe(report: RelocateReport) -> str:

@@ -8,7 +8,8 @@ import click
 
 from vecsearch.building.remove import RemoveReport
 from vecsearch.building.remove import remove as remove_images
-from vecsearch.cli.options import index_option, json_option
+from vecsearch.cli.json_fields import image_fields, record_fields, renamed
+from vecsearch.cli.options import dry_run_option, index_option, json_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.view.text import counted, printable, shown, to_json
@@ -24,7 +25,7 @@ Examples:
 )
 @click.argument("targets", nargs=-1, required=True, metavar="[id:N | PATH | GLOB]...")
 @index_option
-@click.option("-n", "--dry-run", is_flag=True, help="Only tell what would be removed.")
+@dry_run_option
 @json_option
 def remove(targets: tuple[str, ...], index: Path | None, dry_run: bool, as_json: bool) -> None:
     """Remove pictures from an index; their files are not touched.
@@ -35,7 +36,12 @@ def remove(targets: tuple[str, ...], index: Path | None, dry_run: bool, as_json:
     """
     with progress() as report_to:
         report = remove_images(*targets, index=index, dry_run=dry_run, progress=report_to)
-    say(to_json(report) if as_json else _describe(report))
+    say(to_json(_fields(report)) if as_json else _describe(report))
+
+
+def _fields(report: RemoveReport) -> dict[str, object]:
+    removed = [image_fields(image) for image in report.removed]
+    return renamed(record_fields(report, removed=removed), total="images")
 
 
 def _describe(report: RemoveReport) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from vecsearch.cli.html import html_option
-from vecsearch.cli.options import PATH, Number, fetch_option, index_option
+from vecsearch.cli.options import PATH, Number, fetch_option, index_option, json_option
 from vecsearch.cli.output import refuse_pictures, say, tell_not_fetched
 from vecsearch.cli.progress import progress
 from vecsearch.errors import UsageError
@@ -15,7 +15,7 @@ from vecsearch.layout.collection import COLOURS, CollectionMap, MapOptions, map_
 from vecsearch.layout.methods import METHODS
 from vecsearch.search.index import Index, open_index
 from vecsearch.types import Progress
-from vecsearch.view.text import counted, shown
+from vecsearch.view.text import counted, shown, to_json
 
 
 @click.command(
@@ -44,7 +44,7 @@ Examples:
     help="Write id, path, x, y and group of every picture: .csv or .parquet.",
 )
 @click.option(
-    "--raw-csv",
+    "--csv-raw",
     is_flag=True,
     help="Write texts into a .csv as they are, even if a spreadsheet would take them for formulas.",
 )
@@ -75,17 +75,19 @@ Examples:
     help="Another seed, another arrangement.",
 )
 @fetch_option
+@json_option
 def viz(
     index: Path | None,
     output: Path | None,
     html: Path | None,
     save_coordinates: Path | None,
-    raw_csv: bool,
+    csv_raw: bool,
     method: str,
     color: str,
     perplexity: float | None,
     seed: int,
     fetch: bool,
+    as_json: bool,
 ) -> None:
     """Draw a map of the collection: similar pictures lie close together.
 
@@ -96,17 +98,34 @@ def viz(
     """
     if output is None and html is None and save_coordinates is None:
         output = Path(f"{method}.png")
-    if raw_csv and (save_coordinates is None or save_coordinates.suffix.lower() != ".csv"):
-        raise UsageError("--raw-csv is about coordinates", hint="add --save-coordinates FILE.csv")
+    if csv_raw and (save_coordinates is None or save_coordinates.suffix.lower() != ".csv"):
+        raise UsageError("--csv-raw is about coordinates", hint="add --save-coordinates FILE.csv")
     options = MapOptions(method=method, color=color, seed=seed, perplexity=perplexity)
     with open_index(index, fetch=fetch) as opened, progress() as report:
         _check(opened, output, html, save_coordinates)
-        collection = draw(opened, output, html, save_coordinates, options, report, raw_csv=raw_csv)
-    for path in (output, html, save_coordinates):
-        if path is not None:
+        collection = draw(opened, output, html, save_coordinates, options, report, raw_csv=csv_raw)
+        folder = opened.path
+    written = [path for path in (output, html, save_coordinates) if path is not None]
+    if as_json:
+        say(to_json(_fields(collection, folder, written)))
+    else:
+        for path in written:
             say(f"{shown(path)}: {counted(len(collection.images), 'picture')}")
     if output is not None or html is not None:
         tell_not_fetched(image.path for image in collection.images)
+
+
+def _fields(collection: CollectionMap, index: Path, written: list[Path]) -> dict[str, object]:
+    options = collection.options
+    return {
+        "index": index,
+        "images": len(collection.images),
+        "method": options.method,
+        "color": options.color,
+        "seed": options.seed,
+        "groups": [{"name": one.name, "images": one.size} for one in collection.groups],
+        "written": written,
+    }
 
 
 def draw(

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-from vecsearch.cli.options import index_option, json_option
-from vecsearch.cli.output import say
+from vecsearch.cli.options import format_option, index_option, json_option
+from vecsearch.cli.output import print_records, say
+from vecsearch.cli.wanted import chosen_form
 from vecsearch.search.index import open_index
 from vecsearch.types import WordCount
-from vecsearch.view.text import format_table, to_json
+from vecsearch.view.text import format_table
 
 
 @click.command(
@@ -28,16 +29,18 @@ Examples:
     is_flag=True,
     help="Tell of how many pictures each word is the first guess, most first; reads all vectors.",
 )
+@format_option("words", "table", "json", "jsonl")
 @json_option
-def words(prefix: str, index: Path | None, count: bool, as_json: bool) -> None:
+def words(prefix: str, index: Path | None, count: bool, form: str | None, as_json: bool) -> None:
     """List the words that query --word knows, those with a part that begins with PREFIX.
 
     They are the classes that the network was trained to tell apart.
     """
+    form = chosen_form(form, as_json)
     with open_index(index) as opened:
         found = opened.words(prefix, count=count)
-    if as_json:
-        say(to_json([_fields(one) for one in found]))
+    if form in ("json", "jsonl"):
+        print_records([_fields(one) for one in found], form)
     elif count:
         counted = [(str(one.images), one.word) for one in found if one.images]
         say(format_table(("pictures", "word"), counted) if counted else "no words")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from vecsearch.errors import UsageError
 from vecsearch.exchange.parquet import load_pyarrow, text_path
 from vecsearch.outfile import whole_file
+from vecsearch.paths import shown
 from vecsearch.spreadsheet import csv_lines
 from vecsearch.types import Image
 
@@ -41,16 +41,16 @@ def write_coordinates(
 ) -> None:
     """Write a row for each image: id, path, its place (n, 2), and the name of its group or "".
 
-    Whole or not at all. Texts in a .csv are guarded as `csv_lines` does, unless *raw_csv*. Raises
-    UsageError as `check_coordinates`, and for a path that the format cannot hold, VecsearchError
-    where the file cannot be written.
+    Paths are as `shown` writes them. The file appears whole or not at all. Texts in a .csv are
+    guarded as `csv_lines` does, unless *raw_csv*. Raises UsageError as `check_coordinates`, and for
+    a path that the format cannot hold, VecsearchError where the file cannot be written.
     """
     check_coordinates(out)
     with whole_file(out) as file:
         if out.suffix.lower() == ".csv":
             text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
             rows = (
-                (image.id, os.fspath(image.path), x, y, group)
+                (image.id, shown(image.path), x, y, group)
                 for image, (x, y), group in zip(images, points.tolist(), groups, strict=True)
             )
             text.writelines(f"{line}\n" for line in csv_lines(COLUMNS, rows, raw=raw_csv))
@@ -59,7 +59,7 @@ def write_coordinates(
         pa, parquet = load_pyarrow()
         columns = [
             pa.array([image.id for image in images], pa.int64()),
-            pa.array([text_path(image.path, "write a .csv") for image in images], pa.string()),
+            pa.array([text_path(shown(one.path), "write a .csv") for one in images], pa.string()),
             *(pa.array(np.ascontiguousarray(points[:, axis]), pa.float32()) for axis in (0, 1)),
             pa.array(list(groups), pa.string()),
         ]

@@ -249,7 +249,7 @@ class ParquetWriter:
             self._writer.close()
 
 
-def text_path(path: Path, other: str) -> str:
+def text_path(path: str | Path, other: str) -> str:
     """Give *path* as text; raises UsageError, which names the *other* way, where it is none."""
     text = str(path)
     with contextlib.suppress(UnicodeEncodeError):

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 from vecsearch.errors import UsageError
 from vecsearch.exchange.blocks import DTYPES
 from vecsearch.exchange.npy import NpyVectors
@@ -16,6 +19,7 @@ VectorFile = NpyVectors | NpzVectors | ParquetVectors
 """``row_count`` vectors of ``dim`` numbers, in ``blocks``; 0 numbers where there are no vectors."""
 
 ENDINGS: Final = (".npy", ".npz", ".parquet")
+_ROWS_AT_A_TIME: Final = 8192
 
 
 def open_vectors(path: Path, column: str | None = None, dtype: str | None = None) -> VectorFile:
@@ -36,3 +40,27 @@ def open_vectors(path: Path, column: str | None = None, dtype: str | None = None
     raise UsageError(
         f"{path} is neither .npy, .npz nor .parquet", hint="give a file of vectors", path=path
     )
+
+
+def read_vectors(path: Path) -> npt.NDArray[np.float32]:
+    """Read all vectors of a file to ask with, (q, d) float32, of any length.
+
+    Raises what `open_vectors` raises, and UsageError for a file without vectors or with a row that
+    is none.
+    """
+    file = open_vectors(path)
+    if not file.dim:
+        raise UsageError(f"{path} has no vectors", hint="give some to ask with")
+    # Not at once: of a file that is no query but a collection, nothing should be held twice.
+    xq = np.empty((file.row_count, file.dim), np.float32)
+    start = 0
+    for block in file.blocks(_ROWS_AT_A_TIME):
+        for place, fault in block.faults.items():
+            raise UsageError(f"row {start + place} of {path}: {fault}", hint="leave it out")
+        values = block.values
+        if values.dtype.itemsize == 8:  # of any length, and float32 holds less
+            largest = np.abs(values.astype(np.float64)).max(axis=1, keepdims=True)
+            values = values / np.where(np.isfinite(largest) & (largest > 0), largest, 1)
+        xq[start : start + len(values)] = values
+        start += len(values)
+    return xq

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from vecsearch.errors import SourceError, UsageError
 from vecsearch.exchange.blocks import as_numbers, is_numbers
 from vecsearch.exchange.npy import map_array
+from vecsearch.exchange.vectors import read_vectors
 from vecsearch.index.search import CodedRows
 from vecsearch.index.tune import judging_queries
 from vecsearch.search.opened import Opened
@@ -34,9 +35,9 @@ def own_queries(queries: str | Path | Vectors, dim: int, sample: int) -> Vectors
     name = str(queries) if isinstance(queries, str | Path) else "the queries"
     array: npt.NDArray[Any]
     try:
-        array = as_numbers(map_array(Path(queries))) if isinstance(queries, str | Path) else queries
+        array = _read(Path(queries)) if isinstance(queries, str | Path) else queries
     except SourceError as error:
-        raise UsageError(str(error), hint=f"give a .npy file of shape (q, {dim})") from None
+        raise UsageError(str(error), hint=f"give vectors of shape (q, {dim})") from None
     if not isinstance(array, np.ndarray):
         raise UsageError(f"{array!r:.100} are no queries", hint=f"give an array (q, {dim})")
     if array.ndim != 2 or array.shape[1] != dim or not is_numbers(array.dtype):
@@ -52,6 +53,11 @@ def own_queries(queries: str | Path | Vectors, dim: int, sample: int) -> Vectors
     if not (np.isfinite(lengths).all() and lengths.all()):
         raise UsageError(f"{name} has a vector that is zero or not finite", hint="leave it out")
     return chosen
+
+
+def _read(path: Path) -> npt.NDArray[Any]:
+    """Read a file of vectors; a .npy is mapped, for only a choice of it may be asked."""
+    return as_numbers(map_array(path)) if path.suffix.lower() == ".npy" else read_vectors(path)
 
 
 def of_bases(opened: Opened, coded: Sequence[CodedRows]) -> list[Segment]:
@@ -80,7 +86,7 @@ def held_out(opened: Opened, coded: Sequence[CodedRows], sample: int) -> Vectors
     if not len(living):
         raise UsageError(
             f"{opened.snapshot.folder} has no images held out of its approximate files",
-            hint="give vectors of your own with --queries",
+            hint="give vectors of your own with --vectors",
         )
     return opened.gather(living[_choice(len(living), sample)])
 
@@ -108,7 +114,7 @@ def unknown(
             if queries is not None
             else f"all {len(xq)} images held out of the bases of {opened.snapshot.folder} have "
             "copies in them",
-            hint="give vectors with --queries that it does not have",
+            hint="give vectors with --vectors that it does not have",
         )
     return unit[~known], int(known.sum())
 

@@ -98,8 +98,9 @@ def evaluate(
     own row, the other held-out rows, exact bases and what was added since are in neither.
     The answers to real queries are at least as good, for all else is searched exactly.
 
-    With *queries*, vectors of the user's own, (q, d) of any length, or a ``.npy`` file of them,
-    recall is that of the whole index: all living rows, asked as `Index.search` asks them.
+    With *queries*, vectors of the user's own, (q, d) of any length, or a ``.npy``, ``.npz`` or
+    ``.parquet`` file of them, recall is that of the whole index: all living rows, asked as
+    `Index.search` asks them.
 
     A query that is to the bit a row of what is measured (a second copy of a picture, or a vector
     taken from the index) is left out and counted. At most *sample* queries are used, a seeded

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vecsearch.errors import NotFoundError
 from vecsearch.images.access import facts_of
+from vecsearch.paths import from_root
 from vecsearch.spelling import as_on_disk, spellings
 from vecsearch.store.lookups import Lookups
 from vecsearch.types import (
@@ -104,9 +105,9 @@ def _spellings(text: str) -> Iterator[Path]:
 
 
 def as_given(query: str | Path) -> Path:
-    """Give the path or URL of a query as it was given; the URL is asked for by that."""
+    """Return the file or URL that a query names, from the root on; the URL is asked for by that."""
     text = os.fspath(query)
-    return wanted(absolute_path(text)) if "://" in text else Path(as_on_disk(text))
+    return wanted(absolute_path(text)) if "://" in text else from_root(Path(as_on_disk(text)))
 
 
 def _find(lookups: Lookups, text: str, external: bool) -> Image | None:

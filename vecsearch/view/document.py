@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from vecsearch.errors import VecsearchError
 from vecsearch.outfile import whole_file
+from vecsearch.paths import shown
 from vecsearch.types import Guess, Progress
 from vecsearch.view.sprites import PAD, SpriteSheets
 
@@ -57,8 +58,8 @@ def encode_guesses(guesses: Sequence[Sequence[Guess]]) -> dict[str, object]:
 
 
 def split_root(paths: Sequence[Path]) -> tuple[str, list[str]]:
-    """Split paths into the folder that all are in, with a slash at its end, and what follows."""
-    texts = [str(path) for path in paths]
+    """Split paths, as `shown` writes them, into the folder of all, with a slash, and the rest."""
+    texts = [shown(path) for path in paths]
     # Letter by letter, for some may be URLs and some relative; then back to the last slash.
     root = os.path.commonprefix([text[: text.rfind("/") + 1] for text in texts])  # noqa: RUF071
     root = root[: root.rfind("/") + 1]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vecsearch.paths import shown
 from vecsearch.types import Asked, Guess, Progress, Result, no_progress
 from vecsearch.view import fonts
 from vecsearch.view.document import encode_guesses, split_root, write_document
@@ -89,7 +90,7 @@ def result_section(result: Result) -> Section:
     """Describe a query and its hits."""
     asked = result.asked or (Asked(result.query, result.path),)
     return Section(
-        heading=str(result.path or result.query),
+        heading=result.query if result.path is None else shown(result.path),
         queries=[
             Tile(
                 picture=one if one.data or one.box or one.word else one.path,

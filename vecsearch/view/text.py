@@ -10,8 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from vecsearch.paths import shown as shown
+from vecsearch.paths import shown_in
 from vecsearch.spreadsheet import csv_lines
-from vecsearch.types import Agreement, Asked, Box, Guess, Hit, Problem, Reduction, Result, TextPath
+from vecsearch.types import Agreement, Asked, Box, Guess, Hit, Problem, Reduction, Result
 from vecsearch.wording import counted as counted
 
 _LEAST_SHARE: Final = 0.005
@@ -34,21 +36,11 @@ def harmless(text: str) -> str:
     )
 
 
-def shown(path: Path) -> str:
-    """Write a path as a user would: relative where it lies below the current folder."""
-    if isinstance(path, TextPath):
-        return str(path)
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
-
-
 def to_json(value: object, *, indent: int | None = 2) -> str:
     """Write dataclasses, paths and plain values as JSON.
 
-    Letters beyond ASCII stay readable. What could control a terminal, and bytes of a path that are
-    no text, are escaped, so that the document is valid and nothing is lost.
+    Letters beyond ASCII stay readable. What could control a terminal is escaped, and so are bytes
+    of a path that are no text, as halves of surrogate pairs, so that nothing is lost.
     """
     text = json.dumps(value, indent=indent, ensure_ascii=False, default=_plain)
     escaped = (c for c in set(text) if not c.isprintable() and c != "\n")
@@ -91,7 +83,7 @@ def result_fields(result: Result) -> dict[str, object]:
         fields["rerank"] = result.rerank
     fields["hits"] = [hit_fields(hit) for hit in result.hits]
     if result.error:
-        fields["error"] = result.error
+        fields["error"] = shown_in(result.error)
     return fields
 
 
@@ -173,7 +165,7 @@ def format_problem(problem: Problem) -> str:
 
 def format_error(result: Result) -> str:
     """Say why a query has no answer."""
-    return f"query {printable(result.query)}: {printable(result.error)}"
+    return f"query {printable(result.query)}: {printable(shown_in(result.error))}"
 
 
 def format_made(result: Result) -> str:
@@ -221,7 +213,7 @@ def _table(results: Sequence[Result]) -> str:
             label = f"{label}  {made}"
         lines = [label]
         if result.error:
-            lines.append(f"  {printable(result.error)}")
+            lines.append(f"  {printable(shown_in(result.error))}")
         elif result.hits:
             lines += _lines(result)
         else:
