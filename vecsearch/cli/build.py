@@ -13,6 +13,7 @@ from vecsearch.building.run import BuildReport
 from vecsearch.building.run import build as build_index
 from vecsearch.building.sources import Named
 from vecsearch.cli.config_file import is_for_new_only
+from vecsearch.cli.help import Command
 from vecsearch.cli.json_fields import encoder_fields, record_fields, renamed
 from vecsearch.cli.options import (
     PATH,
@@ -46,19 +47,27 @@ _DEFAULTS: Final = BuildOptions()
 
 
 @click.command(
+    cls=Command,
+    rare=(
+        *("null", "no_exclude", "layer", "pool", "dim", "weights", "precision", "engine"),
+        *("recipe", "force", "retry_skipped", "commit_images", "commit_seconds"),
+        *("max_megapixels", "decode", "fetch"),
+    ),
     epilog="""\b
 Examples:
-  vecsearch build photos                              # makes indexes/photos
-  vecsearch build                                     # brings the only index up to date
+  vecsearch build photos                             # makes indexes/photos
+  vecsearch build                                    # brings it up to date
+  vecsearch build photos --model efficientnet-lite0  # needs no download
   vecsearch build photos more-photos -i indexes/all
-  vecsearch build -i indexes/all                      # bring it up to date
-  vecsearch build shards/*.tar -i indexes/all         # pictures in tars, read where they lie
-  vecsearch build s3://bucket/photos                  # or a web server's http://...
-  find photos -name '*.jpg' -print0 | vecsearch build -0 --from-list - -i indexes/some
-  vecsearch build photos --model efficientnet-lite0   # needs no download
   vecsearch build photos --exclude '*.gif' --exclude private/
+  vecsearch build shards/*.tar -i indexes/all        # pictures in tars
+
+More examples:
+  vecsearch build -i indexes/all                     # brings that one up to date
+  vecsearch build s3://bucket/photos                 # or a web server's http://...
+  find photos -name '*.jpg' -print0 | vecsearch build -0 --from-list - -i indexes/some
   vecsearch build photos --layer block4_pool --pool flatten --dim 256
-"""
+""",
 )
 @click.argument("sources", nargs=-1, type=click.Path(readable=False), metavar="[SOURCE]...")
 @click.option(

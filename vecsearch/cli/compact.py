@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from vecsearch.building.compact import compact as compact_index
+from vecsearch.cli.help import Command
 from vecsearch.cli.json_fields import record_fields, renamed
 from vecsearch.cli.options import index_option, json_option
 from vecsearch.cli.output import say
@@ -15,11 +16,12 @@ from vecsearch.view.text import counted, shown, to_json
 
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   vecsearch compact
   vecsearch compact -i indexes/photos
-"""
+""",
 )
 @index_option
 @json_option

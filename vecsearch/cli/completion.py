@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import click
 
+from vecsearch.cli.help import Command
+
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   eval "$(vecsearch completion bash)"
   vecsearch completion fish > ~/.config/fish/completions/vecsearch.fish
-"""
+""",
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:

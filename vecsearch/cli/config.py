@@ -7,18 +7,20 @@ from pathlib import Path
 import click
 
 from vecsearch.cli.config_file import ConfigFile, check_file, config_files
+from vecsearch.cli.help import Command
 from vecsearch.cli.options import index_option, json_option
 from vecsearch.cli.output import say
 from vecsearch.view.text import printable, shown, to_json
 
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   vecsearch config
   vecsearch config -i indexes/photos --json
   VECSEARCH_CONFIG=my.toml vecsearch config
-"""
+""",
 )
 @index_option
 @json_option

@@ -11,6 +11,7 @@ import click
 from vecsearch.building.options import BuildOptions
 from vecsearch.building.run import build
 from vecsearch.cli.build import summary
+from vecsearch.cli.help import Command
 from vecsearch.cli.options import PATH
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
@@ -30,11 +31,12 @@ _QUERIES: Final = 3
 
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   vecsearch demo
   vecsearch demo photos --output photos-demo
-"""
+""",
 )
 @click.argument("source", type=PATH, default=Path("db"))
 @click.option(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from vecsearch.cli.help import Command
 from vecsearch.cli.html import html_option
 from vecsearch.cli.json_fields import record_fields
 from vecsearch.cli.not_copies import say_not_copies
@@ -17,6 +18,7 @@ from vecsearch.cli.options import (
     format_option,
     index_option,
     json_option,
+    null_option,
 )
 from vecsearch.cli.output import print_records, refuse_pictures, say, say_paths
 from vecsearch.cli.progress import progress
@@ -54,18 +56,23 @@ from vecsearch.view.text import (
 
 
 @click.command(
+    cls=Command,
+    rare=("threshold", "exact", "forget", "fetch", "null", "dry_run"),
     epilog="""\b
 Examples:
   vecsearch duplicates
-  vecsearch duplicates --exact --format paths
   vecsearch duplicates --html copies.html       # side by side, to look at first
   vecsearch duplicates --move-to copies         # all but the best of each group
+  vecsearch duplicates --undo copies            # and back
+  vecsearch duplicates --keep originals/ --move-to copies
+  vecsearch duplicates --not-copies id:3 id:9   # remembered; alone it lists such pairs
+
+More examples:
+  vecsearch duplicates --exact --format paths
   vecsearch duplicates --no-edited --json       # no cropped, mirrored, framed ... ones
   vecsearch duplicates --threshold 0.99         # by features alone, without opening files
-  vecsearch duplicates --undo copies            # and back, below the index's sources alone
   vecsearch duplicates --keep 'originals/**' --keep '*.png'
-  vecsearch duplicates --not-copies id:3 id:9   # remembered; alone it lists all such pairs
-"""
+""",
 )
 @click.argument("pictures", nargs=-1, metavar="[PICTURE]...")
 @index_option
@@ -104,7 +111,7 @@ Examples:
 @html_option
 @fetch_option
 @format_option("duplicates", "table", "json", "jsonl", "csv", "csv-raw", "paths")
-@click.option("-0", "--null", is_flag=True, help="End each path of --format paths by a null byte.")
+@null_option
 @json_option
 def duplicates(
     pictures: tuple[str, ...],

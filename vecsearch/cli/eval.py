@@ -31,13 +31,16 @@ from vecsearch.view.text import counted, format_fields, shown, to_json
 
 @click.command(
     cls=CountingCommand,
+    rare=("vectors", "expand", "rerank", "sample", "sheet", "confusion", "fetch"),
     epilog="""\b
 Examples:
   vecsearch eval
   vecsearch eval -i indexes/photos -k 20 --json
+  vecsearch eval --labels folder         # how well images find those of their folder
+  vecsearch eval --labels labels.csv -k 5 --html quality.html
+
+More examples:
   vecsearch eval --vectors held-out.npy --sample 5000
-  vecsearch eval --labels folder                       # how well images find those of their folder
-  vecsearch eval --labels labels.csv -k 5 --json
   vecsearch eval --labels folder --expand --rerank
   vecsearch eval --labels '^[a-z]+' --html quality.html --confusion confusion.png
 """,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from vecsearch.cli.help import Command
 from vecsearch.cli.options import PATH, index_option, json_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
@@ -15,11 +16,12 @@ from vecsearch.view.text import shown, to_json
 
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   vecsearch export -o vectors.npy --ids ids.txt
   vecsearch export -i indexes/photos -o vectors.parquet --dtype float32
-"""
+""",
 )
 @click.argument("file", type=PATH, required=False, metavar="")  # -o may be left out
 @index_option

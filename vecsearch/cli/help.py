@@ -1,7 +1,8 @@
-"""What --help shows: of a command with many options those of every day, of --help-all the rest."""
+"""What --help shows: what is used every day; and --help-all, which shows the rest too."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 
 import click
@@ -9,22 +10,24 @@ import click
 _ALL: Final = "--help-all"
 _MORE: Final = "\nMore examples:\n"
 
-
-class Rare(click.Option):
-    """An option that few need, which --help-all shows and --help leaves out."""
+_NAMES: Final = 22
+"""How many columns the names of options have; longer ones stand in a line of their own."""
 
 
 class Command(click.Command):
     """A command whose --help fits a screen.
 
-    With an option of the class `Rare`, --help shows the first paragraph of the description, the
-    other options, and the examples before a line "More examples:"; --help-all shows all.
+    Where there are *rare* options, by the names of their parameters, --help shows the first
+    paragraph of the description, the other options, and the examples before a line "More
+    examples:"; --help-all shows everything.
     """
 
-    def __init__(self, *args: Any, **settings: Any) -> None:
+    def __init__(self, *args: Any, rare: Collection[str] = (), **settings: Any) -> None:
         """Set the command up, with --help-all where --help leaves something out."""
         super().__init__(*args, **settings)
-        if self.is_long:
+        assert set(rare) <= {param.name for param in self.params}, self.name
+        self._rare = frozenset(rare)
+        if rare:
             self.params.append(
                 click.Option(
                     [_ALL],
@@ -35,11 +38,6 @@ class Command(click.Command):
                     help="Show all options and examples, and exit.",
                 )
             )
-
-    @property
-    def is_long(self) -> bool:
-        """Whether --help leaves something out."""
-        return any(isinstance(param, Rare) for param in self.params)
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the description, or its first paragraph."""
@@ -52,11 +50,12 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, without the rare ones if the help is the short one."""
-        short = self._is_short(ctx)
-        shown = [one for one in self.get_params(ctx) if not (short and isinstance(one, Rare))]
+        rare = self._rare if self._is_short(ctx) else ()
+        options = [one for one in self.get_params(ctx) if isinstance(one, click.Option)]
+        shown = [one for one in options if one.name not in rare]
         rows = [row for one in shown if (row := one.get_help_record(ctx)) is not None]
         with formatter.section("Options"):
-            formatter.write_dl(rows)
+            formatter.write_dl(rows, col_max=_NAMES)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples, or the first of them."""
@@ -67,7 +66,7 @@ class Command(click.Command):
                 formatter.write_text(examples if self._is_short(ctx) else f"{examples}\n{others}")
 
     def _is_short(self, ctx: click.Context) -> bool:
-        return self.is_long and not ctx.meta.get(_ALL)
+        return bool(self._rare) and not ctx.meta.get(_ALL)
 
 
 def _show_all(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

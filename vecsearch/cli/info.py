@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from vecsearch.cli.help import Command
 from vecsearch.cli.json_fields import encoder_fields, record_fields, renamed
 from vecsearch.cli.options import format_option, index_option, json_option
 from vecsearch.cli.output import print_records, say
@@ -26,12 +27,13 @@ from vecsearch.view.text import (
 
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   vecsearch info
   vecsearch info -i indexes/photos --json
   vecsearch info photo.jpg id:17
-"""
+""",
 )
 @click.argument("queries", nargs=-1, metavar="[IMAGE | id:N]...")
 @index_option

@@ -8,9 +8,20 @@ from typing import Final
 
 import click
 
-from vecsearch.cli.options import index_option, json_option, since_option, until_option
+from vecsearch.cli.help import Command
+from vecsearch.cli.options import (
+    format_option,
+    glob_option,
+    index_option,
+    json_option,
+    null_option,
+    since_option,
+    under_option,
+    until_option,
+)
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
+from vecsearch.cli.wanted import chosen_form
 from vecsearch.errors import UsageError
 from vecsearch.search.index import open_index
 from vecsearch.search.listing import SORTS, ListOptions
@@ -22,6 +33,7 @@ _AT_ONCE: Final = 500
 
 @click.command(
     "list",
+    cls=Command,
     epilog="""\b
 Examples:
   vecsearch list
@@ -33,16 +45,8 @@ Examples:
 """,
 )
 @index_option
-@click.option(
-    "--under", multiple=True, metavar="PATH", help="Only below this folder, tar or URL; repeatable."
-)
-@click.option(
-    "--glob",
-    "patterns",
-    multiple=True,
-    metavar="PATTERN",
-    help="Only those whose file name, or with a slash whole path, is like this; repeatable.",
-)
+@under_option
+@glob_option
 @since_option
 @until_option
 @click.option(
@@ -55,17 +59,9 @@ Examples:
 @click.option("-r", "--reverse", is_flag=True, help="The other way round.")
 @click.option("--limit", type=int, metavar="N", help="At most the first N.")
 @click.option("--words", is_flag=True, help="Also the likeliest words; reads the vectors.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(list(LIST_FORMATS)),
-    default="table",
-    show_default=True,
-    envvar="VECSEARCH_LIST_FORMAT",
-    help="How to print them.",
-)
+@format_option("list", *LIST_FORMATS)
 @json_option
-@click.option("-0", "--null", is_flag=True, help="Null bytes end the paths of --format paths.")
+@null_option
 def list_(
     index: Path | None,
     under: tuple[str, ...],
@@ -76,7 +72,7 @@ def list_(
     reverse: bool,
     limit: int | None,
     words: bool,
-    form: str,
+    form: str | None,
     as_json: bool,
     null: bool,
 ) -> None:
@@ -85,7 +81,7 @@ def list_(
     The date is when a picture was taken, by the clock of its camera, as its metadata say; where
     they do not, it is when the file was modified, and is marked (file).
     """
-    form = "json" if as_json else form
+    form = chosen_form(form, as_json)
     if null and form != "paths":
         raise UsageError("--null is about paths", hint="add --format paths")
     options = ListOptions(

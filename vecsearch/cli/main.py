@@ -22,23 +22,23 @@ from vecsearch.errors import UsageError, VecsearchError
 
 _COMMANDS: Final = {
     "build": "create an index of a folder of pictures, or bring it up to date",
-    "query": "find the pictures most similar to some",
-    "viz": "draw a t-SNE map of the collection",
+    "query": "find the pictures most similar to a picture",
+    "viz": "draw a map of the collection (t-SNE)",
     "recommend": "find the most similar pictures for every picture",
-    "duplicates": "find copies of pictures, and move them aside",
+    "duplicates": "find copies of pictures and move them aside",
     "remove": "take pictures out of an index",
-    "relocate": "tell an index that its pictures are in another place now",
+    "relocate": "tell an index that its pictures have moved",
     "info": "show what an index is and what was skipped",
-    "list": "list the images of an index, with their dates and sizes",
-    "words": "list the words that pictures can be asked for with",
-    "plan": "tell what an index would take, before any work is done",
+    "list": "list the images of an index with their dates and sizes",
+    "words": "list the words that query --word knows",
+    "plan": "estimate the disk, memory and time of an index before it is built",
     "eval": "measure an index: recall and speed, or quality by labels",
-    "verify": "look for damage in an index",
-    "repair": "mend what is damaged",
-    "compact": "take what was removed out of an index's files",
-    "reindex": "make the FAISS files anew, by another recipe",
-    "tune": "choose speed or recall of a large index",
-    "import": "make vectors of another program searchable",
+    "verify": "check an index for damage",
+    "repair": "repair damage",
+    "compact": "free the disk space of removed pictures",
+    "reindex": "make the FAISS files again, by another recipe",
+    "tune": "choose between the speed and the recall of a large index",
+    "import": "add vectors of another program to an index",
     "export": "write an index's vectors to a file",
     "merge": "unite indexes",
     "demo": "run the main job on sample pictures",
@@ -76,7 +76,7 @@ def _quiet_option() -> click.Option:
         expose_value=False,
         envvar="VECSEARCH_QUIET",
         callback=_be_quiet,
-        help="No progress, no notes, no report of what was done.",
+        help="No progress, notes or reports; errors alone.",
     )
 
 
@@ -160,11 +160,8 @@ def cli() -> None:
       vecsearch query some.jpg -k 10    # the ten most similar pictures
       vecsearch viz -o map.png          # a t-SNE map of the collection
 
-    Every option can also be set in the environment: VECSEARCH_INDEX and VECSEARCH_JSON for -i and
-    --json of any command, else VECSEARCH_<COMMAND>_<OPTION>, e.g. VECSEARCH_BUILD_WEIGHTS.
-    What one always wants stands in vecsearch.toml (see vecsearch config), or VECSEARCH_CONFIG.
-    VECSEARCH_CACHE is the folder for downloaded weights, VECSEARCH_STATE that for the names of
-    sources behind URLs, which alone are fetched without --fetch (VECSEARCH_FETCH).
+    Every option can also be set in the environment, such as VECSEARCH_QUERY_K=10, VECSEARCH_INDEX
+    or VECSEARCH_JSON=1, and in a file vecsearch.toml (see vecsearch config).
     """
 
 

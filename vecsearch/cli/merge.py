@@ -8,6 +8,7 @@ import click
 
 from vecsearch.building.merge import MergeReport
 from vecsearch.building.merge import merge as merge_indexes
+from vecsearch.cli.help import Command
 from vecsearch.cli.options import PATH, json_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
@@ -15,11 +16,12 @@ from vecsearch.view.text import counted, printable, shown, to_json
 
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   vecsearch merge indexes/2023 indexes/2024 -i indexes/all
   vecsearch merge indexes/2025 -i indexes/all        # adds to it
-"""
+""",
 )
 @click.argument("indexes", nargs=-1, required=True, type=PATH, metavar="INDEX...")
 @click.option(

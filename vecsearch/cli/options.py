@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from vecsearch.cli.help import Command
 from vecsearch.cli.wanted import note_json
 from vecsearch.embed.backbones.registry import DEFAULT_MODEL, MODELS
 from vecsearch.paths import from_root
@@ -54,24 +55,40 @@ threshold_option = click.option(
     type=float,
     default=-1.0,
     metavar="COSINE",
-    help="Leave out hits with a lower score, the cosine.",
+    help="Leave out hits with a lower score (cosine).",
 )
 
 
+under_option = click.option(
+    "--under",
+    multiple=True,
+    metavar="PATH",
+    help="Only those below this folder, tar or URL; repeatable.",
+)
+glob_option = click.option(
+    "--glob",
+    "patterns",
+    multiple=True,
+    metavar="PATTERN",
+    help="Only those whose name, or with a slash path, is like this; repeatable.",
+)
+null_option = click.option(
+    "-0", "--null", is_flag=True, help="Null bytes end the paths of --format paths."
+)
 since_option = click.option(
     "--since",
     metavar="DATE",
-    help="Only those taken on this date or later: 2026, 2026-08, 2026-08-01, 2026-08-01T12:30, "
-    "today, yesterday, or 30d, 2w, 6m, 1y ago.",
+    help="Only those taken on this date or later: 2026, 2026-08, 2026-08-01, today, or 30d, 2w, "
+    "6m, 1y ago.",
 )
 until_option = click.option(
     "--until",
     metavar="DATE",
-    help="Only those taken on this date, all of it, or earlier.",
+    help="Only those taken on this date or earlier; 2026-08 is the whole month.",
 )
 
 
-class CountingCommand(click.Command):
+class CountingCommand(Command):
     """A command some of whose options may stand without their number, before a picture too."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -106,8 +123,8 @@ rerank_option = click.option(
     flag_value=str(CANDIDATES),
     default=0,
     metavar=_OPTIONAL,
-    help="Order the first N hits anew, by the neighbours that they share with the query "
-    f"({CANDIDATES} if no N is given).",
+    help=f"Order the first N hits ({CANDIDATES}) by the neighbours that they share with the query: "
+    "better, at no cost to speak of.",
 )
 model_option = click.option(
     "--model",
@@ -164,10 +181,11 @@ def format_option(
         "--format",
         "form",
         type=click.Choice(forms),
+        metavar="FORM",
         default=default,
         show_default=True,
         is_eager=True,
         envvar=f"VECSEARCH_{command.upper()}_FORMAT",
         callback=note_json,
-        help="How to print the result.",
+        help=f"How to print the result: {', '.join(forms)}.",
     )

@@ -9,6 +9,7 @@ import click
 from vecsearch.building.budget import PlannedBases, PlanOptions
 from vecsearch.building.forecast import PlanReport
 from vecsearch.building.forecast import plan as plan_index
+from vecsearch.cli.help import Command
 from vecsearch.cli.json_fields import record_fields, renamed
 from vecsearch.cli.options import json_option, model_option, recipe_option
 from vecsearch.cli.output import say
@@ -24,12 +25,13 @@ _DEFAULTS: Final = PlanOptions()
 
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   vecsearch plan photos
   vecsearch plan --images 10000000 --dim 128 --memory 8G --latency 20ms
   vecsearch plan --images 1000000 --layer block4_pool --pool flatten --dim 256 --json
-"""
+""",
 )
 @click.argument("sources", nargs=-1, type=click.Path(readable=False), metavar="[SOURCE]...")
 @click.option("--images", type=int, help="So many pictures, instead of those below SOURCE.")

@@ -17,12 +17,14 @@ from vecsearch.cli.options import (
     expand_option,
     fetch_option,
     format_option,
+    glob_option,
     index_option,
     json_option,
     k_option,
     rerank_option,
     since_option,
     threshold_option,
+    under_option,
     until_option,
     vectors_option,
 )
@@ -57,26 +59,30 @@ _MANY: Final = 16
 
 @click.command(
     cls=CountingCommand,
+    rare=(
+        *("vectors", "threshold", "offset", "expand", "combine", "not_word", "box"),
+        *("include_self", "null", "link_to", "preview_mode", "fetch"),
+    ),
     epilog="""\b
 Examples:
   vecsearch query photo.jpg
   vecsearch query id:17 id:18 -k 10 --json
-  vecsearch query photo.jpg --sheet sheet.png
   vecsearch query *.jpg --html hits.html
-  vecsearch query photo.jpg --preview
-  vecsearch query photo.jpg --threshold 0.9 --format paths
-  vecsearch query front.jpg side.jpg --combine max
   vecsearch query burger.jpg --not fries.jpg --not id:4
   vecsearch query --word strawberry
+  vecsearch query photo.jpg --under photos/2026 --since 2026-08-01
+  vecsearch query photo.jpg --copy-to hits     # hits/01_beach.jpg, hits/02_sea.jpg ...
+
+More examples:
+  vecsearch query photo.jpg --sheet sheet.png
+  vecsearch query photo.jpg --preview
+  vecsearch query photo.jpg --threshold 0.9 --format paths -0 | xargs -0 ls -l
+  vecsearch query front.jpg side.jpg --combine max
   vecsearch query beach.jpg --word umbrella --not-word parachute
   vecsearch query street.jpg --box 310,80,200,150
-  vecsearch query photo.jpg --under photos/2026 --glob '*.png'
-  vecsearch query photo.jpg --since 2026-08-01 --until 2026-08
+  vecsearch query photo.jpg --glob '*.png' --until 2026-08
   vecsearch query photo.jpg -k 20 --offset 20
-  vecsearch query photo.jpg --rerank
   vecsearch query photo.jpg --expand=5 --rerank=500
-  vecsearch query photo.jpg --copy-to hits     # hits/01_beach.jpg, hits/02_sea.jpg ...
-  vecsearch query photo.jpg --format paths -0 | xargs -0 ls -l
   curl -s https://example.org/photo.jpg | vecsearch query -
   find new -name '*.jpg' -print0 | vecsearch query -0 - --format jsonl
   vecsearch query --vectors queries.npy --json
@@ -101,15 +107,14 @@ Examples:
     "minus",
     multiple=True,
     metavar="IMAGE",
-    help="Find less of what is like this one; a file or id:N, repeatable.",
+    help="Less of what is like this file or id:N; repeatable.",
 )
 @click.option(
     "--word",
     multiple=True,
     metavar="WORD",
-    help="Ask for what WORD means, such as strawberry; vecsearch words lists all. Repeatable; "
-    "several, and IMAGEs beside them, are one query, by their mean. Scores with words are lower "
-    "than with pictures.",
+    help="Ask for what WORD means; vecsearch words lists all. Repeatable, also beside IMAGEs: all "
+    "are one query.",
 )
 @click.option("--not-word", multiple=True, metavar="WORD", help="As --not, by a word.")
 @click.option(
@@ -117,19 +122,8 @@ Examples:
     metavar="X,Y,W,H",
     help="Ask with this part of each IMAGE, in pixels of the picture as it is looked at.",
 )
-@click.option(
-    "--under",
-    multiple=True,
-    metavar="PATH",
-    help="Only hits below this folder, tar or URL; repeatable.",
-)
-@click.option(
-    "--glob",
-    "patterns",
-    multiple=True,
-    metavar="PATTERN",
-    help="Only hits whose file name, or with a slash whole path, is like this; repeatable.",
-)
+@under_option
+@glob_option
 @since_option
 @until_option
 @click.option("--include-self", is_flag=True, help="Let an indexed picture be its own hit.")
@@ -148,7 +142,7 @@ Examples:
     "--sheet",
     type=PATH,
     metavar="FILE",
-    help="Draw the query and its hits side by side. Several queries: FILE-1, FILE-2 ...",
+    help="Draw the query and its hits side by side.",
 )
 @html_option
 @preview_option

@@ -38,11 +38,14 @@ _STEM_BYTES: Final = 180
 
 @click.command(
     cls=CountingCommand,
+    rare=("threshold", "expand", "preview_mode", "fetch"),
     epilog="""\b
 Examples:
-  vecsearch recommend                       # sheets and recommendations.json in output/rec
+  vecsearch recommend                     # sheets and recommendations.json in output/rec
   vecsearch recommend -k 3 -o rec-sheets
-  vecsearch recommend --html recommendations.html   # one page to browse, instead of sheets
+  vecsearch recommend --html recommendations.html   # one page, instead of sheets
+
+More examples:
   vecsearch recommend --rerank --html recommendations.html
   vecsearch recommend --json --no-sheets > recommendations.json
 """,

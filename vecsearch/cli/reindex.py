@@ -9,6 +9,7 @@ import click
 from vecsearch.building.reindex import TunedBase, TuneReport
 from vecsearch.building.reindex import reindex as reindex_index
 from vecsearch.building.reindex import tune as tune_index
+from vecsearch.cli.help import Command
 from vecsearch.cli.json_fields import measured, record_fields, renamed, settings_fields
 from vecsearch.cli.options import Number, index_option, json_option, recipe_option
 from vecsearch.cli.output import say
@@ -24,12 +25,13 @@ _recall_option = click.option(
 
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   vecsearch reindex                                  # what fits the size of the index
   vecsearch reindex --recipe SQfp16                  # exact, however long it takes
   vecsearch reindex --recipe IVF1024,PQ128x4fs --recall 0.99
-"""
+""",
 )
 @index_option
 @recipe_option(default="auto")
@@ -47,11 +49,12 @@ def reindex(index: Path | None, recipe: str, recall: float | None, as_json: bool
 
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   vecsearch tune                       # the fastest settings that find as many as before
   vecsearch tune --recall 0.99 -i indexes/photos
-"""
+""",
 )
 @index_option
 @_recall_option

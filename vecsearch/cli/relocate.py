@@ -8,6 +8,7 @@ import click
 
 from vecsearch.building.relocate import RelocateReport
 from vecsearch.building.relocate import relocate as relocate_images
+from vecsearch.cli.help import Command
 from vecsearch.cli.json_fields import record_fields, renamed
 from vecsearch.cli.options import dry_run_option, index_option, json_option
 from vecsearch.cli.output import say
@@ -15,12 +16,13 @@ from vecsearch.view.text import counted, printable, shown, to_json
 
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   vecsearch relocate /mnt/old/photos /mnt/new/photos
   vecsearch relocate /home/ann/photos ~/photos -i indexes/from-ann
   vecsearch relocate photos s3://bucket/photos --dry-run
-"""
+""",
 )
 @click.argument("old", type=click.Path(readable=False), metavar="OLD")
 @click.argument("new", type=click.Path(readable=False), metavar="NEW")

@@ -8,6 +8,7 @@ import click
 
 from vecsearch.building.remove import RemoveReport
 from vecsearch.building.remove import remove as remove_images
+from vecsearch.cli.help import Command
 from vecsearch.cli.json_fields import image_fields, record_fields, renamed
 from vecsearch.cli.options import dry_run_option, index_option, json_option
 from vecsearch.cli.output import say
@@ -16,12 +17,13 @@ from vecsearch.view.text import counted, printable, shown, to_json
 
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   vecsearch remove id:17 id:18
   vecsearch remove photos/blurred.jpg photos/screenshots
   vecsearch remove 'IMG_00*.jpg' --dry-run
-"""
+""",
 )
 @click.argument("targets", nargs=-1, required=True, metavar="[id:N | PATH | GLOB]...")
 @index_option

@@ -8,6 +8,7 @@ import click
 
 from vecsearch.building.repair import RepairReport
 from vecsearch.building.repair import repair as repair_index
+from vecsearch.cli.help import Command
 from vecsearch.cli.options import fetch_option, index_option, json_option
 from vecsearch.cli.output import note, say
 from vecsearch.cli.progress import progress
@@ -15,11 +16,12 @@ from vecsearch.view.text import format_problem, printable, shown, to_json
 
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   vecsearch repair
   vecsearch repair -i indexes/photos --json
-"""
+""",
 )
 @index_option
 @fetch_option

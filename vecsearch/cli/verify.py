@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from vecsearch.building.verify import verify as verify_index
+from vecsearch.cli.help import Command
 from vecsearch.cli.options import index_option, json_option
 from vecsearch.cli.output import note, say
 from vecsearch.cli.progress import progress
@@ -14,11 +15,12 @@ from vecsearch.view.text import counted, format_problem, shown, to_json
 
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   vecsearch verify
   vecsearch verify -i indexes/photos --quick
-"""
+""",
 )
 @index_option
 @click.option("--quick", is_flag=True, help="Compare only lengths and beginnings of files.")

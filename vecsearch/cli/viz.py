@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from vecsearch.cli.help import Command
 from vecsearch.cli.html import html_option
 from vecsearch.cli.options import PATH, Number, fetch_option, index_option, json_option
 from vecsearch.cli.output import refuse_pictures, say, tell_not_fetched
@@ -19,13 +20,17 @@ from vecsearch.view.text import counted, shown, to_json
 
 
 @click.command(
+    cls=Command,
+    rare=("save_coordinates", "csv_raw", "perplexity", "fetch"),
     epilog="""\b
 Examples:
   vecsearch viz
-  vecsearch viz --html map.html                  # a page to browse, without any network
-  vecsearch viz -o map.png --color folder --seed 3
+  vecsearch viz --html map.html                  # a page to browse, without a network
+  vecsearch viz -o map.svg --color folder --seed 3
+
+More examples:
   vecsearch viz --method pca --save-coordinates map.csv
-"""
+""",
 )
 @index_option
 @click.option(

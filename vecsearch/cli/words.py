@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from vecsearch.cli.help import Command
 from vecsearch.cli.options import format_option, index_option, json_option
 from vecsearch.cli.output import print_records, say
 from vecsearch.cli.wanted import chosen_form
@@ -15,12 +16,13 @@ from vecsearch.view.text import format_table
 
 
 @click.command(
+    cls=Command,
     epilog="""\b
 Examples:
   vecsearch words
   vecsearch words straw
   vecsearch words --count -i indexes/photos
-"""
+""",
 )
 @click.argument("prefix", default="")
 @index_option
