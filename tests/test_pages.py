@@ -496,6 +496,19 @@ def test_no_thumbnail_has_a_line_of_its_neighbour(crowd: Page) -> None:
         assert crowd.evaluate(clear) == 0
 
 
+def test_the_panel_of_a_map_tells_neighbours_apart(
+    crowd: Page, run: Run, tmp_path: Path, visit: Any
+) -> None:
+    assert crowd.title()  # its pictures and index are there
+    run("viz", "-i", tmp_path / "index", "--html", tmp_path / "map.html")
+    page = visit(tmp_path / "map.html")
+    page.evaluate("choose(DATA.paths.findIndex((path) => path.endsWith('sunset.png')))")
+    told = page.locator("#neighbours").inner_text()
+    assert "panda/image_0001.png" in told
+    assert "brontosaurus_skeleton/image_0001.png" in told
+    assert "photos/x.png" not in told
+
+
 def test_names_on_a_page_use_the_room_there_is(crowd: Page) -> None:
     code = """() => Object.fromEntries([...document.querySelectorAll("#s0 .tile")].map((tile) => [
         tile.title.split("\\n")[0].split("/photos/")[1],

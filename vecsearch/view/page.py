@@ -16,6 +16,7 @@ from vecsearch.types import Progress, no_progress
 from vecsearch.view.document import encode, encode_guesses, split_root, write_document
 from vecsearch.view.map import subtitle
 from vecsearch.view.palette import GROUPS, ON_DARK, colours_of, letters_on
+from vecsearch.view.picture_names import picture_names
 from vecsearch.view.sprites import SpriteSheets, sprite_side
 from vecsearch.view.text import counted
 
@@ -52,10 +53,13 @@ def write_page(
     sprites = np.full(n, -1, np.int32)
     sprites[shown] = np.arange(len(shown))
     root, rest = split_root(paths)
+    names = picture_names(paths)
+    parts = np.array([names[path].count("/") + 1 for path in paths])
     places, scores = near
     data = {
         "root": root,
         "paths": rest,
+        "parts": encode(parts.clip(max=255).astype(np.uint8)),
         "words": encode_guesses(collection.guesses or ()),
         "color": collection.options.color,
         "largest": _LARGEST if len(shown) == n else _LARGEST_OF_MANY,

@@ -10,6 +10,7 @@ const points = new Points(
   new Int8Array(decodeBase64(DATA.labels).buffer),
   new Int32Array(decodeBase64(DATA.sprites.of).buffer),
 );
+const parts = decodeBase64(DATA.parts); // of each path, its name among all has
 const near = new Uint32Array(decodeBase64(DATA.near).buffer);
 const scores = new Uint16Array(decodeBase64(DATA.scores).buffer);
 const nearCount = count ? near.length / count : 0;
@@ -433,6 +434,11 @@ function showPanel() {
   if (before !== panel.hidden) resize();
 }
 
+// With as many folders as tell it apart from all others.
+function nameAmongAll(i) {
+  return Pictures.path(i).split("/").slice(-parts[i]).join("/");
+}
+
 function details(i) {
   const big = picture(i, 272);
   big.classList.add("big");
@@ -444,7 +450,7 @@ function details(i) {
   let rank = 0;
   for (const [other, score] of neighbours(i)) {
     const button = element("button", { title: Pictures.path(other), onclick: () => choose(other, true) });
-    const name = element("span", { textContent: `${++rank}  ${Pictures.name(other)}` });
+    const name = element("span", { textContent: `${++rank}  ${nameAmongAll(other)}` });
     button.append(picture(other, 44), name, element("small", { className: "soft", textContent: score.toFixed(3) }));
     list.append(element("li", {}, button));
   }
