@@ -511,7 +511,7 @@ def test_the_panel_of_a_map_tells_neighbours_apart(
 
 def test_names_on_a_page_use_the_room_there_is(crowd: Page) -> None:
     code = """() => Object.fromEntries([...document.querySelectorAll("#s0 .tile")].map((tile) => [
-        tile.title.split("\\n")[0].split("/photos/")[1],
+        tile.title.split("\\n")[0].split("photos/")[1],
         [...tile.querySelectorAll(".name bdi")].map((line) => line.textContent)]))"""
 
     def shown(side: int) -> dict[str, list[str]]:
