@@ -37,6 +37,8 @@ COMMANDS: Final[dict[str, list[tuple[str, list[str]]]]] = {
         ("query", ["--vectors", "x.npy", "-i", "imported"]),
     ],
     "recommend": [("recommend", ["-k", "2"]), ("recommend", ["--no-sheets", "--rerank"])],
+    "list": [("list", []), ("list", ["--words", "--limit", "2"])],
+    "config": [("config", [])],
     "viz": [("viz", ["-o", "map.png", "--save-coordinates", "map.csv", "--method", "pca"])],
     "duplicates": [
         ("duplicates", []),
