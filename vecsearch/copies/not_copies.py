@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
+from vecsearch.arguments import checked
 from vecsearch.errors import NotFoundError, UsageError
 from vecsearch.search.questions import image_at
 from vecsearch.store.change import Change
@@ -37,6 +38,7 @@ class NotCopiesReport:
     unknown: int
 
 
+@checked
 def not_copies(
     *pictures: str | Path, index: str | Path | None = None, forget: bool = False
 ) -> NotCopiesReport:

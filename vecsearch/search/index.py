@@ -314,6 +314,7 @@ class Index:
         images, vectors = self._ask(read)
         return dict(zip((image.path for image in images), self.guess(vectors), strict=True))
 
+    @checked
     def list_images(self, options: ListOptions | None = None) -> Iterator[ListedImage]:
         """Iterate over the images that *options* choose, in their order; over all by id without.
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from vecsearch.arguments import check_fields
 from vecsearch.embed.words import Words
 from vecsearch.errors import UsageError
 from vecsearch.search.dates import Moment
@@ -48,6 +49,7 @@ class ListOptions:
 
     def __post_init__(self) -> None:
         """Raise UsageError for what cannot be meant."""
+        check_fields(self)
         if self.sort not in SORTS:
             raise UsageError(f"unknown order {self.sort!r}", hint=f"known are {', '.join(SORTS)}")
         if self.limit is not None and self.limit < 1:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from vecsearch.arguments import checked
 from vecsearch.errors import UsageError, VecsearchError
 from vecsearch.images.access import read_content
 from vecsearch.images.decode import is_picture
@@ -26,6 +27,7 @@ _WAIT_S: Final = 2.0
 """What cannot open a picture says so within that time; what can may stay as long as its window."""
 
 
+@checked
 def open_hits(results: Sequence[Result]) -> list[tuple[Path, str]]:
     """Open the hits of *results*, each picture once, in the system's viewer of pictures.
 
