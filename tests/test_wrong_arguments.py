@@ -99,6 +99,8 @@ def test_methods_of_an_index(name: str) -> None:
             "query": {"queries": "id:1"},
             "query_each": {"queries": "id:1"},
             "search": {"vectors": index.vectors()[1]},
+            "check_copies": {"folder": "hits"},
+            "copy_hits": {"results": [], "folder": "hits"},
         }
         given = known.get(name, {})
         for keywords in calls(method, given):

@@ -10,7 +10,7 @@ from typing import Any
 
 import apsw
 
-from vecsearch import outfile
+from vecsearch import arguments, outfile
 from vecsearch.store import files, schema, snapshot, writer
 from vecsearch.store.change import Change, Compaction
 from vecsearch.store.files import FileRecord, check_length
@@ -115,3 +115,4 @@ def orphans_first() -> None:
 def refusals_escape() -> None:
     """Let what the operating system refuses pass through as it is."""
     vars(files)["OSError"] = KeyError
+    vars(arguments)["OSError"] = KeyError

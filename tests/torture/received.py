@@ -191,7 +191,7 @@ def mutate_rows(index: Path, chosen: random.Random) -> str:
     for _ in range(chosen.choice((1, 1, 2))):
         table = chosen.choice(schema.TABLES)
         columns = re.findall(
-            r"([a-z_0-9]+) (?:TEXT|BLOB|INTEGER)", schema._expected_tables()[table]
+            r"([a-z_0-9]+) (?:TEXT|BLOB|INTEGER)", schema._expected_tables(schema.FORMAT)[table]
         )
         column, value = chosen.choice(columns), chosen.choice(_VALUES)
         where = chosen.choice(("", f" ORDER BY random() LIMIT {chosen.randint(1, 3)}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -54,6 +55,8 @@ class ListOptions:
             raise UsageError(f"unknown order {self.sort!r}", hint=f"known are {', '.join(SORTS)}")
         if self.limit is not None and self.limit < 1:
             raise UsageError(f"the limit is {self.limit}", hint="list at least 1 image")
+        if self.limit is not None and self.limit > sys.maxsize:
+            raise UsageError(f"the limit is {self.limit}", hint="leave it out to list all")
         self.filter.check()
 
     @property

@@ -37,6 +37,8 @@ def open_hits(results: Sequence[Result]) -> list[tuple[Path, str]]:
     Raises UsageError for more than `MOST` pictures, VecsearchError where there is no viewer, no
     display, or it fails.
     """
+    if not all(isinstance(result, Result) for result in results):
+        raise UsageError("results are not those of a query", hint="give what Index.query returns")
     paths = list(dict.fromkeys(hit.path for result in results for hit in result.hits))
     if len(paths) > MOST:
         raise UsageError(
