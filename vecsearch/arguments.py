@@ -156,3 +156,11 @@ def _told(kind: str) -> str:
     if kind.startswith("Sequence["):
         return f"several: {_told(_kinds(kind[len('Sequence[') : -1])[0])} each"
     return _NAMES.get(kind, f"a {kind}")
+
+
+def check_results(results: object) -> None:
+    """Raise UsageError unless *results* are such as a query returns."""
+    from vecsearch.types import Result
+
+    if not isinstance(results, list | tuple) or not all(isinstance(one, Result) for one in results):
+        raise UsageError("results are not those of a query", hint="give what Index.query returns")

@@ -15,7 +15,7 @@ from weakref import WeakSet
 
 import numpy as np
 
-from vecsearch.arguments import checked
+from vecsearch.arguments import check_results, checked
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import IndexFolderError, IndexOutdatedError, UsageError
 from vecsearch.locks import free_at_fork
@@ -253,6 +253,7 @@ class Index:
         """
         from vecsearch.search.copy_hits import copy_hits
 
+        check_results(results)
         self.check_copies(folder)
         return copy_hits(results, folder, link=link)
 

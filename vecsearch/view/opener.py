@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from vecsearch.arguments import checked
+from vecsearch.arguments import check_results, checked
 from vecsearch.errors import UsageError, VecsearchError
 from vecsearch.images.access import read_content
 from vecsearch.images.decode import is_picture
@@ -37,8 +37,7 @@ def open_hits(results: Sequence[Result]) -> list[tuple[Path, str]]:
     Raises UsageError for more than `MOST` pictures, VecsearchError where there is no viewer, no
     display, or it fails.
     """
-    if not all(isinstance(result, Result) for result in results):
-        raise UsageError("results are not those of a query", hint="give what Index.query returns")
+    check_results(results)
     paths = list(dict.fromkeys(hit.path for result in results for hit in result.hits))
     if len(paths) > MOST:
         raise UsageError(
