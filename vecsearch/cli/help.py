@@ -61,9 +61,11 @@ class Command(click.Command):
         """Write the examples, or the first of them."""
         examples, _, others = (self.epilog or "").partition(_MORE)
         if examples:
+            if not self._is_short(ctx):
+                examples = f"{examples.rstrip()}\n{others}"  # one block, which is not wrapped
             formatter.write_paragraph()
             with formatter.indentation():
-                formatter.write_text(examples if self._is_short(ctx) else f"{examples}\n{others}")
+                formatter.write_text(examples)
 
     def _is_short(self, ctx: click.Context) -> bool:
         return bool(self._rare) and not ctx.meta.get(_ALL)
