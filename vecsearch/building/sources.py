@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -11,7 +12,7 @@ from typing import Final
 from vecsearch.building.options import BuildOptions
 from vecsearch.building.plan import Plan, add_known, add_scan, add_unchanged
 from vecsearch.building.worklist import Worklist
-from vecsearch.errors import SourceError, UsageError
+from vecsearch.errors import IndexFolderError, SourceError, UsageError
 from vecsearch.images.exclude import IGNORE_FILE, KEPT, Patterns, given_patterns, read_texts
 from vecsearch.images.fetching import is_named, name_source
 from vecsearch.images.folder import scan_folder
@@ -25,7 +26,7 @@ from vecsearch.images.listed import (
 )
 from vecsearch.images.scan import Region, Scan, after, below, is_ordinary
 from vecsearch.images.tar import is_compressed_tar, is_tar, scan_tar
-from vecsearch.store.locate import all_indexes, index_of, only_index
+from vecsearch.store.locate import all_indexes, has_index, index_of, only_index
 from vecsearch.store.schema import CATALOG, damaged_catalog
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import UrlPath, absolute_path
@@ -63,9 +64,10 @@ class Named:
         return cls(tuple(dict.fromkeys(roots)), null)
 
     def index(self) -> Path:
-        """Give the index that is meant if none is named; raises UsageError.
+        """Return the index that is meant if none is named; raises UsageError.
 
-        Without a source it is the only one that there is.
+        Without a source it is the only one that there is; with one, that of its name, or the one
+        that has it as a source.
         """
         if not self.roots and all_indexes():
             return only_index()
@@ -74,9 +76,15 @@ class Named:
             raise UsageError(
                 "a list from standard input has no name", hint="name the index with -i INDEX"
             )
-        if is_list(root) or is_tar(root):
-            root = list_file(root).with_suffix("")
-        return index_of(root)
+        place = list_file(root).with_suffix("") if is_list(root) or is_tar(root) else root
+        folder = index_of(place)
+        if not has_index(folder):
+            # As after the folder was renamed and the index was told: it keeps its own name.
+            for index in all_indexes():
+                with suppress(IndexFolderError), closing(Snapshot(index)) as snapshot:
+                    if root in snapshot.sources():
+                        return index
+        return folder
 
 
 def kept_patterns(snapshot: Snapshot) -> tuple[str, ...]:
