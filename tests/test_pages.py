@@ -574,6 +574,15 @@ def test_a_page_of_copies_gives_the_commands_for_what_was_decided(
     section = page.locator("section", has_text="q2.bmp")
     assert "kept: preferred" in section.inner_text()
     assert "larger file than the kept one" in section.inner_text()
+    overlapping = """() => [...document.querySelectorAll('section')].filter((section) => {
+        const right = section.getBoundingClientRect().right;
+        return [...section.querySelectorAll('.tile, button')].some(
+            (one) => one.getBoundingClientRect().right > right);
+    }).length + Number(document.documentElement.scrollWidth > innerWidth)"""
+    for width in (390, 900, 1100, 1300, 1600, 1920):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(100)
+        assert page.evaluate(overlapping) == 0, width
     certain = page.locator(".choice", has_text="same bytes")
     assert certain.locator("button", has_text="Keep this").count() == 1
     assert certain.locator("button", has_text="Not a copy").count() == 0

@@ -10,6 +10,7 @@ from typing import Final
 
 from vecsearch.cli.output import tell_not_fetched
 from vecsearch.cli.units import written_size
+from vecsearch.copies.aside import is_safe
 from vecsearch.copies.report import DuplicateCopy, DuplicateGroup, DuplicatesReport, Why, pixels_of
 from vecsearch.search.index import open_index
 from vecsearch.types import Progress, absolute_path
@@ -48,6 +49,10 @@ def write_page(
     ]
     title = f"{counted(len(sections), 'group')} of copies"
     freed = f"{counted(report.copies, 'copy')}, {written_size(report.freed_bytes)} to free"
+    others = [(one, group) for group in report.groups for one in group.others]
+    there = [(one, group) for one, group in others if one.state == "there"]
+    if edited := sum(not is_safe(one, group, report) for one, group in there):
+        freed += f"; {edited:,} of them are moved with --edited alone"
     with open_index(report.index) as index:
         paths = [one.path for group in report.groups for one in (group.kept, *group.others)]
         guesses = index.guess_at(paths)
@@ -65,7 +70,8 @@ def write_page(
 
 def _from_anywhere(pattern: str) -> str:
     """Write what is to be kept so that it means the same in another folder."""
-    if "://" in pattern or not ("/" in pattern or Path(pattern).is_dir()):
+    is_name = "/" not in pattern.removesuffix("/")
+    if "://" in pattern or (is_name and not Path(pattern).is_dir()):
         return pattern
     return str(Path.cwd() / pattern)
 
@@ -76,7 +82,6 @@ def _tile(copy: DuplicateCopy, remark: str, *, kept: bool) -> Tile:
     state = "" if copy.state == "there" else f" ({copy.state})"
     return Tile(
         picture=copy.path,
-        name=copy.path.name,
         left="keep" if kept else alike,
         right=size + state,
         mark=kept,
