@@ -73,6 +73,14 @@ def test_the_first_pattern_is_preferred_most(
         found(built, "")
 
 
+def test_a_name_with_a_slash_is_any_folder_so_called(built: Path, copies: Path) -> None:
+    for pattern in ("more/", "mo*/"):
+        (exact,) = vecsearch.duplicates(built, exact=True, keep=pattern).groups
+        assert (exact.kept.path, exact.why) == (copies / "more/a.png", "preferred")
+    with pytest.raises(NotFoundError, match="no image like ore/"):
+        vecsearch.duplicates(built, exact=True, keep="ore/")
+
+
 def test_what_is_gone_is_not_kept_for_being_preferred(built: Path, copies: Path) -> None:
     (copies / "b-small.png").unlink()
     report = vecsearch.duplicates(built, threshold=COSINE, keep="b-small.png")

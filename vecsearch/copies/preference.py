@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from vecsearch.errors import NotFoundError, UsageError
@@ -16,7 +17,10 @@ from vecsearch.types import Image, absolute_path
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """What a user gives: ``id:N``, or a pattern that is also a folder's or a file's path."""
+    """What a user gives: ``id:N``, or a pattern that is also a folder's or a file's path.
+
+    With a slash at its end, and no other, it is also the name of folders anywhere.
+    """
 
     text: str
     image_id: int | None = None
@@ -34,7 +38,12 @@ class _Kept:
     def matches(self, image: Image, path: str) -> bool:
         if self.pattern is None:
             return image.id == self.image_id
-        return path == self.path or path.startswith(f"{self.path}/") or self.pattern.matches(path)
+        if path == self.path or path.startswith(f"{self.path}/") or self.pattern.matches(path):
+            return True
+        name = self.text.removesuffix("/")
+        if name == self.text or "/" in name:
+            return False
+        return any(fnmatchcase(part, composed(name)) for part in path.split("/")[:-1])
 
 
 class Preference:
@@ -66,6 +75,6 @@ class Preference:
         for number in self._unseen:
             raise NotFoundError(
                 f"{index} has no image like {self._patterns[number].text}, which is to be kept",
-                hint="with a slash a pattern is of whole paths, from the current folder on",
+                hint="NAME/ is any folder so called; with a slash within, it is a whole path",
                 path=index,
             )
