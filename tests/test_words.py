@@ -141,6 +141,7 @@ def test_a_word_is_found_however_it_is_written(drawings: Path, word: str, meant:
             1,
             "the index has no word 'piza'; did you mean pizza? vecsearch words",
         ),
+        (("--word", "burger"), 1, "has no word 'burger'; did you mean cheeseburger? vecsearch"),
         (("--word", "zq"), 1, "the index has no word 'zq'; vecsearch words lists all"),
         (("--word", "crab"), 2, "'crab' is in several words: Dungeness crab, rock crab, fiddler"),
         (("--word", " "), 2, "a word is empty; vecsearch words lists all"),

@@ -79,7 +79,10 @@ def find_word(words: Words, text: str) -> list[int]:
     import difflib
 
     lower = {name.casefold(): name for name in reversed(words.names)}
-    near = difflib.get_close_matches(wanted.casefold(), lower, n=_NEAR, cutoff=_ALIKE)
+    inside = [name for name in lower if len(wanted) > 2 and wanted.casefold() in name]
+    near = inside[:_NEAR] or difflib.get_close_matches(
+        wanted.casefold(), lower, n=_NEAR, cutoff=_ALIKE
+    )
     meant = f"did you mean {' or '.join(lower[one] for one in near)}? " if near else ""
     raise NotFoundError(f"the index has no word {text!r}", hint=f"{meant}vecsearch words lists all")
 
