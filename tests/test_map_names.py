@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 from samples import Run
 
+import vecsearch
 from vecsearch.layout.clusters import Labels, describe
 from vecsearch.layout.collection import CollectionMap, MapOptions
 from vecsearch.layout.grid import pack
@@ -167,6 +169,25 @@ def test_the_command_writes_svg_marked_as_a_drawing(run: Run, index: Path, tmp_p
     assert len(pictures) == 12
     run("viz", "-i", index, "-o", "again.svg")
     assert (tmp_path / "again.svg").read_bytes() == data
+
+
+def test_a_map_of_some_pictures(run: Run, index: Path, tmp_path: Path) -> None:
+    with vecsearch.open_index(index) as opened:
+        some = {str(image.path) for image in opened if image.path.name.startswith("p1")}
+    files = ["-o", "some.svg", "--html", "some.html", "--save-coordinates", "some.csv"]
+    told = run("viz", "-i", index, "--glob", "p1*", *files).stdout
+    assert told.splitlines()[0] == f"some.svg: {len(some)} pictures"
+    assert 2 < len(some) < 12
+    rows = (tmp_path / "some.csv").read_text().splitlines()[1:]
+    assert len(rows) == len(some)
+    assert all("p1" in row for row in rows)
+    assert "taken since" in run("viz", "-i", index, "--since", "2190", code=1).stderr
+
+
+def test_names_are_whole_words_however_letters_are_composed() -> None:
+    labels, paths = paths_of(unicodedata.normalize("NFD", "Z\u00fcrich"), "resized", "berlin")
+    names = [group.name for group in describe(labels, paths) if group.named]
+    assert names == ["z\u00fcrich", "berlin"]
 
 
 def test_a_grid_has_every_picture_once_and_neighbours_near() -> None:

@@ -8,13 +8,24 @@ import click
 
 from vecsearch.cli.help import Command
 from vecsearch.cli.html import html_option
-from vecsearch.cli.options import PATH, Number, fetch_option, index_option, json_option
+from vecsearch.cli.options import (
+    PATH,
+    Number,
+    fetch_option,
+    glob_option,
+    index_option,
+    json_option,
+    since_option,
+    under_option,
+    until_option,
+)
 from vecsearch.cli.output import refuse_pictures, say, tell_not_fetched
 from vecsearch.cli.progress import progress
 from vecsearch.errors import UsageError
 from vecsearch.layout.collection import COLOURS, CollectionMap, MapOptions, map_collection
 from vecsearch.layout.methods import METHODS
 from vecsearch.search.index import Index, open_index
+from vecsearch.search.options import ImageFilter
 from vecsearch.types import Progress
 from vecsearch.view.text import counted, shown, to_json
 
@@ -27,6 +38,7 @@ Examples:
   vecsearch viz
   vecsearch viz --html map.html                  # a page to browse, without a network
   vecsearch viz -o map.svg --color folder --seed 3
+  vecsearch viz --html norway.html --under photos/norway --since 2025
 
 More examples:
   vecsearch viz --method pca --save-coordinates map.csv
@@ -79,6 +91,10 @@ More examples:
     show_default=True,
     help="Another seed, another arrangement.",
 )
+@under_option
+@glob_option
+@since_option
+@until_option
 @fetch_option
 @json_option
 def viz(
@@ -91,6 +107,10 @@ def viz(
     color: str,
     perplexity: float | None,
     seed: int,
+    under: tuple[str, ...],
+    patterns: tuple[str, ...],
+    since: str | None,
+    until: str | None,
     fetch: bool,
     as_json: bool,
 ) -> None:
@@ -106,9 +126,14 @@ def viz(
     if csv_raw and (save_coordinates is None or save_coordinates.suffix.lower() != ".csv"):
         raise UsageError("--csv-raw is about coordinates", hint="add --save-coordinates FILE.csv")
     options = MapOptions(method=method, color=color, seed=seed, perplexity=perplexity)
+    chosen = ImageFilter(under=under, glob=patterns, since=since, until=until)
+    chosen.check()
     with open_index(index, fetch=fetch) as opened, progress() as report:
         _check(opened, output, html, save_coordinates)
-        collection = draw(opened, output, html, save_coordinates, options, report, raw_csv=csv_raw)
+        if chosen.has_dates:
+            opened.read_dates(progress=report)
+        files = (output, html, save_coordinates)
+        collection = draw(opened, *files, options, report, chosen=chosen, raw_csv=csv_raw)
         folder = opened.path
     written = [path for path in (output, html, save_coordinates) if path is not None]
     if as_json:
@@ -141,12 +166,13 @@ def draw(
     options: MapOptions,
     report: Progress | None,
     *,
+    chosen: ImageFilter | None = None,
     raw_csv: bool = False,
 ) -> CollectionMap:
-    """Lay *index* out, and write what has a name."""
+    """Lay *index* out, or what is *chosen* of it, and write what has a name."""
     from vecsearch.search.features import guesses_of, stored_vectors
 
-    images, features = stored_vectors(index)
+    images, features = stored_vectors(index, chosen)
     collection = map_collection(
         features,
         images,

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.layout.points import Points
+from vecsearch.spelling import composed
 from vecsearch.types import Guess
 
 Labels = npt.NDArray[np.int64]
@@ -39,6 +40,11 @@ _LIFT: Final = 1.2
 _LIKELY: Final = 0.1
 """The share of a likely word from which on it holds for a picture."""
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
+_SAYS_NOTHING: Final = frozenset(
+    ["", "copy", "dsc", "dscf", "dscn", "edited", "image", "img", "photo", "picture", "pxl",
+     "resized", "scan"]
+)  # fmt: skip
+"""What cameras and programs call files, whatever is on them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +183,9 @@ class _Words:
 
 def _words_of(path: Path) -> frozenset[str]:
     """Return the words of a file's name and of its folder's, and the latter as one."""
-    folder = _WORD.findall(path.parent.name.lower())
-    return frozenset([*folder, *_WORD.findall(path.stem.lower()), " ".join(folder)]) - {""}
+    folder = _WORD.findall(composed(path.parent.name).lower())
+    file = _WORD.findall(composed(path.stem).lower())
+    return frozenset([*folder, *file, " ".join(folder)]) - _SAYS_NOTHING
 
 
 def _likely_words(guesses: Sequence[Guess]) -> frozenset[str]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from vecsearch.index.search import CodedRows
 from vecsearch.search.index import Index
 from vecsearch.search.opened import Opened
+from vecsearch.search.options import ImageFilter
 from vecsearch.types import Guess, Image, Progress, Rows, Vectors
 
 _ASKED: Final = 256
@@ -32,10 +33,21 @@ class StoredVectors:
         return self._opened.gather(self.rows[places])
 
 
-def stored_vectors(index: Index) -> tuple[list[Image], StoredVectors]:
-    """Give all images of *index*, by id, and their vectors in the same order."""
+def stored_vectors(
+    index: Index, chosen: ImageFilter | None = None
+) -> tuple[list[Image], StoredVectors]:
+    """Return the images of *index* that are *chosen*, by id, and their vectors in the same order.
+
+    Raises NotFoundError if a filter leaves none.
+    """
     opened = index.opened()
-    images = list(opened.snapshot.images())
+    if chosen:
+        from vecsearch.search.filters import chosen_rows
+
+        found = opened.snapshot.images_by_row(chosen_rows(opened.snapshot, chosen).tolist())
+        images = sorted(found.values(), key=lambda image: image.id)
+    else:
+        images = list(opened.snapshot.images())
     rows = np.array([image.row for image in images], dtype=np.int64)
     return images, StoredVectors(opened, rows)
 
@@ -60,7 +72,8 @@ def nearest_places(
     of an exact one all pairs are compared in blocks, which is several times as fast as asking.
     """
     opened, n = index.opened(), len(features)
-    approximate = any(isinstance(part, CodedRows) for part in opened.parts)
+    every = n == opened.snapshot.generation.image_count  # an index is asked about all, or not
+    approximate = every and any(isinstance(part, CodedRows) for part in opened.parts)
     step = _ASKED if approximate else _COMPARED
     order = np.argsort(features.rows)
     near = np.full((n, k), n, np.uint32)
