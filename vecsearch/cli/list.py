@@ -40,7 +40,7 @@ Examples:
   vecsearch list --since 2026-08 --until 2026-08
   vecsearch list --sort taken -r --limit 20
   vecsearch list --under photos/2026 --glob '*.png' --words
-  vecsearch list --since 30d --format paths -0 | xargs -0 cp -t recent
+  vecsearch list --since 30d --format paths -0 | xargs -0r cp -t recent
   vecsearch list --format jsonl > images.jsonl
 """,
 )

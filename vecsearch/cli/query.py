@@ -76,7 +76,7 @@ Examples:
 More examples:
   vecsearch query photo.jpg --sheet sheet.png
   vecsearch query photo.jpg --preview
-  vecsearch query photo.jpg --threshold 0.9 --format paths -0 | xargs -0 ls -l
+  vecsearch query photo.jpg --threshold 0.9 --format paths -0 | xargs -0r ls -l
   vecsearch query front.jpg side.jpg --combine max
   vecsearch query beach.jpg --word umbrella --not-word parachute
   vecsearch query street.jpg --box 310,80,200,150
