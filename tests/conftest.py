@@ -73,6 +73,31 @@ def run(tmp_path: Path) -> Run:
 
 
 @pytest.fixture
+def run_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Run:
+    """Do as `run` does, but in this process: much faster, where a process is not the point."""
+    from vecsearch.cli.main import main
+
+    def run_here(
+        *arguments: str | Path, code: int = 0, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        capfd.readouterr()
+        with monkeypatch.context() as patch:
+            patch.chdir(tmp_path)
+            patch.setattr(sys, "argv", ["vecsearch", *map(str, arguments)])
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as end:
+                main()
+        out, err = capfd.readouterr()
+        assert end.value.code == code, err
+        return subprocess.CompletedProcess(list(map(str, arguments)), code, out, err)
+
+    return run_here
+
+
+@pytest.fixture
 def copies(tmp_path: Path) -> Path:
     """Six pictures, of which a, b and c have copies."""
     folder = tmp_path / "photos"

@@ -26,6 +26,12 @@ from vecsearch.types import UrlPath
 
 
 @pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
+@pytest.fixture
 def tree(tmp_path: Path) -> Path:
     folder = tmp_path / "photos"
     names = ["a.png", "b.jpg", "raw/c.png", "raw/deep/d.png", "raw/deep/keep.png", "more/raw/e.png"]

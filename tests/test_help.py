@@ -14,6 +14,12 @@ COMMANDS = cli.list_commands(click.Context(cli))
 REFERENCE = (SAMPLES.parent / "docs" / "commands.md").read_text()
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 def long_options(text: str) -> set[str]:
     return set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text))
 

@@ -33,6 +33,12 @@ FILES = {"old.png": "2026-08-01T08:00:00", "new.png": "2026-09-02T00:00:00"}
 """Pictures without a date, and the local time of their files."""
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 @pytest.fixture(scope="module")
 def dated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The index of pictures with dates, in a folder with them; times are of a zone far from UTC."""

@@ -29,6 +29,12 @@ LINK = "{http://www.w3.org/1999/xlink}href"
 RED = (200, 0, 0)
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 def paths_of(*names: str, each: int = 4) -> tuple[Labels, list[Path]]:
     labels = np.repeat(np.arange(len(names)), each)
     return labels, [Path(f"/p/{name}/img_{n:04d}.jpg") for name in names for n in range(each)]

@@ -28,6 +28,12 @@ from vecsearch.store.writer import open_writer
 COSINE = 0.999
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 def names_of(report: DuplicatesReport) -> dict[str, list[str]]:
     return {
         group.kept.path.name: [one.path.name for one in group.others] for group in report.groups

@@ -160,8 +160,8 @@ def cli() -> None:
       vecsearch query some.jpg -k 10    # the ten most similar pictures
       vecsearch viz -o map.png          # a t-SNE map of the collection
 
-    Every option can also be set in the environment, such as VECSEARCH_QUERY_K=10, VECSEARCH_INDEX
-    or VECSEARCH_JSON=1, and in a file vecsearch.toml (see vecsearch config).
+    Options can also be set in the environment, such as VECSEARCH_QUERY_K=10 and VECSEARCH_INDEX,
+    and in vecsearch.toml (see vecsearch config).
     """
 
 
