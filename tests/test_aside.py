@@ -26,6 +26,12 @@ ALL = {**EXACT, "b-other.bmp": ["b.png", "b-small.png"], "c.tiff": ["c.png"]}
 MOVED = {"a.png", "more/a.png", "b.png", "b-small.png", "c.png"}
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 def content_of(folder: Path) -> dict[str, tuple[bytes, int]]:
     return {
         str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)

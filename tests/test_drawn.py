@@ -14,6 +14,12 @@ import vecsearch
 FORMS = [".png", ".jpg", ".webp", ".tif", ".gif", ".avif", ".jp2"]
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 def test_commands_can_be_given_again_in_the_folder_of_the_pictures(photos: Path, run: Run) -> None:
     cheap = ["--layer", "block1_pool", "--weights", "random:0", "--precision", "fp32"]
     for again in range(2):

@@ -22,6 +22,12 @@ NEAR = 0.97
 SLACK = 2e-5
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 def with_copies(n: int, seed: int) -> Vectors:
     """Give n vectors of which some are near copies, in chains too, 40 alike and 30 equal."""
     vectors = draw_vectors(n, DIM, seed)

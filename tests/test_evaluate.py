@@ -30,6 +30,12 @@ DIM = 48
 COARSE = "IVF32,PQ12x4fs"
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
     """Keep FAISS's threads from waiting for each other where other work is going on."""

@@ -22,6 +22,12 @@ GONE = ["p3.png", "p7.png"]
 
 
 @pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
+@pytest.fixture
 def some_gone(index: Path, photos: Path) -> Path:
     """An index of twelve pictures, two of which are deleted."""
     for name in GONE:

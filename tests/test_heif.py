@@ -25,6 +25,12 @@ from vecsearch.search.piped import read_piped
 pillow_heif = pytest.importorskip("pillow_heif")
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 def heic(picture: Image.Image, **options: Any) -> bytes:
     pillow_heif.register_heif_opener()
     data = io.BytesIO()

@@ -26,6 +26,12 @@ WHOLE = (X * 40).round().astype(np.int8)
 WHOLE_UNIT = WHOLE / np.linalg.norm(WHOLE.astype(np.float32), axis=1, keepdims=True)
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 def brain(values: npt.NDArray[np.float32]) -> npt.NDArray[np.void]:
     """Round to bfloat16, as ml_dtypes saves it: two bytes of no type."""
     return ((values.copy().view(np.uint32) + 0x8000) >> 16).astype("<u2").view("V2")

@@ -32,6 +32,12 @@ SPELLINGS = [
 ]
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 def vectors_of(n: int, dim: int = 16) -> npt.NDArray[np.float32]:
     return np.random.RandomState(0).normal(size=(n, dim)).astype(np.float32)
 

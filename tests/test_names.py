@@ -20,6 +20,12 @@ FORMS: Final[tuple[Form, ...]] = ("NFC", "NFD")
 
 
 @pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
+@pytest.fixture
 def cities(tmp_path: Path) -> Path:
     """Pictures whose folder is written composed, and whose names are written decomposed."""
     folder = tmp_path / unicodedata.normalize("NFC", "Fotos-Zürich")

@@ -32,6 +32,12 @@ KINDS = (
 )
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 @pytest.fixture(autouse=True)
 def _little(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Choose a recipe for large numbers, measure little, and by one thread."""

@@ -26,6 +26,12 @@ OLD = FORMATS / "3"
 
 
 @pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
+@pytest.fixture
 def old(index: Path) -> Path:
     """An index as if it had been built before pictures were prepared as they are now."""
     change_preprocessing(index, PREPROCESSING_VERSION - 1)

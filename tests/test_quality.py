@@ -48,6 +48,12 @@ LABELS = "id,label\n1,a\n2,a\n3,b\n4,b\n5,b\n6,c\n7,\n"
 
 
 @pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
+@pytest.fixture
 def by_hand(tmp_path: Path) -> QualityReport:
     index = make_index(tmp_path / "index", BY_HAND)
     (tmp_path / "labels.csv").write_text(LABELS)

@@ -30,6 +30,12 @@ from vecsearch.search.piped import read_piped
 from vecsearch.types import Hit, Vectors
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 def draw_photos(folder: Path) -> Path:
     """Draw twelve pictures, two of them in a subfolder."""
     for number in range(10):

@@ -17,6 +17,12 @@ from vecsearch import BuildOptions, BuildReport, NotFoundError, SourceError, Usa
 from vecsearch.types import absolute_path
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 def known(index: Path) -> dict[str, int]:
     """Map the paths of an index to their ids."""
     with vecsearch.open_index(index) as opened:

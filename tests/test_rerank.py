@@ -30,6 +30,12 @@ BOTH = QueryOptions(expand=5, rerank=40)
 WAYS = [QueryOptions(expand=5), QueryOptions(rerank=40), BOTH]
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An index of 300 vectors without clusters; no test changes it."""

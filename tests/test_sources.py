@@ -38,6 +38,12 @@ from vecsearch.images.read import ReadImage
 from vecsearch.types import UrlPath, absolute_path
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 def counts(report: BuildReport) -> dict[str, int]:
     """Give the numbers of a report that are not zero."""
     names = ("added", "changed", "moved", "removed", "unchanged", "skipped")

@@ -25,6 +25,12 @@ DANGER = re.compile(r"[=@\t\r\n\uff1d]|[-+](?![0-9]+(?:\.[0-9]+)?$)")
 
 
 @pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
+@pytest.fixture
 def imported(tmp_path: Path) -> Path:
     """An index of vectors whose ids are texts that spreadsheets might calculate."""
     np.save(tmp_path / "x.npy", np.random.RandomState(0).normal(size=(len(IDS), 8)))

@@ -32,6 +32,12 @@ DIM = 32
 Floats = npt.NDArray[np.floating[Any]]
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 def vectors_of(n: int, seed: int = 0, dim: int = DIM) -> npt.NDArray[np.float32]:
     return np.random.RandomState(seed).normal(size=(n, dim)).astype(np.float32)
 

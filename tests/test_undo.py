@@ -17,6 +17,12 @@ from vecsearch import SourceError, VecsearchError
 from vecsearch.images.journal import JOURNAL
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 def line_of(source: object, name: object, content: bytes, **other: Any) -> str:
     fields = {
         "from": str(source),

@@ -30,6 +30,12 @@ NAMES = ["plain (1).png", "a $x^2$ <b>&.png", "башня\\.png", "صورة.png"
 
 
 @pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
+@pytest.fixture
 def result(tmp_path: Path) -> Result:
     """A result with hits of every kind; the query is among them, and one hit is there twice."""
     generator = Image.effect_noise((90, 60), 80).convert("RGB")

@@ -45,6 +45,12 @@ NETWORK = EncoderConfig(model="efficientnet-lite0", precision="fp32", engine="op
 FORMATS = Path(__file__).parent / "formats"
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 @pytest.fixture(scope="module")
 def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An index of the 39 sample pictures by a network with words."""
