@@ -13,7 +13,6 @@ import numpy as np
 from vecsearch.errors import NotFoundError
 from vecsearch.images.patterns import PathPattern, seen_from
 from vecsearch.images.scan import after, below
-from vecsearch.search.dates import period_of
 from vecsearch.search.options import ImageFilter
 from vecsearch.search.undated import dates_read
 from vecsearch.spelling import spellings
@@ -65,6 +64,8 @@ def _written(chosen: ImageFilter) -> str:
 
 def _dated(snapshot: Snapshot, chosen: ImageFilter) -> Rows:
     """Find the rows of the images that were taken in a time."""
+    from vecsearch.search.dates import period_of
+
     period = period_of(chosen.since, chosen.until)
     (start, end), times_ns = period.texts, period.times_ns
     read = dates_read(snapshot)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from vecsearch.arguments import check_fields
 from vecsearch.errors import UsageError
 from vecsearch.images.in_memory import as_file, is_picture
-from vecsearch.search.dates import Moment, period_of
 from vecsearch.types import Asked, Box, Word
 
 if TYPE_CHECKING:
     from vecsearch.images.in_memory import Picture
+    from vecsearch.search.dates import Moment
 
 Question: TypeAlias = "str | Path | bytes | Asked | Word | Picture"
 """A picture file, ``id:N`` or an id of an import, the bytes of a picture, or any with its parts; a
@@ -74,6 +74,8 @@ class ImageFilter:
         if not all(map(os.fspath, (*self.folders, *self.patterns))):
             raise UsageError("a path or pattern is empty", hint="leave it out to ask among all")
         if self.has_dates:
+            from vecsearch.search.dates import period_of
+
             period_of(self.since, self.until)
 
 
