@@ -33,13 +33,13 @@ from PIL import Image
 
 import vecsearch
 from vecsearch import EncoderConfig
-from vecsearch.copies.comparison import COPY_SHARE
-from vecsearch.copies.looks import Looks
-from vecsearch.copies.ranked import rank_images
-from vecsearch.copies.rows import UnitRows
-from vecsearch.copies.second import NEAR, SecondLook
-from vecsearch.copies.thresholds import copy_cosines
-from vecsearch.copies.windows import whole
+from vecsearch.duplicates.comparison import COPY_SHARE
+from vecsearch.duplicates.pixels import Looks
+from vecsearch.duplicates.ranks import rank_images
+from vecsearch.duplicates.second_look import NEAR, SecondLook
+from vecsearch.duplicates.thresholds import copy_cosines
+from vecsearch.duplicates.unit_rows import UnitRows
+from vecsearch.duplicates.windows import whole
 
 PRECISION: Final = 0.99
 QUALITY: Final = 90

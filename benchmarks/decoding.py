@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from vecsearch.images.read import read_images
+from vecsearch.images.reader import read_images
 
 
 def main() -> None:

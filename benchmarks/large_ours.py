@@ -12,7 +12,7 @@ from large_peers import Found, Vectors, recall
 
 if TYPE_CHECKING:
     from vecsearch import Index
-    from vecsearch.index.search import CodedRows
+    from vecsearch.ann.searcher import CodedRows
 
 LAYERS: Final = ("arrays", "hits", "faiss")
 """What is timed: `Opened.search`, which returns rows and scores as the peers do; `Index.search`,
@@ -24,7 +24,7 @@ _TARGETS: Final = (0.95, 0.955, 0.96, 0.965, 0.97)
 def build(vectors: Path, folder: Path) -> dict[str, Any]:
     """Import *vectors* (a .npy file) into *folder* and make its approximate FAISS file."""
     from vecsearch import import_vectors, reindex
-    from vecsearch.index.recipes import choose_recipe
+    from vecsearch.ann.recipes import choose_recipe
 
     rows, dim = np.load(vectors, mmap_mode="r").shape
     # What the library chooses by itself once exact search takes too long, asked for by name.
@@ -69,7 +69,7 @@ class Ours:
 
     def load(self, folder: Path) -> None:
         """Open it, as the layer does that is compared; what others need is made when they ask."""
-        from vecsearch.search.opened import Opened
+        from vecsearch.search.index_reader import Opened
 
         self.folder = folder
         self.opened = Opened(folder)
@@ -93,7 +93,7 @@ class Ours:
     @cached_property
     def part(self) -> CodedRows:
         """What searches the FAISS file."""
-        from vecsearch.index.search import CodedRows
+        from vecsearch.ann.searcher import CodedRows
 
         part = self.opened.searcher._parts[0]
         assert isinstance(part, CodedRows)
@@ -104,7 +104,7 @@ class Ours:
         """How the library searches the FAISS file."""
         import faiss
 
-        from vecsearch.index.settings import parameters
+        from vecsearch.ann.settings import parameters
 
         settings = self.part._settings
         return faiss.IndexRefineSearchParameters(

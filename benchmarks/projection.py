@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from vecsearch.embed.features import FeatureFile
-from vecsearch.embed.overlap import overlap_when_reduced
-from vecsearch.embed.projection import train_projection
+from vecsearch.embed.feature_file import FeatureFile
+from vecsearch.embed.neighbour_overlap import overlap_when_reduced
+from vecsearch.embed.pca import train_projection
 from vecsearch.types import Vectors
 
 _STATUS = Path("/proc/self/status")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -13,73 +14,87 @@ from samples import SAMPLES, Run
 import vecsearch
 
 PACKAGE = Path(vecsearch.__file__).parent
-ALLOWED = {
-    "arguments": set(),
-    "errors": set(),
-    "__main__": {"cli"},
-    "locks": set(),
-    "types": set(),
-    "fields": set(),
-    "outfile": set(),
-    "paths": set(),
-    "spelling": set(),
-    "spreadsheet": set(),
-    "wording": set(),
+FLOORS: dict[str, set[str]] = {
     "images": set(),
     "embed": {"images"},
+    "ann": set(),
     "store": set(),
-    "index": set(),
-    "exchange": set(),
-    "building": {"images", "embed", "store", "index", "exchange"},
-    "search": {"images", "embed", "store", "index", "exchange"},
-    "copies": {"images", "embed", "store", "index", "search"},
-    "evaluation": {"store", "search"},
+    "search": {"images", "embed", "ann", "store"},
+    "indexing": {"images", "embed", "ann", "store"},
+    "maintenance": {"images", "embed", "ann", "store", "indexing"},
+    "planning": {"embed", "ann", "store", "indexing"},
+    "transfer": {"images", "embed", "store", "indexing", "search"},
+    "duplicates": {"images", "embed", "ann", "store", "search"},
+    "evaluation": {"ann", "store", "search", "transfer"},
     "layout": set(),
     "view": {"images", "layout"},
     "cli": {
-        "building",
-        "copies",
-        "embed",
-        "evaluation",
-        "exchange",
-        "layout",
-        "search",
-        "store",
-        "view",
+        *("embed", "store", "search", "indexing", "maintenance", "planning", "transfer"),
+        *("duplicates", "evaluation", "layout", "view"),
     },
+    "__main__": {"cli"},
 }
-"""Which parts a part may import, besides those that `ALL_MAY`."""
+"""Which rooms the files of a room may import from, besides `FOR_ALL`."""
 
-ALL_MAY = {
-    *("arguments", "errors", "fields", "locks", "outfile", "paths"),
+FOR_ALL = {
+    *("arguments", "errors", "fields", "files", "locks", "once", "paths"),
     *("spelling", "spreadsheet", "types", "wording"),
 }
+"""Files of the package itself, which import from no room."""
+
+MODULES = {
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if path != PACKAGE / "__init__.py"
+}
 
 
-def part_of(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def room_of(module: str) -> str:
+    return module.split(".")[1]
 
 
-def imports_of(path: Path) -> set[str]:
-    """Find the parts of vecsearch that a file imports anywhere, functions included."""
+def imports_of(module: str) -> set[str]:
+    """Find the modules of vecsearch that a file imports anywhere, functions included."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        modules = []
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        names: list[tuple[str, str]] = []
         if isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            modules = [f"{node.module}.{alias.name}" for alias in node.names]
+            assert node.level == 0, f"{module}: relative import"
+            names = [(f"{node.module}.{alias.name}", f"{node.module}") for alias in node.names]
         elif isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
-        found |= {name.split(".")[1] for name in modules if name.startswith("vecsearch.")}
-    return found
+            names = [(alias.name, alias.name) for alias in node.names]
+        found |= {full if full in MODULES else parent for full, parent in names}
+    return {name for name in found if name in MODULES}
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.name))
-def test_imports_go_one_way(path: Path) -> None:
-    if path == PACKAGE / "__init__.py":
-        return
-    part = part_of(path)
-    assert imports_of(path) <= ALLOWED[part] | {part} | ALL_MAY
+IMPORTS = {module: imports_of(module) for module in MODULES}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_one_way(module: str) -> None:
+    room = room_of(module)
+    allowed = set() if room in FOR_ALL else FLOORS[room]
+    assert {room_of(one) for one in IMPORTS[module]} <= allowed | {room} | FOR_ALL
+
+
+def test_floors_form_no_circle() -> None:
+    list(TopologicalSorter(FLOORS).static_order())
+
+
+def test_files_form_no_circle() -> None:
+    list(TopologicalSorter(IMPORTS).static_order())
+
+
+def test_files_of_one_name_are_a_command_and_what_it_calls_and_prints() -> None:
+    rooms: dict[str, list[str]] = {}
+    for module, path in MODULES.items():
+        if path.name != "__init__.py":
+            rooms.setdefault(path.name, []).append(room_of(module))
+    for name, shared in rooms.items():
+        if len(shared) > 1:
+            assert "cli" in shared, (name, shared)
+            assert len(set(shared) - {"cli", "view"}) <= 1, (name, shared)
+            assert len(set(shared)) == len(shared), (name, shared)
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

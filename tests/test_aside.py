@@ -17,9 +17,9 @@ from samples import CHEAP, Run, draw
 
 import vecsearch
 from vecsearch import DuplicatesReport, UsageError, VecsearchError
-from vecsearch.images import moving
-from vecsearch.images.aside import open_aside
-from vecsearch.images.journal import JOURNAL
+from vecsearch.duplicates.aside_folder import open_aside
+from vecsearch.duplicates.aside_journal import JOURNAL
+from vecsearch.images import move_file
 
 EXACT = {"a-copy.png": ["a.png", "a.png"]}
 ALL = {**EXACT, "b-other.bmp": ["b.png", "b-small.png"], "c.tiff": ["c.png"]}
@@ -333,12 +333,12 @@ def test_a_file_without_links_is_compared_before_it_is_deleted(
 
     monkeypatch.setattr(os, "link", refuse)
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", lambda handle: os.truncate(moving.partial_of(target), 5))
+        patch.setattr(os, "fsync", lambda handle: os.truncate(move_file.partial_of(target), 5))
         with pytest.raises(OSError, match="copy differs from what was read"):
-            moving.move_file(source, target)
+            move_file.move_file(source, target)
     assert source.exists()
     assert not target.exists()
-    moving.move_file(source, target)
+    move_file.move_file(source, target)
     assert target.stat().st_mtime_ns == 7_000_000_456
     assert not source.exists()
 
@@ -372,7 +372,7 @@ def test_what_cannot_leave_its_place_is_nowhere_else(
 
     monkeypatch.setattr(Path, "unlink", refuse)
     with pytest.raises(PermissionError):
-        moving.move_file(source, target)
+        move_file.move_file(source, target)
     assert source.exists()
     assert not target.exists()
 
@@ -508,7 +508,7 @@ def test_a_copy_writes_through_no_link(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "link", refuse)
     (tmp_path / "a.png").write_bytes(b"1")
     (tmp_path / "notes.txt").write_text("mine")
-    moving.partial_of(tmp_path / "b.png").symlink_to("notes.txt")
-    moving.move_file(tmp_path / "a.png", tmp_path / "b.png")
+    move_file.partial_of(tmp_path / "b.png").symlink_to("notes.txt")
+    move_file.move_file(tmp_path / "a.png", tmp_path / "b.png")
     assert (tmp_path / "notes.txt").read_text() == "mine"
     assert (tmp_path / "b.png").read_bytes() == b"1"

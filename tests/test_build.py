@@ -24,7 +24,7 @@ from vecsearch import (
     UsageError,
 )
 from vecsearch.embed.encoder import Encoder
-from vecsearch.embed.openvino_engine import OpenVINOEngine
+from vecsearch.embed.engines.openvino_engine import OpenVINOEngine
 from vecsearch.store.change import Change
 from vecsearch.store.writer import Writer
 from vecsearch.types import Pixels, Vectors
@@ -429,7 +429,7 @@ def test_a_projection_is_part_of_the_index(photos: Path, tmp_path: Path) -> None
 def test_an_interrupted_build_keeps_what_it_embedded(
     photos: Path, tmp_path: Path, embedded: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vecsearch.building.stage import Stage
+    from vecsearch.indexing.commits import Stage
 
     embed = Stage.embed
 

@@ -12,8 +12,8 @@ from PIL import Image
 from samples import SAMPLES
 
 from vecsearch.errors import ImageError
-from vecsearch.images.decode import OVERSAMPLING, decode, preprocess
-from vecsearch.images.read import read_image, read_images
+from vecsearch.images.decoders.decode import OVERSAMPLING, decode, preprocess
+from vecsearch.images.reader import read_image, read_images
 
 
 def saved(image: Image.Image, form: str, **options: object) -> bytes:
@@ -171,7 +171,7 @@ def test_bands_make_no_difference(form: str, mode: str, monkeypatch: pytest.Monk
     options = {"transparency": 3} if (form, mode) == ("PNG", "P") else {}
     data = saved(source, form, **options)
     whole = np.asarray(decode(data)[0])
-    monkeypatch.setattr("vecsearch.images.decode._BAND_PIXELS", 100)
+    monkeypatch.setattr("vecsearch.images.decoders.decode._BAND_PIXELS", 100)
     np.testing.assert_array_equal(np.asarray(decode(data)[0]), whole)
 
 

@@ -13,8 +13,8 @@ from synthetic import draw_vectors, make_index
 
 import vecsearch
 from vecsearch import DuplicatesReport
-from vecsearch.copies import stars
-from vecsearch.search import opened
+from vecsearch.duplicates import stars
+from vecsearch.search import index_reader
 from vecsearch.types import Vectors
 
 DIM = 48
@@ -74,7 +74,7 @@ def test_groups_are_those_of_all_pairs(
 ) -> None:
     folder = make_index(tmp_path / "index", with_copies(700, 1), recipe)
     vecsearch.remove("id:5", "id:90", "id:333", index=folder)
-    monkeypatch.setattr(opened, "_FEW_VALUES", 0)
+    monkeypatch.setattr(index_reader, "_FEW_VALUES", 0)
     monkeypatch.setattr(stars, "_ASKING", 37)
     monkeypatch.setattr(stars, "_ANSWERING", 50)
     monkeypatch.setattr(stars, "_BATCH", 20)
@@ -103,18 +103,18 @@ def test_a_pair_counts_from_whichever_side_it_is_found(
     vectors[:150] = vectors[150:] + 0.01 * draw_vectors(150, DIM, 8)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     folder = make_index(tmp_path / "index", vectors, "IVF1,SQ8")
-    monkeypatch.setattr(opened, "_FEW_VALUES", 0)
+    monkeypatch.setattr(index_reader, "_FEW_VALUES", 0)
     both = vecsearch.duplicates(folder, threshold=NEAR)
     assert both.approximate
     assert groups_of(both).items() >= {n: n + 150 for n in range(1, 151)}.items()
-    search = opened.Opened.search
+    search = index_reader.Opened.search
 
-    def only_better(self: opened.Opened, xq: Vectors, k: int) -> Any:
+    def only_better(self: index_reader.Opened, xq: Vectors, k: int) -> Any:
         D, I = search(self, xq, k)  # noqa: N806, E741
         worse = I[:, :1] > I  # the first is the image itself; those with greater rows are better
         return np.where(worse, -np.inf, D), np.where(worse, -1, I)
 
-    monkeypatch.setattr(opened.Opened, "search", only_better)
+    monkeypatch.setattr(index_reader.Opened, "search", only_better)
     assert vecsearch.duplicates(folder, threshold=NEAR) == both
 
 
@@ -132,7 +132,7 @@ def test_a_chain_is_not_one_group(tmp_path: Path) -> None:
 def test_equal_vectors_are_one_group_at_a_threshold_of_one(
     recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opened, "_FEW_VALUES", 0)
+    monkeypatch.setattr(index_reader, "_FEW_VALUES", 0)
     for seed in range(3):  # in float16 they are shorter than 1, or longer
         vectors = np.repeat(draw_vectors(1, DIM, seed), 600, axis=0)
         folder = make_index(tmp_path / str(seed), vectors, recipe)

@@ -182,10 +182,10 @@ def test_compaction_keeps_every_vector_and_takes_the_dead_out(index: Path, photo
 def test_many_small_additions_are_one_segment_after_a_while(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vecsearch.building import compact
+    from vecsearch.indexing import compaction
 
-    monkeypatch.setattr(compact, "MANY_SEGMENTS", 3)
-    monkeypatch.setattr(compact, "STALE_SHARE", 10.0)
+    monkeypatch.setattr(compaction, "MANY_SEGMENTS", 3)
+    monkeypatch.setattr(compaction, "STALE_SHARE", 10.0)
     index = vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP).index
     (base,) = (index / "ann").iterdir()
     most = 0
@@ -383,12 +383,12 @@ def test_repair_says_what_it_cannot_mend(photos: Path, tmp_path: Path) -> None:
 def test_rows_of_large_files_are_checked_as_they_are_used(
     index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vecsearch.search import opened as opened_module
-    from vecsearch.store import files, segments
+    from vecsearch.search import index_reader as opened_module
+    from vecsearch.store import segments, write_once
 
     (path,) = (index / "vectors").iterdir()
     damage(path, 3 * 128)  # the row of id:4
-    monkeypatch.setattr(files, "CHECKED_AT_OPENING_BYTES", 100)
+    monkeypatch.setattr(write_once, "CHECKED_AT_OPENING_BYTES", 100)
     monkeypatch.setattr(segments, "CHECKED_AT_OPENING_BYTES", 100)
     monkeypatch.setattr(opened_module, "_FEW_VALUES", 0)
     with vecsearch.open_index(index) as opened:
@@ -406,11 +406,11 @@ def test_rows_of_large_files_are_checked_as_they_are_used(
 def test_a_large_base_that_is_damaged_gives_no_wrong_score(
     index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vecsearch.search import opened as opened_module
-    from vecsearch.store import files, segments
+    from vecsearch.search import index_reader as opened_module
+    from vecsearch.store import segments, write_once
 
     (path,) = (index / "ann").iterdir()
-    for module in (files, segments):
+    for module in (write_once, segments):
         monkeypatch.setattr(module, "CHECKED_AT_OPENING_BYTES", 100)
     monkeypatch.setattr(opened_module, "_FEW_VALUES", 0)
     with vecsearch.open_index(index) as opened:

@@ -25,7 +25,7 @@ from vecsearch.embed.backbones.efficientnet_lite import EFFICIENTNET_LITE0
 from vecsearch.embed.encoder import make_encoder
 from vecsearch.embed.packaged import packaged_file
 from vecsearch.embed.weights import load_weights
-from vecsearch.images.read import read_image
+from vecsearch.images.reader import read_image
 from vecsearch.types import Pixels, Vectors
 
 MODEL = "efficientnet-lite0"

@@ -19,11 +19,11 @@ from vecsearch.embed.backbones.vgg19 import VGG19
 from vecsearch.embed.encoder import EncoderConfig, make_encoder, open_encoder, open_query_engine
 from vecsearch.embed.graph import read_parameters
 from vecsearch.embed.layers import feature_dim, parse_layers
-from vecsearch.embed.projection import train_projection
+from vecsearch.embed.pca import train_projection
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import UsageError
-from vecsearch.images.decode import decode, preprocess
-from vecsearch.images.read import read_image
+from vecsearch.images.decoders.decode import decode, preprocess
+from vecsearch.images.reader import read_image
 from vecsearch.types import Pixels, Vectors
 
 

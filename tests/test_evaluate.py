@@ -17,13 +17,13 @@ from synthetic import add_vectors, draw_vectors, make_index
 
 import vecsearch
 from vecsearch import UsageError
-from vecsearch.building import compact
+from vecsearch.ann.searcher import CodedRows
+from vecsearch.ann.tuning import judging_queries
 from vecsearch.cli.main import cli
-from vecsearch.index.search import CodedRows
-from vecsearch.index.tune import judging_queries
-from vecsearch.search import opened
-from vecsearch.search.opened import Opened
-from vecsearch.search.recall import interval
+from vecsearch.evaluation.recall import interval
+from vecsearch.indexing import compaction
+from vecsearch.search import index_reader
+from vecsearch.search.index_reader import Opened
 from vecsearch.types import Vectors
 
 DIM = 48
@@ -48,8 +48,8 @@ def _one_thread() -> Iterator[None]:
 @pytest.fixture
 def approximate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An index of 2,400 vectors in two approximate bases, image 32 a copy of image 31."""
-    monkeypatch.setattr(opened, "_FEW_VALUES", 0)
-    monkeypatch.setattr(compact, "SEGMENT_BYTES", 2 * DIM * 1200)
+    monkeypatch.setattr(index_reader, "_FEW_VALUES", 0)
+    monkeypatch.setattr(compaction, "SEGMENT_BYTES", 2 * DIM * 1200)
     vectors = draw_vectors(2400, DIM, 1)
     vectors[31] = vectors[30]  # every tenth from the first is held out, every second of them judges
     folder = make_index(tmp_path / "index", vectors[:1200], COARSE)
@@ -124,7 +124,7 @@ def test_own_queries_are_asked_of_the_whole_index(approximate: Path, tmp_path: P
 
 
 def test_ties_are_no_misses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opened, "_FEW_VALUES", 0)
+    monkeypatch.setattr(index_reader, "_FEW_VALUES", 0)
     vectors = np.repeat(draw_vectors(30, DIM, 4), 40, axis=0)
     np.random.RandomState(0).shuffle(vectors)
     folder = make_index(tmp_path / "index", vectors, "IVF1,SQ8")

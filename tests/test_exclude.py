@@ -17,11 +17,11 @@ from samples import CHEAP, Run, draw
 
 import vecsearch
 from vecsearch import BuildOptions, SourceError, UsageError
-from vecsearch.images.exclude import given_patterns
-from vecsearch.images.fetching import name_source
-from vecsearch.images.folder import scan_folder
-from vecsearch.images.remote import scan_url
-from vecsearch.images.scan import Scan
+from vecsearch.images.sources.allowed_urls import name_source
+from vecsearch.images.sources.exclude import given_patterns
+from vecsearch.images.sources.folder import scan_folder
+from vecsearch.images.sources.scan import Scan
+from vecsearch.images.sources.url import scan_url
 from vecsearch.types import UrlPath
 
 

@@ -23,10 +23,10 @@ from samples import CHEAP, Run, draw
 
 import vecsearch
 from vecsearch import IndexDamagedError, SourceError, UsageError, VecsearchError, WeightsError
+from vecsearch.ann import memory_map
+from vecsearch.ann.settings import SearchSettings
 from vecsearch.embed.checkpoint import read_checkpoint
-from vecsearch.index import mapped
-from vecsearch.index.once import Once
-from vecsearch.index.settings import SearchSettings
+from vecsearch.once import Once
 
 ESCAPE = "\x1b]0;owned\x07\u202e\u2028\x9b31m"
 NO_TEXT = "\udc9b31m"
@@ -247,8 +247,8 @@ def test_a_search_without_a_temporary_folder_is_one_line(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vecsearch.build(draw(tmp_path / "photos" / "new.png", 50).parent, index=index)
-    monkeypatch.setattr("vecsearch.search.opened._FEW_VALUES", 0)
-    monkeypatch.setattr(mapped, "_owner", Once(mapped._make_owner))
+    monkeypatch.setattr("vecsearch.search.index_reader._FEW_VALUES", 0)
+    monkeypatch.setattr(memory_map, "_owner", Once(memory_map._make_owner))
     with vecsearch.open_index(index) as opened:
         with monkeypatch.context() as patch:
             patch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))

@@ -19,11 +19,12 @@ from samples import CHEAP, Run
 
 import vecsearch
 from vecsearch import BuildOptions, ImageError, QueryOptions, SourceError, VecsearchError
-from vecsearch.building.repair import _made_anew
 from vecsearch.cli.main import cli
-from vecsearch.images import fetching, remote, web
-from vecsearch.images.access import read_content
-from vecsearch.images.fetching import is_below, may_fetch
+from vecsearch.images.sources import allowed_urls, http
+from vecsearch.images.sources import url as url_source
+from vecsearch.images.sources.access import read_content
+from vecsearch.images.sources.allowed_urls import is_below, may_fetch
+from vecsearch.maintenance.repair import _made_anew
 from vecsearch.types import UrlPath, WantedUrl, path_of
 
 
@@ -85,7 +86,7 @@ def serve(folder: Path) -> Iterator[Site]:
 @pytest.fixture(autouse=True)
 def _nothing_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Be a process of its own."""
-    monkeypatch.setattr(fetching, "_named", set())
+    monkeypatch.setattr(allowed_urls, "_named", set())
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def received(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     """An index of what the server has, made by another user."""
     with monkeypatch.context() as other:
         other.setenv("VECSEARCH_STATE", str(tmp_path / "other"))
-        other.setattr(fetching, "_named", set())
+        other.setattr(allowed_urls, "_named", set())
         index = vecsearch.build(f"{site.url}/photos", index=tmp_path / "ix", encoder=CHEAP).index
     assert site.requests
     site.requests.clear()
@@ -288,7 +289,7 @@ def test_no_redirect_leads_out_of_a_source(site: Site, elsewhere: Site, tmp_path
     site.odd["/photos/p2.png"] = redirect("/photos/p3.png")
     with_user = site.url.replace("//", "//user:word@")
     for root in ("http://", f"{site.url}/photos", f"{with_user}/photos"):
-        fetching.name_source(UrlPath(root))
+        allowed_urls.name_source(UrlPath(root))
     for url in (site.url, with_user):
         for number in (0, 1):
             with pytest.raises(ImageError, match="redirects outside the source"):
@@ -337,7 +338,7 @@ def test_urls_of_a_list_are_fetched_if_it_was_named(
     assert "/photos/p0.png" in site.requests
     run("build", "-i", "ix")  # it was named before
     monkeypatch.setenv("VECSEARCH_STATE", str(tmp_path / "other"))
-    monkeypatch.setattr(fetching, "_named", set())
+    monkeypatch.setattr(allowed_urls, "_named", set())
     site.requests.clear()
     vecsearch.build(index=report.index)
     with vecsearch.open_index(report.index) as index:
@@ -401,11 +402,11 @@ def circular(handler: SimpleHTTPRequestHandler) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A bound of 1 MiB and of a second."""
-    monkeypatch.setattr(web, "LARGEST_BYTES", 1 << 20)
-    monkeypatch.setattr(remote, "_LONGEST_S", 1.0)
-    remote._filesystem.cache_clear()
+    monkeypatch.setattr(http, "LARGEST_BYTES", 1 << 20)
+    monkeypatch.setattr(url_source, "_LONGEST_S", 1.0)
+    url_source._filesystem.cache_clear()
     yield
-    remote._filesystem.cache_clear()
+    url_source._filesystem.cache_clear()
 
 
 @pytest.mark.usefixtures("impatient")
@@ -438,7 +439,7 @@ def test_a_listing_without_end_is_given_up(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(web, "_LARGEST_PAGE_BYTES", 1 << 20)
+    monkeypatch.setattr(http, "_LARGEST_PAGE_BYTES", 1 << 20)
     site.odd["/photos"] = answer
     with pytest.raises(SourceError, match=r"cannot be listed: (larger than 1 MiB|it took longer)"):
         vecsearch.build(f"{site.url}/photos", index=tmp_path / "ix", encoder=CHEAP)

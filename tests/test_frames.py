@@ -13,7 +13,7 @@ from samples import CHEAP
 
 import vecsearch
 from vecsearch import DuplicatesReport, ImageError
-from vecsearch.images.frames import frames, has_frames
+from vecsearch.images.decoders.frames import frames, has_frames
 
 SIZE = (160, 120)
 

@@ -17,10 +17,11 @@ from samples import CHEAP, Run, draw
 
 import vecsearch
 from vecsearch import BuildReport, ImageError
-from vecsearch.images import heif, scan
-from vecsearch.images.decode import decode
-from vecsearch.images.frames import frames, has_frames
-from vecsearch.search.piped import read_piped
+from vecsearch.images.decoders import heif
+from vecsearch.images.decoders.decode import decode
+from vecsearch.images.decoders.frames import frames, has_frames
+from vecsearch.images.sources import scan
+from vecsearch.search.standard_input import read_piped
 
 pillow_heif = pytest.importorskip("pillow_heif")
 
@@ -206,10 +207,10 @@ def test_a_heic_is_found_once_it_can_be_read(
     shutil.copy(tmp_path / "h.heic", photos)
     with monkeypatch.context() as patch:
         patch.setattr(scan, "reads_heif", lambda: False)
-        patch.setattr("vecsearch.images.tar.reads_heif", lambda: False)
+        patch.setattr("vecsearch.images.sources.tar.reads_heif", lambda: False)
         report = vecsearch.build(photos, tar_file, index=tmp_path / "index", encoder=CHEAP)
         assert (report.counts.added, report.left_out) == (13, {".heic": 2})
-    import vecsearch.images.tar as tars
+    import vecsearch.images.sources.tar as tars
 
     tars._kept.clear()
     report = vecsearch.build(index=report.index, encoder=CHEAP)

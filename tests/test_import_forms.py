@@ -17,7 +17,7 @@ from samples import Run
 
 import vecsearch
 from vecsearch import ImportOptions, SourceError, UsageError
-from vecsearch.exchange import npy
+from vecsearch.transfer.formats import npy
 
 DIM = 8
 X = np.random.RandomState(0).normal(size=(20, DIM)).astype(np.float32)

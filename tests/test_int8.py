@@ -13,9 +13,9 @@ import pytest
 from samples import SAMPLES, Run, hits_of
 
 from vecsearch.embed.encoder import EncoderConfig, make_encoder
-from vecsearch.embed.projection import Projection
+from vecsearch.embed.pca import Projection
 from vecsearch.embed.quantize import quantized
-from vecsearch.images.read import read_image
+from vecsearch.images.reader import read_image
 from vecsearch.types import Pixels
 
 MODEL = "efficientnet-lite0"

@@ -13,8 +13,8 @@ from vecsearch.errors import UsageError
 from vecsearch.layout import methods
 from vecsearch.layout.clusters import describe, find_clusters, folders
 from vecsearch.layout.methods import lay_out
-from vecsearch.layout.overlap import arrange, spread
 from vecsearch.layout.points import Points
+from vecsearch.layout.separate import arrange, spread
 from vecsearch.types import Vectors
 
 FloatArray = npt.NDArray[np.float32]

@@ -16,8 +16,8 @@ import vecsearch
 from vecsearch.layout.clusters import Labels, describe
 from vecsearch.layout.collection import CollectionMap, MapOptions
 from vecsearch.layout.grid import pack
-from vecsearch.layout.overlap import arrange_with_names
 from vecsearch.layout.room import find_room
+from vecsearch.layout.separate import arrange_with_names
 from vecsearch.types import Guess
 from vecsearch.types import Image as Indexed
 from vecsearch.view.colour_vision import ciede2000, contrast, differences, parse

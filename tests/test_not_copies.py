@@ -21,7 +21,7 @@ from vecsearch import (
     NotFoundError,
     UsageError,
 )
-from vecsearch.search import opened
+from vecsearch.search import index_reader
 from vecsearch.store import schema
 from vecsearch.store.writer import open_writer
 
@@ -162,7 +162,7 @@ def test_pairs_that_are_no_copies_are_left_out(built: Path, copies: Path) -> Non
 def test_they_hold_by_content_in_an_approximate_index_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opened, "_FEW_VALUES", 0)
+    monkeypatch.setattr(index_reader, "_FEW_VALUES", 0)
     vectors = np.random.RandomState(0).normal(size=(400, 16)).astype(np.float32)
     vectors[1] = vectors[0] + 1e-3
     vectors[2] = vectors[0] - 1e-3

@@ -17,13 +17,13 @@ from synthetic import draw_vectors, make_index
 
 import vecsearch
 from vecsearch import EncoderConfig, PlanOptions, PlanReport, SourceError, UsageError
-from vecsearch.building import calibrate
+from vecsearch.ann import recipes
+from vecsearch.ann.base import make_base, write_base
+from vecsearch.ann.recipes import FLAT
 from vecsearch.cli.units import written_size, written_time
-from vecsearch.index import recipes, timing
-from vecsearch.index.base import make_base, write_base
-from vecsearch.index.recipes import FLAT
-from vecsearch.index.sizing import size_of
-from vecsearch.index.timing import built_in, measure_base, measure_exact, query_ms
+from vecsearch.planning import base_speed, calibrate
+from vecsearch.planning.base_size import size_of
+from vecsearch.planning.base_speed import built_in, measure_base, measure_exact, query_ms
 
 FP32 = EncoderConfig(precision="fp32", engine="openvino")
 KINDS = (
@@ -43,9 +43,9 @@ def _little(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Choose a recipe for large numbers, measure little, and by one thread."""
     monkeypatch.setattr(recipes, "_ann_factory", lambda rows, dim: f"IVF{rows >> 12},PQ32x4fs")
     monkeypatch.setattr(calibrate, "EMBEDDED_S", 0.3)
-    monkeypatch.setattr(timing, "_MEASURED_S", 0.02)
-    monkeypatch.setattr(timing, "_EXACT_BYTES", 4 << 20)
-    monkeypatch.setattr(timing, "_ROWS", 2000)
+    monkeypatch.setattr(base_speed, "_MEASURED_S", 0.02)
+    monkeypatch.setattr(base_speed, "_EXACT_BYTES", 4 << 20)
+    monkeypatch.setattr(base_speed, "_ROWS", 2000)
     before = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(1)
     yield
@@ -197,7 +197,9 @@ def test_measured_figures_make_sense(factory: str, capfd: pytest.CaptureFixture[
     for one in (rates, built_in(size_of(factory, 64), 64)):
         times = [query_ms(factory, 64, rows, one) for rows in (10_000, 100_000, 1_000_000)]
         assert 0 < times[0] <= times[1] <= times[2] < 10_000
-        seconds = [timing.indexing_seconds(factory, 64, rows, one) for rows in (100_000, 1_000_000)]
+        seconds = [
+            base_speed.indexing_seconds(factory, 64, rows, one) for rows in (100_000, 1_000_000)
+        ]
         assert 0 < seconds[0] < seconds[1]
         assert math.isfinite(seconds[1])
 

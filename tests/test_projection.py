@@ -16,10 +16,10 @@ from sklearn.decomposition import PCA
 
 import vecsearch
 from vecsearch import EncoderConfig, IndexFolderError, UsageError, WeightsError
-from vecsearch.building import fit
-from vecsearch.embed.features import FeatureFile
-from vecsearch.embed.overlap import overlap_when_reduced, shared_nearest
-from vecsearch.embed.projection import Projection, sample_size, train_projection
+from vecsearch.embed.feature_file import FeatureFile
+from vecsearch.embed.neighbour_overlap import overlap_when_reduced, shared_nearest
+from vecsearch.embed.pca import Projection, sample_size, train_projection
+from vecsearch.indexing import fit
 from vecsearch.types import Vectors
 
 

@@ -26,10 +26,10 @@ from vecsearch import (
 from vecsearch.cli.main import cli
 from vecsearch.evaluation import quality
 from vecsearch.evaluation.classes import confusion
-from vecsearch.search import opened
-from vecsearch.search.recall import interval, mean_of
-from vecsearch.store import files as store_files
+from vecsearch.evaluation.recall import interval, mean_of
+from vecsearch.search import index_reader
 from vecsearch.store import segments
+from vecsearch.store import write_once as store_files
 from vecsearch.view.confusion import draw_confusion
 
 BY_HAND = np.array(
@@ -134,7 +134,7 @@ def test_the_measures_agree_with_scikit_learn(
     unequal: Path, monkeypatch: pytest.MonkeyPatch, few_values: int | None
 ) -> None:
     if few_values is not None:
-        monkeypatch.setattr(opened, "_FEW_VALUES", few_values)
+        monkeypatch.setattr(index_reader, "_FEW_VALUES", few_values)
     report = vecsearch.evaluate_labels(unequal / "index", unequal / "labels.csv")
     label, cosines = brute_force(unequal)
     expected = []

@@ -24,9 +24,9 @@ from vecsearch import (
     QueryOptions,
     UsageError,
 )
-from vecsearch.images.decode import decode
+from vecsearch.images.decoders.decode import decode
 from vecsearch.search.combine import GAMMA
-from vecsearch.search.piped import read_piped
+from vecsearch.search.standard_input import read_piped
 from vecsearch.types import Hit, Vectors
 
 
@@ -83,7 +83,7 @@ def large_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def large(large_index: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The same, searched by its base although it is small."""
-    monkeypatch.setattr("vecsearch.search.opened._FEW_VALUES", 0)
+    monkeypatch.setattr("vecsearch.search.index_reader._FEW_VALUES", 0)
     return large_index
 
 
@@ -295,7 +295,7 @@ def test_many_chosen_rows_are_searched_where_they_lie(
     options = QueryOptions(glob="*[3-8].jpg")
     with vecsearch.open_index(large) as opened:
         copied = opened.search(xq, k=30, options=options)
-        monkeypatch.setattr("vecsearch.index.chosen._FEW_VALUES", 0)
+        monkeypatch.setattr("vecsearch.ann.row_subset._FEW_VALUES", 0)
         for a, b in zip(copied, opened.search(xq, k=30, options=options), strict=True):
             assert ids(a.hits) == ids(b.hits)
             assert [x.score for x in a.hits] == pytest.approx([x.score for x in b.hits], abs=1e-4)
@@ -623,7 +623,7 @@ def test_the_table_shows_errors_and_boxes(index: Path) -> None:
 def test_nothing_but_a_list_is_read_without_pillow(index: Path, photos: Path) -> None:
     code = f"""
 import sys
-from vecsearch.search.piped import read_piped
+from vecsearch.search.standard_input import read_piped
 import vecsearch
 from vecsearch import QueryOptions
 asked = read_piped(b"{photos}/p1.png\\nid:3\\n", null=False)

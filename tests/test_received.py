@@ -212,7 +212,7 @@ BASES = (
 def test_a_faiss_file_that_leads_outside_is_not_searched(
     recipe: str, change: Callable[[Any, Vectors], Any], tmp_path: Path, monkeypatch: Patch
 ) -> None:
-    monkeypatch.setattr("vecsearch.search.opened._FEW_VALUES", 0)
+    monkeypatch.setattr("vecsearch.search.index_reader._FEW_VALUES", 0)
     vectors = draw_vectors(400, 32, 1)
     index = make_index(tmp_path / "index", vectors, recipe)
     (path,) = index.glob("ann/*.faiss")
@@ -227,7 +227,7 @@ def test_a_faiss_file_that_leads_outside_is_not_searched(
 def test_numbers_of_a_faiss_file_allocate_nothing(
     recipe: str, number: int, tmp_path: Path, monkeypatch: Patch
 ) -> None:
-    monkeypatch.setattr("vecsearch.search.opened._FEW_VALUES", 0)
+    monkeypatch.setattr("vecsearch.search.index_reader._FEW_VALUES", 0)
     index = make_index(tmp_path / "index", draw_vectors(400, 32, 1), recipe)
     (path,) = index.glob("ann/*.faiss")
     data = path.read_bytes()
@@ -240,7 +240,7 @@ def test_numbers_of_a_faiss_file_allocate_nothing(
 def test_a_recipe_that_asks_for_terabytes_is_refused(
     recipe: str, tmp_path: Path, monkeypatch: Patch
 ) -> None:
-    monkeypatch.setattr("vecsearch.search.opened._FEW_VALUES", 0)
+    monkeypatch.setattr("vecsearch.search.index_reader._FEW_VALUES", 0)
     index = make_index(tmp_path / "index", draw_vectors(400, 32, 1), "IVF8,SQ8")
     run_sql(index, f"UPDATE config SET value = '{recipe}' WHERE key = 'recipe'")
     before = tree(index)

@@ -18,12 +18,12 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import vecsearch
 from vecsearch import QueryOptions, Result, UsageError
-from vecsearch.search.centred import centred
+from vecsearch.search.blas_threads import ONE_THREAD
+from vecsearch.search.centre import centred
 from vecsearch.search.expand import ALPHA, expanded
 from vecsearch.search.hits import Candidates
-from vecsearch.search.ranking import Apart
+from vecsearch.search.ranker import Apart
 from vecsearch.search.rerank import k_reciprocal
-from vecsearch.search.threads import ONE_THREAD
 from vecsearch.types import Rows, Vectors
 
 BOTH = QueryOptions(expand=5, rerank=40)
@@ -226,7 +226,7 @@ def test_one_alone_and_in_a_batch_is_answered_alike(
     vectors[[50, 150, 250]] = vectors[10]
     folder = make_index(tmp_path / "ix", vectors)
     if not few:
-        monkeypatch.setattr("vecsearch.search.opened._FEW_VALUES", 0)  # by FAISS
+        monkeypatch.setattr("vecsearch.search.index_reader._FEW_VALUES", 0)  # by FAISS
     with vecsearch.open_index(folder) as index:
         names = [f"id:{number}" for number in range(1, 301)]
         together = index.query(names, k=50, options=BOTH)

@@ -15,14 +15,14 @@ from samples import CHEAP, draw
 
 import vecsearch
 from vecsearch import ImageError, NotFoundError, QueryOptions, UsageError
-from vecsearch.index.base import make_base, write_base
-from vecsearch.index.exact import exact_search
-from vecsearch.index.mapped import as_index
-from vecsearch.index.opening import open_base
-from vecsearch.index.recipes import FLAT
-from vecsearch.index.search import CodedRows, ExactRows, FewRows, Part, Searcher
-from vecsearch.index.settings import SearchSettings
-from vecsearch.index.tune import recall, tune
+from vecsearch.ann.base import make_base, write_base
+from vecsearch.ann.exact import exact_search
+from vecsearch.ann.memory_map import as_index
+from vecsearch.ann.read_base import open_base
+from vecsearch.ann.recipes import FLAT
+from vecsearch.ann.searcher import CodedRows, ExactRows, FewRows, Part, Searcher
+from vecsearch.ann.settings import SearchSettings
+from vecsearch.ann.tuning import recall, tune
 from vecsearch.types import Halves, Rows
 
 
@@ -290,7 +290,7 @@ def test_a_base_that_goes_as_it_is_opened_is_done_without(
 
     with vecsearch.open_index(index) as opened:
         _, vectors = opened.vectors()
-        monkeypatch.setattr("vecsearch.search.opened._FEW_VALUES", 0)
-        monkeypatch.setattr("vecsearch.index.opening.open_base", open_late)
+        monkeypatch.setattr("vecsearch.search.index_reader._FEW_VALUES", 0)
+        monkeypatch.setattr("vecsearch.ann.read_base.open_base", open_late)
         results = opened.search(vectors, k=1)
     assert [result.hits[0].id for result in results] == list(range(1, 13))

@@ -23,18 +23,19 @@ from samples import CHEAP, FRESH, Run, draw
 
 import vecsearch
 from vecsearch import BuildOptions, BuildReport, QueryOptions, SourceError, UsageError
-from vecsearch.building import plan as planning
-from vecsearch.building.fit import Sample
-from vecsearch.building.options import BuildOptions as Options
-from vecsearch.building.plan import compare
-from vecsearch.building.reader import Reader
-from vecsearch.building.sources import Named, open_sources, plan_build
-from vecsearch.building.worklist import Worklist
-from vecsearch.images import folder as walking
-from vecsearch.images import remote, tar
-from vecsearch.images.access import is_gone
-from vecsearch.images.folder import scan_folder
-from vecsearch.images.read import ReadImage
+from vecsearch.images.reader import ReadImage
+from vecsearch.images.sources import folder as walking
+from vecsearch.images.sources import tar
+from vecsearch.images.sources import url as url_source
+from vecsearch.images.sources.access import is_gone
+from vecsearch.images.sources.folder import scan_folder
+from vecsearch.indexing import diff as planning
+from vecsearch.indexing.build_options import BuildOptions as Options
+from vecsearch.indexing.diff import compare
+from vecsearch.indexing.fit import Sample
+from vecsearch.indexing.open_sources import Named, open_sources, plan_build
+from vecsearch.indexing.read import Reader
+from vecsearch.indexing.worklist import Worklist
 from vecsearch.types import UrlPath, absolute_path
 
 
@@ -380,7 +381,7 @@ def test_only_tars_that_changed_are_opened(
 def test_an_interrupted_build_of_a_tar_goes_on(
     shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vecsearch.building.stage import Stage
+    from vecsearch.indexing.commits import Stage
 
     def interrupted(self: Stage) -> None:
         raise KeyboardInterrupt
@@ -434,12 +435,14 @@ def test_a_url_stays_what_it_is() -> None:
 def test_a_tag_takes_the_place_of_fractions_of_a_second() -> None:
     then = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
     facts = {"size": 7, "LastModified": then, "ETag": '"a"'}
-    size_bytes, time_ns = remote._size_and_time(facts)
+    size_bytes, time_ns = url_source._size_and_time(facts)
     assert (size_bytes, time_ns // 10**9) == (7, int(then.timestamp()))
     asked_singly = {"size": 7, "LastModified": then.replace(microsecond=0), "ETag": "a"}
-    assert remote._size_and_time(asked_singly) == (size_bytes, time_ns)
-    assert remote._size_and_time({**facts, "ETag": '"b"'})[1] != time_ns
-    assert remote._size_and_time({"size": 7, "created": then.timestamp()})[1] % 10**9 == 678000000
+    assert url_source._size_and_time(asked_singly) == (size_bytes, time_ns)
+    assert url_source._size_and_time({**facts, "ETag": '"b"'})[1] != time_ns
+    assert (
+        url_source._size_and_time({"size": 7, "created": then.timestamp()})[1] % 10**9 == 678000000
+    )
 
 
 @pytest.fixture
@@ -518,7 +521,7 @@ def test_a_url_that_cannot_be_listed_deletes_nothing(
 def test_urls_that_cannot_be_opened_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    remote._filesystem.cache_clear()
+    url_source._filesystem.cache_clear()
     monkeypatch.setitem(sys.modules, "s3fs", None)
     for source, match in (
         ("s3://bucket/x", r"pip install 'vecsearch\[s3\]'"),
@@ -560,7 +563,7 @@ def test_pictures_of_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "us-east-1")
-    remote._filesystem.cache_clear()
+    url_source._filesystem.cache_clear()
     import s3fs
 
     s3 = s3fs.S3FileSystem(use_listings_cache=False)

@@ -28,8 +28,8 @@ from vecsearch import (
 from vecsearch.store import schema, statements
 from vecsearch.store import writer as writer_module
 from vecsearch.store.change import NewIndex
-from vecsearch.store.files import FileRecord
 from vecsearch.store.snapshot import Snapshot
+from vecsearch.store.write_once import FileRecord
 from vecsearch.store.writer import open_writer
 
 

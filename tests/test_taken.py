@@ -17,7 +17,7 @@ from samples import CHEAP, draw
 import vecsearch
 from vecsearch import ListOptions
 from vecsearch.errors import IndexFolderError, NotFoundError
-from vecsearch.images.taken import HEAD_BYTES, date_taken, read_date
+from vecsearch.images.date_taken import HEAD_BYTES, date_taken, read_date
 from vecsearch.store import migrate, schema, writer
 
 FORMATS = Path(__file__).parent / "formats"

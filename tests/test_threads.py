@@ -22,7 +22,7 @@ from samples import draw
 import vecsearch
 from vecsearch import ImageError, Index, IndexFolderError, QueryOptions
 from vecsearch.locks import ProcessLock, free_at_fork
-from vecsearch.search import opened as opened_module
+from vecsearch.search import index_reader as opened_module
 
 THREADS = 16
 
@@ -263,7 +263,7 @@ class Version(real):
         asked.append(text)
         super().__init__(text)
 numpy.lib.NumpyVersion = Version
-from vecsearch.embed.runtime import ov
+from vecsearch.embed.engines.openvino_runtime import ov
 assert asked  # by one thread, that which imports it
 asked.clear()
 tensor = ov.Tensor(numpy.zeros((2, 3), numpy.float32))

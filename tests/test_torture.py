@@ -17,7 +17,7 @@ from torture.trial import Trial
 from torture.workers import Breakage, pool
 
 import vecsearch
-from vecsearch.cli.start import interrupted
+from vecsearch.cli.interrupt_message import interrupted
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="children are forked")
 
@@ -116,7 +116,7 @@ def test_damage_is_noticed_by_its_trial(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_repair_that_is_none_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vecsearch.building.repair.compact_segments", lambda *_: None)
+    monkeypatch.setattr("vecsearch.maintenance.repair.compact_segments", lambda *_: None)
     assert repairs.run(6, 0, tmp_path).failures
 
 
@@ -125,7 +125,7 @@ def test_an_import_that_is_interrupted_is_no_failure(tmp_path: Path) -> None:
     code = """
 import signal
 import vecsearch.cli.info
-from vecsearch.cli.start import interrupted
+from vecsearch.cli.interrupt_message import interrupted
 from vecsearch.cli import main
 def broken(index):
     try:

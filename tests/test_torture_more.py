@@ -21,12 +21,12 @@ from torture import (
 )
 from torture.trial import Trial
 
-from vecsearch.building.plan import Plan
-from vecsearch.building.sources import plan_build
-from vecsearch.building.stage import Stage
-from vecsearch.building.worklist import Worklist
-from vecsearch.images.scan import Scan
-from vecsearch.search.opened import Opened
+from vecsearch.images.sources.scan import Scan
+from vecsearch.indexing.commits import Stage
+from vecsearch.indexing.diff import Plan
+from vecsearch.indexing.open_sources import plan_build
+from vecsearch.indexing.worklist import Worklist
+from vecsearch.search.index_reader import Opened
 from vecsearch.store import lookups, segments
 
 Patch = pytest.MonkeyPatch
@@ -136,7 +136,7 @@ def mix_up_compaction(monkeypatch: Patch) -> None:
     def living_blocks(*given: Any) -> Any:
         return (block[::-1] for block in real(*given))
 
-    monkeypatch.setattr("vecsearch.building.compact.living_blocks", living_blocks)
+    monkeypatch.setattr("vecsearch.indexing.compaction.living_blocks", living_blocks)
 
 
 def leave_orphans(monkeypatch: Patch) -> None:
@@ -192,7 +192,7 @@ def test_a_build_that_breaks_off_is_noticed(tmp_path: Path, monkeypatch: Patch) 
 
 
 def never_compact(monkeypatch: Patch) -> None:
-    monkeypatch.setattr("vecsearch.building.run.compact_if_due", lambda *_: None)
+    monkeypatch.setattr("vecsearch.indexing.build.compact_if_due", lambda *_: None)
     monkeypatch.setattr(cycles, "MOST_FILES", 12)
 
 
@@ -203,7 +203,7 @@ def leak(monkeypatch: Patch) -> None:
         kept.append(b"x" * (16 << 20))
         return plan_build(*given, **named)
 
-    monkeypatch.setattr("vecsearch.building.run.plan_build", plan)
+    monkeypatch.setattr("vecsearch.indexing.build.plan_build", plan)
 
 
 def mistake_moves(monkeypatch: Patch) -> None:

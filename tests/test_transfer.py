@@ -393,9 +393,9 @@ def test_an_import_that_is_killed_goes_on(tmp_path: Path) -> None:
     file = save(tmp_path / "a.npy", vectors_of(3000), [f"a{n}" for n in range(3000)])
     code = f"""
 import time, vecsearch
-from vecsearch.building import importing
+from vecsearch.transfer import import_
 from vecsearch.store.writer import Writer
-importing.COMMIT_ROWS, importing._CHUNK_BYTES = 200, 100 * 4 * {DIM}
+import_.COMMIT_ROWS, import_._CHUNK_BYTES = 200, 100 * 4 * {DIM}
 real = Writer.commit
 def commit(self, change):
     real(self, change)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from vecsearch.errors import UsageError, VecsearchError
 from vecsearch.types import Asked, Hit, Result
-from vecsearch.view import files, fonts, sheet
+from vecsearch.view import fonts, image_files, sheet
 from vecsearch.view.scene import Text
 from vecsearch.view.thumbnails import MOST_ENLARGED, PLATE, Thumbnails
 
@@ -291,7 +291,7 @@ def test_a_very_long_result_is_drawn_up_to_a_limit(
 )
 def test_the_ending_names_the_format(tmp_path: Path, ending: str, kind: str) -> None:
     out = tmp_path / "new" / "folder" / f"sheet{ending}"
-    files.write_image(Image.new("RGB", (30, 20), COLOURS[0]), out)
+    image_files.write_image(Image.new("RGB", (30, 20), COLOURS[0]), out)
     with Image.open(out) as image:
         assert (image.format, image.size) == (kind, (30, 20))
     assert [path.name for path in out.parent.iterdir()] == [out.name]
@@ -396,7 +396,7 @@ def test_a_heap_of_combining_marks_is_cut() -> None:
 
 def test_pillows_own_pdf(tmp_path: Path) -> None:
     out = tmp_path / "sheet.pdf"
-    files.write_image(Image.new("RGB", (30, 20)), out)
+    image_files.write_image(Image.new("RGB", (30, 20)), out)
     assert out.read_bytes().startswith(b"%PDF")
 
 
@@ -414,7 +414,7 @@ def test_unknown_endings_are_refused_before_any_work(
 @pytest.mark.parametrize("name", ["too_wide.webp", "only_black_and_white.xbm"])
 def test_what_a_format_cannot_hold_is_a_usage_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match=r"try \.png") as caught:
-        files.write_image(Image.new("RGB", (17000, 1)), tmp_path / name)
+        image_files.write_image(Image.new("RGB", (17000, 1)), tmp_path / name)
     assert name in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -432,7 +432,7 @@ def test_failing_to_write_leaves_the_old_file_and_nothing_else(
 
     monkeypatch.setattr(Image.Image, "save", save)
     with pytest.raises(VecsearchError, match="No space left") as caught:
-        files.write_image(Image.new("RGB", (30, 20)), out)
+        image_files.write_image(Image.new("RGB", (30, 20)), out)
     assert str(out) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["sheet.png"]
@@ -445,5 +445,5 @@ def test_a_file_where_the_folder_should_be_and_a_folder_where_the_file(tmp_path:
     image = Image.new("RGB", (30, 20))
     for out in (tmp_path / "file" / "sheet.png", tmp_path / "folder.png"):
         with pytest.raises(VecsearchError, match="cannot write"):
-            files.write_image(image, out)
+            image_files.write_image(image, out)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.png"]

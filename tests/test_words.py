@@ -34,9 +34,9 @@ from vecsearch.embed.backbones.vgg19 import VGG19
 from vecsearch.embed.classifier import load_words, why_no_words
 from vecsearch.embed.encoder import make_encoder
 from vecsearch.embed.packaged import packaged_file
-from vecsearch.embed.projection import train_projection
+from vecsearch.embed.pca import train_projection
 from vecsearch.embed.words import Words
-from vecsearch.images.read import read_image
+from vecsearch.images.reader import read_image
 from vecsearch.layout.clusters import describe
 from vecsearch.store.writer import open_writer
 from vecsearch.types import Guess

@@ -9,20 +9,7 @@ TYPE_CHECKING = False  # as typing has it, which takes 8 ms to import
 if TYPE_CHECKING:
     from typing import Final
 
-    from vecsearch.building.budget import PlannedBases, PlanOptions
-    from vecsearch.building.compact import CompactReport, compact
-    from vecsearch.building.forecast import PlanReport, plan
-    from vecsearch.building.importing import ImportReport, import_vectors
-    from vecsearch.building.inputs import ImportOptions
-    from vecsearch.building.merge import MergeReport, merge
-    from vecsearch.building.options import BuildOptions
-    from vecsearch.building.reindex import TunedBase, TuneReport, reindex, tune
-    from vecsearch.building.relocate import RelocateReport, relocate
-    from vecsearch.building.remove import RemoveReport, remove
-    from vecsearch.building.repair import RepairReport, repair
-    from vecsearch.building.run import BuildReport, build
-    from vecsearch.building.verify import VerifyReport, verify
-    from vecsearch.copies.aside import (
+    from vecsearch.duplicates.aside import (
         AsideReport,
         BackReport,
         Left,
@@ -30,9 +17,9 @@ if TYPE_CHECKING:
         move_aside,
         move_back,
     )
-    from vecsearch.copies.find import duplicates
-    from vecsearch.copies.not_copies import NotCopiesReport, not_copies
-    from vecsearch.copies.report import DuplicateCopy, DuplicateGroup, DuplicatesReport
+    from vecsearch.duplicates.find import duplicates
+    from vecsearch.duplicates.groups import DuplicateCopy, DuplicateGroup, DuplicatesReport
+    from vecsearch.duplicates.not_copies import NotCopiesReport, not_copies
     from vecsearch.embed.encoder import EncoderConfig
     from vecsearch.errors import (
         EncoderMismatchError,
@@ -50,16 +37,30 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from vecsearch.evaluation.classes import ClassQuality, LabelShare
+    from vecsearch.evaluation.evaluate import EvaluateReport, evaluate
     from vecsearch.evaluation.quality import evaluate_labels
-    from vecsearch.evaluation.report import FiguresAtK, MeanFigure, QualityReport
+    from vecsearch.evaluation.quality_report import FiguresAtK, MeanFigure, QualityReport
+    from vecsearch.indexing.build import BuildReport, build
+    from vecsearch.indexing.build_options import BuildOptions
+    from vecsearch.indexing.renamed import RelocateReport
     from vecsearch.layout.collection import CollectionMap, MapOptions, map_collection
+    from vecsearch.maintenance.compact import CompactReport, compact
+    from vecsearch.maintenance.reindex import TunedBase, TuneReport, reindex, tune
+    from vecsearch.maintenance.relocate import relocate
+    from vecsearch.maintenance.remove import RemoveReport, remove
+    from vecsearch.maintenance.repair import RepairReport, repair
+    from vecsearch.maintenance.verify import VerifyReport, verify
+    from vecsearch.planning.budget import PlannedBases, PlanOptions
+    from vecsearch.planning.plan import PlanReport, plan
     from vecsearch.search.copy_hits import CopyReport, LeftHit, PlacedHit
-    from vecsearch.search.evaluate import EvaluateReport, evaluate
-    from vecsearch.search.export import ExportReport, export_vectors
     from vecsearch.search.index import Index, open_index
     from vecsearch.search.info import IndexInfo, PictureInfo
-    from vecsearch.search.listing import ListOptions
-    from vecsearch.search.options import ImageFilter, QueryOptions
+    from vecsearch.search.list import ListOptions
+    from vecsearch.search.query_options import ImageFilter, QueryOptions
+    from vecsearch.transfer.export import ExportReport, export_vectors
+    from vecsearch.transfer.import_ import ImportReport, import_vectors
+    from vecsearch.transfer.inputs import ImportOptions
+    from vecsearch.transfer.merge import MergeReport, merge
     from vecsearch.types import (
         Asked,
         Guess,
@@ -166,80 +167,80 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "AsideReport": "copies.aside",
+    "AsideReport": "duplicates.aside",
     "Asked": "types",
-    "BackReport": "copies.aside",
-    "BuildOptions": "building.options",
-    "BuildReport": "building.run",
+    "BackReport": "duplicates.aside",
+    "BuildOptions": "indexing.build_options",
+    "BuildReport": "indexing.build",
     "ClassQuality": "evaluation.classes",
     "CollectionMap": "layout.collection",
-    "CompactReport": "building.compact",
+    "CompactReport": "maintenance.compact",
     "CopyReport": "search.copy_hits",
-    "DuplicateCopy": "copies.report",
-    "DuplicateGroup": "copies.report",
-    "DuplicatesReport": "copies.report",
+    "DuplicateCopy": "duplicates.groups",
+    "DuplicateGroup": "duplicates.groups",
+    "DuplicatesReport": "duplicates.groups",
     "EncoderConfig": "embed.encoder",
-    "EvaluateReport": "search.evaluate",
-    "ExportReport": "search.export",
-    "FiguresAtK": "evaluation.report",
+    "EvaluateReport": "evaluation.evaluate",
+    "ExportReport": "transfer.export",
+    "FiguresAtK": "evaluation.quality_report",
     "Guess": "types",
     "Hit": "types",
     "Image": "types",
-    "ImageFilter": "search.options",
-    "ImportOptions": "building.inputs",
-    "ImportReport": "building.importing",
+    "ImageFilter": "search.query_options",
+    "ImportOptions": "transfer.inputs",
+    "ImportReport": "transfer.import_",
     "Index": "search.index",
     "IndexInfo": "search.info",
     "JudgedQuery": "types",
     "LabelShare": "evaluation.classes",
-    "Left": "copies.aside",
+    "Left": "duplicates.aside",
     "LeftHit": "search.copy_hits",
-    "ListOptions": "search.listing",
+    "ListOptions": "search.list",
     "ListedImage": "types",
     "MapOptions": "layout.collection",
-    "MeanFigure": "evaluation.report",
-    "MergeReport": "building.merge",
-    "MovedFile": "copies.aside",
-    "NotCopiesReport": "copies.not_copies",
+    "MeanFigure": "evaluation.quality_report",
+    "MergeReport": "transfer.merge",
+    "MovedFile": "duplicates.aside",
+    "NotCopiesReport": "duplicates.not_copies",
     "PictureInfo": "search.info",
     "PlacedHit": "search.copy_hits",
-    "PlanOptions": "building.budget",
-    "PlanReport": "building.forecast",
-    "PlannedBases": "building.budget",
-    "QualityReport": "evaluation.report",
-    "QueryOptions": "search.options",
-    "RelocateReport": "building.relocate",
-    "RemoveReport": "building.remove",
-    "RepairReport": "building.repair",
+    "PlanOptions": "planning.budget",
+    "PlanReport": "planning.plan",
+    "PlannedBases": "planning.budget",
+    "QualityReport": "evaluation.quality_report",
+    "QueryOptions": "search.query_options",
+    "RelocateReport": "indexing.renamed",
+    "RemoveReport": "maintenance.remove",
+    "RepairReport": "maintenance.repair",
     "Result": "types",
     "Skipped": "types",
-    "TuneReport": "building.reindex",
-    "TunedBase": "building.reindex",
-    "VerifyReport": "building.verify",
+    "TuneReport": "maintenance.reindex",
+    "TunedBase": "maintenance.reindex",
+    "VerifyReport": "maintenance.verify",
     "Word": "types",
     "WordCount": "types",
-    "build": "building.run",
-    "compact": "building.compact",
+    "build": "indexing.build",
+    "compact": "maintenance.compact",
     "draw_map": "view.map",
-    "duplicates": "copies.find",
-    "evaluate": "search.evaluate",
+    "duplicates": "duplicates.find",
+    "evaluate": "evaluation.evaluate",
     "evaluate_labels": "evaluation.quality",
-    "export_vectors": "search.export",
-    "import_vectors": "building.importing",
+    "export_vectors": "transfer.export",
+    "import_vectors": "transfer.import_",
     "map_collection": "layout.collection",
-    "merge": "building.merge",
-    "move_aside": "copies.aside",
-    "move_back": "copies.aside",
-    "not_copies": "copies.not_copies",
+    "merge": "transfer.merge",
+    "move_aside": "duplicates.aside",
+    "move_back": "duplicates.aside",
+    "not_copies": "duplicates.not_copies",
     "open_hits": "view.opener",
     "open_index": "search.index",
-    "plan": "building.forecast",
-    "reindex": "building.reindex",
-    "relocate": "building.relocate",
-    "remove": "building.remove",
-    "repair": "building.repair",
-    "tune": "building.reindex",
-    "verify": "building.verify",
+    "plan": "planning.plan",
+    "reindex": "maintenance.reindex",
+    "relocate": "maintenance.relocate",
+    "remove": "maintenance.remove",
+    "repair": "maintenance.repair",
+    "tune": "maintenance.reindex",
+    "verify": "maintenance.verify",
 }
 
 

@@ -71,7 +71,7 @@ class TextPath(_OwnPath):
 class UrlPath(TextPath):
     """A URL where a path is expected: it prints, sorts and is stored as the URL.
 
-    Files are not found under it, so whoever opens a picture asks `vecsearch.images.access`.
+    Files are not found under it, so whoever opens a picture asks `vecsearch.images.sources.access`.
     """
 
     def __str__(self) -> str:

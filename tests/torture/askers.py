@@ -36,7 +36,7 @@ from torture.real import NETWORK
 from torture.references import acknowledging
 from torture.trial import Outcome, Trial
 from vecsearch import BuildOptions, Index, IndexOutdatedError, NotFoundError
-from vecsearch.search import opened as opening
+from vecsearch.search import index_reader as opening
 
 THREADS: Final = 16
 KEPT: Final = 12

@@ -10,11 +10,12 @@ from typing import Any
 
 import apsw
 
-from vecsearch import arguments, outfile
-from vecsearch.store import files, schema, snapshot, writer
+from vecsearch import arguments
+from vecsearch import files as vecsearch_files
+from vecsearch.store import schema, snapshot, write_once, writer
 from vecsearch.store.change import Change, Compaction
-from vecsearch.store.files import FileRecord, check_length
 from vecsearch.store.inside import TEMPORARY_PREFIX
+from vecsearch.store.write_once import FileRecord, check_length
 from vecsearch.store.writer import Writer
 
 
@@ -31,12 +32,12 @@ class _FolderSync:
 
 def no_fsync_of_files() -> None:
     """Fsync folders only."""
-    vars(files)["os"] = _FolderSync()
+    vars(write_once)["os"] = _FolderSync()
 
 
 def no_fsync_of_folders() -> None:
     """Fsync files only."""
-    for module in (files, outfile, writer):
+    for module in (write_once, vecsearch_files, writer):
         vars(module)["sync_folder"] = lambda folder: None
 
 
@@ -114,5 +115,5 @@ def orphans_first() -> None:
 
 def refusals_escape() -> None:
     """Let what the operating system refuses pass through as it is."""
-    vars(files)["OSError"] = KeyError
+    vars(write_once)["OSError"] = KeyError
     vars(arguments)["OSError"] = KeyError

@@ -23,7 +23,7 @@ import vecsearch
 from torture.stub import expected_vector, save_picture, stubbed
 from torture.trial import Outcome, Trial
 from vecsearch import Index, IndexFolderError, IndexLockedError, NotFoundError
-from vecsearch.search import opened as opening
+from vecsearch.search import index_reader as opening
 from vecsearch.types import Vectors
 
 WRITERS: Final = 4

@@ -16,8 +16,8 @@ import numpy.typing as npt
 import vecsearch
 from torture.stub import check_content, expected_vector, save_picture, stubbed
 from torture.trial import Outcome, Trial
-from vecsearch.building.compact import MANY_SEGMENTS
 from vecsearch.embed.encoder import EncoderConfig
+from vecsearch.indexing.compaction import MANY_SEGMENTS
 
 PICTURES: Final = 60
 CHECK_EVERY: Final = 50

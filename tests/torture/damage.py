@@ -15,7 +15,7 @@ from torture.stub import save_picture, stubbed
 from torture.trial import Outcome, Trial
 
 _PER_PROCESS = 250
-FEW = "vecsearch.search.opened._FEW_VALUES"
+FEW = "vecsearch.search.index_reader._FEW_VALUES"
 _HANG_S = 120.0
 
 

@@ -23,24 +23,24 @@ from samples import CHEAP, draw
 
 import vecsearch
 from torture.mutants import Sample
-from vecsearch.building.inputs import check_ids, open_inputs
-from vecsearch.building.unit import to_halves
+from vecsearch.ann.settings import SearchSettings
+from vecsearch.duplicates.aside_folder import open_aside, put_back
+from vecsearch.duplicates.aside_journal import JOURNAL, Moved, folders_above, line_of
+from vecsearch.duplicates.places import Places
 from vecsearch.embed.checkpoint import read_checkpoint
-from vecsearch.embed.network import read_network
+from vecsearch.embed.engines.ir import read_network
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.embed.words import Words
 from vecsearch.errors import VecsearchError
 from vecsearch.evaluation.label_file import read_label_file
-from vecsearch.exchange.parquet import load_pyarrow
-from vecsearch.images.aside import open_aside, put_back
-from vecsearch.images.journal import JOURNAL, Moved, folders_above, line_of
-from vecsearch.images.listed import PictureList, list_source, scan_lists
-from vecsearch.images.places import Places
-from vecsearch.images.tar import read_member, scan_tar
-from vecsearch.index.settings import SearchSettings
-from vecsearch.search.piped import read_piped
+from vecsearch.images.sources.list_file import PictureList, list_source, scan_lists
+from vecsearch.images.sources.tar import read_member, scan_tar
+from vecsearch.search.standard_input import read_piped
 from vecsearch.store import schema
 from vecsearch.store.snapshot import Snapshot
+from vecsearch.transfer.float16 import to_halves
+from vecsearch.transfer.formats.parquet import load_pyarrow
+from vecsearch.transfer.inputs import check_ids, open_inputs
 
 WHOLE_EVERY: Final = 25
 """Every so many vectors are imported to the end; the others are only read."""

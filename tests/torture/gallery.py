@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, features
 
 from torture.odd_pictures import odd_pictures
-from vecsearch.images.heif import load_heif, reads_heif
+from vecsearch.images.decoders.heif import load_heif, reads_heif
 
 WIDTH, HEIGHT = 53, 37
 """Numbers that are easily found in a header."""

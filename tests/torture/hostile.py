@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from torture.stub import SPEC, vector_of
-from vecsearch.images.decode import decode, preprocess
+from vecsearch.images.decoders.decode import decode, preprocess
 
 NAMES: Final = (
     *(b"\xff\xfe.png", b"new\nline.png", b"tab\t.png", b" .png", b"-rf.png", b"*.png", b"[a].png"),

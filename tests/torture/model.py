@@ -18,8 +18,8 @@ import numpy.typing as npt
 from torture.stub import DIM, SPEC
 from torture.trial import Outcome, Trial
 from vecsearch import Index, IndexFolderError, Skipped
-from vecsearch.building import compact as compacting
-from vecsearch.search import opened as opening
+from vecsearch.indexing import compaction as compacting
+from vecsearch.search import index_reader as opening
 from vecsearch.store import schema
 from vecsearch.store.change import Change, FileFacts, NewIndex
 from vecsearch.store.locate import has_index

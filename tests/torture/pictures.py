@@ -16,9 +16,9 @@ from torture.gallery import gallery, huge, huge_names
 from torture.mutate import mutate
 from torture.trial import Outcome, Trial
 from vecsearch import ImageError
-from vecsearch.images.decode import read_thumbnail
-from vecsearch.images.frames import frames, has_frames
-from vecsearch.images.read import read_image
+from vecsearch.images.decoders.decode import read_thumbnail
+from vecsearch.images.decoders.frames import frames, has_frames
+from vecsearch.images.reader import read_image
 
 HUGE_EVERY: Final = 400
 THUMBNAIL: Final = 96

@@ -55,8 +55,8 @@ class Reference:
 def in_order() -> Iterator[None]:
     """Read pictures one at a time, so that every run does the same operations."""
     with (
-        mock.patch("vecsearch.images.read.WINDOW", 1),
-        mock.patch("vecsearch.images.read.os.cpu_count", return_value=1),
+        mock.patch("vecsearch.images.reader.WINDOW", 1),
+        mock.patch("vecsearch.images.reader.os.cpu_count", return_value=1),
     ):
         yield
 

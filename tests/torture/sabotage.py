@@ -19,7 +19,7 @@ import numpy as np
 
 from torture import askers, batches, crowd, pictures, readers
 from vecsearch import ImageError
-from vecsearch.embed.openvino_engine import OpenVINOEngine
+from vecsearch.embed.engines.openvino_engine import OpenVINOEngine
 from vecsearch.store import schema
 from vecsearch.store.lookups import Lookups
 from vecsearch.store.segments import gather
@@ -97,7 +97,7 @@ def torn(*given: Any) -> None:
     def mixed_up(segments: Any, rows: Any, dim: int) -> Vectors:
         return gather(segments, rows[::-1], dim)
 
-    with mock.patch("vecsearch.search.opened.gather", mixed_up):
+    with mock.patch("vecsearch.search.index_reader.gather", mixed_up):
         crowd.work(*given)
 
 

@@ -20,7 +20,7 @@ from PIL import Image as Pillow
 import vecsearch
 from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.embed.spec import EncoderSpec
-from vecsearch.images.read import read_image
+from vecsearch.images.reader import read_image
 from vecsearch.types import Pixels, Vectors
 
 T = TypeVar("T")
@@ -63,9 +63,12 @@ def _stub(*_: object, **__: object) -> StubEncoder:
 def stubbed() -> Iterator[EncoderConfig]:
     """Let builds use the stub, and give the configuration to build with."""
     with ExitStack() as stack:
-        for name in ("run.make", "run.open", "repair.make", "repair.open", "verify.open"):
+        for name in (
+            *("indexing.build.make", "indexing.build.open"),
+            *("maintenance.repair.make", "maintenance.repair.open", "maintenance.verify.open"),
+        ):
             # Not a mock, which would remember every call.
-            stack.enter_context(mock.patch(f"vecsearch.building.{name}_encoder", new=_stub))
+            stack.enter_context(mock.patch(f"vecsearch.{name}_encoder", new=_stub))
         yield EncoderConfig(engine="openvino")
 
 

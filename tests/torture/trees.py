@@ -18,7 +18,7 @@ from torture.stub import check_content, content_of, expected_vector, save_pictur
 from torture.trial import Outcome, Trial
 from vecsearch import BuildOptions, SourceError
 from vecsearch.embed.encoder import EncoderConfig
-from vecsearch.images.scan import SUFFIXES
+from vecsearch.images.sources.scan import SUFFIXES
 from vecsearch.types import Pixels, Vectors
 
 ROUNDS: Final = 4

@@ -115,7 +115,7 @@ def sample(tasks: list[Any], times: int, chance: random.Random) -> list[Any]:
 
 def _start(breakage: Breakage | None) -> None:
     """Import what children need, and let SQLite find the seam."""
-    for name in ("faiss", "filelock", "vecsearch.building.remove", "vecsearch.search.index"):
+    for name in ("faiss", "filelock", "vecsearch.maintenance.remove", "vecsearch.search.index"):
         import_module(name)
     faults.register()
     if breakage is not None:

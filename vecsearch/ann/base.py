@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from vecsearch.ann.bit_allocation import allocate_components
+from vecsearch.ann.memory_map import as_index
+from vecsearch.ann.recipes import FLAT, empty_index, is_possible
 from vecsearch.errors import UsageError
-from vecsearch.index.allocate import allocate_components
-from vecsearch.index.mapped import as_index
-from vecsearch.index.recipes import FLAT, empty_index, is_possible
 from vecsearch.types import Halves, Progress, Vectors
 
 _CHUNK_BYTES: Final = 64 << 20

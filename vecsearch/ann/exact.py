@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vecsearch.index.base import blocks
+from vecsearch.ann.base import blocks
 from vecsearch.types import Halves, Rows, Vectors
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from vecsearch.errors import VecsearchError
-from vecsearch.index.once import Once
+from vecsearch.once import Once
 from vecsearch.types import Halves
 
 

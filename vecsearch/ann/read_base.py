@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from vecsearch.ann.recipes import FLAT, empty_index, is_possible
 from vecsearch.errors import IndexDamagedError, UsageError
-from vecsearch.index.recipes import FLAT, empty_index, is_possible
 from vecsearch.locks import ProcessLock
 
 _READING: Final = ProcessLock()

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from vecsearch.index.mapped import as_index
-from vecsearch.index.search import Scores, best_of, products
+from vecsearch.ann.memory_map import as_index
+from vecsearch.ann.searcher import Scores, best_of, products
 from vecsearch.types import Halves, Rows, Vectors
 
 _FEW_VALUES: Final = 1 << 22

@@ -10,9 +10,9 @@ from typing import Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.index.mapped import as_index
-from vecsearch.index.once import Once
-from vecsearch.index.settings import SearchSettings, parameters, widened
+from vecsearch.ann.memory_map import as_index
+from vecsearch.ann.settings import SearchSettings, parameters, widened
+from vecsearch.once import Once
 from vecsearch.types import Halves, Rows, Vectors
 
 Scores = npt.NDArray[np.float32]

@@ -14,9 +14,9 @@ from typing import Any, Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.index.exact import exact_search
-from vecsearch.index.search import CodedRows
-from vecsearch.index.settings import SearchSettings
+from vecsearch.ann.exact import exact_search
+from vecsearch.ann.searcher import CodedRows
+from vecsearch.ann.settings import SearchSettings
 from vecsearch.types import Halves, Progress, Rows, Vectors
 
 Held = TypeVar("Held", bound=npt.NDArray[Any])

@@ -8,10 +8,6 @@ from typing import Final, TypeVar
 import click
 from click.core import ParameterSource
 
-from vecsearch.building.options import DECODERS, BuildOptions
-from vecsearch.building.run import BuildReport
-from vecsearch.building.run import build as build_index
-from vecsearch.building.sources import Named
 from vecsearch.cli.config_file import is_for_new_only
 from vecsearch.cli.help import Command
 from vecsearch.cli.json_fields import encoder_fields, record_fields, renamed
@@ -28,9 +24,13 @@ from vecsearch.cli.progress import progress
 from vecsearch.cli.quiet import is_quiet
 from vecsearch.cli.relocate import describe, relocate_fields
 from vecsearch.embed.encoder import EncoderConfig
-from vecsearch.embed.engine import ENGINES, PRECISIONS
+from vecsearch.embed.engines.engine import ENGINES, PRECISIONS
 from vecsearch.embed.layers import POOLINGS
 from vecsearch.errors import UsageError
+from vecsearch.indexing.build import BuildReport
+from vecsearch.indexing.build import build as build_index
+from vecsearch.indexing.build_options import DECODERS, BuildOptions
+from vecsearch.indexing.open_sources import Named
 from vecsearch.store.locate import has_index
 from vecsearch.view.left_out import format_excluded, format_left_out, format_patterns
 from vecsearch.view.text import (

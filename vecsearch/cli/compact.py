@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from vecsearch.building.compact import compact as compact_index
 from vecsearch.cli.help import Command
 from vecsearch.cli.json_fields import record_fields, renamed
 from vecsearch.cli.options import index_option, json_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
+from vecsearch.maintenance.compact import compact as compact_index
 from vecsearch.view.text import counted, shown, to_json
 
 

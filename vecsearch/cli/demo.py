@@ -8,8 +8,6 @@ from typing import Final
 
 import click
 
-from vecsearch.building.options import BuildOptions
-from vecsearch.building.run import build
 from vecsearch.cli.build import summary
 from vecsearch.cli.help import Command
 from vecsearch.cli.options import PATH
@@ -19,9 +17,11 @@ from vecsearch.cli.recommend import write_recommendations
 from vecsearch.cli.viz import draw
 from vecsearch.embed.backbones.registry import PACKAGED_MODEL, find_model
 from vecsearch.embed.encoder import EncoderConfig, model_of
+from vecsearch.indexing.build import build
+from vecsearch.indexing.build_options import BuildOptions
 from vecsearch.layout.collection import MapOptions
 from vecsearch.search.index import Index, open_index
-from vecsearch.search.options import QueryOptions
+from vecsearch.search.query_options import QueryOptions
 from vecsearch.store.locate import has_index
 from vecsearch.types import Image
 from vecsearch.view.sheet import draw_sheet

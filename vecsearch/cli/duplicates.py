@@ -21,10 +21,10 @@ from vecsearch.cli.options import (
     null_option,
 )
 from vecsearch.cli.output import print_records, refuse_pictures, say, say_paths
+from vecsearch.cli.output_format import chosen_form
 from vecsearch.cli.progress import progress
 from vecsearch.cli.units import written_size
-from vecsearch.cli.wanted import chosen_form
-from vecsearch.copies.aside import (
+from vecsearch.duplicates.aside import (
     AsideReport,
     BackReport,
     Left,
@@ -34,8 +34,8 @@ from vecsearch.copies.aside import (
     move_aside,
     move_back,
 )
-from vecsearch.copies.find import duplicates as find_duplicates
-from vecsearch.copies.report import (
+from vecsearch.duplicates.find import duplicates as find_duplicates
+from vecsearch.duplicates.groups import (
     DuplicateCopy,
     DuplicateGroup,
     DuplicatesReport,

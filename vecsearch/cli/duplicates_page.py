@@ -10,8 +10,14 @@ from typing import Final
 
 from vecsearch.cli.output import tell_not_fetched
 from vecsearch.cli.units import written_size
-from vecsearch.copies.aside import is_safe
-from vecsearch.copies.report import DuplicateCopy, DuplicateGroup, DuplicatesReport, Why, pixels_of
+from vecsearch.duplicates.aside import is_safe
+from vecsearch.duplicates.groups import (
+    DuplicateCopy,
+    DuplicateGroup,
+    DuplicatesReport,
+    Why,
+    pixels_of,
+)
 from vecsearch.search.index import open_index
 from vecsearch.types import Progress, absolute_path
 from vecsearch.view.gallery import Compared, Decisions, Section, Tile, write_gallery

@@ -23,9 +23,9 @@ from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.cli.quality import QualityFiles, print_quality
 from vecsearch.errors import UsageError
+from vecsearch.evaluation.evaluate import BATCH, SAMPLE, BaseFacts, EvaluateReport, K, evaluate
 from vecsearch.evaluation.quality import SAMPLE as SAMPLE_OF_LABELLED
-from vecsearch.search.evaluate import BATCH, SAMPLE, BaseFacts, EvaluateReport, K, evaluate
-from vecsearch.search.options import QueryOptions
+from vecsearch.search.query_options import QueryOptions
 from vecsearch.view.text import counted, format_fields, shown, to_json
 
 

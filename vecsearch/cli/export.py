@@ -11,7 +11,7 @@ from vecsearch.cli.options import PATH, index_option, json_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.errors import UsageError
-from vecsearch.search.export import DTYPES, ExportReport, export_vectors
+from vecsearch.transfer.export import DTYPES, ExportReport, export_vectors
 from vecsearch.view.text import shown, to_json
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from vecsearch.building.importing import ImportReport, import_vectors
-from vecsearch.building.inputs import ImportOptions
 from vecsearch.cli.json_fields import encoder_fields
 from vecsearch.cli.options import PATH, json_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
-from vecsearch.exchange.blocks import DTYPES
 from vecsearch.paths import shown_in
+from vecsearch.transfer.formats.blocks import DTYPES
+from vecsearch.transfer.import_ import ImportReport, import_vectors
+from vecsearch.transfer.inputs import ImportOptions
 from vecsearch.view.text import counted, shown, to_json
 
 

@@ -10,7 +10,7 @@ from vecsearch.cli.help import Command
 from vecsearch.cli.json_fields import encoder_fields, record_fields, renamed
 from vecsearch.cli.options import format_option, index_option, json_option
 from vecsearch.cli.output import print_records, say
-from vecsearch.cli.wanted import chosen_form
+from vecsearch.cli.output_format import chosen_form
 from vecsearch.paths import shown_in
 from vecsearch.search.index import open_index
 from vecsearch.search.info import IndexInfo, PictureInfo

@@ -10,7 +10,7 @@ import time
 from types import FrameType
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from vecsearch.cli.start import interrupted
+from vecsearch.cli.interrupt_message import interrupted
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs

@@ -20,12 +20,12 @@ from vecsearch.cli.options import (
     until_option,
 )
 from vecsearch.cli.output import say
+from vecsearch.cli.output_format import chosen_form
 from vecsearch.cli.progress import progress
-from vecsearch.cli.wanted import chosen_form
 from vecsearch.errors import UsageError
 from vecsearch.search.index import open_index
-from vecsearch.search.listing import SORTS, ListOptions
-from vecsearch.view.listing import LIST_FORMATS, listed_lines
+from vecsearch.search.list import SORTS, ListOptions
+from vecsearch.view.list import LIST_FORMATS, listed_lines
 
 _AT_ONCE: Final = 500
 """So many lines are written together."""

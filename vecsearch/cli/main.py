@@ -15,9 +15,9 @@ from typing import Final, NoReturn
 import click
 
 from vecsearch.cli.interrupt import end_within_a_second, was_interrupted
+from vecsearch.cli.interrupt_message import interrupted
+from vecsearch.cli.output_format import Wanted
 from vecsearch.cli.quiet import QUIET, REPORTING
-from vecsearch.cli.start import interrupted
-from vecsearch.cli.wanted import Wanted
 from vecsearch.errors import UsageError, VecsearchError
 
 _COMMANDS: Final = {

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from vecsearch.building.merge import MergeReport
-from vecsearch.building.merge import merge as merge_indexes
 from vecsearch.cli.help import Command
 from vecsearch.cli.options import PATH, json_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
+from vecsearch.transfer.merge import MergeReport
+from vecsearch.transfer.merge import merge as merge_indexes
 from vecsearch.view.text import counted, printable, shown, to_json
 
 

@@ -11,10 +11,10 @@ from typing import Any, Final, TypeVar
 import click
 
 from vecsearch.cli.help import Command
-from vecsearch.cli.wanted import note_json
+from vecsearch.cli.output_format import note_json
 from vecsearch.embed.backbones.registry import DEFAULT_MODEL, MODELS
 from vecsearch.paths import from_root
-from vecsearch.search.options import CANDIDATES, NEIGHBOURS
+from vecsearch.search.query_options import CANDIDATES, NEIGHBOURS
 
 
 class AbsolutePath(click.Path):

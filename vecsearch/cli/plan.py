@@ -6,9 +6,6 @@ from typing import Final
 
 import click
 
-from vecsearch.building.budget import PlannedBases, PlanOptions
-from vecsearch.building.forecast import PlanReport
-from vecsearch.building.forecast import plan as plan_index
 from vecsearch.cli.help import Command
 from vecsearch.cli.json_fields import record_fields, renamed
 from vecsearch.cli.options import json_option, model_option, recipe_option
@@ -17,8 +14,11 @@ from vecsearch.cli.progress import progress
 from vecsearch.cli.units import milliseconds, size, written_size, written_time
 from vecsearch.embed.backbones.registry import find_model
 from vecsearch.embed.encoder import EncoderConfig
-from vecsearch.embed.engine import ENGINES, PRECISIONS
+from vecsearch.embed.engines.engine import ENGINES, PRECISIONS
 from vecsearch.embed.layers import POOLINGS
+from vecsearch.planning.budget import PlannedBases, PlanOptions
+from vecsearch.planning.plan import PlanReport
+from vecsearch.planning.plan import plan as plan_index
 from vecsearch.view.text import format_fields, to_json
 
 _DEFAULTS: Final = PlanOptions()

@@ -24,9 +24,9 @@ from vecsearch.errors import UsageError
 from vecsearch.evaluation.classes import NEIGHBOURS, confusion
 from vecsearch.evaluation.labels import is_file
 from vecsearch.evaluation.quality import KS, SAMPLE, evaluate_labels
-from vecsearch.evaluation.report import QualityReport
+from vecsearch.evaluation.quality_report import QualityReport
 from vecsearch.search.index import open_index
-from vecsearch.search.options import QueryOptions
+from vecsearch.search.query_options import QueryOptions
 from vecsearch.types import JudgedQuery, Progress
 from vecsearch.view.text import counted, shown, to_json
 
@@ -153,6 +153,6 @@ def _check(index: Path | None, labels: str, files: QualityFiles) -> None:
         raise UsageError("two of the files have one name", hint="name each of them")
     for path in (files.sheet, files.confusion):
         if path is not None:
-            from vecsearch.view.files import format_of
+            from vecsearch.view.image_files import format_of
 
             format_of(path, vector=True)

@@ -7,7 +7,7 @@ from typing import Final
 
 from vecsearch.cli.json_fields import record_fields, renamed
 from vecsearch.evaluation.classes import NEIGHBOURS, ClassQuality
-from vecsearch.evaluation.report import MeanFigure, QualityReport
+from vecsearch.evaluation.quality_report import MeanFigure, QualityReport
 from vecsearch.view.text import (
     counted,
     format_fields,

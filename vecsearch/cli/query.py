@@ -36,12 +36,12 @@ from vecsearch.cli.output import (
     say_paths,
     tell_not_fetched,
 )
+from vecsearch.cli.output_format import chosen_form
 from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.cli.progress import progress
-from vecsearch.cli.wanted import chosen_form
 from vecsearch.errors import ImageError, NotFoundError, UsageError
 from vecsearch.search.index import Index, open_index
-from vecsearch.search.options import COMBINATIONS, QueryOptions, Question
+from vecsearch.search.query_options import COMBINATIONS, QueryOptions, Question
 from vecsearch.types import Asked, Box, Result, Word
 from vecsearch.view.text import (
     FORMATS,
@@ -231,7 +231,7 @@ def query(
             if folder is not None:
                 opened.check_copies(folder)
         if vectors is not None:
-            from vecsearch.exchange.vectors import read_vectors
+            from vecsearch.transfer.formats.vectors import read_vectors
 
             results = opened.search(read_vectors(vectors), k=k, options=options)
             _print(results, form, null=null)
@@ -283,7 +283,7 @@ def _hand_out(
     code = 0
     for folder, link in ((copy_to, False), (link_to, True)):
         if folder is not None:
-            from vecsearch.cli.copied import say_copied
+            from vecsearch.cli.copied_hits import say_copied
             from vecsearch.search.copy_hits import copy_hits
 
             report = copy_hits(results, folder, link=link)
@@ -343,7 +343,7 @@ def _with_input(queries: Sequence[str], null: bool) -> list[Question]:
 def _expanded(queries: Sequence[str], null: bool) -> Iterator[Question]:
     for one in queries:
         if one == "-":
-            from vecsearch.search.piped import MOST_BYTES, read_piped
+            from vecsearch.search.standard_input import MOST_BYTES, read_piped
 
             yield from read_piped(sys.stdin.buffer.read(MOST_BYTES + 1), null=null)
         else:

@@ -23,12 +23,12 @@ from vecsearch.cli.options import (
     threshold_option,
 )
 from vecsearch.cli.output import note, refuse_pictures, say, tell_not_fetched
+from vecsearch.cli.output_format import chosen_form
 from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.cli.progress import progress
-from vecsearch.cli.wanted import chosen_form
-from vecsearch.outfile import whole_file
+from vecsearch.files import whole_file
 from vecsearch.search.index import Index, open_index
-from vecsearch.search.options import QueryOptions
+from vecsearch.search.query_options import QueryOptions
 from vecsearch.types import Progress, Result
 from vecsearch.view.text import FORMATS, counted, format_results, shown
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from vecsearch.building.reindex import TunedBase, TuneReport
-from vecsearch.building.reindex import reindex as reindex_index
-from vecsearch.building.reindex import tune as tune_index
 from vecsearch.cli.help import Command
 from vecsearch.cli.json_fields import measured, record_fields, renamed, settings_fields
 from vecsearch.cli.options import Number, index_option, json_option, recipe_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
+from vecsearch.maintenance.reindex import TunedBase, TuneReport
+from vecsearch.maintenance.reindex import reindex as reindex_index
+from vecsearch.maintenance.reindex import tune as tune_index
 from vecsearch.view.text import counted, format_table, shown, to_json
 
 _recall_option = click.option(

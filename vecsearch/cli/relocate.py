@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from vecsearch.building.relocate import RelocateReport
-from vecsearch.building.relocate import relocate as relocate_images
 from vecsearch.cli.help import Command
 from vecsearch.cli.json_fields import record_fields, renamed
 from vecsearch.cli.options import dry_run_option, index_option, json_option
 from vecsearch.cli.output import say
+from vecsearch.indexing.renamed import RelocateReport
+from vecsearch.maintenance.relocate import relocate as relocate_images
 from vecsearch.view.text import counted, printable, shown, to_json
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from vecsearch.building.remove import RemoveReport
-from vecsearch.building.remove import remove as remove_images
 from vecsearch.cli.help import Command
 from vecsearch.cli.json_fields import image_fields, record_fields, renamed
 from vecsearch.cli.options import dry_run_option, index_option, json_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
+from vecsearch.maintenance.remove import RemoveReport
+from vecsearch.maintenance.remove import remove as remove_images
 from vecsearch.view.text import counted, printable, shown, to_json
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from vecsearch.building.repair import RepairReport
-from vecsearch.building.repair import repair as repair_index
 from vecsearch.cli.help import Command
 from vecsearch.cli.options import fetch_option, index_option, json_option
 from vecsearch.cli.output import note, say
 from vecsearch.cli.progress import progress
+from vecsearch.maintenance.repair import RepairReport
+from vecsearch.maintenance.repair import repair as repair_index
 from vecsearch.view.text import format_problem, printable, shown, to_json
 
 

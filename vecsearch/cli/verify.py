@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from vecsearch.building.verify import verify as verify_index
 from vecsearch.cli.help import Command
 from vecsearch.cli.options import index_option, json_option
 from vecsearch.cli.output import note, say
 from vecsearch.cli.progress import progress
+from vecsearch.maintenance.verify import verify as verify_index
 from vecsearch.view.text import counted, format_problem, shown, to_json
 
 

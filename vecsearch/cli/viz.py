@@ -25,7 +25,7 @@ from vecsearch.errors import UsageError
 from vecsearch.layout.collection import COLOURS, CollectionMap, MapOptions, map_collection
 from vecsearch.layout.methods import METHODS
 from vecsearch.search.index import Index, open_index
-from vecsearch.search.options import ImageFilter
+from vecsearch.search.query_options import ImageFilter
 from vecsearch.types import Progress
 from vecsearch.view.text import counted, shown, to_json
 
@@ -170,7 +170,7 @@ def draw(
     raw_csv: bool = False,
 ) -> CollectionMap:
     """Lay *index* out, or what is *chosen* of it, and write what has a name."""
-    from vecsearch.search.features import guesses_of, stored_vectors
+    from vecsearch.search.stored_vectors import guesses_of, stored_vectors
 
     images, features = stored_vectors(index, chosen)
     collection = map_collection(
@@ -182,7 +182,7 @@ def draw(
         progress=report,
     )
     if coordinates is not None:
-        from vecsearch.exchange.coordinates import write_coordinates
+        from vecsearch.transfer.formats.coordinates import write_coordinates
 
         names = ["", *(group.name for group in collection.groups)]
         groups = [names[label + 1] for label in collection.labels.tolist()]
@@ -192,7 +192,7 @@ def draw(
 
         draw_map(collection, output, progress=report)
     if html is not None:
-        from vecsearch.search.features import nearest_places
+        from vecsearch.search.stored_vectors import nearest_places
         from vecsearch.view.page import write_page
 
         near = nearest_places(index, features, progress=report)
@@ -207,10 +207,10 @@ def _check(index: Index, output: Path | None, html: Path | None, coordinates: Pa
     if len({path.absolute() for path in named}) < len(named):
         raise UsageError("two outputs have one name", hint="name each of them")
     if output is not None:
-        from vecsearch.view.files import format_of
+        from vecsearch.view.image_files import format_of
 
         format_of(output, vector=True)
     if coordinates is not None:
-        from vecsearch.exchange.coordinates import check_coordinates
+        from vecsearch.transfer.formats.coordinates import check_coordinates
 
         check_coordinates(coordinates)

@@ -9,7 +9,7 @@ import click
 from vecsearch.cli.help import Command
 from vecsearch.cli.options import format_option, index_option, json_option
 from vecsearch.cli.output import print_records, say
-from vecsearch.cli.wanted import chosen_form
+from vecsearch.cli.output_format import chosen_form
 from vecsearch.search.index import open_index
 from vecsearch.types import WordCount
 from vecsearch.view.text import format_table

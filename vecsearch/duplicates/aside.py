@@ -12,20 +12,20 @@ from stat import S_ISREG
 from typing import Final
 
 from vecsearch.arguments import checked
-from vecsearch.copies.confirm import PictureFile, are_edited, are_near
-from vecsearch.copies.report import (
+from vecsearch.duplicates.aside_folder import Aside, open_aside, put_back
+from vecsearch.duplicates.aside_journal import Inode
+from vecsearch.duplicates.confirm import PictureFile, are_edited, are_near
+from vecsearch.duplicates.groups import (
     DuplicateCopy,
     DuplicateGroup,
     DuplicatesReport,
     pixels_of,
 )
+from vecsearch.duplicates.links import file_of_link, files_of_links
+from vecsearch.duplicates.places import Places, folders_of, is_outside, leads_outside
 from vecsearch.errors import UsageError, VecsearchError
-from vecsearch.images.access import facts_of, read_content
-from vecsearch.images.aside import Aside, open_aside, put_back
-from vecsearch.images.journal import Inode
-from vecsearch.images.links import file_of_link, files_of_links
-from vecsearch.images.listed import is_list
-from vecsearch.images.places import Places, folders_of, is_outside, leads_outside
+from vecsearch.images.sources.access import facts_of, read_content
+from vecsearch.images.sources.list_file import is_list
 from vecsearch.search.index import open_index
 from vecsearch.types import Progress, UrlPath, absolute_path
 

@@ -17,8 +17,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import IO
 
-from vecsearch.errors import SourceError, UsageError, VecsearchError
-from vecsearch.images.journal import (
+from vecsearch.duplicates.aside_journal import (
     JOURNAL,
     Lines,
     Moved,
@@ -27,10 +26,11 @@ from vecsearch.images.journal import (
     mend_journal,
     open_journal,
 )
-from vecsearch.images.moving import move_file, partial_of, take_back_half
-from vecsearch.images.places import Places
-from vecsearch.images.times import kept_ns
-from vecsearch.outfile import make_folder, sync_folder
+from vecsearch.duplicates.places import Places
+from vecsearch.errors import SourceError, UsageError, VecsearchError
+from vecsearch.files import make_folder, sync_folder
+from vecsearch.images.file_times import kept_ns
+from vecsearch.images.move_file import move_file, partial_of, take_back_half
 
 
 @dataclass(frozen=True, slots=True)

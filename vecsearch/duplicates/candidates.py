@@ -8,12 +8,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.copies.looks import Looks
-from vecsearch.copies.ranked import Numbers, Ranked
-from vecsearch.copies.rows import UnitRows
-from vecsearch.copies.windows import Floats, whole
-from vecsearch.index.search import CodedRows
-from vecsearch.search.opened import Opened
+from vecsearch.ann.searcher import CodedRows
+from vecsearch.duplicates.pixels import Looks
+from vecsearch.duplicates.ranks import Numbers, Ranked
+from vecsearch.duplicates.unit_rows import UnitRows
+from vecsearch.duplicates.windows import Floats, whole
+from vecsearch.search.index_reader import Opened
 from vecsearch.types import Progress
 
 MOST: Final = 16

@@ -9,13 +9,13 @@ from typing import Final
 
 from PIL import Image
 
-from vecsearch.copies.comparison import closer_look, first_look
-from vecsearch.copies.looks import look_closer, look_small
-from vecsearch.copies.sameness import LONGEST, are_same
-from vecsearch.copies.windows import Floats
+from vecsearch.duplicates.comparison import closer_look, first_look
+from vecsearch.duplicates.pixels import look_closer, look_small
+from vecsearch.duplicates.same_pixels import LONGEST, are_same
+from vecsearch.duplicates.windows import Floats
 from vecsearch.errors import ImageError
-from vecsearch.images.decode import decode
-from vecsearch.images.frames import Frame, frames, has_frames
+from vecsearch.images.decoders.decode import decode
+from vecsearch.images.decoders.frames import Frame, frames, has_frames
 
 MOST_FRAMES: Final = 500
 MOST_PIXELS: Final = 500_000_000

@@ -10,17 +10,10 @@ from typing import Final
 
 import numpy as np
 
+from vecsearch.ann.searcher import CodedRows
 from vecsearch.arguments import checked
-from vecsearch.copies.ranked import (
-    CHANGED,
-    GONE,
-    Numbers,
-    Ranked,
-    is_of_vector,
-    rank_images,
-)
-from vecsearch.copies.related import Related, by_content, by_cosine, by_pixels
-from vecsearch.copies.report import (
+from vecsearch.duplicates.aside_journal import Inode
+from vecsearch.duplicates.groups import (
     DuplicateCopy,
     DuplicateGroup,
     DuplicatesReport,
@@ -29,15 +22,22 @@ from vecsearch.copies.report import (
     Why,
     pixels_of,
 )
-from vecsearch.copies.rows import UnitRows
-from vecsearch.copies.second import EDITED, NEAR, NONE, SIMILAR
-from vecsearch.copies.thresholds import UNMEASURED, copy_cosines
+from vecsearch.duplicates.places import is_outside
+from vecsearch.duplicates.ranks import (
+    CHANGED,
+    GONE,
+    Numbers,
+    Ranked,
+    is_of_vector,
+    rank_images,
+)
+from vecsearch.duplicates.related import Related, by_content, by_cosine, by_pixels
+from vecsearch.duplicates.second_look import EDITED, NEAR, NONE, SIMILAR
+from vecsearch.duplicates.thresholds import UNMEASURED, copy_cosines
+from vecsearch.duplicates.unit_rows import UnitRows
 from vecsearch.errors import UsageError
-from vecsearch.images.journal import Inode
-from vecsearch.images.places import is_outside
-from vecsearch.index.search import CodedRows
 from vecsearch.search.index import open_index
-from vecsearch.search.opened import Opened
+from vecsearch.search.index_reader import Opened
 from vecsearch.types import Image, Progress, UrlPath
 
 _LOOKED_UP: Final = 4096

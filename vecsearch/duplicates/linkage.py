@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.copies.candidates import Pairs
-from vecsearch.copies.ranked import Numbers
-from vecsearch.copies.second import Found
+from vecsearch.duplicates.candidates import Pairs
+from vecsearch.duplicates.ranks import Numbers
+from vecsearch.duplicates.second_look import Found
 from vecsearch.types import Progress
 
 _BATCH = 4096

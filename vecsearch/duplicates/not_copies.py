@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vecsearch.arguments import checked
 from vecsearch.errors import NotFoundError, UsageError
-from vecsearch.search.questions import image_at
+from vecsearch.search.resolve import image_at
 from vecsearch.store.change import Change
 from vecsearch.store.locate import only_index
 from vecsearch.store.schema import HASH_BYTES, MOST_APART

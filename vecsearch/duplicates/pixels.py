@@ -13,16 +13,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PillowImage
 
-from vecsearch.copies.agreement import is_plain
-from vecsearch.copies.comparison import CLOSER_SIDE, COLOUR_SIDE, CloserLook
-from vecsearch.copies.ranked import THERE, Numbers, Ranked
-from vecsearch.copies.windows import SIDE, Flags, Floats
+from vecsearch.duplicates.agreement import is_plain
+from vecsearch.duplicates.comparison import CLOSER_SIDE, COLOUR_SIDE, CloserLook
+from vecsearch.duplicates.ranks import THERE, Numbers, Ranked
+from vecsearch.duplicates.windows import SIDE, Flags, Floats
 from vecsearch.errors import ImageError
-from vecsearch.images.access import read_content
-from vecsearch.images.decode import decode
-from vecsearch.images.frames import has_frames
-from vecsearch.images.read import in_threads
-from vecsearch.search.opened import Opened
+from vecsearch.images.decoders.decode import decode
+from vecsearch.images.decoders.frames import has_frames
+from vecsearch.images.reader import in_threads
+from vecsearch.images.sources.access import read_content
+from vecsearch.search.index_reader import Opened
 from vecsearch.types import Progress, UrlPath
 
 _LOOKED_UP: Final = 4096

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from vecsearch.images.journal import Inode
-from vecsearch.images.listed import is_list
-from vecsearch.images.scan import below, is_ordinary, is_picture
+from vecsearch.duplicates.aside_journal import Inode
+from vecsearch.images.sources.list_file import is_list
+from vecsearch.images.sources.scan import below, is_ordinary, is_picture
 from vecsearch.types import UrlPath
 
 _NOT_MOUNTED: Final = "is a disk not mounted?"

@@ -11,10 +11,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.copies.apart import Apart, find_apart
-from vecsearch.copies.preference import Preference
-from vecsearch.images.access import facts_of
-from vecsearch.search.opened import Opened
+from vecsearch.duplicates.exclusions import Apart, find_apart
+from vecsearch.duplicates.preference import Preference
+from vecsearch.images.sources.access import facts_of
+from vecsearch.search.index_reader import Opened
 from vecsearch.types import Image, Progress, Rows, UrlPath
 
 Numbers = npt.NDArray[np.int32]

@@ -7,12 +7,11 @@ from typing import Literal
 
 import numpy as np
 
-from vecsearch.copies.candidates import find_candidates
-from vecsearch.copies.linked import Linked
-from vecsearch.copies.looks import Looks
-from vecsearch.copies.ranked import Numbers, Ranked
-from vecsearch.copies.rows import UnitRows
-from vecsearch.copies.second import (
+from vecsearch.duplicates.candidates import find_candidates
+from vecsearch.duplicates.linkage import Linked
+from vecsearch.duplicates.pixels import Looks
+from vecsearch.duplicates.ranks import Numbers, Ranked
+from vecsearch.duplicates.second_look import (
     EDITED,
     NEAR,
     NONE,
@@ -20,9 +19,10 @@ from vecsearch.copies.second import (
     Found,
     SecondLook,
 )
-from vecsearch.copies.stars import Stars, same_content
+from vecsearch.duplicates.stars import Stars, same_content
+from vecsearch.duplicates.unit_rows import UnitRows
 from vecsearch.embed.backbones.backbone import CopyCosines
-from vecsearch.search.opened import Opened
+from vecsearch.search.index_reader import Opened
 from vecsearch.types import Progress
 
 

@@ -8,14 +8,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.copies.apart import Apart
-from vecsearch.copies.candidates import Pairs
-from vecsearch.copies.comparison import closer_look, first_look
-from vecsearch.copies.confirm import PictureFile, agree_in_frames, are_near
-from vecsearch.copies.looks import Looks
-from vecsearch.copies.rows import UnitRows
-from vecsearch.copies.stars import TOLERANCE
-from vecsearch.copies.windows import Floats
+from vecsearch.duplicates.candidates import Pairs
+from vecsearch.duplicates.comparison import closer_look, first_look
+from vecsearch.duplicates.confirm import PictureFile, agree_in_frames, are_near
+from vecsearch.duplicates.exclusions import Apart
+from vecsearch.duplicates.pixels import Looks
+from vecsearch.duplicates.stars import TOLERANCE
+from vecsearch.duplicates.unit_rows import UnitRows
+from vecsearch.duplicates.windows import Floats
 
 NONE, NEAR, EDITED, SIMILAR = range(4)
 """What two pictures are: different; copies whose pixels agree all over; copies whose pixels agree

@@ -8,10 +8,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.copies.ranked import Numbers, Ranked
-from vecsearch.copies.rows import UnitRows
-from vecsearch.index.search import CodedRows, Scores
-from vecsearch.search.opened import Opened
+from vecsearch.ann.searcher import CodedRows, Scores
+from vecsearch.duplicates.ranks import Numbers, Ranked
+from vecsearch.duplicates.unit_rows import UnitRows
+from vecsearch.search.index_reader import Opened
 from vecsearch.types import Progress, Rows, Vectors
 
 TOLERANCE: Final = 1e-5

@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from vecsearch.copies.ranked import Numbers, Ranked
-from vecsearch.search.opened import Opened
+from vecsearch.duplicates.ranks import Numbers, Ranked
+from vecsearch.search.index_reader import Opened
 from vecsearch.store.segments import gather
 from vecsearch.types import Vectors
 

@@ -14,14 +14,14 @@ import numpy as np
 from vecsearch.arguments import check_fields
 from vecsearch.embed.backbones.backbone import Backbone
 from vecsearch.embed.backbones.registry import DEFAULT_MODEL, find_model
-from vecsearch.embed.engine import Engine, choose_engine, choose_precision
+from vecsearch.embed.engines.engine import Engine, choose_engine, choose_precision
 from vecsearch.embed.layers import parse_layers, parse_pooling
 from vecsearch.embed.spec import PRETRAINED, EncoderSpec
 from vecsearch.errors import IndexFolderError
 from vecsearch.types import Pixels, Progress, Vectors
 
 if TYPE_CHECKING:
-    from vecsearch.embed.projection import Projection
+    from vecsearch.embed.pca import Projection
     from vecsearch.embed.words import Words
 
 T = TypeVar("T")
@@ -70,10 +70,10 @@ class Encoder:
     def engine(self) -> Engine:
         """The running engine."""
         if self._engine_name == "torch":
-            from vecsearch.embed.torch_engine import TorchEngine
+            from vecsearch.embed.engines.torch_engine import TorchEngine
 
             return TorchEngine(self.graph, self.spec.precision)
-        from vecsearch.embed.openvino_engine import OpenVINOEngine, compile_graph
+        from vecsearch.embed.engines.openvino_engine import OpenVINOEngine, compile_graph
 
         return OpenVINOEngine(compile_graph(self.graph, self.spec.precision))
 
@@ -99,7 +99,7 @@ class Encoder:
 
         A bf16 encoder's constants are kept as float16, which bf16 arithmetic cannot tell apart.
         """
-        from vecsearch.embed.runtime import ov
+        from vecsearch.embed.engines.openvino_runtime import ov
 
         with tempfile.TemporaryDirectory() as folder:
             xml = Path(folder, "encoder.xml")
@@ -116,7 +116,7 @@ class Encoder:
 
     def reread(self, xml: bytes, constants: bytes) -> Encoder:
         """Give the encoder that `serialize` wrote, with its rounded constants."""
-        from vecsearch.embed.runtime import ov
+        from vecsearch.embed.engines.openvino_runtime import ov
 
         tensor = ov.Tensor(np.frombuffer(constants, np.uint8))
         return Encoder(self.spec, ov.Core().read_model(xml, tensor), self._engine_name, self.words)
@@ -148,7 +148,7 @@ def make_encoder(config: EncoderConfig, progress: Progress | None = None) -> Enc
     # Here, because a query, which opens an encoder, should not wait for what makes one.
     from vecsearch.embed.classifier import load_words
     from vecsearch.embed.graph import build_graph
-    from vecsearch.embed.projection import check_dim
+    from vecsearch.embed.pca import check_dim
     from vecsearch.embed.weights import load_weights
 
     backbone = model_of(config)
@@ -181,7 +181,7 @@ def make_encoder(config: EncoderConfig, progress: Progress | None = None) -> Enc
 
 def open_encoder(spec: EncoderSpec, xml: Path, constants: Path, *, engine: str = "auto") -> Encoder:
     """Open the encoder that an index carries, to embed many more pictures with it."""
-    from vecsearch.embed.openvino_engine import read_graph
+    from vecsearch.embed.engines.openvino_engine import read_graph
 
     return Encoder(spec, read_graph(xml, constants, spec), choose_engine(engine, spec.precision))
 
@@ -191,7 +191,7 @@ def open_query_engine(spec: EncoderSpec, xml: Path, constants: Path, content: by
 
     *content* identifies the two files to the cache of compiled networks.
     """
-    from vecsearch.embed.openvino_engine import OpenVINOEngine, compile_for_queries
+    from vecsearch.embed.engines.openvino_engine import OpenVINOEngine, compile_for_queries
 
     return OpenVINOEngine(compile_for_queries(xml, constants, content, spec))
 

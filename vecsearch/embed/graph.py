@@ -12,9 +12,9 @@ from typing import Any, Final
 import numpy as np
 
 from vecsearch.embed.backbones.backbone import Array, Arrays, Layer
-from vecsearch.embed.nodes import channels, constant, flatten, ops, scalar
-from vecsearch.embed.projection import Projection
-from vecsearch.embed.runtime import ov
+from vecsearch.embed.engines.openvino_runtime import ov
+from vecsearch.embed.graph_nodes import channels, constant, flatten, ops, scalar
+from vecsearch.embed.pca import Projection
 from vecsearch.embed.spec import EncoderSpec
 
 GEM_P: Final = 3.0

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vecsearch.embed.backbones.backbone import Array
-from vecsearch.embed.runtime import ov
+from vecsearch.embed.engines.openvino_runtime import ov
 
 ops = ov.opset13
 

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.embed.features import Features
-from vecsearch.embed.projection import Projection
+from vecsearch.embed.feature_file import Features
+from vecsearch.embed.pca import Projection
 
 NEAREST: Final = 10
 

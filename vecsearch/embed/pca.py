@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.embed.features import Features
+from vecsearch.embed.feature_file import Features
 from vecsearch.errors import UsageError, WeightsError
 from vecsearch.types import Progress, Vectors
 

@@ -15,8 +15,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from vecsearch.embed.encoder import Encoder
-from vecsearch.embed.overlap import nearest_count, shared_nearest
-from vecsearch.embed.runtime import without_reporting
+from vecsearch.embed.engines.openvino_runtime import without_reporting
+from vecsearch.embed.neighbour_overlap import nearest_count, shared_nearest
 from vecsearch.errors import UsageError
 from vecsearch.types import Agreement, Pixels, Vectors
 

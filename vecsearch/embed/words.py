@@ -17,7 +17,7 @@ import numpy.typing as npt
 from vecsearch.types import Guess, Vectors
 
 if TYPE_CHECKING:
-    from vecsearch.embed.projection import Projection
+    from vecsearch.embed.pca import Projection
 
 Floats = npt.NDArray[np.float32]
 

@@ -10,20 +10,20 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from vecsearch.ann.searcher import CodedRows, Searcher
+from vecsearch.ann.settings import SearchSettings
 from vecsearch.arguments import checked
 from vecsearch.errors import UsageError
-from vecsearch.index.search import CodedRows, Searcher
-from vecsearch.index.settings import SearchSettings
-from vecsearch.search.asked import Measured, held_out, of_bases, own_queries, stored, unknown
-from vecsearch.search.index import Index, open_index
-from vecsearch.search.opened import Opened
-from vecsearch.search.recall import (
+from vecsearch.evaluation.queries import Measured, held_out, of_bases, own_queries, stored, unknown
+from vecsearch.evaluation.recall import (
     Interval,
     found_shares,
     interval,
     living_rows,
     true_nearest,
 )
+from vecsearch.search.index import Index, open_index
+from vecsearch.search.index_reader import Opened
 from vecsearch.types import Progress, Vectors
 
 K: Final = 10

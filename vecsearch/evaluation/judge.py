@@ -14,8 +14,8 @@ from vecsearch.evaluation.labels import Labelled
 from vecsearch.evaluation.measures import Counts, Figures
 from vecsearch.evaluation.rankings import leave_one_out, ranked_rows
 from vecsearch.search.hits import Candidates
-from vecsearch.search.opened import Opened
-from vecsearch.search.options import QueryOptions
+from vecsearch.search.index_reader import Opened
+from vecsearch.search.query_options import QueryOptions
 from vecsearch.types import Asked, JudgedQuery, Progress, Result, Rows
 
 WORST: Final = 50

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vecsearch.ann.searcher import CodedRows
+from vecsearch.ann.tuning import judging_queries
 from vecsearch.errors import SourceError, UsageError
-from vecsearch.exchange.blocks import as_numbers, is_numbers
-from vecsearch.exchange.npy import map_array
-from vecsearch.exchange.vectors import read_vectors
-from vecsearch.index.search import CodedRows
-from vecsearch.index.tune import judging_queries
-from vecsearch.search.opened import Opened
-from vecsearch.search.recall import are_rows, living_rows
+from vecsearch.evaluation.recall import are_rows, living_rows
+from vecsearch.search.index_reader import Opened
 from vecsearch.store.segments import Segment
+from vecsearch.transfer.formats.blocks import as_numbers, is_numbers
+from vecsearch.transfer.formats.npy import map_array
+from vecsearch.transfer.formats.vectors import read_vectors
 from vecsearch.types import Rows, Vectors
 
 

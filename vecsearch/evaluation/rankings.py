@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 
 from vecsearch.search.hits import Candidates
-from vecsearch.search.opened import Opened
-from vecsearch.search.options import QueryOptions
-from vecsearch.search.ranking import Apart
+from vecsearch.search.index_reader import Opened
+from vecsearch.search.query_options import QueryOptions
+from vecsearch.search.ranker import Apart
 from vecsearch.types import Rows
 
 _MOST_QUERIES: Final = 256

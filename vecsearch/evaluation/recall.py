@@ -15,7 +15,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.index.exact import exact_search
+from vecsearch.ann.exact import exact_search
 from vecsearch.store.segments import Segment, gather, living_blocks
 from vecsearch.types import Halves, Progress, Rows, Vectors
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from vecsearch.errors import ImageError
-from vecsearch.images.access import read_content, read_head
-from vecsearch.images.heif import is_heif, reads_heif
+from vecsearch.images.decoders.heif import is_heif, reads_heif
+from vecsearch.images.sources.access import read_content, read_head
 
 FIRST_YEAR: Final = 1800
 LAST_YEAR: Final = 2199
@@ -202,7 +202,7 @@ def _chunks(data: bytes, place: int, form: str, checksum: int) -> Iterator[tuple
 
 def _of_container(data: bytes) -> Iterator[bytes]:
     """Give what a HEIC or AVIF has, whose parts Pillow finds; nothing if it does not."""
-    from vecsearch.images.decode import open_image
+    from vecsearch.images.decoders.decode import open_image
 
     try:
         info = open_image(data).info

@@ -10,7 +10,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Final
 
-from vecsearch.outfile import sync_folder
+from vecsearch.files import sync_folder
 
 _BLOCK: Final = 1 << 20
 _NAME: Final = 60  # of a name's letters, so that no file system finds it too long

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from vecsearch.errors import ImageError, UnreadableError
-from vecsearch.images.access import NO_TIME, read_content
-from vecsearch.images.decode import MAX_MEGAPIXELS, OVERSAMPLING, decode, preprocess
-from vecsearch.images.drawn import is_drawn
-from vecsearch.images.jpeg import Jpeg, JpegDecoder, plain_jpeg
+from vecsearch.images.decoders.decode import MAX_MEGAPIXELS, OVERSAMPLING, decode, preprocess
+from vecsearch.images.decoders.jpeg import Jpeg, JpegDecoder, plain_jpeg
+from vecsearch.images.own_drawings import is_drawn
+from vecsearch.images.sources.access import NO_TIME, read_content
 from vecsearch.types import Asked, Pixels
 
 WINDOW: Final = 64
@@ -83,7 +83,7 @@ def read_image(
     Drawings of ours are none. A picture whose content hash (SHA-256, 16 bytes) is *known* is not
     decoded, nor are plain JPEGs if they are to be left.
     """
-    from vecsearch.images.taken import date_taken  # which queries do without
+    from vecsearch.images.date_taken import date_taken  # which queries do without
 
     content = read_content(path)
     data = content.data

@@ -1,1 +1,1 @@
-"""Writing an index: what to do (plan), doing it (run)."""
+"""Building an index: scan, diff, read, embed, commit, compact."""

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from vecsearch.images.read import ReadImage
+from vecsearch.images.reader import ReadImage
 from vecsearch.types import Pixels
 
 T = TypeVar("T")

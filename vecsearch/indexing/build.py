@@ -14,22 +14,8 @@ from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 
+from vecsearch.ann.recipes import AUTO, check_recipe
 from vecsearch.arguments import checked
-from vecsearch.building.batch import batched
-from vecsearch.building.compact import compact_if_due
-from vecsearch.building.fit import Sample, fit_int8, fit_projection
-from vecsearch.building.options import BuildOptions
-from vecsearch.building.plan import Plan
-from vecsearch.building.reader import Reader, make_reader
-from vecsearch.building.relocate import (
-    RelocateReport,
-    check_not_renamed,
-    missing_sources,
-    take_renamed,
-)
-from vecsearch.building.sources import Named, kept_patterns, open_sources, plan_build
-from vecsearch.building.stage import Counts, Stage
-from vecsearch.building.worklist import ToRead, Worklist
 from vecsearch.embed.encoder import (
     Encoder,
     EncoderConfig,
@@ -40,13 +26,27 @@ from vecsearch.embed.encoder import (
 )
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import EncoderMismatchError, IndexFolderError, SourceError, UsageError
-from vecsearch.images.exclude import Excluded
-from vecsearch.images.read import ReadImage
-from vecsearch.images.scan import Scan
-from vecsearch.index.recipes import AUTO, check_recipe
+from vecsearch.images.reader import ReadImage
+from vecsearch.images.sources.exclude import Excluded
+from vecsearch.images.sources.scan import Scan
+from vecsearch.indexing.batches import batched
+from vecsearch.indexing.build_options import BuildOptions
+from vecsearch.indexing.commits import Counts, Stage
+from vecsearch.indexing.compaction import compact_if_due
+from vecsearch.indexing.diff import Plan
+from vecsearch.indexing.fit import Sample, fit_int8, fit_projection
+from vecsearch.indexing.open_sources import Named, kept_patterns, open_sources, plan_build
+from vecsearch.indexing.read import Reader, make_reader
+from vecsearch.indexing.renamed import (
+    RelocateReport,
+    check_not_renamed,
+    missing_sources,
+    take_renamed,
+)
+from vecsearch.indexing.worklist import ToRead, Worklist
 from vecsearch.store.change import NewIndex
-from vecsearch.store.folder import check_free
 from vecsearch.store.locate import has_index
+from vecsearch.store.own_files import check_free
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
 from vecsearch.types import Agreement, Progress, Reduction

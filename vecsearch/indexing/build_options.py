@@ -10,8 +10,8 @@ from typing import Final
 
 from vecsearch.arguments import check_fields
 from vecsearch.errors import UsageError
-from vecsearch.images.decode import MAX_MEGAPIXELS
-from vecsearch.images.exclude import given_patterns
+from vecsearch.images.decoders.decode import MAX_MEGAPIXELS
+from vecsearch.images.sources.exclude import given_patterns
 
 DECODERS: Final = ("cpu", "device")
 

@@ -10,14 +10,13 @@ from typing import Final
 
 import numpy as np
 
-from vecsearch.building.options import BuildOptions
-from vecsearch.building.plan import UNSETTLED, Plan
-from vecsearch.building.remove import REASON
-from vecsearch.building.worklist import ToRead
-from vecsearch.images.exclude import KEPT, excluded_name, write_excluded, write_texts
-from vecsearch.images.read import ReadImage
-from vecsearch.images.scan import Scan, left_out_name, write_counts
-from vecsearch.store.change import Change, FileFacts
+from vecsearch.images.reader import ReadImage
+from vecsearch.images.sources.exclude import KEPT, excluded_name, write_excluded, write_texts
+from vecsearch.images.sources.scan import Scan, left_out_name, write_counts
+from vecsearch.indexing.build_options import BuildOptions
+from vecsearch.indexing.diff import UNSETTLED, Plan
+from vecsearch.indexing.worklist import ToRead
+from vecsearch.store.change import REMOVED, Change, FileFacts
 from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer
@@ -161,7 +160,7 @@ class Stage:
 
     def _leave_out(self, source: ToRead) -> None:
         """Skip what was removed, under whatever name; an image that it was before goes."""
-        self.skip(source, REASON, settled=True)
+        self.skip(source, REMOVED, settled=True)
         if source.image_id is not None:
             self._change.removed.append(source.image_id)
             self.counts.removed += 1

@@ -1,27 +1,22 @@
-"""The command ``compact``: living rows into few large segments, each with a FAISS base."""
+"""Compaction: live rows into few large segments, each with a FAISS base."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from vecsearch.arguments import checked
-from vecsearch.index.base import make_base, write_base
-from vecsearch.index.recipes import Recipe, choose_recipe
-from vecsearch.index.settings import SearchSettings
-from vecsearch.index.tune import tune, tuning_queries
+from vecsearch.ann.base import make_base, write_base
+from vecsearch.ann.recipes import Recipe, choose_recipe
+from vecsearch.ann.settings import SearchSettings
+from vecsearch.ann.tuning import tune, tuning_queries
 from vecsearch.store.change import Compaction, NewBase
-from vecsearch.store.locate import only_index
 from vecsearch.store.segments import Segment, living_blocks
 from vecsearch.store.snapshot import Snapshot
-from vecsearch.store.writer import Writer, open_writer
+from vecsearch.store.writer import Writer
 from vecsearch.types import Halves, Progress, Rows
 
 STALE_SHARE: Final = 0.1
@@ -41,40 +36,6 @@ HELD_OUT: Final = 1000
 
 LEAST_STRIDE: Final = 10
 """At most one of so many rows is held out."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompactReport:
-    """What a compaction did: the sizes of all files that count, before and after."""
-
-    index: Path
-    total: int
-    size_before_bytes: int
-    size_bytes: int
-    seconds: float
-
-
-@checked
-def compact(index: str | Path | None = None, *, progress: Progress | None = None) -> CompactReport:
-    """Take what was removed or replaced out of the index's files, and fold in what was added.
-
-    An index that has nothing of the kind is left as it is. Raises IndexFolderError and its kin.
-    """
-    start = time.monotonic()
-    folder = Path(index) if index is not None else only_index()
-    with open_writer(folder) as writer:
-        before = _size_bytes(folder)
-        with closing(Snapshot(folder)) as snapshot:
-            if segments := improvable(snapshot):
-                compact_segments(writer, snapshot, segments, progress)
-        total = writer.generation().image_count
-    return CompactReport(
-        index=folder,
-        total=total,
-        size_before_bytes=before,
-        size_bytes=_size_bytes(folder),
-        seconds=time.monotonic() - start,
-    )
 
 
 def compact_if_due(writer: Writer, progress: Progress | None = None) -> None:
@@ -193,8 +154,3 @@ def _is_due(snapshot: Snapshot) -> bool:
 def most_rows(dim: int) -> int:
     """Tell how many rows of *dim* dimensions a segment may have."""
     return max(1, SEGMENT_BYTES // (2 * dim))
-
-
-def _size_bytes(folder: Path) -> int:
-    with closing(Snapshot(folder)) as snapshot:
-        return sum(record.size_bytes for record in snapshot.files())

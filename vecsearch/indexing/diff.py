@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from vecsearch.building.worklist import Known, ToRead, Worklist
-from vecsearch.images.scan import CHUNK, Entry, FoundFile, Scan, after, below
+from vecsearch.images.sources.scan import CHUNK, Entry, FoundFile, Scan, after, below
+from vecsearch.indexing.worklist import Known, ToRead, Worklist
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import Skipped, path_of
 

@@ -10,16 +10,16 @@ from typing import Final
 
 import numpy as np
 
-from vecsearch.building.batch import batched
-from vecsearch.building.reader import Reader
-from vecsearch.building.worklist import Worklist
 from vecsearch.embed.encoder import Encoder
-from vecsearch.embed.features import FeatureFile
-from vecsearch.embed.overlap import nearest_count, overlap_when_reduced
-from vecsearch.embed.projection import check_dim, sample_size, train_projection
+from vecsearch.embed.feature_file import FeatureFile
+from vecsearch.embed.neighbour_overlap import nearest_count, overlap_when_reduced
+from vecsearch.embed.pca import check_dim, sample_size, train_projection
 from vecsearch.embed.quantize import LEAST_OVERLAP, measure_agreement, quantized
 from vecsearch.errors import EncoderMismatchError, UsageError
-from vecsearch.images.read import ReadImage
+from vecsearch.images.reader import ReadImage
+from vecsearch.indexing.batches import batched
+from vecsearch.indexing.read import Reader
+from vecsearch.indexing.worklist import Worklist
 from vecsearch.types import Agreement, Pixels, Progress, Reduction, Vectors
 
 _QUERIES: Final = 400

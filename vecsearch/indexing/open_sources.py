@@ -9,14 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from vecsearch.building.options import BuildOptions
-from vecsearch.building.plan import Plan, add_known, add_scan, add_unchanged
-from vecsearch.building.worklist import Worklist
 from vecsearch.errors import IndexFolderError, SourceError, UsageError
-from vecsearch.images.exclude import IGNORE_FILE, KEPT, Patterns, given_patterns, read_texts
-from vecsearch.images.fetching import is_named, name_source
-from vecsearch.images.folder import scan_folder
-from vecsearch.images.listed import (
+from vecsearch.images.sources.allowed_urls import is_named, name_source
+from vecsearch.images.sources.exclude import IGNORE_FILE, KEPT, Patterns, given_patterns, read_texts
+from vecsearch.images.sources.folder import scan_folder
+from vecsearch.images.sources.list_file import (
     STANDARD_INPUT,
     PictureList,
     is_list,
@@ -24,8 +21,11 @@ from vecsearch.images.listed import (
     list_source,
     scan_lists,
 )
-from vecsearch.images.scan import Region, Scan, after, below, is_ordinary
-from vecsearch.images.tar import is_compressed_tar, is_tar, scan_tar
+from vecsearch.images.sources.scan import Region, Scan, after, below, is_ordinary
+from vecsearch.images.sources.tar import is_compressed_tar, is_tar, scan_tar
+from vecsearch.indexing.build_options import BuildOptions
+from vecsearch.indexing.diff import Plan, add_known, add_scan, add_unchanged
+from vecsearch.indexing.worklist import Worklist
 from vecsearch.store.locate import all_indexes, has_index, index_of, only_index
 from vecsearch.store.schema import CATALOG, damaged_catalog
 from vecsearch.store.snapshot import Snapshot
@@ -149,7 +149,7 @@ def open_sources(named: Named, snapshot: Snapshot | None, options: BuildOptions)
 def _open(root: Path, wanted: Sequence[Path], exclude: Patterns) -> Scan:
     """Prepare to scan what is no list; raises FileNotFoundError, SourceError."""
     if isinstance(root, UrlPath):
-        from vecsearch.images.remote import scan_url
+        from vecsearch.images.sources.url import scan_url
 
         return scan_url(root, exclude)
     if root.is_file() and is_compressed_tar(root):

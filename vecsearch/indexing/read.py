@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from vecsearch.building.options import BuildOptions
-from vecsearch.embed.engine import choose_engine
+from vecsearch.embed.engines.engine import choose_engine
 from vecsearch.errors import UsageError
-from vecsearch.images.jpeg import JpegDecoder
-from vecsearch.images.read import Outcome, read_images
+from vecsearch.images.decoders.jpeg import JpegDecoder
+from vecsearch.images.reader import Outcome, read_images
+from vecsearch.indexing.build_options import BuildOptions
 
 T = TypeVar("T")
 
@@ -50,6 +50,6 @@ def make_reader(
             "--decode device is for the torch engine, and this build would run on openvino",
             hint="leave it out, or add --engine torch",
         )
-    from vecsearch.embed.torch_decode import jpeg_decoder
+    from vecsearch.embed.engines.torch_jpeg import jpeg_decoder
 
     return Reader(image_size, options.max_pixels, jpeg_decoder())

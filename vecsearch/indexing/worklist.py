@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import apsw
 
-from vecsearch.images.scan import FoundFile
+from vecsearch.images.sources.scan import FoundFile
 
 _PAGE: Final = 1000
 _TABLES: Final = """

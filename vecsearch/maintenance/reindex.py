@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from vecsearch.ann.exact import exact_search
+from vecsearch.ann.read_base import open_base
+from vecsearch.ann.recipes import FLAT, check_recipe
+from vecsearch.ann.searcher import CodedRows
+from vecsearch.ann.settings import SearchSettings
+from vecsearch.ann.tuning import K, judging_queries, recall, tuning_queries
+from vecsearch.ann.tuning import tune as tune_base
 from vecsearch.arguments import checked
-from vecsearch.building.compact import compact_segments, improvable
 from vecsearch.errors import UsageError, VecsearchError
-from vecsearch.index.exact import exact_search
-from vecsearch.index.opening import open_base
-from vecsearch.index.recipes import FLAT, check_recipe
-from vecsearch.index.search import CodedRows
-from vecsearch.index.settings import SearchSettings
-from vecsearch.index.tune import K, judging_queries, recall, tuning_queries
-from vecsearch.index.tune import tune as tune_base
+from vecsearch.indexing.compaction import compact_segments, improvable
 from vecsearch.store.locate import only_index
 from vecsearch.store.records import Base
 from vecsearch.store.segments import Segment
@@ -93,7 +93,7 @@ def tune(
     """Choose how the approximate bases are searched so that *recall*@10 is reached, and keep that.
 
     By default *recall* is what they were tuned for before, at first 0.95. Measured on images that
-    the bases do not have (see `vecsearch.index.tune`). Raises UsageError, and IndexFolderError or a
+    the bases do not have (see `vecsearch.ann.tuning`). Raises UsageError, and IndexFolderError or a
     subclass.
     """
     start = time.monotonic()

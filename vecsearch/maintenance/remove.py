@@ -9,20 +9,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from vecsearch.arguments import checked
-from vecsearch.building.compact import compact_if_due
 from vecsearch.errors import NotFoundError, UsageError
 from vecsearch.images.patterns import PathPattern, seen_from
+from vecsearch.indexing.compaction import compact_if_due
 from vecsearch.spelling import composed
-from vecsearch.store.change import Change
+from vecsearch.store.change import REMOVED, Change
 from vecsearch.store.locate import only_index
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import open_writer
 from vecsearch.types import Image, Progress, Skipped, absolute_path, is_plain, path_of
-
-REASON: Final = "removed with vecsearch remove"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +63,7 @@ def remove(
                     removed=[image.id for image in found],
                     removed_contents=[image.content_hash for image in found],
                     skipped=[
-                        Skipped(image.path, image.size_bytes, image.mtime_ns, REASON)
+                        Skipped(image.path, image.size_bytes, image.mtime_ns, REMOVED)
                         for image in found
                     ],
                 )

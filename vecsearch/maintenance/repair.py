@@ -9,16 +9,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vecsearch.arguments import checked
-from vecsearch.building.batch import batched
-from vecsearch.building.compact import compact_segments
-from vecsearch.building.plan import UNSETTLED
-from vecsearch.building.stage import facts_of
-from vecsearch.building.verify import find_problems
 from vecsearch.embed.encoder import Encoder, EncoderConfig, make_encoder, open_encoder
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import IndexDamagedError, IndexFolderError, VecsearchError
-from vecsearch.images.fetching import check_fetch
-from vecsearch.images.read import ReadImage, read_images
+from vecsearch.images.reader import ReadImage, read_images
+from vecsearch.images.sources.allowed_urls import check_fetch
+from vecsearch.indexing.batches import batched
+from vecsearch.indexing.commits import facts_of
+from vecsearch.indexing.compaction import compact_segments
+from vecsearch.indexing.diff import UNSETTLED
+from vecsearch.maintenance.verify import find_problems
 from vecsearch.store.change import Change
 from vecsearch.store.locate import only_index
 from vecsearch.store.salvage import Salvaged, salvage

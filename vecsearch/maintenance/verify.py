@@ -8,16 +8,16 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from vecsearch.ann.base import count_differing
+from vecsearch.ann.read_base import open_base
+from vecsearch.ann.recipes import FLAT
+from vecsearch.ann.settings import SearchSettings
 from vecsearch.arguments import checked
 from vecsearch.embed.encoder import open_encoder
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.embed.words import Words
 from vecsearch.errors import IndexDamagedError, IndexFolderError, VecsearchError
 from vecsearch.fields import read_fields
-from vecsearch.index.base import count_differing
-from vecsearch.index.opening import open_base
-from vecsearch.index.recipes import FLAT
-from vecsearch.index.settings import SearchSettings
 from vecsearch.store.audit import audit_catalog, audit_files
 from vecsearch.store.locate import only_index
 from vecsearch.store.records import Base

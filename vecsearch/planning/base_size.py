@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from vecsearch.ann.base import write_base
 from vecsearch.errors import UsageError
-from vecsearch.index.base import write_base
 from vecsearch.types import Vectors
 
 _TRAIN_ROWS: Final = 1000

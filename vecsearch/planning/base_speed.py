@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from vecsearch.index.base import sample_count
-from vecsearch.index.mapped import as_index
-from vecsearch.index.recipes import (
+from vecsearch.ann.base import sample_count
+from vecsearch.ann.memory_map import as_index
+from vecsearch.ann.recipes import (
     CANDIDATES,
     EF_SEARCH,
     GRAPH,
@@ -20,9 +20,9 @@ from vecsearch.index.recipes import (
     PROBED_SHARE,
     Rates,
 )
-from vecsearch.index.search import CodedRows
-from vecsearch.index.settings import SearchSettings
-from vecsearch.index.sizing import (
+from vecsearch.ann.searcher import CodedRows
+from vecsearch.ann.settings import SearchSettings
+from vecsearch.planning.base_size import (
     BaseSize,
     fill_centroids,
     inner_of,

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from vecsearch.ann.base import sample_count
+from vecsearch.ann.recipes import AUTO, LATENCY_MS, Rates, Recipe, choose_recipe
 from vecsearch.arguments import check_fields
-from vecsearch.building.compact import HELD_OUT, LEAST_STRIDE, most_rows
 from vecsearch.errors import UsageError
-from vecsearch.index.base import sample_count
-from vecsearch.index.recipes import AUTO, LATENCY_MS, Rates, Recipe, choose_recipe
-from vecsearch.index.sizing import size_of, untrained
-from vecsearch.index.timing import (
+from vecsearch.indexing.compaction import HELD_OUT, LEAST_STRIDE, most_rows
+from vecsearch.planning.base_size import size_of, untrained
+from vecsearch.planning.base_speed import (
     built_in,
     exact_ms,
     indexing_seconds,

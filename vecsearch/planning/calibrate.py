@@ -11,11 +11,11 @@ from typing import Final
 
 import numpy as np
 
-from vecsearch.building.batch import batched
-from vecsearch.building.options import BuildOptions
-from vecsearch.building.reader import make_reader
 from vecsearch.embed.backbones.backbone import Backbone
 from vecsearch.embed.encoder import Encoder, EncoderConfig, make_encoder
+from vecsearch.indexing.batches import batched
+from vecsearch.indexing.build_options import BuildOptions
+from vecsearch.indexing.read import make_reader
 from vecsearch.types import Pixels, Progress
 
 EMBEDDED_S: Final = 4.0

@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from vecsearch.ann.recipes import check_recipe
 from vecsearch.arguments import checked
-from vecsearch.building.budget import Measurements, PlannedBases, PlanOptions, Task
-from vecsearch.building.calibrate import known_rate, pictures_per_second, planned_encoder
-from vecsearch.building.compact import most_rows
-from vecsearch.building.options import BuildOptions
-from vecsearch.building.sources import Named, open_sources, plan_build
-from vecsearch.building.worklist import Worklist
 from vecsearch.embed.backbones.backbone import CLASSES
 from vecsearch.embed.classifier import follows
 from vecsearch.embed.encoder import EncoderConfig, layers_of, model_of, pool_of
-from vecsearch.embed.engine import choose_engine, choose_precision
+from vecsearch.embed.engines.engine import choose_engine, choose_precision
 from vecsearch.embed.layers import feature_dim
-from vecsearch.embed.projection import check_dim, sample_size
+from vecsearch.embed.pca import check_dim, sample_size
 from vecsearch.embed.spec import RANDOM
 from vecsearch.errors import UsageError
-from vecsearch.index.recipes import check_recipe
+from vecsearch.indexing.build_options import BuildOptions
+from vecsearch.indexing.compaction import most_rows
+from vecsearch.indexing.open_sources import Named, open_sources, plan_build
+from vecsearch.indexing.worklist import Worklist
+from vecsearch.planning.budget import Measurements, PlannedBases, PlanOptions, Task
+from vecsearch.planning.calibrate import known_rate, pictures_per_second, planned_encoder
 from vecsearch.store.segments import segment_bytes
 from vecsearch.types import Progress
 

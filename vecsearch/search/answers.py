@@ -10,12 +10,12 @@ import numpy as np
 
 from vecsearch.errors import ImageError, UsageError, VecsearchError
 from vecsearch.search.combine import is_zero, less_like, unit
-from vecsearch.search.embedding import Embedded, Embedder
 from vecsearch.search.hits import Candidates
-from vecsearch.search.opened import Opened
-from vecsearch.search.options import QueryOptions
-from vecsearch.search.questions import Meant
-from vecsearch.search.ranking import Apart
+from vecsearch.search.index_reader import Opened
+from vecsearch.search.query_options import QueryOptions
+from vecsearch.search.query_vectors import Embedded, Embedder
+from vecsearch.search.ranker import Apart
+from vecsearch.search.resolve import Meant
 from vecsearch.types import Asked, Hit, Progress, Result, Vectors
 
 CHUNK: Final = 256

@@ -13,11 +13,11 @@ from stat import S_ISLNK, S_ISREG
 from typing import Final
 
 from vecsearch.errors import UsageError, VecsearchError
-from vecsearch.images.access import NO_TIME, read_content
-from vecsearch.images.decode import is_picture
-from vecsearch.images.listed import is_list
-from vecsearch.images.moving import take_name
-from vecsearch.outfile import make_folder, sync_folder
+from vecsearch.files import make_folder, sync_folder
+from vecsearch.images.decoders.decode import is_picture
+from vecsearch.images.move_file import take_name
+from vecsearch.images.sources.access import NO_TIME, read_content
+from vecsearch.images.sources.list_file import is_list
 from vecsearch.types import Hit, Result, UrlPath, absolute_path
 
 _LONGEST: Final = 200

@@ -12,9 +12,9 @@ import numpy as np
 
 from vecsearch.errors import NotFoundError
 from vecsearch.images.patterns import PathPattern, seen_from
-from vecsearch.images.scan import after, below
-from vecsearch.search.options import ImageFilter
-from vecsearch.search.undated import dates_read
+from vecsearch.images.sources.scan import after, below
+from vecsearch.search.missing_dates import dates_read
+from vecsearch.search.query_options import ImageFilter
 from vecsearch.spelling import spellings
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import Rows, UrlPath, absolute_path, path_of

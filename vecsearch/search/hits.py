@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from vecsearch.search.opened import Opened
-from vecsearch.search.options import QueryOptions
-from vecsearch.search.ranking import Apart, Ranker, Ranking
+from vecsearch.search.index_reader import Opened
+from vecsearch.search.query_options import QueryOptions
+from vecsearch.search.ranker import Apart, Ranker, Ranking
 from vecsearch.types import Hit, Rows, Vectors
 
 

@@ -20,20 +20,20 @@ from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import IndexFolderError, IndexOutdatedError, UsageError
 from vecsearch.locks import free_at_fork
 from vecsearch.search.answers import Answers
-from vecsearch.search.embedding import Embedder
 from vecsearch.search.hits import Candidates
-from vecsearch.search.opened import Opened
-from vecsearch.search.options import QueryOptions, Question, as_asked, as_questions, check_k
-from vecsearch.search.questions import image_at
-from vecsearch.search.ranking import NONE_APART, Apart
-from vecsearch.search.words import Vocabulary, list_words
+from vecsearch.search.index_reader import Opened
+from vecsearch.search.query_options import QueryOptions, Question, as_asked, as_questions, check_k
+from vecsearch.search.query_vectors import Embedder
+from vecsearch.search.ranker import NONE_APART, Apart
+from vecsearch.search.resolve import image_at
+from vecsearch.search.vocabulary import Vocabulary, list_words
 from vecsearch.store.locate import only_index
 from vecsearch.types import Asked, Guess, Image, ListedImage, Progress, Result, Vectors, WordCount
 
 if TYPE_CHECKING:
     from vecsearch.search.copy_hits import CopyReport
     from vecsearch.search.info import IndexInfo, PictureInfo
-    from vecsearch.search.listing import ListOptions
+    from vecsearch.search.list import ListOptions
 
 T = TypeVar("T")
 
@@ -322,7 +322,7 @@ class Index:
         Their words are told if *options* say so. Raises NotFoundError if no image is chosen, or for
         words of an index that has none.
         """
-        from vecsearch.search.listing import ListOptions, list_images
+        from vecsearch.search.list import ListOptions, list_images
 
         options = options or ListOptions()
         opened = self._newest()
@@ -335,7 +335,7 @@ class Index:
         The files are read once, and dates are written down where the index folder can be written.
         It is done by itself where dates are asked for; this is for who wants to see the *progress*.
         """
-        from vecsearch.search.undated import dates_read
+        from vecsearch.search.missing_dates import dates_read
 
         self._ask(lambda opened: dates_read(opened.snapshot, progress))
 

@@ -11,17 +11,17 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from vecsearch.ann.base import count_differing
+from vecsearch.ann.memory_map import as_index
+from vecsearch.ann.recipes import FLAT
+from vecsearch.ann.searcher import CodedRows, ExactRows, FewRows, Part, Scores, Searcher
+from vecsearch.ann.settings import SearchSettings
 from vecsearch.errors import IndexDamagedError, IndexFolderError
-from vecsearch.index.base import count_differing
-from vecsearch.index.mapped import as_index
-from vecsearch.index.once import Once
-from vecsearch.index.recipes import FLAT
-from vecsearch.index.search import CodedRows, ExactRows, FewRows, Part, Scores, Searcher
-from vecsearch.index.settings import SearchSettings
-from vecsearch.store.files import FileRecord
+from vecsearch.once import Once
 from vecsearch.store.records import Base
 from vecsearch.store.segments import Segment, gather
 from vecsearch.store.snapshot import Snapshot
+from vecsearch.store.write_once import FileRecord
 from vecsearch.types import Rows, Vectors
 
 _SCORE_TOLERANCE: Final = 1e-4
@@ -113,7 +113,7 @@ class Opened:
 
     def among(self, rows: Rows) -> Searcher:
         """Give the exact search over some living *rows*, sorted."""
-        from vecsearch.index.chosen import ChosenRows
+        from vecsearch.ann.row_subset import ChosenRows
 
         parts = []
         for segment in self.snapshot.segments:
@@ -179,7 +179,7 @@ class Opened:
         return gather(self.snapshot.segments, rows, self.snapshot.dim)
 
     def _base(self, base: Base, path: Path) -> Any:
-        from vecsearch.index.opening import open_base
+        from vecsearch.ann.read_base import open_base
 
         with self._opening_bases:
             if base.record not in self._known_bases:

@@ -13,12 +13,18 @@ from vecsearch.embed.spec import EncoderSpec
 from vecsearch.embed.words import Words
 from vecsearch.errors import UsageError
 from vecsearch.fields import read_fields
-from vecsearch.images.exclude import KEPT, Excluded, excluded_name, read_excluded, read_texts
-from vecsearch.images.scan import left_out_name, read_counts
+from vecsearch.images.sources.exclude import (
+    KEPT,
+    Excluded,
+    excluded_name,
+    read_excluded,
+    read_texts,
+)
+from vecsearch.images.sources.scan import left_out_name, read_counts
 from vecsearch.search.answers import CHUNK, named
-from vecsearch.search.embedding import Embedder
-from vecsearch.search.opened import Opened
-from vecsearch.search.undated import dates_of
+from vecsearch.search.index_reader import Opened
+from vecsearch.search.missing_dates import dates_of
+from vecsearch.search.query_vectors import Embedder
 from vecsearch.store.schema import CATALOG, damaged_catalog
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import Agreement, Asked, Guess, Progress, Reduction, Skipped

@@ -15,9 +15,9 @@ from vecsearch.arguments import check_fields
 from vecsearch.embed.words import Words
 from vecsearch.errors import UsageError
 from vecsearch.search.dates import Moment
-from vecsearch.search.opened import Opened
-from vecsearch.search.options import ImageFilter
-from vecsearch.search.undated import dates_of, dates_read
+from vecsearch.search.index_reader import Opened
+from vecsearch.search.missing_dates import dates_of, dates_read
+from vecsearch.search.query_options import ImageFilter
 from vecsearch.types import Image, ListedImage, local_time
 
 SORTS: Final = ("id", "path", "taken", "size")

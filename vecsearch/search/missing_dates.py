@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from vecsearch.errors import ImageError, VecsearchError
-from vecsearch.images.access import facts_of
+from vecsearch.images.sources.access import facts_of
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import Image, Progress, UrlPath
 
@@ -52,8 +52,8 @@ def _read(
     found: list[tuple[Image, str]] = []
     if not there:
         return found
-    from vecsearch.images.read import in_threads
-    from vecsearch.images.taken import date_taken_in
+    from vecsearch.images.date_taken import date_taken_in
+    from vecsearch.images.reader import in_threads
 
     def read(image: Image) -> tuple[Image, str | None]:
         return image, date_taken_in(image.path)

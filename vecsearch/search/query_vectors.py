@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from vecsearch.embed.engine import Engine
+from vecsearch.embed.engines.engine import Engine
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import (
     EncoderMismatchError,
@@ -19,9 +19,9 @@ from vecsearch.errors import (
     UsageError,
     VecsearchError,
 )
-from vecsearch.search.opened import Opened
-from vecsearch.search.questions import Meant, understand
-from vecsearch.search.words import Vocabulary, find_word, vector_of
+from vecsearch.search.index_reader import Opened
+from vecsearch.search.resolve import Meant, understand
+from vecsearch.search.vocabulary import Vocabulary, find_word, vector_of
 from vecsearch.types import Asked, Pixels, Vectors
 
 _EMBED_BATCH: Final = 8
@@ -155,7 +155,7 @@ class Embedder:
         step: Step,
     ) -> Iterator[tuple[list[int], list[Pixels]]]:
         """Read pictures as they are ready, into batches with their numbers."""
-        from vecsearch.images.read import in_threads, read_asked
+        from vecsearch.images.reader import in_threads, read_asked
 
         def read(numbered: tuple[int, Asked]) -> tuple[int, Pixels | VecsearchError]:
             number, asked = numbered

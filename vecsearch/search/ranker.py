@@ -9,13 +9,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.index.search import Scores, Searcher
-from vecsearch.search.centred import centred
+from vecsearch.ann.searcher import Scores, Searcher
+from vecsearch.search.blas_threads import ONE_THREAD
+from vecsearch.search.centre import centred
 from vecsearch.search.expand import expanded
-from vecsearch.search.opened import Opened
-from vecsearch.search.options import QueryOptions
+from vecsearch.search.index_reader import Opened
+from vecsearch.search.query_options import QueryOptions
 from vecsearch.search.rerank import k_reciprocal
-from vecsearch.search.threads import ONE_THREAD
 from vecsearch.types import Rows, Vectors
 
 _SLACK: Final = 8

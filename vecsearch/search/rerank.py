@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.search.centred import centred
+from vecsearch.search.centre import centred
 from vecsearch.types import Vectors
 
 K1: Final = 20
@@ -49,7 +49,7 @@ def k_reciprocal(
     - d* = (1 - weight) d_J + weight d (equation 12).
 
     d is the squared Euclidean distance, 2 - 2 cos, and all cosines here are those of the centred
-    vectors (`vecsearch.search.centred`). What is as near as the k-th is among the k nearest, so
+    vectors (`vecsearch.search.centre`). What is as near as the k-th is among the k nearest, so
     the order of the candidates does not matter.
     """
     if len(vectors) < 2:

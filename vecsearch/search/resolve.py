@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vecsearch.errors import NotFoundError
-from vecsearch.images.access import facts_of
+from vecsearch.images.sources.access import facts_of
 from vecsearch.paths import from_root
 from vecsearch.spelling import as_on_disk, spellings
 from vecsearch.store.lookups import Lookups

@@ -8,10 +8,10 @@ from itertools import islice
 from typing import Final
 
 from vecsearch.errors import UsageError
-from vecsearch.images.access import LARGEST_BYTES
-from vecsearch.images.byte_marks import without_mark
-from vecsearch.images.heif import is_heif
-from vecsearch.search.options import Question
+from vecsearch.images.decoders.heif import is_heif
+from vecsearch.images.sources.access import LARGEST_BYTES
+from vecsearch.images.sources.byte_order_mark import without_mark
+from vecsearch.search.query_options import Question
 from vecsearch.types import Asked
 
 MOST_BYTES: Final = LARGEST_BYTES
@@ -64,7 +64,7 @@ def _is_picture(data: bytes) -> bool:
     if is_heif(data):
         return True  # where it is not read, that is said
 
-    from vecsearch.images.decode import open_image
+    from vecsearch.images.decoders.decode import open_image
 
     try:
         open_image(data)

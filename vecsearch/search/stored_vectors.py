@@ -7,10 +7,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.index.search import CodedRows
+from vecsearch.ann.searcher import CodedRows
 from vecsearch.search.index import Index
-from vecsearch.search.opened import Opened
-from vecsearch.search.options import ImageFilter
+from vecsearch.search.index_reader import Opened
+from vecsearch.search.query_options import ImageFilter
 from vecsearch.types import Guess, Image, Progress, Rows, Vectors
 
 _ASKED: Final = 256

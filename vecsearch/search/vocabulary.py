@@ -13,9 +13,9 @@ from vecsearch.embed.spec import EncoderSpec
 from vecsearch.embed.words import Words
 from vecsearch.errors import IndexDamagedError, NotFoundError, UsageError
 from vecsearch.search.combine import unit
-from vecsearch.search.opened import Opened
-from vecsearch.store.files import FileRecord
+from vecsearch.search.index_reader import Opened
 from vecsearch.store.snapshot import Snapshot
+from vecsearch.store.write_once import FileRecord
 from vecsearch.types import Vectors, WordCount
 
 _LISTED: Final = 8

@@ -11,11 +11,11 @@ import apsw
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError
 from vecsearch.store import schema
-from vecsearch.store.files import FileRecord, check_file, check_length
 from vecsearch.store.inside import file_path
 from vecsearch.store.migrate import migrate_if_older
 from vecsearch.store.records import StoredSegment, read_state
 from vecsearch.store.segments import read_damaged
+from vecsearch.store.write_once import FileRecord, check_file, check_length
 from vecsearch.types import DamageKind, Problem
 from vecsearch.wording import counted
 

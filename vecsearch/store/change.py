@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
-from vecsearch.store.files import Write
 from vecsearch.store.segments import Segment
+from vecsearch.store.write_once import Write
 from vecsearch.types import Halves, Skipped, Vectors
+
+REMOVED: Final = "removed with vecsearch remove"
+"""The reason for which content that a user removed is skipped."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ import apsw
 from vecsearch.errors import IndexDamagedError, IndexFolderError, IndexOutdatedError
 from vecsearch.locks import free_at_fork
 from vecsearch.store import schema
-from vecsearch.store.files import FileRecord
 from vecsearch.store.records import Generation, record_of
+from vecsearch.store.write_once import FileRecord
 from vecsearch.types import Image, Skipped, path_of, wanted
 
 T = TypeVar("T", int, bytes)

@@ -9,9 +9,9 @@ from typing import Any, Final
 import apsw
 
 from vecsearch.store import schema
-from vecsearch.store.files import FileRecord
 from vecsearch.store.inside import is_name, is_name_of
 from vecsearch.store.segments import segment_bytes
+from vecsearch.store.write_once import FileRecord
 
 _HASH_BYTES: Final = 32
 _MOST_DIM: Final = 1 << 26

@@ -12,11 +12,11 @@ import numpy as np
 
 from vecsearch.errors import IndexDamagedError
 from vecsearch.store import schema
-from vecsearch.store.files import check_file
 from vecsearch.store.inside import file_path
 from vecsearch.store.lookups import living_images
 from vecsearch.store.records import StoredSegment, read_state
 from vecsearch.store.segments import read_damaged
+from vecsearch.store.write_once import check_file
 from vecsearch.types import Image, Vectors
 
 _BLOCK_BYTES: Final = 64 << 20

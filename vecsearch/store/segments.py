@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError
-from vecsearch.store.files import CHECKED_AT_OPENING_BYTES, FileRecord, Write, write_once
+from vecsearch.store.write_once import CHECKED_AT_OPENING_BYTES, FileRecord, Write, write_once
 from vecsearch.types import Halves, Rows, Vectors
 
 _CHECKSUM_BYTES: Final = 4

@@ -12,8 +12,8 @@ import apsw
 
 from vecsearch.store import schema
 from vecsearch.store.change import FileFacts
-from vecsearch.store.files import FileRecord
 from vecsearch.store.records import Base, Generation
+from vecsearch.store.write_once import FileRecord
 
 
 def add_generation(db: apsw.Connection, before: Generation, next_row: int, image_count: int) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError
-from vecsearch.outfile import make_folder, sync_folder
+from vecsearch.files import make_folder, sync_folder
 from vecsearch.store.inside import TEMPORARY_PREFIX, check_folder, file_path
 
 CHECKED_AT_OPENING_BYTES: Final = 32 << 20

@@ -13,22 +13,22 @@ from pathlib import Path
 import apsw
 
 from vecsearch.errors import IndexFolderError, IndexLockedError
-from vecsearch.outfile import make_folder, sync_folder
+from vecsearch.files import make_folder, sync_folder
 from vecsearch.store import schema, statements
 from vecsearch.store.audit import refuse_damaged
 from vecsearch.store.change import Change, Compaction, NewIndex
-from vecsearch.store.files import (
+from vecsearch.store.locate import has_index
+from vecsearch.store.lock import writer_lock
+from vecsearch.store.migrate import migrate
+from vecsearch.store.own_files import NEXT, check_free, delete_begun, delete_unnamed, discard
+from vecsearch.store.records import Base, Generation, read_file, read_generation
+from vecsearch.store.segments import map_segment, write_segment
+from vecsearch.store.write_once import (
     FileRecord,
     check_file,
     refusals_told,
     write_once,
 )
-from vecsearch.store.folder import NEXT, check_free, delete_begun, delete_unnamed, discard
-from vecsearch.store.locate import has_index
-from vecsearch.store.lock import writer_lock
-from vecsearch.store.migrate import migrate
-from vecsearch.store.records import Base, Generation, read_file, read_generation
-from vecsearch.store.segments import map_segment, write_segment
 
 
 class Writer:

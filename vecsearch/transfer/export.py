@@ -15,15 +15,15 @@ import numpy as np
 from vecsearch.arguments import checked
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import UsageError
-from vecsearch.exchange.ids import IdsWriter
-from vecsearch.exchange.npy import NpyWriter
-from vecsearch.exchange.parquet import ParquetWriter
-from vecsearch.outfile import whole_file
-from vecsearch.search.questions import image_at
-from vecsearch.search.words import Vocabulary
+from vecsearch.files import whole_file
+from vecsearch.search.resolve import image_at
+from vecsearch.search.vocabulary import Vocabulary
 from vecsearch.store.locate import only_index
 from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
+from vecsearch.transfer.formats.ids import IdsWriter
+from vecsearch.transfer.formats.npy import NpyWriter
+from vecsearch.transfer.formats.parquet import ParquetWriter
 from vecsearch.types import Image, Progress, Vectors
 
 DTYPES: Final = ("float16", "float32")

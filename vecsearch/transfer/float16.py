@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.exchange.blocks import Numbers
+from vecsearch.transfer.formats.blocks import Numbers
 from vecsearch.types import Halves
 
 _ROUNDING: Final = 2.0**-10

@@ -16,23 +16,23 @@ from typing import Final
 import numpy as np
 
 from vecsearch.arguments import checked
-from vecsearch.building.carried import check_same_encoder, new_index
-from vecsearch.building.compact import compact_if_due
-from vecsearch.building.inputs import ImportOptions, Input, check_ids, open_inputs
-from vecsearch.building.row_names import name_rows
-from vecsearch.building.stage import facts_of
-from vecsearch.building.unit import to_halves
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import SourceError
-from vecsearch.exchange.blocks import Block
-from vecsearch.exchange.parquet import Facts
-from vecsearch.images.taken import read_date
-from vecsearch.images.times import kept_ns
+from vecsearch.images.date_taken import read_date
+from vecsearch.images.file_times import kept_ns
+from vecsearch.indexing.commits import facts_of
+from vecsearch.indexing.compaction import compact_if_due
 from vecsearch.store.change import Change, FileFacts
 from vecsearch.store.locate import has_index, index_of
 from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
+from vecsearch.transfer.float16 import to_halves
+from vecsearch.transfer.formats.blocks import Block
+from vecsearch.transfer.formats.parquet import Facts
+from vecsearch.transfer.import_encoder import check_same_encoder, new_index
+from vecsearch.transfer.inputs import ImportOptions, Input, check_ids, open_inputs
+from vecsearch.transfer.row_names import name_rows
 from vecsearch.types import Halves, Image, Progress, Skipped, path_of
 from vecsearch.wording import counted
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from vecsearch.building.inputs import ImportOptions, Input
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import EncoderMismatchError
 from vecsearch.store.change import NewIndex
 from vecsearch.store.snapshot import Snapshot
+from vecsearch.transfer.inputs import ImportOptions, Input
 
 
 def carried(snapshot: Snapshot) -> NewIndex:

@@ -15,11 +15,11 @@ import numpy as np
 from vecsearch.arguments import check_fields
 from vecsearch.embed.spec import MOST_DIM, EncoderSpec
 from vecsearch.errors import SourceError, UsageError, VecsearchError
-from vecsearch.exchange.ids import read_ids
-from vecsearch.exchange.npz import NpzVectors
-from vecsearch.exchange.parquet import Facts
-from vecsearch.exchange.parquet_vectors import ParquetVectors
-from vecsearch.exchange.vectors import ENDINGS, VectorFile, open_vectors
+from vecsearch.transfer.formats.ids import read_ids
+from vecsearch.transfer.formats.npz import NpzVectors
+from vecsearch.transfer.formats.parquet import Facts
+from vecsearch.transfer.formats.parquet_vectors import ParquetVectors
+from vecsearch.transfer.formats.vectors import ENDINGS, VectorFile, open_vectors
 from vecsearch.types import UrlPath, path_of, relative_path
 
 _SHOWN: Final = 200

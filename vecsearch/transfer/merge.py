@@ -14,14 +14,12 @@ from typing import Final
 import numpy as np
 
 from vecsearch.arguments import checked
-from vecsearch.building.carried import carried, differing
-from vecsearch.building.compact import compact_if_due
-from vecsearch.building.importing import COMMIT_BYTES, COMMIT_ROWS
-from vecsearch.building.stage import facts_of
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import SourceError, UsageError
-from vecsearch.images.exclude import KEPT
-from vecsearch.images.listed import is_list
+from vecsearch.images.sources.exclude import KEPT
+from vecsearch.images.sources.list_file import is_list
+from vecsearch.indexing.commits import facts_of
+from vecsearch.indexing.compaction import compact_if_due
 from vecsearch.store.audit import check_sound
 from vecsearch.store.change import Change
 from vecsearch.store.locate import has_index
@@ -29,6 +27,8 @@ from vecsearch.store.schema import MOST_APART
 from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
+from vecsearch.transfer.import_ import COMMIT_BYTES, COMMIT_ROWS
+from vecsearch.transfer.import_encoder import carried, differing
 from vecsearch.types import Halves, Image, Progress
 
 _CHUNK_BYTES: Final = 16 << 20

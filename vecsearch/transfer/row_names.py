@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vecsearch.building.inputs import Input
 from vecsearch.store.snapshot import Snapshot
+from vecsearch.transfer.inputs import Input
 
 
 def name_rows(

@@ -21,7 +21,7 @@ from matplotlib.text import Annotation
 from PIL import Image
 
 from vecsearch.view import fonts
-from vecsearch.view.files import format_of, write_image, write_whole
+from vecsearch.view.image_files import format_of, write_image, write_whole
 
 MOST_CLASSES: Final = 100
 """Of more, those that are confused most are to be drawn."""

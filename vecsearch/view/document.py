@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.errors import VecsearchError
-from vecsearch.outfile import whole_file
+from vecsearch.files import whole_file
 from vecsearch.paths import shown
 from vecsearch.types import Guess, Progress
 from vecsearch.view.sprites import PAD, SpriteSheets

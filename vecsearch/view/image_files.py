@@ -10,8 +10,8 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 from vecsearch.errors import UsageError
-from vecsearch.images.drawn import MARK
-from vecsearch.outfile import whole_file
+from vecsearch.files import whole_file
+from vecsearch.images.own_drawings import MARK
 from vecsearch.view import fonts
 
 SAVE_OPTIONS: dict[str, dict[str, int]] = {

@@ -6,9 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from vecsearch.images.exclude import IGNORE_FILE, Excluded
-from vecsearch.images.heif import WAY
-from vecsearch.images.scan import HEIF_SUFFIXES, UNWANTED
+from vecsearch.images.decoders.heif import WAY
+from vecsearch.images.sources.exclude import IGNORE_FILE, Excluded
+from vecsearch.images.sources.scan import HEIF_SUFFIXES, UNWANTED
 from vecsearch.view.text import printable
 from vecsearch.wording import counted
 

@@ -14,12 +14,12 @@ from PIL import Image, ImageFilter
 
 from vecsearch.arguments import checked
 from vecsearch.layout.collection import CollectionMap
-from vecsearch.layout.overlap import arrange_with_names
 from vecsearch.layout.room import find_room
+from vecsearch.layout.separate import arrange_with_names
 from vecsearch.types import Progress, no_progress
 from vecsearch.view import fonts
 from vecsearch.view.colour_vision import parse
-from vecsearch.view.files import format_of, write_image, write_whole
+from vecsearch.view.image_files import format_of, write_image, write_whole
 from vecsearch.view.palette import GROUPS, colours_of, letters_on
 from vecsearch.view.scene import Colour, Picture, Rectangle, Scene, Text, paint, paint_on
 from vecsearch.view.sheet import INK

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from vecsearch.layout.collection import CollectionMap
 from vecsearch.layout.grid import pack
-from vecsearch.layout.overlap import arrange
 from vecsearch.layout.points import Points
+from vecsearch.layout.separate import arrange
 from vecsearch.types import Progress, no_progress
 from vecsearch.view.document import encode, encode_guesses, split_root, write_document
 from vecsearch.view.map import subtitle

@@ -12,7 +12,7 @@ from PIL import Image, ImageStat
 
 from vecsearch.types import Asked, Hit, Result
 from vecsearch.view import fonts
-from vecsearch.view.files import format_of, write_image, write_whole
+from vecsearch.view.image_files import format_of, write_image, write_whole
 from vecsearch.view.picture_names import names_of_results
 from vecsearch.view.scene import Colour, Picture, Rectangle, Scene, Text, paint
 from vecsearch.view.text import format_made

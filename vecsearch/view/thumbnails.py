@@ -12,9 +12,9 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from vecsearch.errors import ImageError, NotFetchedError
-from vecsearch.images.access import is_gone, read_content
-from vecsearch.images.decode import decode_thumbnail, read_thumbnail
-from vecsearch.images.fetching import count_not_fetched
+from vecsearch.images.decoders.decode import decode_thumbnail, read_thumbnail
+from vecsearch.images.sources.access import is_gone, read_content
+from vecsearch.images.sources.allowed_urls import count_not_fetched
 from vecsearch.types import Asked, Box
 from vecsearch.view import fonts
 from vecsearch.view.typeset import draw_line

@@ -215,7 +215,7 @@ class _EfficientNetLite0:
         return folded
 
     def build(self, x: Any, deepest: str, arrays: Arrays) -> dict[str, Any]:
-        from vecsearch.embed.nodes import ops
+        from vecsearch.embed.graph_nodes import ops
 
         nodes = {}
         for block in self._up_to(deepest):
@@ -238,7 +238,7 @@ class _EfficientNetLite0:
 
 
 def _apply(x: Any, one: _Convolution, arrays: Arrays) -> Any:
-    from vecsearch.embed.nodes import channels, constant, ops
+    from vecsearch.embed.graph_nodes import channels, constant, ops
 
     weight = arrays[f"{one.name}.weight"]
     before, behind = one.pads()

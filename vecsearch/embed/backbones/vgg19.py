@@ -121,7 +121,7 @@ class _VGG19:
 
 
 def _apply(x: Any, row: _Row, arrays: Arrays) -> Any:
-    from vecsearch.embed.nodes import channels, constant, flatten, ops
+    from vecsearch.embed.graph_nodes import channels, constant, flatten, ops
 
     if row.kind == "pool":
         return ops.max_pool(x, [2, 2], [1, 1], [0, 0], [0, 0], [2, 2]).output(0)

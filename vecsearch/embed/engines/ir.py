@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 from xml.parsers import expat
 
-from vecsearch.embed.runtime import ov
+from vecsearch.embed.engines.openvino_runtime import ov
 
 OPERATIONS: Final = frozenset(
     (

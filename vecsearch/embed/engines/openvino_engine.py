@@ -10,8 +10,8 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from vecsearch.embed.compiled import compile_cached
-from vecsearch.embed.runtime import ov
+from vecsearch.embed.engines.compile_cache import compile_cached
+from vecsearch.embed.engines.openvino_runtime import ov
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import IndexDamagedError, VecsearchError
 from vecsearch.types import Pixels, Vectors
@@ -69,7 +69,7 @@ def compile_for_queries(xml: Path, constants: Path, content: bytes, spec: Encode
 
 def read_graph(xml: Path, constants: Path, spec: EncoderSpec) -> Any:
     """Read a kept network; raises IndexDamagedError if it is not one of *spec*."""
-    from vecsearch.embed.network import read_network
+    from vecsearch.embed.engines.ir import read_network
 
     try:
         graph = read_network(xml, constants)

@@ -13,10 +13,10 @@ from PIL import Image
 from torch.nn import functional as F  # noqa: N812
 from torchvision import io as torchvision_io
 
-from vecsearch.embed.torch_engine import accelerator
+from vecsearch.embed.engines.torch_engine import accelerator
 from vecsearch.errors import UsageError
-from vecsearch.images.decode import decode, preprocess
-from vecsearch.images.jpeg import Jpeg, JpegDecoder
+from vecsearch.images.decoders.decode import decode, preprocess
+from vecsearch.images.decoders.jpeg import Jpeg, JpegDecoder
 from vecsearch.types import Pixels
 
 _MOST_APART: Final = 0.5

@@ -16,12 +16,12 @@ from PIL import Image, UnidentifiedImageError, _imaging
 from PIL.ImageFile import ImageFile
 
 from vecsearch.errors import ImageError, UsageError
-from vecsearch.images.access import read_content
-from vecsearch.images.colour import Key, convert_to_srgb, key_of, key_over_white
-from vecsearch.images.grey import as_black_is_zero, find_scale, is_deep, is_unsigned
-from vecsearch.images.heif import WAY, is_heif, load_heif, reads_heif
-from vecsearch.images.jpeg_end import with_end
-from vecsearch.images.metadata import orientation_of, pixels_alone, upright
+from vecsearch.images.decoders.colour import Key, convert_to_srgb, key_of, key_over_white
+from vecsearch.images.decoders.grey import as_black_is_zero, find_scale, is_deep, is_unsigned
+from vecsearch.images.decoders.heif import WAY, is_heif, load_heif, reads_heif
+from vecsearch.images.decoders.jpeg_end import with_end
+from vecsearch.images.decoders.metadata import orientation_of, pixels_alone, upright
+from vecsearch.images.sources.access import read_content
 from vecsearch.locks import ProcessLock
 from vecsearch.types import Box, Pixels
 
@@ -73,9 +73,8 @@ def decode(
 ) -> tuple[Image.Image, tuple[int, int]]:
     """Decode *data* into an upright RGB picture; return it with its true (width, height).
 
-    The first frame of an animation; EXIF orientation applied; profiles honoured
-    (`vecsearch.images.colour`); alpha and a transparent colour laid over white; grey values of more
-    than 8 bits scaled (`vecsearch.images.grey`).
+    The first frame of an animation; EXIF orientation applied; profiles honoured (`colour`); alpha
+    and a transparent colour laid over white; grey values of more than 8 bits scaled (`grey`).
 
     With *at_least*, a large JPEG is decoded at a reduced scale that leaves as many pixels on its
     shorter side. A picture of more than *max_pixels*, as it would be decoded, is refused before it

@@ -10,7 +10,7 @@ from stat import S_ISREG
 from typing import Final
 
 from vecsearch.errors import ImageError, UnreadableError
-from vecsearch.images.times import kept_ns
+from vecsearch.images.file_times import kept_ns
 from vecsearch.types import UrlPath, absolute_path
 
 LARGEST_BYTES: Final = 1 << 30
@@ -66,13 +66,13 @@ def facts_of(path: Path) -> tuple[int, int]:
     """Give size in bytes and time in ns of a picture file; raises OSError."""
     path = _local(path)
     if isinstance(path, UrlPath):
-        from vecsearch.images.remote import facts_of_url
+        from vecsearch.images.sources.url import facts_of_url
 
         return facts_of_url(path)
     try:
         facts = path.stat()
     except NotADirectoryError:
-        from vecsearch.images.tar import find_member
+        from vecsearch.images.sources.tar import find_member
 
         _, member = find_member(path)
         return member.size_bytes, member.mtime_ns
@@ -102,14 +102,14 @@ def _read(path: Path) -> Content | None:
     """Read a file once; None if it changed meanwhile."""
     path = _local(path)
     if isinstance(path, UrlPath):
-        from vecsearch.images.remote import read_url
+        from vecsearch.images.sources.url import read_url
 
         return Content(read_url(path), NO_TIME)
     try:
         # A pipe that is called like a picture must not hold up anything.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except NotADirectoryError:
-        from vecsearch.images.tar import read_member
+        from vecsearch.images.sources.tar import read_member
 
         data, member = read_member(path)
         return Content(data, member.mtime_ns)

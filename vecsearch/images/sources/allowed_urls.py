@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from vecsearch.errors import NotFetchedError
-from vecsearch.images.byte_marks import without_mark
+from vecsearch.images.sources.byte_order_mark import without_mark
 from vecsearch.types import UrlPath, WantedUrl, absolute_path
 
 WAY: Final = "--fetch, or fetch=True, fetches it"

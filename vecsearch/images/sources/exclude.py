@@ -17,7 +17,7 @@ from typing import Final
 
 from vecsearch.errors import UsageError
 from vecsearch.fields import read_fields
-from vecsearch.images.byte_marks import without_mark
+from vecsearch.images.sources.byte_order_mark import without_mark
 from vecsearch.spelling import composed
 from vecsearch.types import path_of
 

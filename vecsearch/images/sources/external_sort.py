@@ -7,7 +7,7 @@ from typing import Any
 
 import apsw
 
-from vecsearch.images.scan import CHUNK, Entry
+from vecsearch.images.sources.scan import CHUNK, Entry
 
 
 def sorted_chunks(files: Iterable[Entry]) -> Iterator[list[Entry]]:

@@ -11,14 +11,15 @@ from stat import S_ISREG
 from typing import Final
 
 from vecsearch.errors import SourceError
-from vecsearch.images.exclude import (
+from vecsearch.images.file_times import kept_ns
+from vecsearch.images.sources.exclude import (
     IGNORE_FILE,
     Chain,
     PatternError,
     Patterns,
     read_ignore_file,
 )
-from vecsearch.images.scan import (
+from vecsearch.images.sources.scan import (
     CHUNK,
     SEPARATOR,
     UNWANTED,
@@ -29,7 +30,6 @@ from vecsearch.images.scan import (
     is_picture,
     left_out_ending,
 )
-from vecsearch.images.times import kept_ns
 
 _WHAT: Final = "give a folder of pictures, a .tar, a URL, or a list with --from-list"
 _DOT: Final = ord(".")

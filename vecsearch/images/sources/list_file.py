@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from vecsearch.errors import SourceError
-from vecsearch.images.access import facts_of
-from vecsearch.images.byte_marks import without_mark
-from vecsearch.images.exclude import Patterns
-from vecsearch.images.fetching import LIST
-from vecsearch.images.scan import Entry, Region, Scan, below
-from vecsearch.images.sorting import sorted_chunks
+from vecsearch.images.sources.access import facts_of
+from vecsearch.images.sources.allowed_urls import LIST
+from vecsearch.images.sources.byte_order_mark import without_mark
+from vecsearch.images.sources.exclude import Patterns
+from vecsearch.images.sources.external_sort import sorted_chunks
+from vecsearch.images.sources.scan import Entry, Region, Scan, below
 from vecsearch.types import absolute_path, wanted
 
 STANDARD_INPUT: Final = Path(f"{LIST}-")

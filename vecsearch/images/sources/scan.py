@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from vecsearch.images.exclude import Excluded, Patterns
-from vecsearch.images.heif import reads_heif
+from vecsearch.images.decoders.heif import reads_heif
+from vecsearch.images.sources.exclude import Excluded, Patterns
 from vecsearch.types import path_of, wanted
 
 SUFFIXES: Final = frozenset(

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from vecsearch.errors import ImageError, SourceError
-from vecsearch.images.access import LARGEST_BYTES
-from vecsearch.images.exclude import Patterns
-from vecsearch.images.heif import reads_heif
-from vecsearch.images.scan import (
+from vecsearch.images.decoders.heif import reads_heif
+from vecsearch.images.file_times import ns_of
+from vecsearch.images.sources.access import LARGEST_BYTES
+from vecsearch.images.sources.exclude import Patterns
+from vecsearch.images.sources.scan import (
     CHUNK,
     Region,
     Scan,
@@ -24,7 +25,6 @@ from vecsearch.images.scan import (
     is_unwanted,
     left_out_ending,
 )
-from vecsearch.images.times import ns_of
 from vecsearch.locks import ProcessLock
 
 _COMPRESSED: Final = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")

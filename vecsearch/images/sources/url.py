@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from vecsearch.errors import ImageError, SourceError
-from vecsearch.images.access import LARGEST_BYTES
-from vecsearch.images.exclude import Patterns
-from vecsearch.images.fetching import WAY, check_fetch, is_below, may_fetch
-from vecsearch.images.scan import Entry, Region, Scan, below, is_picture, is_unwanted
-from vecsearch.images.sorting import sorted_chunks
+from vecsearch.images.sources.access import LARGEST_BYTES
+from vecsearch.images.sources.allowed_urls import WAY, check_fetch, is_below, may_fetch
+from vecsearch.images.sources.exclude import Patterns
+from vecsearch.images.sources.external_sort import sorted_chunks
+from vecsearch.images.sources.scan import Entry, Region, Scan, below, is_picture, is_unwanted
 from vecsearch.locks import ProcessLock
 from vecsearch.types import UrlPath
 
@@ -225,7 +225,7 @@ def _filesystem(scheme: str, host: str) -> Any:
         import fsspec
 
         if scheme in ("http", "https"):
-            from vecsearch.images.web import client_options
+            from vecsearch.images.sources.http import client_options
 
             options["client_kwargs"] = client_options(_LONGEST_S)
         filesystem, _ = fsspec.url_to_fs(url, **options)

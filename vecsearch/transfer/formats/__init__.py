@@ -1,1 +1,1 @@
-"""Files of vectors and ids that other programs write and read: .npy, .parquet, lists of ids."""
+"""Files of vectors and ids that other programs read and write: .npy, .parquet, lists of ids."""

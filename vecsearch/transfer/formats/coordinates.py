@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.errors import UsageError
-from vecsearch.exchange.parquet import load_pyarrow, text_path
-from vecsearch.outfile import whole_file
+from vecsearch.files import whole_file
 from vecsearch.paths import shown
 from vecsearch.spreadsheet import csv_lines
+from vecsearch.transfer.formats.parquet import load_pyarrow, text_path
 from vecsearch.types import Image
 
 COLUMNS: Final = ("id", "path", "x", "y", "group")

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import IO, Final
 
 from vecsearch.errors import SourceError, UsageError
-from vecsearch.exchange.id_values import (
+from vecsearch.transfer.formats.id_values import (
     ID_COLUMNS,
     are_ids,
     choose_column,
     texts_of_arrays,
 )
-from vecsearch.exchange.npy import check_regular, map_array
-from vecsearch.exchange.parquet import ParquetTable
+from vecsearch.transfer.formats.npy import check_regular, map_array
+from vecsearch.transfer.formats.parquet import ParquetTable
 
 ENDINGS: Final = (".txt", ".json", ".csv", ".tsv", ".npy", ".parquet")
 WRITTEN_ENDINGS: Final = (".txt", ".json")

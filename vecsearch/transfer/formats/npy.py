@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.errors import SourceError
-from vecsearch.exchange.blocks import Block, Numbers, as_numbers, is_numbers
+from vecsearch.transfer.formats.blocks import Block, Numbers, as_numbers, is_numbers
 
 _COLUMNS_BYTES: Final = 32 << 20
 """So much of an array in column order is read at a time: its rows lie all over the file."""

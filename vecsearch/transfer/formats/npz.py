@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.errors import SourceError
-from vecsearch.exchange.blocks import VECTOR_COLUMNS, Block, as_numbers, is_numbers
-from vecsearch.exchange.id_values import ID_COLUMNS, are_ids, choose_column, texts_of_arrays
-from vecsearch.exchange.npy import (
+from vecsearch.transfer.formats.blocks import VECTOR_COLUMNS, Block, as_numbers, is_numbers
+from vecsearch.transfer.formats.id_values import ID_COLUMNS, are_ids, choose_column, texts_of_arrays
+from vecsearch.transfer.formats.npy import (
     Header,
     check_regular,
     check_vectors,

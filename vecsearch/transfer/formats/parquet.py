@@ -12,10 +12,10 @@ from typing import IO, Any, Final
 import numpy as np
 
 from vecsearch.errors import SourceError, UsageError
-from vecsearch.exchange.blocks import VECTOR_COLUMNS, Numbers
-from vecsearch.exchange.id_values import ID_COLUMNS, bytes_as_text, choose_column
-from vecsearch.exchange.npy import check_regular
-from vecsearch.exchange.parquet_footer import read_chunks
+from vecsearch.transfer.formats.blocks import VECTOR_COLUMNS, Numbers
+from vecsearch.transfer.formats.id_values import ID_COLUMNS, bytes_as_text, choose_column
+from vecsearch.transfer.formats.npy import check_regular
+from vecsearch.transfer.formats.parquet_footer import read_chunks
 from vecsearch.types import Guess, Image
 
 FACT_COLUMNS: Final = ("size_bytes", "mtime_ns", "width", "height")

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.errors import SourceError
-from vecsearch.exchange.blocks import DTYPES, NO_VECTOR, Block, Numbers, as_numbers
-from vecsearch.exchange.parquet import ParquetTable, load_pyarrow
+from vecsearch.transfer.formats.blocks import DTYPES, NO_VECTOR, Block, Numbers, as_numbers
+from vecsearch.transfer.formats.parquet import ParquetTable, load_pyarrow
 
 _JUDGED: Final = 1024
 """So many vectors tell how long vectors are: most of them, for one may be cut off."""

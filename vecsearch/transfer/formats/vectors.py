@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.errors import UsageError
-from vecsearch.exchange.blocks import DTYPES
-from vecsearch.exchange.npy import NpyVectors
-from vecsearch.exchange.npz import NpzVectors
-from vecsearch.exchange.parquet import ParquetTable
-from vecsearch.exchange.parquet_vectors import ParquetVectors
+from vecsearch.transfer.formats.blocks import DTYPES
+from vecsearch.transfer.formats.npy import NpyVectors
+from vecsearch.transfer.formats.npz import NpzVectors
+from vecsearch.transfer.formats.parquet import ParquetTable
+from vecsearch.transfer.formats.parquet_vectors import ParquetVectors
 
 VectorFile = NpyVectors | NpzVectors | ParquetVectors
 """``row_count`` vectors of ``dim`` numbers, in ``blocks``; 0 numbers where there are no vectors."""

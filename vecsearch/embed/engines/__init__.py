@@ -1,0 +1,1 @@
+"""What runs a truncated network: OpenVINO or torch, and the cache of compiled networks."""

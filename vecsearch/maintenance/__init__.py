@@ -1,0 +1,1 @@
+"""What is done to an index that exists: remove, relocate, compact, reindex, verify, repair."""

@@ -1,0 +1,54 @@
+"""The command ``compact``: what was deleted goes out of the files, what was added is folded in."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from vecsearch.arguments import checked
+from vecsearch.indexing.compaction import compact_segments, improvable
+from vecsearch.store.locate import only_index
+from vecsearch.store.snapshot import Snapshot
+from vecsearch.store.writer import open_writer
+from vecsearch.types import Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompactReport:
+    """What a compaction did: the sizes of all files that count, before and after."""
+
+    index: Path
+    total: int
+    size_before_bytes: int
+    size_bytes: int
+    seconds: float
+
+
+@checked
+def compact(index: str | Path | None = None, *, progress: Progress | None = None) -> CompactReport:
+    """Take what was removed or replaced out of the index's files, and fold in what was added.
+
+    An index that has nothing of the kind is left as it is. Raises IndexFolderError and its kin.
+    """
+    start = time.monotonic()
+    folder = Path(index) if index is not None else only_index()
+    with open_writer(folder) as writer:
+        before = _size_bytes(folder)
+        with closing(Snapshot(folder)) as snapshot:
+            if segments := improvable(snapshot):
+                compact_segments(writer, snapshot, segments, progress)
+        total = writer.generation().image_count
+    return CompactReport(
+        index=folder,
+        total=total,
+        size_before_bytes=before,
+        size_bytes=_size_bytes(folder),
+        seconds=time.monotonic() - start,
+    )
+
+
+def _size_bytes(folder: Path) -> int:
+    with closing(Snapshot(folder)) as snapshot:
+        return sum(record.size_bytes for record in snapshot.files())

@@ -1,0 +1,1 @@
+"""What an index would take, before there is one."""
