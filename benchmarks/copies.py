@@ -100,7 +100,7 @@ def make_versions(pictures: Sequence[Path], folder: Path) -> list[Path]:
 
 
 def held_out(pictures: Sequence[Path]) -> npt.NDArray[np.bool_]:
-    """Tell which pictures are held out: every other one of a folder, (n,)."""
+    """Return which pictures are held out: every other one of a folder, (n,)."""
     seen: dict[Path, int] = {}
     flags = []
     for path in pictures:

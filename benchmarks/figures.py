@@ -21,7 +21,7 @@ class Figure:
 
     @property
     def reached(self) -> bool:
-        """Tell whether the median reaches the target."""
+        """Return whether the median reaches the target."""
         middle = spread(self.ratios)[0]
         return middle <= self.target if self.at_most else middle >= self.target
 

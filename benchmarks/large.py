@@ -83,7 +83,7 @@ class Bench:
         return python
 
     def python(self, library: str) -> Path:
-        """Tell which Python has *library*."""
+        """Return which Python has *library*."""
         return Path(sys.executable) if library in ("vecsearch", "faiss") else self.peers_python
 
     def build(self, entry: Entry) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def pick(points: list[Point]) -> list[Point]:
 
 
 def compare(results: dict[str, Any], points: list[Point]) -> dict[str, Any]:
-    """Give the ratios of ours to the best of others, round by round, as medians."""
+    """Return the ratios of ours to the best of others, round by round, as medians."""
     ours, found = results["vecsearch (arrays)"]["rounds"], {}
     for name, libraries in (("graphs", _GRAPHS), ("scann", ("scann",))):
         others = [results[one.label]["rounds"] for one in points if one.library in libraries]
@@ -203,7 +203,7 @@ def compare(results: dict[str, Any], points: list[Point]) -> dict[str, Any]:
 
 
 def chosen_entries(given: argparse.Namespace) -> list[Entry]:
-    """Tell which entries of the grid this run looks at."""
+    """Return which entries of the grid this run looks at."""
     names: list[str] | None = given.entries
     if names is None and given.picked:
         record = json.loads(given.picked.read_text())

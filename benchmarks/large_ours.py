@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from vecsearch.ann.searcher import CodedRows
 
 LAYERS: Final = ("arrays", "hits", "faiss")
-"""What is timed: `Opened.search`, which returns rows and scores as the peers do; `Index.search`,
-which returns hits with ids, paths and scores; and the FAISS call that both come down to."""
+"""What is timed: `IndexReader.search`, which returns rows and scores as the peers do;
+`Index.search`, which returns hits with ids, paths and scores; and the FAISS call below both."""
 
 _TARGETS: Final = (0.95, 0.955, 0.96, 0.965, 0.97)
 
@@ -69,10 +69,10 @@ class Ours:
 
     def load(self, folder: Path) -> None:
         """Open it, as the layer does that is compared; what others need is made when they ask."""
-        from vecsearch.search.index_reader import Opened
+        from vecsearch.search.index_reader import IndexReader
 
         self.folder = folder
-        self.opened = Opened(folder)
+        self.opened = IndexReader(folder)
         _ = self.opened.searcher
 
     @cached_property

@@ -72,12 +72,12 @@ GRID: Final = (
 
 
 def recall(found: Found, gt: Found) -> float:
-    """Give the mean share of each line of *gt* (q, k) that the same line of *found* has."""
+    """Return the mean share of each line of *gt* (q, k) that the same line of *found* has."""
     return float((found[:, :, None] == gt[:, None, :]).any(axis=1).mean())
 
 
 def blocks(xb: npt.NDArray[Any]) -> Iterator[tuple[int, Vectors]]:
-    """Give float32 blocks of *xb* and where each begins."""
+    """Return float32 blocks of *xb* and where each begins."""
     for start in range(0, len(xb), _BLOCK):
         yield start, np.asarray(xb[start : start + _BLOCK], np.float32)
 

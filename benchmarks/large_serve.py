@@ -127,7 +127,7 @@ class Server:
         }
 
     def memory(self, _: Any) -> dict[str, Any]:
-        """Tell what the process has now, and what it had before the index was loaded."""
+        """Return what the process has now, and what it had before the index was loaded."""
         return {
             "now": self.after or resident(),
             "before": self.before,

@@ -96,7 +96,7 @@ def make_index(index: Path, tree: Path, shuffled: bool) -> None:
 
 
 def commits_of(tree: Path, shuffled: bool) -> Iterator[list[FileFacts]]:
-    """Give the files below *tree*, by path or shuffled, as many as a commit takes at a time."""
+    """Return the files below *tree*, by path or shuffled, as many as a commit takes at a time."""
     paths = sorted(tree.rglob("*.jpg"))
     if shuffled:
         random.Random(0).shuffle(paths)

@@ -28,7 +28,7 @@ _Floats = npt.NDArray[np.float32]
 
 
 def kept(scores: _Floats, points: _Floats, reach: int) -> float:
-    """Give the mean share of the ten nearest by *scores* among the *reach* nearest *points*."""
+    """Return the mean share of the ten nearest by *scores* among the *reach* nearest *points*."""
     asked = np.random.RandomState(1).permutation(len(scores))[:_ASKED]
     true, found = (
         NearestNeighbors(n_neighbors=count + 1).fit(rows).kneighbors(rows[asked])[1][:, 1:]

@@ -28,7 +28,7 @@ class Comparison:
     b: list[Run] = field(default_factory=list)
 
     def ratio(self, figure: Callable[[Run], float]) -> list[float]:
-        """Give A's figure over B's, pair by pair."""
+        """Return A's figure over B's, pair by pair."""
         return [figure(x) / figure(y) for x, y in zip(self.a, self.b, strict=True)]
 
 
@@ -70,5 +70,5 @@ def alternate(
 
 
 def spread(values: Sequence[float]) -> tuple[float, float, float]:
-    """Give the median, the least and the greatest."""
+    """Return the median, the least and the greatest."""
     return statistics.median(values), min(values), max(values)

@@ -56,7 +56,7 @@ def open_page(page: Page, path: Path) -> tuple[float, float, float]:
 
 
 def frames(page: Page, move: str) -> tuple[float, float]:
-    """Give frames a second, and the 95th percentile of their distance in ms, while it moves."""
+    """Return frames a second, and the 95th percentile of their distance in ms, while it moves."""
     page.mouse.move(640, 400)
     if move == "pan":
         page.mouse.down()

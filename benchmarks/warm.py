@@ -91,7 +91,7 @@ def compare(folder: Path, count: int, dim: int, given: argparse.Namespace) -> di
 
 
 def by_threads(folder: Path, pictures: int) -> dict[int, float]:
-    """Tell how many new pictures a second are answered to so many threads, the best of three."""
+    """Return how many new pictures a second are answered to so many threads, the best of three."""
     config = EncoderConfig(model="efficientnet-lite0")
     index = vecsearch.build(SAMPLES, index=folder / "index", encoder=config).index
     generator = np.random.default_rng(1)
@@ -113,7 +113,7 @@ def by_threads(folder: Path, pictures: int) -> dict[int, float]:
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Tell how many ms *work* takes."""
+    """Return how many ms *work* takes."""
     start = time.perf_counter()
     work()
     return 1e3 * (time.perf_counter() - start)

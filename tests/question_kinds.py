@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from PIL import Image as Pillow
 
-from vecsearch import Asked, Index, IndexOutdatedError, QueryOptions, Result, VecsearchError
+from vecsearch import Index, IndexOutdatedError, QueryImage, QueryOptions, Result, VecsearchError
 from vecsearch.types import Vectors
 
 EACH: Final = 4
@@ -45,7 +45,7 @@ def answer(results: Iterable[Result]) -> Answer:
 
 
 def agree(one: Answer, other: Answer) -> bool:
-    """Tell whether two answers are the same, but for the last digits of scores."""
+    """Return whether two answers are the same, but for the last digits of scores."""
     if len(one) != len(other):
         return False
     return all(
@@ -95,7 +95,7 @@ class Questions:
             return [type(error).__name__]
 
     def _add_queries(self, n: int, k: int, file: Path, data: bytes) -> None:
-        def add(kind: str, *asked: str | Path | bytes | Asked, **options: object) -> None:
+        def add(kind: str, *asked: str | Path | bytes | QueryImage, **options: object) -> None:
             chosen = QueryOptions(**options)  # type: ignore[arg-type]
             self._add(kind, lambda index: answer(index.query(asked, k=k, options=chosen)))
 
@@ -107,7 +107,7 @@ class Questions:
         add("box", file, box=(n, 5, 90, 60))
         add("box outside", data, box=(n, 5, 900, 60))
         boxes = (n, 5, 50, 60), (9, n, 90, 9)
-        add("boxes", *(Asked(f"part {box}", file, None, box) for box in boxes))
+        add("boxes", *(QueryImage(f"part {box}", file, None, box) for box in boxes))
         add("mean", data, file, "id:2", combine="mean")
         add("max", "id:3", data, combine="max")
         add("minus", "id:4", minus=[data])

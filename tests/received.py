@@ -37,7 +37,7 @@ _FLAGS: Final = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI
 
 
 def forge(path: Path, data: bytes) -> None:
-    """Give a file of an index another content, which the catalog then calls the right one."""
+    """Return a file of an index another content, which the catalog then calls the right one."""
     path.write_bytes(data)
     digest = hashlib.sha256(data).hexdigest()
     name = path.relative_to(path.parent.parent).as_posix()

@@ -17,7 +17,7 @@ _CHANNELS = (0.5, 0.5, 0.5)
 
 
 def draw_vectors(n: int, d: int, seed: int, *, latent: int = 12) -> Vectors:
-    """Give (n, d) unit vectors of few degrees of freedom and no clusters, as features are."""
+    """Return (n, d) unit vectors of few degrees of freedom and no clusters, as features are."""
     generator = np.random.RandomState(seed)
     mixing = np.random.RandomState(0).normal(size=(latent, d))
     mixed = np.maximum(generator.normal(size=(n, latent)) @ mixing, 0)
@@ -26,13 +26,13 @@ def draw_vectors(n: int, d: int, seed: int, *, latent: int = 12) -> Vectors:
 
 
 def unit(rows: npt.NDArray[np.float64]) -> Vectors:
-    """Give *rows* unit length."""
+    """Return *rows* unit length."""
     normed: Vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     return normed
 
 
 def clusters(count: int, each: int, d: int = 64, seed: int = 0) -> tuple[Vectors, list[int]]:
-    """Give the unit vectors of *count* clusters of *each* vectors, and the cluster of each."""
+    """Return the unit vectors of *count* clusters of *each* vectors, and the cluster of each."""
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(count, d))
     rows = np.repeat(centres, each, axis=0) + rng.normal(scale=0.2, size=(count * each, d))

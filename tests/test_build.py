@@ -38,7 +38,7 @@ def update(index: Path, *sources: Path) -> BuildReport:
 
 
 def counts(report: BuildReport) -> dict[str, int]:
-    """Give the numbers of a report that are not zero."""
+    """Return the numbers of a report that are not zero."""
     names = ("added", "changed", "moved", "removed", "unchanged", "skipped")
     return {name: n for name in names if (n := getattr(report.counts, name))}
 

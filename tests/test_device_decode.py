@@ -31,7 +31,7 @@ TORCH = EncoderConfig(layer="block1_pool", weights="random:0", precision="fp32",
 
 
 def read(paths: Sequence[Path], decoder: JpegDecoder | None = None) -> list[ReadImage | str]:
-    """Give for every path, in order, the image or the reason why there is none."""
+    """Return for every path, in order, the image or the reason why there is none."""
     outcomes = read_images(enumerate(paths), 224, decode_jpegs=decoder)
     found = {one.tag: one.image or one.reason for one in outcomes}
     return [found[number] for number in range(len(paths))]

@@ -13,7 +13,6 @@ from synthetic import draw_vectors, make_index
 
 import vecsearch
 from vecsearch import DuplicatesReport
-from vecsearch.duplicates import stars
 from vecsearch.search import index_reader
 from vecsearch.types import Vectors
 
@@ -29,7 +28,7 @@ def run(run_here: Run) -> Run:
 
 
 def with_copies(n: int, seed: int) -> Vectors:
-    """Give n vectors of which some are near copies, in chains too, 40 alike and 30 equal."""
+    """Return n vectors of which some are near copies, in chains too, 40 alike and 30 equal."""
     vectors = draw_vectors(n, DIM, seed)
     generator = np.random.RandomState(seed)
     for number in range(0, n // 2):
@@ -43,7 +42,7 @@ def with_copies(n: int, seed: int) -> Vectors:
 
 
 def greedy(folder: Path, threshold: float) -> dict[int, int]:
-    """Give id -> id of the kept one, by all pairs; files of `make_index` grow with the id."""
+    """Return id -> id of the kept one, by all pairs; files of `make_index` grow with the id."""
     with vecsearch.open_index(folder) as index:
         images, vectors = index.vectors()
     order = sorted(range(len(images)), key=lambda i: (-images[i].size_bytes, images[i].id))
@@ -75,15 +74,17 @@ def test_groups_are_those_of_all_pairs(
     folder = make_index(tmp_path / "index", with_copies(700, 1), recipe)
     vecsearch.remove("id:5", "id:90", "id:333", index=folder)
     monkeypatch.setattr(index_reader, "_FEW_VALUES", 0)
-    monkeypatch.setattr(stars, "_ASKING", 37)
-    monkeypatch.setattr(stars, "_ANSWERING", 50)
-    monkeypatch.setattr(stars, "_BATCH", 20)
-    monkeypatch.setattr(stars, "_WIDTHS", (4, 8))  # lists that are full, twice over
+    monkeypatch.setattr(greedy_groups, "_ASKING", 37)
+    monkeypatch.setattr(greedy_groups, "_ANSWERING", 50)
+    monkeypatch.setattr(greedy_groups, "_BATCH", 20)
+    monkeypatch.setattr(greedy_groups, "_WIDTHS", (4, 8))  # lists that are full, twice over
     before = (folder / "catalog.sqlite").read_bytes()
     report = vecsearch.duplicates(folder, threshold=NEAR)
     assert (folder / "catalog.sqlite").read_bytes() == before
     expected = {
-        one: kept for one, kept in greedy(folder, NEAR - stars.TOLERANCE).items() if one != kept
+        one: kept
+        for one, kept in greedy(folder, NEAR - greedy_groups.TOLERANCE).items()
+        if one != kept
     }
     assert groups_of(report) == expected
     assert max(len(group.others) for group in report.groups) >= 39
@@ -107,14 +108,14 @@ def test_a_pair_counts_from_whichever_side_it_is_found(
     both = vecsearch.duplicates(folder, threshold=NEAR)
     assert both.approximate
     assert groups_of(both).items() >= {n: n + 150 for n in range(1, 151)}.items()
-    search = index_reader.Opened.search
+    search = index_reader.IndexReader.search
 
-    def only_better(self: index_reader.Opened, xq: Vectors, k: int) -> Any:
+    def only_better(self: index_reader.IndexReader, xq: Vectors, k: int) -> Any:
         D, I = search(self, xq, k)  # noqa: N806, E741
         worse = I[:, :1] > I  # the first is the image itself; those with greater rows are better
         return np.where(worse, -np.inf, D), np.where(worse, -1, I)
 
-    monkeypatch.setattr(index_reader.Opened, "search", only_better)
+    monkeypatch.setattr(index_reader.IndexReader, "search", only_better)
     assert vecsearch.duplicates(folder, threshold=NEAR) == both
 
 

@@ -161,7 +161,7 @@ def test_all_images_can_be_removed_and_come_back(index: Path, photos: Path) -> N
     assert list(vectors_in(index)) == ["new.png"]
 
 
-def test_compaction_keeps_every_vector_and_takes_the_dead_out(index: Path, photos: Path) -> None:
+def test_compaction_keeps_every_vector_and_takes_the_deleted_out(index: Path, photos: Path) -> None:
     for number in range(40, 44):
         draw(photos / f"n{number}.png", number)
     vecsearch.build(index=index)
@@ -399,7 +399,7 @@ def test_rows_of_large_files_are_checked_as_they_are_used(
     vecsearch.remove("id:1", index=index)
     with pytest.raises(IndexDamagedError, match="is damaged at row 15"):
         vecsearch.compact(index)
-    vecsearch.remove("id:4", index=index)  # damage of a dead row harms nothing
+    vecsearch.remove("id:4", index=index)  # damage of a deleted row harms nothing
     assert vecsearch.compact(index).total == 10
 
 

@@ -23,7 +23,7 @@ from vecsearch.cli.main import cli
 from vecsearch.evaluation.recall import interval
 from vecsearch.indexing import compaction
 from vecsearch.search import index_reader
-from vecsearch.search.index_reader import Opened
+from vecsearch.search.index_reader import IndexReader
 from vecsearch.types import Vectors
 
 DIM = 48
@@ -70,8 +70,8 @@ def test_recall_is_of_what_the_bases_have(approximate: Path) -> None:
     report = vecsearch.evaluate(approximate, k=7)
     assert (approximate / "catalog.sqlite").read_bytes() == before
 
-    with closing((it := Opened(approximate)).snapshot):
-        dead = it.snapshot.dead_rows
+    with closing((it := IndexReader(approximate)).snapshot):
+        deleted = it.snapshot.deleted_rows
         bases = sorted(it.snapshot.bases.values(), key=lambda base: base.first_row)
         assert len(bases) == 2
         held = [
@@ -79,11 +79,11 @@ def test_recall_is_of_what_the_bases_have(approximate: Path) -> None:
             for base in bases
         ]
         every = np.concatenate([base.first_row + np.arange(base.row_count) for base in bases])
-        inside = np.setdiff1d(every, dead)
+        inside = np.setdiff1d(every, deleted)
         halves = {row: one.halves[row - one.first_row] for one in it.snapshot.segments
                   for row in range(one.first_row, one.end_row)}  # fmt: skip
         stored = np.array([halves[row] for row in inside])
-        queries = [halves[row] for row in np.setdiff1d(np.concatenate(held), dead)]
+        queries = [halves[row] for row in np.setdiff1d(np.concatenate(held), deleted)]
         copies = {row.tobytes() for row in stored}
         xq = np.array([one for one in queries if one.tobytes() not in copies], np.float32)
         answers = [part.search(xq, 8)[0][:, :7] for part in it.parts if isinstance(part, CodedRows)]

@@ -137,7 +137,7 @@ def saved(state: object, *, as_zip: bool = True) -> bytes:
 
 
 def weights_refused(path: Path, content: bytes) -> str:
-    """Give the reason why *content* is no weights, which is found at once and in a line."""
+    """Return the reason why *content* is no weights, which is found at once and in a line."""
     path.write_bytes(content)
     with pytest.raises(WeightsError) as raised:
         read_checkpoint(path, {"w": (2, 3)}, "VGG19")

@@ -21,7 +21,7 @@ FloatArray = npt.NDArray[np.float32]
 
 
 def least_distance(points: Points) -> float:
-    """Give the least Chebyshev distance: squares of that side just touch."""
+    """Return the least Chebyshev distance: squares of that side just touch."""
     apart = np.abs(points[:, np.newaxis] - points[np.newaxis]).max(axis=2)
     return float(apart[~np.eye(len(points), dtype=bool)].min())
 
@@ -38,7 +38,7 @@ def rank_correlation(a: FloatArray, b: FloatArray) -> float:
 
 
 def pure_neighbours(points: Points, labels: list[int]) -> float:
-    """Give the share of points whose nearest neighbour has their own label."""
+    """Return the share of points whose nearest neighbour has their own label."""
     apart = np.linalg.norm(points[:, np.newaxis] - points[np.newaxis], axis=2)
     np.fill_diagonal(apart, np.inf)
     nearest = apart.argmin(axis=1)

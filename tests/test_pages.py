@@ -81,7 +81,7 @@ def visit(browser: Browser) -> Iterator[Any]:
 
 
 def place_of(page: Page, number: int) -> tuple[float, float]:
-    """Tell where in the window a picture of the map is."""
+    """Return where in the window a picture of the map is."""
     code = """(i) => { const box = stage.getBoundingClientRect();
         const [x, y] = toScreen(points.x[i], points.y[i]); return [x + box.left, y + box.top]; }"""
     x, y = page.evaluate(code, number)

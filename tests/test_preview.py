@@ -17,7 +17,7 @@ from rich.cells import cell_len
 from samples import Run
 
 from vecsearch.errors import UsageError
-from vecsearch.types import Asked, Hit, Result
+from vecsearch.types import Hit, QueryImage, Result
 from vecsearch.view.terminal import Mode, Terminal, draw_results, look_at
 
 pytest.importorskip("chafa", reason="there are no wheels for this Python")
@@ -51,7 +51,7 @@ def near(one: tuple[int, ...], other: RGB, most: int = 4) -> bool:
 
 
 def middles(size: tuple[int, int]) -> list[tuple[int, int]]:
-    """Give the middles of the three pictures, two cells apart, in an image of *size*."""
+    """Return the middles of the three pictures, two cells apart, in an image of *size*."""
     width, height = size
     unit = width / (3 * WIDE + 4)
     return [(int((i * (WIDE + 2) + WIDE / 2) * unit), height // 2) for i in range(3)]
@@ -250,7 +250,7 @@ def test_names_tell_pictures_apart_and_take_two_lines(tmp_path: Path) -> None:
 def test_pictures_asked_of_which_some_are_subtracted_and_the_rest_counted(result: Result) -> None:
     assert result.path is not None
     data = result.path.read_bytes()
-    asked = tuple(Asked(f"p{i}", None, data, minus=i == 1) for i in range(8))
+    asked = tuple(QueryImage(f"p{i}", None, data, minus=i == 1) for i in range(8))
     text = draw(Result("many", None, (), asked, "could not\nbe read"), colours="none")
     assert re.findall(r"\S query", text) == ["+ query", "\u2212 query", *["+ query"] * 4]
     assert "and 2 more asked" in text

@@ -33,7 +33,7 @@ def unit_vectors(n: int, d: int, seed: int = 0, rank: int | None = None) -> Vect
 
 
 def true_axes(vectors: Vectors, dim: int) -> tuple[npt.NDArray[np.float64], float]:
-    """Give the axes by numpy's SVD of the centred vectors, and the share of variance they keep."""
+    """Return the axes by numpy's SVD of the centred vectors and the share of variance they keep."""
     centred = vectors.astype(np.float64)
     centred -= centred.mean(axis=0)
     _, sigma, axes = np.linalg.svd(centred, full_matrices=False)

@@ -120,7 +120,7 @@ def unequal(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def brute_force(folder: Path) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Give the class (n,) of every image, and the cosine (n, n) of all pairs, -1 with itself."""
+    """Return the class (n,) of every image, and the cosine (n, n) of all pairs, -1 with itself."""
     with vecsearch.open_index(folder / "index") as index:
         vectors = index.vectors()[1].astype(np.float64)
     lines = (folder / "labels.csv").read_text().splitlines()[1:]

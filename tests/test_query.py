@@ -17,10 +17,10 @@ from synthetic import add_vectors, draw_vectors, make_index
 
 import vecsearch
 from vecsearch import (
-    Asked,
     ImageError,
     ImportOptions,
     NotFoundError,
+    QueryImage,
     QueryOptions,
     UsageError,
 )
@@ -72,7 +72,7 @@ def other(tmp_path: Path) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def large_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index of 5,500 vectors, of which an approximate base has some; some rows are dead."""
+    """An index of 5,500 vectors, of which an approximate base has some; some rows are deleted."""
     folder = tmp_path_factory.mktemp("large") / "ix"
     make_index(folder, draw_vectors(5000, 32, 1), "IVF64,SQ8")
     add_vectors(folder, draw_vectors(500, 32, 2), 5000)
@@ -213,7 +213,7 @@ def test_a_box_is_the_crop_of_the_upright_picture(
         (all_of_it,) = opened.query(path, k=12)
     assert part.hits == expected.hits
     assert part.hits != all_of_it.hits
-    assert part.asked == (Asked(str(path), path, None, box),)
+    assert part.asked == (QueryImage(str(path), path, None, box),)
 
 
 def test_a_box_in_a_large_jpeg_means_pixels_at_full_size_and_is_decoded_fine_enough(
@@ -423,8 +423,8 @@ def test_bytes_are_a_picture(index: Path, photos: Path) -> None:
         (result,) = opened.query(data)
         assert result.hits[0].path == photos / "p4.png"
         assert (result.query, result.path) == ("bytes:0", None)
-        assert result.asked == (Asked("bytes:0", None, data),)
-        (part,) = opened.query(Asked("mine", None, data, (0, 0, 20, 20)))
+        assert result.asked == (QueryImage("bytes:0", None, data),)
+        (part,) = opened.query(QueryImage("mine", None, data, (0, 0, 20, 20)))
         assert (part.query, part.asked[0].box) == ("mine", (0, 0, 20, 20))
         with pytest.raises(ImageError, match="query bytes:0: not a picture"):
             opened.query(b"no picture")

@@ -23,7 +23,7 @@ from vecsearch.ann.recipes import FLAT
 from vecsearch.ann.searcher import CodedRows, ExactRows, FewRows, Part, Searcher
 from vecsearch.ann.settings import SearchSettings
 from vecsearch.ann.tuning import recall, tune
-from vecsearch.types import Halves, Rows
+from vecsearch.types import Float16Vectors, Rows
 
 
 def unit(n: int, d: int, seed: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
@@ -37,24 +37,26 @@ def reopened(base: Any, recipe: str, path: Path) -> Any:
     return open_base(path, recipe, base.ntotal, base.d)
 
 
-def parts_of(kind: str, halves: Halves, first_row: int, dead: Rows, folder: Path) -> list[Part]:
+def parts_of(
+    kind: str, halves: Float16Vectors, first_row: int, deleted: Rows, folder: Path
+) -> list[Part]:
     """Make of *halves* the parts that a segment of a kind is searched as."""
     match kind:
         case "few":
-            return [FewRows(halves, first_row, dead)]
+            return [FewRows(halves, first_row, deleted)]
         case "view":
-            return [ExactRows(as_index(halves), first_row, dead)]
+            return [ExactRows(as_index(halves), first_row, deleted)]
         case "base":
             base = reopened(make_base(halves, FLAT), FLAT, folder / "base")
-            return [ExactRows(base, first_row, dead)]
+            return [ExactRows(base, first_row, deleted)]
         case recipe:
             base = reopened(make_base(halves, recipe), recipe, folder / "base")
             settings = SearchSettings(candidates=40, nprobe=4, ef_search=40, k=12)
-            return [CodedRows(base, halves, first_row, dead, settings)]
+            return [CodedRows(base, halves, first_row, deleted, settings)]
 
 
 @pytest.mark.parametrize("first_row", [0, 1000])
-@pytest.mark.parametrize("dead", [[], [0, 7, 149, 151, 299], list(range(298))])
+@pytest.mark.parametrize("deleted", [[], [0, 7, 149, 151, 299], list(range(298))])
 @pytest.mark.parametrize(
     "kinds",
     [
@@ -69,31 +71,31 @@ def parts_of(kind: str, halves: Halves, first_row: int, dead: Rows, folder: Path
     ],
 )
 def test_parts_answer_as_brute_force_does(
-    kinds: list[str], first_row: int, dead: list[int], tmp_path: Path
+    kinds: list[str], first_row: int, deleted: list[int], tmp_path: Path
 ) -> None:
     halves = unit(300, 32, 0).astype(np.float16)
-    dead_rows = np.array(dead, np.int64) + first_row
+    deleted_rows = np.array(deleted, np.int64) + first_row
     ends = np.linspace(0, 300, len(kinds) + 1).astype(int).tolist()
     parts = []
     for kind, start, end in zip(kinds, ends, ends[1:], strict=False):
         (folder := tmp_path / f"{start}").mkdir()
         first = first_row + start
-        mine = dead_rows[(dead_rows >= first) & (dead_rows < first_row + end)]
+        mine = deleted_rows[(deleted_rows >= first) & (deleted_rows < first_row + end)]
         parts += parts_of(kind, halves[start:end], first, mine, folder)
     xq = unit(9, 32, 1)
     D, I = Searcher(parts).search(xq, 12)  # noqa: N806, E741
     I = np.where(I < 0, -1, I - first_row)  # noqa: N806, E741
     scores = xq @ halves.astype(np.float32).T
-    scores[:, dead] = -np.inf
+    scores[:, deleted] = -np.inf
     order = np.argsort(-scores, axis=1, kind="stable")[:, :12]
-    live = min(12, 300 - len(dead))
+    live = min(12, 300 - len(deleted))
     assert (I[:, live:] == -1).all()
     assert np.isneginf(D[:, live:]).all()
     exact = np.take_along_axis(scores, I[:, :live], 1)
     np.testing.assert_allclose(D[:, :live], exact, atol=1e-5)  # scores are true in any case
     found = np.mean([len(set(a) & set(b)) / live for a, b in zip(I[:, :live], order, strict=True)])
     assert found >= (1.0 if set(kinds) <= {"few", "base", "view"} else 0.85)
-    if len(dead) > 290:
+    if len(deleted) > 290:
         assert found == 1.0  # it looks on until it has all
 
 

@@ -46,7 +46,7 @@ def run(run_here: Run) -> Run:
 
 
 def counts(report: BuildReport) -> dict[str, int]:
-    """Give the numbers of a report that are not zero."""
+    """Return the numbers of a report that are not zero."""
     names = ("added", "changed", "moved", "removed", "unchanged", "skipped")
     return {name: n for name in names if (n := getattr(report.counts, name))}
 

@@ -26,7 +26,7 @@ from vecsearch.indexing.commits import Stage
 from vecsearch.indexing.diff import Plan
 from vecsearch.indexing.open_sources import plan_build
 from vecsearch.indexing.worklist import Worklist
-from vecsearch.search.index_reader import Opened
+from vecsearch.search.index_reader import IndexReader
 from vecsearch.store import lookups, segments
 
 Patch = pytest.MonkeyPatch
@@ -118,8 +118,8 @@ def test_a_fault_by_an_argument_is_noticed(index: Path, monkeypatch: Patch) -> N
     assert "ZeroDivisionError" in wrong
 
 
-def forget_dead_rows(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(Opened, "_dead_in", lambda self, _: self.snapshot.dead_rows[:0])
+def forget_deleted_rows(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(IndexReader, "_deleted_in", lambda self, _: self.snapshot.deleted_rows[:0])
 
 
 def forget_the_generation(monkeypatch: Patch) -> None:
@@ -131,12 +131,12 @@ def forget_what_was_removed(monkeypatch: Patch) -> None:
 
 
 def mix_up_compaction(monkeypatch: Patch) -> None:
-    real = segments.living_blocks
+    real = segments.live_blocks
 
-    def living_blocks(*given: Any) -> Any:
+    def live_blocks(*given: Any) -> Any:
         return (block[::-1] for block in real(*given))
 
-    monkeypatch.setattr("vecsearch.indexing.compaction.living_blocks", living_blocks)
+    monkeypatch.setattr("vecsearch.indexing.compaction.live_blocks", live_blocks)
 
 
 def leave_orphans(monkeypatch: Patch) -> None:
@@ -146,7 +146,7 @@ def leave_orphans(monkeypatch: Patch) -> None:
 @pytest.mark.parametrize(
     "break_",
     [
-        forget_dead_rows,
+        forget_deleted_rows,
         forget_the_generation,
         forget_what_was_removed,
         mix_up_compaction,

@@ -66,7 +66,7 @@ def imported(tmp_path: Path) -> Path:
 
 
 def content(index: Path) -> dict[str, bytes]:
-    """Give the ids of an index with their vectors' bytes."""
+    """Return the ids of an index with their vectors' bytes."""
     with vecsearch.open_index(index) as opened:
         images, vectors = opened.vectors()
     return {

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from vecsearch.errors import UsageError, VecsearchError
-from vecsearch.types import Asked, Hit, Result
+from vecsearch.types import Hit, QueryImage, Result
 from vecsearch.view import fonts, image_files, sheet
 from vecsearch.view.scene import Text
 from vecsearch.view.thumbnails import MOST_ENLARGED, PLATE, Thumbnails
@@ -44,7 +44,7 @@ def draw(result: Result, folder: Path) -> Image.Image:
 
 
 def middle(column: int, row: int = 0) -> tuple[int, int]:
-    """Give the middle of a hit's tile, or with column -1 of the query's."""
+    """Return the middle of a hit's tile, or with column -1 of the query's."""
     x = sheet.MARGIN if column < 0 else sheet.MARGIN + sheet.TILE + 2 * sheet.GUTTER
     x += max(0, column) * (sheet.TILE + sheet.GAP)
     y = sheet.MARGIN + sheet.HEADING + row * (sheet.TILE + sheet.CAPTION + sheet.ROW_GAP)
@@ -303,7 +303,7 @@ def texts(result: Result) -> list[str]:
 
 
 def small_middle(number: int) -> tuple[int, int]:
-    """Give the middle of one of many pictures that are asked at once."""
+    """Return the middle of one of many pictures that are asked at once."""
     x = sheet.MARGIN + number % 2 * (sheet.SMALL_TILE + sheet.SMALL_GAP)
     y = sheet.MARGIN + sheet.HEADING + number // 2 * (sheet.SMALL_TILE + sheet.SMALL_CAPTION)
     return x + sheet.SMALL_TILE // 2, y + sheet.SMALL_TILE // 2
@@ -311,7 +311,7 @@ def small_middle(number: int) -> tuple[int, int]:
 
 def test_a_query_of_many_pictures_shows_them_small_with_their_signs(tmp_path: Path) -> None:
     paths = [paint(tmp_path / f"c{i}.bmp", COLOURS[i]) for i in range(5)]
-    asked = tuple(Asked(str(path), path, minus=i == 2) for i, path in enumerate(paths))
+    asked = tuple(QueryImage(str(path), path, minus=i == 2) for i, path in enumerate(paths))
     image = draw(Result("many", None, result_of(None, *paths).hits, asked), tmp_path)
     corner = 10 - sheet.SMALL_TILE // 2
     for i in range(5):
@@ -319,7 +319,7 @@ def test_a_query_of_many_pictures_shows_them_small_with_their_signs(tmp_path: Pa
         sign = sheet.MINUS if i == 2 else sheet.ACCENT
         assert at(image, small_middle(i), corner, corner) == sign
     assert [at(image, middle(i)) for i in range(5)] == COLOURS[:5]
-    without = tuple(Asked(str(path), path) for path in paths)
+    without = tuple(QueryImage(str(path), path) for path in paths)
     image = draw(Result("many", None, (), without), tmp_path)
     assert at(image, small_middle(2), corner, corner) == COLOURS[2]  # no minus, no signs
     assert image.height > small_middle(4)[1] + sheet.SMALL_TILE // 2 + sheet.MARGIN
@@ -329,7 +329,7 @@ def test_where_there_is_room_the_pictures_asked_stand_large_one_below_the_other(
     tmp_path: Path,
 ) -> None:
     paths = [paint(tmp_path / f"c{i}.bmp", COLOURS[i]) for i in range(8)]
-    asked = (Asked("id:5", paths[1]), Asked("b.bmp", None, data=paths[2].read_bytes()))
+    asked = (QueryImage("id:5", paths[1]), QueryImage("b.bmp", None, data=paths[2].read_bytes()))
     result = Result("two", None, result_of(None, *paths).hits, asked)
     image = draw(result, tmp_path)
     assert at(image, middle(-1)) == COLOURS[1]
@@ -339,7 +339,7 @@ def test_where_there_is_room_the_pictures_asked_stand_large_one_below_the_other(
 
 def test_more_pictures_than_there_is_room_for_are_counted(tmp_path: Path) -> None:
     path = paint(tmp_path / "a.bmp", COLOURS[0])
-    asked = tuple(Asked(f"{i}", None, data=path.read_bytes()) for i in range(10))
+    asked = tuple(QueryImage(f"{i}", None, data=path.read_bytes()) for i in range(10))
     words = texts(Result("many", None, (), asked))
     assert [word for word in words if word.isdigit()] == ["0", "1", "2", "3", "4", "5"]
     assert "+ 4 more" in words
@@ -355,7 +355,7 @@ def test_the_box_that_is_asked_is_outlined_on_the_upright_picture(
     exif[0x0112] = orientation
     path = tmp_path / "query.png"
     Image.new("RGB", size, COLOURS[1]).save(path, exif=exif)
-    asked = Asked("query.png", path, box=(300, 100, 80, 60))
+    asked = QueryImage("query.png", path, box=(300, 100, 80, 60))
     image = draw(Result("query.png", path, (), (asked,)), tmp_path)
     scale = sheet.TILE / 400
     inside = (round((340 - 200) * scale), round((130 - 100) * scale))
@@ -373,12 +373,12 @@ def test_a_box_at_the_edge_or_beyond_is_no_trouble(
     tmp_path: Path, box: tuple[int, int, int, int]
 ) -> None:
     path = paint(tmp_path / "query.bmp", COLOURS[1], (400, 200))
-    draw(Result("query.bmp", path, (), (Asked("query.bmp", path, box=box),)), tmp_path)
+    draw(Result("query.bmp", path, (), (QueryImage("query.bmp", path, box=box),)), tmp_path)
 
 
 def test_a_query_that_could_not_be_answered_says_why(tmp_path: Path) -> None:
     reason = "is not a picture; " + "and so on " * 30 + "/a/path" * 40
-    result = Result("q", None, (), (Asked("q", None, data=b"no picture"),), reason)
+    result = Result("q", None, (), (QueryImage("q", None, data=b"no picture"),), reason)
     words = texts(result)
     assert "cannot be read" in words
     assert "no hits" not in words

@@ -19,7 +19,7 @@ from PIL import Image
 from samples import Run
 
 from vecsearch.errors import VecsearchError
-from vecsearch.types import Asked, Hit, Result
+from vecsearch.types import Hit, QueryImage, Result
 from vecsearch.view import fonts, sheet, typeset
 from vecsearch.view.scene import Picture, Scene, Text
 from vecsearch.view.thumbnails import Thumbnails
@@ -44,7 +44,10 @@ def result(tmp_path: Path) -> Result:
         generator.rotate(len(path.name)).save(path, "PNG")
     paths += [paths[0], paths[1]]
     hits = tuple(Hit(i, i, path, 1 - i / 8, 0.1) for i, path in enumerate(paths, start=1))
-    asked = (Asked("id:1", paths[0]), Asked("b", None, paths[1].read_bytes(), (9, 9, 40, 30), True))
+    asked = (
+        QueryImage("id:1", paths[0]),
+        QueryImage("b", None, paths[1].read_bytes(), (9, 9, 40, 30), True),
+    )
     return Result("id:1 - b", None, hits, asked)
 
 

@@ -62,12 +62,12 @@ if TYPE_CHECKING:
     from vecsearch.transfer.inputs import ImportOptions
     from vecsearch.transfer.merge import MergeReport, merge
     from vecsearch.types import (
-        Asked,
         Guess,
         Hit,
         Image,
         JudgedQuery,
         ListedImage,
+        QueryImage,
         Result,
         Skipped,
         Word,
@@ -78,7 +78,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsideReport",
-    "Asked",
     "BackReport",
     "BuildOptions",
     "BuildReport",
@@ -127,6 +126,7 @@ __all__ = [
     "PlanReport",
     "PlannedBases",
     "QualityReport",
+    "QueryImage",
     "QueryOptions",
     "RelocateReport",
     "RemoveReport",
@@ -168,7 +168,7 @@ __all__ = [
 
 _HOMES: Final = {
     "AsideReport": "duplicates.aside",
-    "Asked": "types",
+    "QueryImage": "types",
     "BackReport": "duplicates.aside",
     "BuildOptions": "indexing.build_options",
     "BuildReport": "indexing.build",

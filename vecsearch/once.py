@@ -19,7 +19,7 @@ class Once(Generic[T]):
         self._made: list[T] = []
 
     def __call__(self) -> T:
-        """Give the value."""
+        """Return the value."""
         if not self._made:
             with self._making:
                 if not self._made:

@@ -17,7 +17,7 @@ def composed(text: str) -> str:
 
 
 def spellings(text: str) -> Iterator[str]:
-    """Give the usual other spellings of a path: all composed, all decomposed."""
+    """Return the usual other spellings of a path: all composed, all decomposed."""
     if not text.isascii():
         for form in ("NFC", "NFD"):
             if (other := unicodedata.normalize(form, text)) != text:

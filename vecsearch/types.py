@@ -17,7 +17,7 @@ from vecsearch.spelling import as_on_disk
 Vectors = npt.NDArray[np.float32]
 """(n, d) float32, each row of Euclidean length 1."""
 
-Halves = npt.NDArray[np.float16]
+Float16Vectors = npt.NDArray[np.float16]
 """(n, d) float16, rows as they lie on the disk."""
 
 Pixels = npt.NDArray[np.uint8]
@@ -75,7 +75,7 @@ class UrlPath(TextPath):
     """
 
     def __str__(self) -> str:
-        """Give the URL, whose two slashes are one in what was derived from it."""
+        """Return the URL, whose two slashes are one in what was derived from it."""
         return _COLLAPSED.sub(r"\1://", super().__str__())
 
     def absolute(self) -> UrlPath:
@@ -129,7 +129,7 @@ def relative_path(given: str | Path) -> Path:
 
 
 def is_plain(text: str) -> bool:
-    """Tell whether a path is spelled as `relative_path` spells it.
+    """Return whether a path is spelled as `relative_path` spells it.
 
     An id of an import that is not may differ from another id by its spelling alone.
     """
@@ -157,7 +157,7 @@ class Image:
 
     @property
     def has_file(self) -> bool:
-        """Tell whether a file was ever seen at its path: not so for most imported vectors."""
+        """Return whether a file was ever seen at its path: not so for most imported vectors."""
         return bool(self.size_bytes or self.mtime_ns)
 
 
@@ -190,7 +190,7 @@ class Hit:
 
     @property
     def is_gone(self) -> bool:
-        """Tell whether its file is not there any more; the file system is asked every time.
+        """Return whether its file is not there any more; the file system is asked every time.
 
         Of a member of a tar it is asked for the tar alone. It is not so for what is behind a URL,
         for imported vectors without a file or with a relative path, and where it cannot be told.
@@ -265,7 +265,7 @@ class ListedImage:
 
     @property
     def is_gone(self) -> bool:
-        """Tell whether its file is not there any more, as `Hit.is_gone`."""
+        """Return whether its file is not there any more, as `Hit.is_gone`."""
         return self.has_file and _is_gone(self.path)
 
 
@@ -286,7 +286,7 @@ class WordCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QueryImage:
     """A picture that a query is made of: a file, or the bytes of one, and the part that is meant.
 
     ``query`` is how it was given; ``path`` is None for bytes and for a bare vector; ``box`` is None
@@ -325,7 +325,7 @@ class Result:
     query: str
     path: Path | None
     hits: tuple[Hit, ...]
-    asked: tuple[Asked, ...] = ()
+    asked: tuple[QueryImage, ...] = ()
     error: str = ""
     expand: int = 0
     rerank: int = 0

@@ -115,7 +115,7 @@ class Builder:
         self.keep()
 
     def change(self, number: int) -> None:
-        """Give a picture another content, and a time that it never had."""
+        """Return a picture another content, and a time that it never had."""
         self.clock += 1
         path = draw(
             self.photos / f"q{number:02}.png", 1000 + 100 * number + self.random.randrange(4)

@@ -128,7 +128,7 @@ class Worker:
         self.pipe.send(batch)
 
     def hangs(self) -> bool:
-        """Tell whether it has been at one number for too long."""
+        """Return whether it has been at one number for too long."""
         if self.current.value != self._seen[0]:
             self._seen = (self.current.value, time.monotonic())
         return time.monotonic() - self._seen[1] > HUNG_S

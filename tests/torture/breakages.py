@@ -73,7 +73,7 @@ def _tell_sqlite(command: str) -> None:
 
 
 def named_before_complete() -> None:
-    """Give vectors their names only after the transaction that names them in the catalog."""
+    """Return vectors their names only after the transaction that names them in the catalog."""
     commit = Writer.commit
     waiting: list[tuple[Path, Path]] = []
     committing = False

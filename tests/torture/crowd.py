@@ -122,7 +122,7 @@ class WriterProcess:
                 self.there.add(path)
 
     def indexed(self) -> set[Path]:
-        """Give the pictures that the index should have: a version that was removed stays out."""
+        """Return the pictures that the index should have: a version that was removed stays out."""
         return {path for path in self.there if (path, self.versions[path]) not in self.removed}
 
     def remove(self, end: float) -> None:

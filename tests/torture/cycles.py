@@ -56,7 +56,7 @@ class Pictures:
         del self.expected[path]
 
     def move(self, path: Path) -> None:
-        """Give the picture *path* another name and perhaps another folder."""
+        """Return the picture *path* another name and perhaps another folder."""
         target = self._new_path()
         target.parent.mkdir(parents=True, exist_ok=True)
         path.rename(target)
@@ -161,7 +161,7 @@ def size_bytes(index: Path) -> Sizes:
 
 
 def resident_bytes() -> int:
-    """Tell how much memory this process has now."""
+    """Return how much memory this process has now."""
     gc.collect()
     with open("/proc/self/statm") as file:  # noqa: PTH123
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -36,7 +36,7 @@ def run(times: int, seed: int, folder: Path) -> Outcome:
 
 
 def make_index(folder: Path) -> Path:
-    """Build an index that has a base, a tail, dead rows, a removed image and a skipped file."""
+    """Build an index that has a base, a tail, deleted rows, a removed image and a skipped file."""
     for number in range(40):
         save_picture(folder / "photos" / f"{number:02}.png", number)
     (folder / "photos" / "broken.png").write_bytes(b"no picture")
@@ -77,7 +77,7 @@ def damage_many(folder: str, seed: int, count: int) -> list[str]:
 
 
 def found_by_verify(index: Path) -> bool:
-    """Tell whether `verify` sees anything."""
+    """Return whether `verify` sees anything."""
     try:
         with stubbed():
             return bool(vecsearch.verify(index).problems)

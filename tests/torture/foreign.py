@@ -253,7 +253,7 @@ def _tar_samples(sound: Path) -> list[Sample]:
 
 
 def _with_right_headers(parts: Mapping[str, bytes]) -> bytes:
-    """Give the headers of a tar, wherever blocks look like one, the checksum of their content."""
+    """Return the headers of a tar, wherever blocks look like one, the checksum of their content."""
     data = bytearray(parts[""])
     for start in range(0, len(data) - 511, 512):
         if data[start + 257 : start + 262] == b"ustar":

@@ -403,6 +403,6 @@ def _picture(seed: int) -> bytes:
 
 
 def _vector(data: bytes) -> bytes:
-    """Give the bytes of the vector that an index should have of a picture."""
+    """Return the bytes of the vector that an index should have of a picture."""
     vector = vector_of(preprocess(decode(data)[0], SPEC.image_size))
     return vector.astype(np.float16).astype(np.float32).tobytes()

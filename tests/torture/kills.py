@@ -92,7 +92,7 @@ def _again(reference: Reference, chance: random.Random) -> float | None:
 
 
 def _weight(workers: Pool, kill: Kill) -> int:
-    """Tell how much sooner a kill is tried: most operations are writes, and much alike."""
+    """Return how much sooner a kill is tried: most operations are writes, and much alike."""
     operation = workers.references[kill.folder].operations()[kill.number]
     return 1 if operation.kind == "write" else 5
 

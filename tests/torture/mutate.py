@@ -97,7 +97,7 @@ def _overwrite(data: bytes, place: int, length: int, random: Random) -> bytes:
 
 
 def _with_right_checksums(data: bytes) -> bytes:
-    """Give the chunks of a PNG, wherever it begins, the checksums that go with their content."""
+    """Return the chunks of a PNG, wherever it begins, the checksums that go with their content."""
     start = data.find(b"\x89PNG\r\n\x1a\n")
     mended = bytearray(data)
     place = start + 8

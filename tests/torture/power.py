@@ -167,7 +167,7 @@ def _apply(data: bytes, changes: list[tuple[int, bytes | None]]) -> bytes:
 def _kept(
     change: tuple[int, bytes | None], loss: Loss, chance: random.Random
 ) -> list[tuple[int, bytes | None]]:
-    """Give those parts of a write, by sectors of the file, that survive."""
+    """Return those parts of a write, by sectors of the file, that survive."""
     place, data = change
     if chance.random() >= loss.writes:
         return [(place + len(data), b"")] if data and chance.random() < _LONGER else []

@@ -161,7 +161,7 @@ def _is(found: State, expected: State) -> bool:
 
 
 def _near(one: bytes, other: bytes) -> bool:
-    """Tell whether two unit vectors are one, but for the order in which a network adds up."""
+    """Return whether two unit vectors are one, but for the order in which a network adds up."""
     vectors = [np.frombuffer(vector, np.float32) for vector in (one, other)]
     return bool(np.abs(vectors[0] - vectors[1]).max() < 1e-3)
 

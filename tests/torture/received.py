@@ -185,7 +185,7 @@ def _repair(index: Path, root: Path) -> None:
 
 
 def mutate_rows(index: Path, chosen: random.Random) -> str:
-    """Give some values of the catalog others, by SQL."""
+    """Return some values of the catalog others, by SQL."""
     schema._load_checksum_vfs()
     statements = []
     for _ in range(chosen.choice((1, 1, 2))):

@@ -43,7 +43,7 @@ class Reference:
     seconds: float
 
     def index_in(self, root: Path) -> Path:
-        """Give the path of the index below *root*."""
+        """Return the path of the index below *root*."""
         return root / _PLACE
 
     def operations(self) -> dict[int, Operation]:

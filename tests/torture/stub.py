@@ -81,7 +81,7 @@ def save_picture(path: Path, seed: int) -> Path:
 
 
 def expected_vector(path: Path) -> Vectors:
-    """Give the vector that the stub makes of a picture file, rounded as an index keeps it."""
+    """Return the vector that the stub makes of a picture file, rounded as an index keeps it."""
     pixels = read_image(path, SPEC.image_size).pixels
     assert pixels is not None
     return vector_of(pixels).astype(np.float16).astype(np.float32)

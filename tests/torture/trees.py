@@ -60,7 +60,7 @@ class Attempt:
         return wrong + self.build_and_check() + self.check_roots()
 
     def rename_calm(self) -> None:
-        """Give the calm folder another name: its pictures are in the index already."""
+        """Return the calm folder another name: its pictures are in the index already."""
         self.calm = self.calm.rename(self.calm.with_name(f"calm-{self.builds}"))
         self.kept = {self.calm / path.name: vector for path, vector in self.kept.items()}
 
@@ -77,7 +77,7 @@ class Attempt:
         return [f"build {self.builds}: {what}" for what in wrong + self.check_skipped()]
 
     def calm_ids(self) -> list[int]:
-        """Give the ids of the calm pictures, wherever their folder was when they were seen."""
+        """Return the ids of the calm pictures, wherever their folder was when they were seen."""
         names = {path.name for path in self.kept}
         with vecsearch.open_index(self.index) as index:
             return [one.id for one in index if one.path.name in names and "calm" in str(one.path)]

@@ -11,7 +11,7 @@ from vecsearch.ann.bit_allocation import allocate_components
 from vecsearch.ann.memory_map import as_index
 from vecsearch.ann.recipes import FLAT, empty_index, is_possible
 from vecsearch.errors import UsageError
-from vecsearch.types import Halves, Progress, Vectors
+from vecsearch.types import Float16Vectors, Progress, Vectors
 
 _CHUNK_BYTES: Final = 64 << 20
 _SAMPLE_BYTES: Final = 256 << 20
@@ -21,7 +21,7 @@ _WRITE_BYTES: Final = 1 << 20
 _KMEANS_ROUNDS: Final = 10  # FAISS's own are 25; what is measured of recipes is measured with these
 
 
-def make_base(rows: Halves, factory: str, progress: Progress | None = None) -> Any:
+def make_base(rows: Float16Vectors, factory: str, progress: Progress | None = None) -> Any:
     """Make the index *factory* over *rows*, (n, d) unit vectors; FAISS ids count from 0.
 
     An exact one is by inner product. An approximate one, which proposes candidates, is by L2, the
@@ -73,7 +73,7 @@ def _train(base: Any, factory: str, sample: Vectors) -> None:
         ) from None
 
 
-def blocks(rows: Halves) -> Iterator[Vectors]:
+def blocks(rows: Float16Vectors) -> Iterator[Vectors]:
     """Read *rows* as float32, a bounded number at a time."""
     step = max(1, _CHUNK_BYTES // (4 * rows.shape[1]))
     for start in range(0, len(rows), step):
@@ -94,7 +94,7 @@ def write_base(base: Any, write: Callable[[bytes], object]) -> None:
     faiss.write_index(base, faiss.PyCallbackIOWriter(take, _WRITE_BYTES))
 
 
-def count_differing(base: Any, rows: Halves) -> int:
+def count_differing(base: Any, rows: Float16Vectors) -> int:
     """Count the *rows* that *base*, an exact index of them, does not have as they are."""
     differing = first = 0
     for block in blocks(rows):
@@ -114,6 +114,6 @@ def sample_count(base: Any, rows: int, dim: int) -> int:
     return int(min(rows, most, max(wanted, _SAMPLE_LEAST)))
 
 
-def _sample(rows: Halves, count: int) -> Vectors:
+def _sample(rows: Float16Vectors, count: int) -> Vectors:
     chosen = np.sort(np.random.RandomState(0).permutation(len(rows))[:count])
     return rows[chosen].astype(np.float32)

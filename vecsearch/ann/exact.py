@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from vecsearch.ann.base import blocks
-from vecsearch.types import Halves, Rows, Vectors
+from vecsearch.types import Float16Vectors, Rows, Vectors
 
 
 def exact_search(
-    xq: Vectors, rows: Halves, k: int
+    xq: Vectors, rows: Float16Vectors, k: int
 ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], Rows]:
     """Find the *k* of *rows*, (n, d), of largest inner product with each of *xq*, (q, d).
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from vecsearch.errors import VecsearchError
 from vecsearch.once import Once
-from vecsearch.types import Halves
+from vecsearch.types import Float16Vectors
 
 
-def as_index(rows: Halves) -> Any:
-    """Give an exact inner-product index over *rows*, (n, d) float16, contiguous and kept alive."""
+def as_index(rows: Float16Vectors) -> Any:
+    """Return an exact inner-product index over *rows*, (n, d) float16, contiguous, kept alive."""
     import faiss
 
     index = _empty(rows.shape[1])

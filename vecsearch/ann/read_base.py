@@ -93,7 +93,7 @@ def _shape(index: Any) -> list[object]:
 
 
 def _inconsistent(index: Any, rows: int) -> str:
-    """Tell what in *index*, of so many *rows*, would lead a search outside; else nothing."""
+    """Return what in *index*, of so many *rows*, would lead a search outside; else nothing."""
     import faiss
 
     index = faiss.downcast_index(index)

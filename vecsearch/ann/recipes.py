@@ -95,7 +95,7 @@ class Recipe:
 
     @property
     def is_exact(self) -> bool:
-        """Tell whether it compares a query with every vector."""
+        """Return whether it compares a query with every vector."""
         return self.factory == FLAT
 
 
@@ -116,7 +116,7 @@ def choose_recipe(wanted: str, rows: int, dim: int, latency_ms: float = LATENCY_
 
 
 def is_possible(factory: str, rows: int, dim: int) -> bool:
-    """Tell whether *factory* may be handed to FAISS, which allocates what its numbers say.
+    """Return whether *factory* may be handed to FAISS, which allocates what its numbers say.
 
     No part of an index has more cells, neighbours or dimensions than there are vectors or values.
     """
@@ -162,7 +162,7 @@ def empty_index(factory: str, dim: int, metric: int = _L2) -> Any:
 
 
 def _ann_factory(rows: int, dim: int) -> str:
-    """Give PCA, cells and 4-bit codes that are summed in registers (fast scan).
+    """Return PCA, cells and 4-bit codes that are summed in registers (fast scan).
 
     Measured on vectors like pooled features, see benchmarks/large.json.
     """

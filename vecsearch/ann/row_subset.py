@@ -9,7 +9,7 @@ import numpy as np
 
 from vecsearch.ann.memory_map import as_index
 from vecsearch.ann.searcher import Scores, best_of, products
-from vecsearch.types import Halves, Rows, Vectors
+from vecsearch.types import Float16Vectors, Rows, Vectors
 
 _FEW_VALUES: Final = 1 << 22
 """Rows of so many float16 values, 8,192 x 512, are copied out and multiplied. More are searched
@@ -19,7 +19,7 @@ where they lie, by FAISS, which passes over the others: of a million in 0.05 to 
 class ChosenRows:
     """Rows that are searched among those of a segment, each compared."""
 
-    def __init__(self, rows: Halves, first_row: int, places: Rows) -> None:
+    def __init__(self, rows: Float16Vectors, first_row: int, places: Rows) -> None:
         """Search the *places*, sorted and counted from 0, of *rows*, (n, d) from *first_row* on."""
         self._rows, self._first, self._places = rows, first_row, places
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from vecsearch.ann.memory_map import as_index
 from vecsearch.ann.settings import SearchSettings, parameters, widened
 from vecsearch.once import Once
-from vecsearch.types import Halves, Rows, Vectors
+from vecsearch.types import Float16Vectors, Rows, Vectors
 
 Scores = npt.NDArray[np.float32]
 
@@ -41,7 +41,7 @@ class Part(Protocol):
     """Rows that are searched together."""
 
     def search(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
-        """Find up to *k* of its living rows for each of *xq*; -1 and -inf where there are fewer."""
+        """Find up to *k* of its live rows for each of *xq*; -1 and -inf where there are fewer."""
 
 
 class Searcher:
@@ -68,7 +68,7 @@ class Searcher:
 
 
 def products(xq: Vectors, rows: Vectors) -> Scores:
-    """Give the inner products (q, n) of *xq* (q, d) and *rows* (n, d).
+    """Return the inner products (q, n) of *xq* (q, d) and *rows* (n, d).
 
     For a single query all there is to do is reading the rows. BLAS would wake its threads for that,
     and where a machine has other things to do, wait for them ten times as long as it takes.
@@ -98,16 +98,16 @@ def best_of(scores: Scores, k: int) -> tuple[Scores, Rows]:
 class FewRows:
     """Rows that are multiplied before FAISS is loaded; the first search makes them float32."""
 
-    def __init__(self, rows: Halves, first_row: int, dead: Rows) -> None:
-        """Keep *rows*, (n, d) from *first_row* on, without the *dead* ones (row numbers)."""
+    def __init__(self, rows: Float16Vectors, first_row: int, deleted: Rows) -> None:
+        """Keep *rows*, (n, d) from *first_row* on, without the *deleted* ones (row numbers)."""
         self._first = first_row
-        self._dead = dead - first_row
+        self._deleted = deleted - first_row
         self._vectors: Once[Vectors] = Once(lambda: rows.astype(np.float32))
 
     def search(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
         """Find up to *k* rows, equal scores by row."""
         scores = products(xq, self._vectors())
-        scores[:, self._dead] = -np.inf
+        scores[:, self._deleted] = -np.inf
         D, order = best_of(scores, k)  # noqa: N806
         return D, np.where(np.isneginf(D), -1, order + self._first)
 
@@ -115,18 +115,18 @@ class FewRows:
 class ExactRows:
     """Rows of an exact FAISS index: a base, or a view of a mapped segment."""
 
-    def __init__(self, index: Any, first_row: int, dead: Rows) -> None:
-        """Search *index*, whose ids count from *first_row*, without the *dead* rows."""
-        self._index, self._first, self._dead = index, first_row, dead
+    def __init__(self, index: Any, first_row: int, deleted: Rows) -> None:
+        """Search *index*, whose ids count from *first_row*, without the *deleted* rows."""
+        self._index, self._first, self._deleted = index, first_row, deleted
 
     @cached_property
     def _parameters(self) -> Any:
-        if not len(self._dead):
+        if not len(self._deleted):
             return None
         import faiss
 
-        dead = faiss.IDSelectorBatch(self._dead - self._first)
-        return faiss.SearchParameters(sel=faiss.IDSelectorNot(dead))
+        deleted = faiss.IDSelectorBatch(self._deleted - self._first)
+        return faiss.SearchParameters(sel=faiss.IDSelectorNot(deleted))
 
     def search(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
         """Find up to *k* rows."""
@@ -141,12 +141,17 @@ class CodedRows:
     """Rows of an approximate base, whose candidates are scored with the vectors themselves."""
 
     def __init__(
-        self, base: Any, rows: Halves, first_row: int, dead: Rows, settings: SearchSettings
+        self,
+        base: Any,
+        rows: Float16Vectors,
+        first_row: int,
+        deleted: Rows,
+        settings: SearchSettings,
     ) -> None:
         """Search *base*, made of *rows* (n, d), which lie from *first_row* on."""
         import faiss
 
-        self._first, self._dead, self._settings = first_row, dead, settings
+        self._first, self._deleted, self._settings = first_row, deleted, settings
         # IndexRefine wants one metric and would order by it. The candidates' own order does not
         # matter to it, so an outermost layer, which passes queries on, may name the other.
         outermost = faiss.downcast_index(base)
@@ -159,19 +164,19 @@ class CodedRows:
 
     @property
     def rows(self) -> range:
-        """The rows that it searches, the dead among them."""
+        """The rows that it searches, the deleted among them."""
         return range(self._first, self._first + self._base.ntotal)
 
     def search(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
-        """Find up to *k* rows; where the dead are many among the candidates, look further."""
+        """Find up to *k* rows; where the deleted are many among the candidates, look further."""
         k = min(k, self._base.ntotal)
-        wanted = k if not len(self._dead) else min(2 * k + 64, self._base.ntotal)
+        wanted = k if not len(self._deleted) else min(2 * k + 64, self._base.ntotal)
         while True:
             settings = widened(self._settings, wanted)
             D, I = self.candidates(xq, wanted, settings)  # noqa: N806, E741
-            if len(self._dead):
-                dead = np.isin(I, self._dead)
-                D, I = np.where(dead, -np.inf, D), np.where(dead, -1, I)  # noqa: N806, E741
+            if len(self._deleted):
+                deleted = np.isin(I, self._deleted)
+                D, I = np.where(deleted, -np.inf, D), np.where(deleted, -1, I)  # noqa: N806, E741
             few = np.count_nonzero(I >= 0, axis=1) < k
             if wanted == self._base.ntotal or not few.any():
                 return D, I
@@ -187,7 +192,7 @@ class CodedRows:
         )
 
     def candidates(self, xq: Vectors, k: int, settings: SearchSettings) -> tuple[Scores, Rows]:
-        """Find up to *k* rows, the dead among them, as *settings* tell."""
+        """Find up to *k* rows, the deleted among them, as *settings* tell."""
         known, chosen = self._chosen  # another thread may choose others meanwhile
         if known != (settings, k):
             chosen = self._parameters(settings, k)

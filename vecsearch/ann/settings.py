@@ -53,7 +53,7 @@ class SearchSettings:
 
 
 def parameters(base: Any, settings: SearchSettings) -> Any:
-    """Give the FAISS search parameters for *base*; shared objects are not touched.
+    """Return the FAISS search parameters for *base*; shared objects are not touched.
 
     ``nprobe`` set on an index would hold for all its users.
     """

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from vecsearch.ann.exact import exact_search
 from vecsearch.ann.searcher import CodedRows
 from vecsearch.ann.settings import SearchSettings
-from vecsearch.types import Halves, Progress, Rows, Vectors
+from vecsearch.types import Float16Vectors, Progress, Rows, Vectors
 
 Held = TypeVar("Held", bound=npt.NDArray[Any])
 
@@ -53,31 +53,31 @@ class Trial:
 
 
 def recall(found: Rows, truth: Rows) -> float:
-    """Give the mean share of each line of *truth* (q, k) that the same line of *found* has."""
+    """Return the mean share of each line of *truth* (q, k) that the same line of *found* has."""
     return float(np.mean(shares(found, truth)))
 
 
 def shares(found: Rows, truth: Rows) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Give, for each query, the share of its *truth* (q, k) that was *found*."""
+    """Return, for each query, the share of its *truth* (q, k) that was *found*."""
     hit = (found[:, None, :] == truth[:, :, None]) & (truth[:, :, None] >= 0)
     counted = np.maximum(1, (truth >= 0).sum(axis=1))
     return np.asarray(hit.any(axis=2).sum(axis=1) / counted, dtype=np.float64)
 
 
 def tuning_queries(held: Held) -> Held:
-    """Give the half of what is *held* out of a base that it is tuned with."""
+    """Return the half of what is *held* out of a base that it is tuned with."""
     return held[::2]  # type: ignore[return-value]
 
 
 def judging_queries(held: Held) -> Held:
-    """Give the other half, which it is judged by."""
+    """Return the other half, which it is judged by."""
     return held[1::2]  # type: ignore[return-value]
 
 
 def tune(
     base: Any,
-    rows: Halves,
-    queries: Halves,
+    rows: Float16Vectors,
+    queries: Float16Vectors,
     target: float,
     progress: Progress | None = None,
 ) -> SearchSettings:
@@ -114,7 +114,7 @@ def tune(
 
 
 def effort_of(base: Any) -> tuple[str, int]:
-    """Tell which setting says how much of *base* is looked at, and the most that makes sense."""
+    """Return which setting says how much of *base* is looked at, and the most that makes sense."""
     import faiss
 
     inverted = faiss.try_extract_index_ivf(base)

@@ -106,7 +106,7 @@ def check_file(file: ConfigFile, name: str, command: click.Command) -> None:
 
 
 def is_for_new_only(param: str) -> bool:
-    """Tell whether what a config file sets of an option of `build` is for new indexes."""
+    """Return whether what a config file sets of an option of `build` is for new indexes."""
     return param in _NEW_ONLY
 
 

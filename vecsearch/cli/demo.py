@@ -92,7 +92,7 @@ def _model() -> str:
 
 
 def _is_of_another(folder: Path, source: Path, config: EncoderConfig) -> bool:
-    """Tell whether an earlier demo left an index of other pictures or another network."""
+    """Return whether an earlier demo left an index of other pictures or another network."""
     if not has_index(folder):
         return False
     with open_index(folder) as index:

@@ -15,7 +15,7 @@ DEBUG: Final = "VECSEARCH_DEBUG"
 
 
 def describe_fault(error: BaseException) -> str:
-    """Tell what failed in a line; what is needed to find out why is written to a file.
+    """Return what failed in a line; what is needed to find out why is written to a file.
 
     It has the version, the system, the command line and the trace, and nothing of the environment.
     """
@@ -31,7 +31,7 @@ def describe_fault(error: BaseException) -> str:
 
 
 def shows_trace() -> bool:
-    """Tell whether the user wants to see where a fault comes from."""
+    """Return whether the user wants to see where a fault comes from."""
     return os.environ.get(DEBUG, "") not in ("", "0")
 
 

@@ -36,7 +36,7 @@ def end_within_a_second() -> None:
 
 
 def was_interrupted() -> bool:
-    """Tell whether a signal came: some libraries turn what it raises into errors of their own."""
+    """Return whether a signal came: some libraries turn what it raises into errors of their own."""
     return _came.is_set()
 
 

@@ -72,7 +72,7 @@ def plan(
     calibrate: bool,
     as_json: bool,
 ) -> None:
-    """Tell what an index would take: disk, memory, time, and which FAISS recipe is fit.
+    """Return what an index would take: disk, memory, time, and which FAISS recipe is fit.
 
     The pictures are those below SOURCE, which are counted, or as many as --images says. Nothing is
     written, and no weights are needed.

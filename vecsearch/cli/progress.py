@@ -12,7 +12,7 @@ from vecsearch.types import Progress
 
 @contextmanager
 def progress() -> Iterator[Progress | None]:
-    """Give what long work reports to; None unless stderr is a terminal, or with --quiet."""
+    """Return what long work reports to; None unless stderr is a terminal, or with --quiet."""
     if not sys.stderr.isatty() or is_quiet():
         yield None
         return

@@ -54,7 +54,7 @@ def map_name(report: QualityReport) -> str:
 
 
 def figure_rows(report: QualityReport) -> list[tuple[str, ...]]:
-    """Give a row for each measure, under `FIGURE_HEADS`."""
+    """Return a row for each measure, under `FIGURE_HEADS`."""
     rows: list[tuple[str, ...]] = [
         (
             f"precision@{one.k}",
@@ -72,7 +72,7 @@ def figure_rows(report: QualityReport) -> list[tuple[str, ...]]:
 
 
 def class_rows(classes: Sequence[ClassQuality]) -> list[tuple[str, ...]]:
-    """Give a row for each class, under `CLASS_HEADS`."""
+    """Return a row for each class, under `CLASS_HEADS`."""
     rows: list[tuple[str, ...]] = []
     for one in classes:
         other = one.confused_with
@@ -93,7 +93,7 @@ def format_quality(report: QualityReport) -> str:
 
 
 def quality_fields(report: QualityReport) -> dict[str, object]:
-    """Give a report as the JSON of the command line has it."""
+    """Return a report as the JSON of the command line has it."""
     worst = [
         {
             **result_fields(one.result),

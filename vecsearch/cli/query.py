@@ -42,7 +42,7 @@ from vecsearch.cli.progress import progress
 from vecsearch.errors import ImageError, NotFoundError, UsageError
 from vecsearch.search.index import Index, open_index
 from vecsearch.search.query_options import COMBINATIONS, QueryOptions, Question
-from vecsearch.types import Asked, Box, Result, Word
+from vecsearch.types import Box, QueryImage, Result, Word
 from vecsearch.view.text import (
     FORMATS,
     counted,
@@ -301,7 +301,7 @@ def _hand_out(
 def _name_of(question: Question) -> str:
     if isinstance(question, Word):
         return f"word:{question.name}"
-    return question.query if isinstance(question, Asked) else str(question)
+    return question.query if isinstance(question, QueryImage) else str(question)
 
 
 def _print(results: Sequence[Result], form: str, *, null: bool) -> None:

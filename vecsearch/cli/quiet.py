@@ -12,13 +12,13 @@ REPORTING: Final = "vecsearch.reporting"
 
 
 def is_quiet() -> bool:
-    """Tell whether progress, notes and reports of what was done are to be left out."""
+    """Return whether progress, notes and reports of what was done are to be left out."""
     ctx = click.get_current_context(silent=True)
     return ctx is not None and QUIET in ctx.meta
 
 
 def reports_quietly() -> bool:
-    """Tell whether the command prints only what it did, for people, and was told to be quiet."""
+    """Return whether the command prints only what it did, for people, and was told to be quiet."""
     ctx = click.get_current_context(silent=True)
     if ctx is None or QUIET not in ctx.meta:
         return False

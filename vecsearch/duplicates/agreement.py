@@ -57,7 +57,7 @@ def agreement(laid: Laid, least: float, blurs: int) -> Floats:
 
 
 def is_plain(looks: Floats) -> Flags:
-    """Tell which pictures, (n, side, side), show so little that they cannot be told apart, (n,)."""
+    """Return which pictures (n, side, side) show too little to be told apart, (n,)."""
     grey = _blurred(looks, 1).astype(np.float64)
     _, variances = _moments(grey, np.float64(_PART * _PART))
     plain: Flags = (variances > _FLAT**2).mean(axis=(1, 2)) < _SHOWN

@@ -119,7 +119,7 @@ class Placements:
         return Laid(seen.reshape(inner.shape), inner, inside.reshape(inner.shape))
 
     def believable(self, laid: Laid) -> Flags:
-        """Tell which placements are such as edits of a picture have, (p,)."""
+        """Return which placements are such as edits of a picture have, (p,)."""
         scale = np.hypot(self.matrix[:, 1, 0], self.matrix[:, 1, 1])
         turn = np.degrees(np.arctan2(np.abs(self.matrix[:, 1, 0]), self.matrix[:, 1, 1]))
         inside = laid.inside.mean(axis=(1, 2))

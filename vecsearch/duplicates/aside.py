@@ -129,7 +129,7 @@ def move_aside(
 
 
 def is_safe(copy: DuplicateCopy, group: DuplicateGroup, report: DuplicatesReport) -> bool:
-    """Tell whether *copy* shows nothing that the kept picture of its *group* does not show.
+    """Return whether *copy* shows nothing that the kept picture of its *group* does not show.
 
     So it is with the same bytes, and with pixels that agree all over, if there are no more of them.
     One who gives a cosine as a threshold has decided that pixels need not agree.
@@ -196,7 +196,7 @@ def move_back(
 
 
 def _identities(report: DuplicatesReport) -> Iterator[Inode]:
-    """Give the files that are kept, whatever group they are kept in."""
+    """Return the files that are kept, whatever group they are kept in."""
     for group in report.groups:
         try:
             facts = group.kept.path.stat()

@@ -207,7 +207,7 @@ def _is_what_was_moved(moved: Moved) -> bool:
 
 
 def _like(path: Path) -> Iterator[Path]:
-    """Give a path, and then others with a number."""
+    """Return a path, and then others with a number."""
     yield path
     number = 2
     while True:

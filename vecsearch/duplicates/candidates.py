@@ -13,7 +13,7 @@ from vecsearch.duplicates.pixels import Looks
 from vecsearch.duplicates.ranks import Numbers, Ranked
 from vecsearch.duplicates.unit_rows import UnitRows
 from vecsearch.duplicates.windows import Floats, whole
-from vecsearch.search.index_reader import Opened
+from vecsearch.search.index_reader import IndexReader
 from vecsearch.types import Progress
 
 MOST: Final = 16
@@ -60,7 +60,7 @@ class _Nearest:
 
 
 def find_candidates(
-    opened: Opened,
+    opened: IndexReader,
     ranked: Ranked,
     vectors: UnitRows,
     looks: Looks,
@@ -130,7 +130,7 @@ def _some(
 
 
 def _ask(
-    opened: Opened,
+    opened: IndexReader,
     ranked: Ranked,
     nearest: _Nearest,
     ranks: Numbers,

@@ -89,7 +89,7 @@ class Verdicts:
 
     @property
     def copies(self) -> Flags:
-        """Tell which pairs are copies, near or edited."""
+        """Return which pairs are copies, near or edited."""
         return self.near | (self.share >= COPY_SHARE)
 
 

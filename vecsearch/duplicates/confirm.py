@@ -44,12 +44,12 @@ class PictureFile:
 
     @cached_property
     def has_frames(self) -> bool:
-        """Tell whether there are others."""
+        """Return whether there are others."""
         return has_frames(self.data)
 
 
 def are_near(first: PictureFile, second: PictureFile) -> bool:
-    """Tell whether two files show the same but for size and encoding, in all frames.
+    """Return whether two files show the same but for size and encoding, in all frames.
 
     Not so for files that cannot be read, or have too many frames to tell.
     """
@@ -60,7 +60,7 @@ def are_near(first: PictureFile, second: PictureFile) -> bool:
 
 
 def agree_in_frames(first: PictureFile, second: PictureFile) -> bool:
-    """Tell whether two files have as many frames or pages, each the same for as long a time.
+    """Return whether two files have as many frames or pages, each the same for as long a time.
 
     A picture has one frame. Not so for files that cannot be read, or have too many frames to tell.
     """
@@ -76,7 +76,7 @@ def agree_in_frames(first: PictureFile, second: PictureFile) -> bool:
 
 
 def are_edited(first: PictureFile, second: PictureFile) -> bool:
-    """Tell whether at least half of the parts of two pictures agree, as `closer_look` finds.
+    """Return whether at least half of the parts of two pictures agree, as `closer_look` finds.
 
     Animations and documents have no edited copies.
     """

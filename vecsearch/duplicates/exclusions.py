@@ -31,11 +31,11 @@ class Apart:
         self._others = {one: np.array(some, np.int32) for one, some in others.items()}
 
     def __bool__(self) -> bool:
-        """Tell whether there are any."""
+        """Return whether there are any."""
         return bool(self._others)
 
     def are_apart(self, pairs: _Ranks) -> Flags:
-        """Tell which of *pairs* (m, 2) of ranks are no copies, (m,)."""
+        """Return which of *pairs* (m, 2) of ranks are no copies, (m,)."""
         found = np.zeros(len(pairs), np.bool_)
         if self._others:
             contents = self._contents[pairs]
@@ -45,7 +45,7 @@ class Apart:
         return found
 
     def from_rank(self, rank: int, among: _Ranks) -> Flags:
-        """Tell which of the images *among*, (m,), are no copies of the one with *rank*, (m,)."""
+        """Return which of the images *among*, (m,), are no copies of the one with *rank*, (m,)."""
         content = int(self._contents[rank])
         if content not in self._others:
             return np.zeros(len(among), np.bool_)

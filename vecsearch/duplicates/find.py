@@ -37,7 +37,7 @@ from vecsearch.duplicates.thresholds import UNMEASURED, copy_cosines
 from vecsearch.duplicates.unit_rows import UnitRows
 from vecsearch.errors import UsageError
 from vecsearch.search.index import open_index
-from vecsearch.search.index_reader import Opened
+from vecsearch.search.index_reader import IndexReader
 from vecsearch.types import Image, Progress, UrlPath
 
 _LOOKED_UP: Final = 4096
@@ -145,7 +145,7 @@ def _unsureness(group: DuplicateGroup) -> tuple[int, float, int, int]:
 
 
 def _groups(
-    opened: Opened, ranked: Ranked, vectors: UnitRows, related: Related
+    opened: IndexReader, ranked: Ranked, vectors: UnitRows, related: Related
 ) -> Iterator[DuplicateGroup]:
     """Look up what the groups consist of, and nothing else."""
     kept = related.kept
@@ -179,7 +179,7 @@ def _scores(vectors: UnitRows, ranks: Numbers) -> list[float]:
 
 
 def _group(
-    opened: Opened,
+    opened: IndexReader,
     ranked: Ranked,
     related: Related,
     ranks: Sequence[int],
@@ -216,7 +216,7 @@ def _group(
 
 
 def _why(kept: DuplicateCopy, next_best: DuplicateCopy, *, preferred: bool) -> Why:
-    """Tell by what the kept picture comes before the best of its copies."""
+    """Return by what the kept picture comes before the best of its copies."""
     if next_best.state in ("changed", "gone") and kept.state != next_best.state:
         return "unchanged"
     if preferred:
@@ -228,13 +228,13 @@ def _why(kept: DuplicateCopy, next_best: DuplicateCopy, *, preferred: bool) -> W
     return "oldest" if kept.mtime_ns != next_best.mtime_ns else "first"
 
 
-def _content_of(opened: Opened, image: Image) -> bytes:
+def _content_of(opened: IndexReader, image: Image) -> bytes:
     halves = opened.gather(np.array([image.row]))[0].astype(np.float16)
     return b"" if is_of_vector(image, halves) else image.content_hash
 
 
 def _states(images: Sequence[Image], looked: list[int], sources: Sequence[Path]) -> list[State]:
-    """Tell what is at the paths of the images of a group, the kept one first.
+    """Return what is at the paths of the images of a group, the kept one first.
 
     A file with several paths in the group stays at all of them: moving it by one frees nothing, and
     the kept file may have another path.
@@ -253,7 +253,7 @@ def _states(images: Sequence[Image], looked: list[int], sources: Sequence[Path])
 
 
 def _state(image: Image, looked: int, sources: Sequence[Path]) -> tuple[State, Inode | None]:
-    """Tell what is at the path of an image, and which file that is."""
+    """Return what is at the path of an image, and which file that is."""
     if isinstance(image.path, UrlPath):
         return "behind a URL", None
     if not image.has_file:

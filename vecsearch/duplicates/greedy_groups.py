@@ -11,7 +11,7 @@ import numpy.typing as npt
 from vecsearch.ann.searcher import CodedRows, Scores
 from vecsearch.duplicates.ranks import Numbers, Ranked
 from vecsearch.duplicates.unit_rows import UnitRows
-from vecsearch.search.index_reader import Opened
+from vecsearch.search.index_reader import IndexReader
 from vecsearch.types import Progress, Rows, Vectors
 
 TOLERANCE: Final = 1e-5
@@ -30,7 +30,7 @@ _SLACK: Final = 2.0**-9
 """How far scores of stored vectors may be from cosines: float16 is a little off the unit sphere."""
 
 
-class Stars:
+class GreedyGroups:
     """The images by rank, and ``kept``, (n,) int32: for each the rank of the copy that is kept.
 
     From the best to the worst, an image that belongs to nothing yet is kept, and takes all that
@@ -39,7 +39,9 @@ class Stars:
     images is; and no two that are kept are. -1 is of what was not decided yet.
     """
 
-    def __init__(self, opened: Opened, ranked: Ranked, vectors: UnitRows, threshold: float) -> None:
+    def __init__(
+        self, opened: IndexReader, ranked: Ranked, vectors: UnitRows, threshold: float
+    ) -> None:
         """Begin with nothing decided."""
         self._opened, self._ranked, self._vectors = opened, ranked, vectors
         self._least = threshold - TOLERANCE
@@ -75,7 +77,7 @@ class Stars:
             self._take(batch[chosen], vectors[chosen], int(batch[-1]))
 
     def _take(self, keepers: Numbers, vectors: Vectors, after: int) -> None:
-        """Give what is worse than rank *after* and undecided to the best of *keepers*, if any."""
+        """Return what is worse than rank *after* and undecided to the best of *keepers*, if any."""
         later = self._by_row[(self._by_row > after) & (self.kept[self._by_row] < 0)]
         contents = self._ranked.contents
         size = self._vectors.at_once(_ANSWERING)
@@ -118,7 +120,7 @@ class Stars:
             self._take(own, vector, rank)
 
     def _near(self, rank: int, vector: Vectors, scores: Scores, rows: Rows) -> tuple[Numbers, bool]:
-        """Give the ranks of *rows* that are near, and whether there may be more of them."""
+        """Return the ranks of *rows* that are near, and whether there may be more of them."""
         found = (rows >= 0) & (scores >= self._least - _SLACK)
         ranks = self._by_row[np.searchsorted(self._rows, rows[found])]
         full = bool(found.all()) and len(rows) < len(self._ranked)
@@ -137,7 +139,7 @@ class Stars:
                 near[place, self._ranked.apart.from_rank(rank, others)] = False
 
     def _alike(self, rank: int, among: Numbers) -> npt.NDArray[np.bool_]:
-        """Tell which of some images have the content of another."""
+        """Return which of some images have the content of another."""
         number = self._ranked.contents[rank]
         if number < 0:
             return np.zeros(len(among), np.bool_)
@@ -145,7 +147,7 @@ class Stars:
         return alike
 
     def _undecided(self, size: int, progress: Progress | None) -> Iterator[Numbers]:
-        """Give the images that belong to nothing yet, from the best on, *size* at a time."""
+        """Return the images that belong to nothing yet, from the best on, *size* at a time."""
         at, total = 0, len(self._ranked)
         while len(ranks := at + np.flatnonzero(self.kept[at:] < 0)):
             at = int(ranks[0])
@@ -157,7 +159,7 @@ class Stars:
 
 
 def same_content(ranked: Ranked) -> Numbers:
-    """Give for each image, (n,) int32, the rank of the best copy with the same content."""
+    """Return for each image, (n,) int32, the rank of the best copy with the same content."""
     ranks = np.arange(len(ranked), dtype=np.int32)
     shared = np.flatnonzero(ranked.contents >= 0)
     _, first, which = np.unique(ranked.contents[shared], return_index=True, return_inverse=True)

@@ -19,10 +19,10 @@ _BATCH = 4096
 class Linked:
     """The images by rank, and ``kept``, (n,) int32: for each the rank of the copy that is kept.
 
-    As in `Stars`, the best image that belongs to nothing is kept, and takes all its copies that
-    belong to nothing. Only pairs that may be copies are compared, and none with an image that is
-    not kept: an image is kept once all better ones that it may be a copy of are decided and it is a
-    copy of none of them. What may be a copy of a copy is compared with the kept one too. ``what``
+    As in `GreedyGroups`, the best image that belongs to nothing is kept, and takes all its copies
+    that belong to nothing. Only pairs that may be copies are compared, none with an image that is
+    not kept: an image is kept once all better ones that it may be a copy of are decided and it is
+    a copy of none of them. What may be a copy of a copy is compared with the kept one too. ``what``
     tells what each image is to the one that is kept. -1 is of what was not decided yet.
     """
 
@@ -61,7 +61,7 @@ class Linked:
         return free[known][:_BATCH]
 
     def _candidates(self, ranks: list[int]) -> Iterator[tuple[int, int]]:
-        """Give undecided images that may be copies of *ranks*, with what these are kept by."""
+        """Return undecided images that may be copies of *ranks*, with what these are kept by."""
         for rank in ranks:
             keeper = int(self.kept[rank])
             for other in self._near(rank):
@@ -79,7 +79,7 @@ class Linked:
                 self._best[other] = (keeper, kind, share)
 
     def _take(self) -> list[int]:
-        """Give images to what keeps them, unless an undecided one could be better."""
+        """Return images to what keeps them, unless an undecided one could be better."""
         taken = []
         for rank, (keeper, kind, share) in self._best.items():
             if all(self.kept[other] >= 0 for other in self._near(rank) if other < keeper):

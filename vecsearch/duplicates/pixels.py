@@ -22,7 +22,7 @@ from vecsearch.images.decoders.decode import decode
 from vecsearch.images.decoders.frames import has_frames
 from vecsearch.images.reader import in_threads
 from vecsearch.images.sources.access import read_content
-from vecsearch.search.index_reader import Opened
+from vecsearch.search.index_reader import IndexReader
 from vecsearch.types import Progress, UrlPath
 
 _LOOKED_UP: Final = 4096
@@ -65,7 +65,7 @@ class Looks:
     a URL.
     """
 
-    def __init__(self, opened: Opened, ranked: Ranked) -> None:
+    def __init__(self, opened: IndexReader, ranked: Ranked) -> None:
         """Read nothing yet."""
         self._opened, self._ranked = opened, ranked
         self._closer: OrderedDict[int, _Closer | None] = OrderedDict()
@@ -129,7 +129,7 @@ class Looks:
 
 
 def can_be_read(state: int, path: Path) -> bool:
-    """Tell whether a picture is to be looked at: not so behind a URL, nor if it has changed."""
+    """Return whether a picture is to be looked at: not so behind a URL, nor if it has changed."""
     return state == THERE and not isinstance(path, UrlPath)
 
 

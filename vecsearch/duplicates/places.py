@@ -78,7 +78,7 @@ def folders_of(sources: Sequence[Path]) -> list[Path]:
 
 
 def is_outside(path: Path, sources: Sequence[Path]) -> bool:
-    """Tell whether a file below a folder of *sources* lies outside of them in truth.
+    """Return whether a file below a folder of *sources* lies outside of them in truth.
 
     So it is below a link to a folder elsewhere.
     """
@@ -86,7 +86,7 @@ def is_outside(path: Path, sources: Sequence[Path]) -> bool:
 
 
 def leads_outside(link: Path, sources: Sequence[Path]) -> bool:
-    """Tell whether a link below a folder of *sources* leads out of them."""
+    """Return whether a link below a folder of *sources* leads out of them."""
     return _is_below(link, sources) and not _is_really_below(link, sources)
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from vecsearch.duplicates.exclusions import Apart, find_apart
 from vecsearch.duplicates.preference import Preference
 from vecsearch.images.sources.access import facts_of
-from vecsearch.search.index_reader import Opened
+from vecsearch.search.index_reader import IndexReader
 from vecsearch.types import Image, Progress, Rows, UrlPath
 
 Numbers = npt.NDArray[np.int32]
@@ -50,7 +50,7 @@ class Ranked:
 
 
 def rank_images(
-    opened: Opened, progress: Progress | None = None, *, keep: Sequence[str] = ()
+    opened: IndexReader, progress: Progress | None = None, *, keep: Sequence[str] = ()
 ) -> Ranked:
     """Read the catalog, look at every file, and order the images.
 
@@ -96,7 +96,7 @@ def rank_images(
 
 
 def is_of_vector(image: Image, halves: npt.NDArray[np.float16]) -> bool:
-    """Tell whether the image's content hash is that of its vector, as an import writes it."""
+    """Return whether the image's content hash is that of its vector, as an import writes it."""
     row = np.ascontiguousarray(halves, "<f2").tobytes()
     return hashlib.sha256(row).digest()[:_DIGEST_BYTES] == image.content_hash
 
@@ -115,7 +115,7 @@ def _view(numbers: array[int]) -> npt.NDArray[np.int64]:
     return np.frombuffer(numbers, np.int64)
 
 
-def _contents(opened: Opened, rows: Rows, marks: npt.NDArray[np.uint64]) -> Numbers:
+def _contents(opened: IndexReader, rows: Rows, marks: npt.NDArray[np.uint64]) -> Numbers:
     """Number the contents that several files have."""
     contents = np.full(len(rows), -1, np.int32)
     order = np.lexsort((marks[:, 1], marks[:, 0]))

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from vecsearch.duplicates.candidates import find_candidates
+from vecsearch.duplicates.greedy_groups import GreedyGroups, same_content
 from vecsearch.duplicates.linkage import Linked
 from vecsearch.duplicates.pixels import Looks
 from vecsearch.duplicates.ranks import Numbers, Ranked
@@ -19,10 +20,9 @@ from vecsearch.duplicates.second_look import (
     Found,
     SecondLook,
 )
-from vecsearch.duplicates.stars import Stars, same_content
 from vecsearch.duplicates.unit_rows import UnitRows
 from vecsearch.embed.backbones.backbone import CopyCosines
-from vecsearch.search.index_reader import Opened
+from vecsearch.search.index_reader import IndexReader
 from vecsearch.types import Progress
 
 
@@ -47,20 +47,20 @@ def by_content(ranked: Ranked) -> Related:
 
 
 def by_cosine(
-    opened: Opened,
+    opened: IndexReader,
     ranked: Ranked,
     vectors: UnitRows,
     threshold: float,
     progress: Progress | None,
 ) -> Related:
     """Relate pictures with a cosine of *threshold*, or the same bytes; raises IndexDamagedError."""
-    stars = Stars(opened, ranked, vectors, threshold)
+    stars = GreedyGroups(opened, ranked, vectors, threshold)
     stars.find(progress)
     return Related("cosine", stars.kept, _all(len(ranked), SIMILAR))
 
 
 def by_pixels(
-    opened: Opened,
+    opened: IndexReader,
     ranked: Ranked,
     vectors: UnitRows,
     cosines: CopyCosines,

@@ -58,7 +58,7 @@ _Wide = npt.NDArray[np.float64]
 
 
 def are_same(first: Image.Image, second: Image.Image, longest: int = LONGEST) -> bool:
-    """Tell whether two RGB pictures show the same, at up to *longest* pixels a side.
+    """Return whether two RGB pictures show the same, at up to *longest* pixels a side.
 
     Not so if their shapes differ, or if one is scaled down so far that it shows too little.
     """
@@ -79,7 +79,7 @@ def are_same(first: Image.Image, second: Image.Image, longest: int = LONGEST) ->
 
 
 def _are_proportionate(first: tuple[int, int], second: tuple[int, int]) -> bool:
-    """Tell whether one size is the other one, scaled and rounded to pixels either way."""
+    """Return whether one size is the other one, scaled and rounded to pixels either way."""
     low = max((there - 1) / here for here, there in zip(first, second, strict=True))
     high = min((there + 1) / here for here, there in zip(first, second, strict=True))
     return low <= high

@@ -12,8 +12,8 @@ from vecsearch.duplicates.candidates import Pairs
 from vecsearch.duplicates.comparison import closer_look, first_look
 from vecsearch.duplicates.confirm import PictureFile, agree_in_frames, are_near
 from vecsearch.duplicates.exclusions import Apart
+from vecsearch.duplicates.greedy_groups import TOLERANCE
 from vecsearch.duplicates.pixels import Looks
-from vecsearch.duplicates.stars import TOLERANCE
 from vecsearch.duplicates.unit_rows import UnitRows
 from vecsearch.duplicates.windows import Floats
 
@@ -45,7 +45,7 @@ class SecondLook:
         self.pairs_seen = 0
 
     def compare(self, pairs: Pairs) -> Found:
-        """Tell what *pairs* (m, 2) are."""
+        """Return what *pairs* (m, 2) are."""
         kinds = np.zeros(len(pairs), np.int8)
         shares = np.zeros(len(pairs), np.float32)
         asked = np.flatnonzero(~self._apart.are_apart(pairs))
@@ -107,7 +107,7 @@ class SecondLook:
         return NONE if several else EDITED
 
     def _agree_in_frames(self, pair: Pairs) -> bool:
-        """Tell whether two files have the same frames, as far as they can be read."""
+        """Return whether two files have the same frames, as far as they can be read."""
         several = self._looks.several[pair]
         if not several.any() or not self._looks.readable[pair].all():
             return True

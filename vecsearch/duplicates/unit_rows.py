@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from vecsearch.duplicates.ranks import Numbers, Ranked
-from vecsearch.search.index_reader import Opened
+from vecsearch.search.index_reader import IndexReader
 from vecsearch.store.segments import gather
 from vecsearch.types import Vectors
 
@@ -18,13 +18,13 @@ _BYTES: Final = 64 << 20
 class UnitRows:
     """Vectors of the images of an index, whose stored ones are a little off the unit sphere."""
 
-    def __init__(self, opened: Opened, ranked: Ranked) -> None:
+    def __init__(self, opened: IndexReader, ranked: Ranked) -> None:
         """Read nothing yet."""
         self._rows, self._dim = ranked.rows, opened.snapshot.dim
         self._segments = opened.snapshot.segments
 
     def check(self) -> None:
-        """Compare all living rows with their checksums, once; raises IndexDamagedError."""
+        """Compare all live rows with their checksums, once; raises IndexDamagedError."""
         rows = np.sort(self._rows)
         for segment in self._segments:
             inside = slice(*np.searchsorted(rows, (segment.first_row, segment.end_row)))
@@ -38,5 +38,5 @@ class UnitRows:
         return vectors
 
     def at_once(self, most: int) -> int:
-        """Tell how many are to be in memory at a time: *most*, or fewer long ones."""
+        """Return how many are to be in memory at a time: *most*, or fewer long ones."""
         return max(1, min(most, _BYTES // (4 * self._dim)))

@@ -78,7 +78,7 @@ def why_no_words(spec: EncoderSpec) -> tuple[str, str]:
 
 
 def follows(backbone: Backbone, layers: Sequence[str], pool: str) -> bool:
-    """Tell whether the classifier's rows meet the features of *layers* and *pool*.
+    """Return whether the classifier's rows meet the features of *layers* and *pool*.
 
     Generalised means and maxima stand in for averages: they are longer, and point alike.
     """

@@ -86,7 +86,7 @@ class Encoder:
         return self.engine.stream(batches)
 
     def with_projection(self, projection: Projection) -> Encoder:
-        """Give this encoder with a PCA behind it."""
+        """Return this encoder with a PCA behind it."""
         from vecsearch.embed.graph import build_graph, read_parameters
 
         spec = replace(self.spec, dim=len(projection.bias), projection_hash=projection.sha256())
@@ -115,7 +115,7 @@ class Encoder:
             return xml.read_bytes(), xml.with_suffix(".bin").read_bytes()
 
     def reread(self, xml: bytes, constants: bytes) -> Encoder:
-        """Give the encoder that `serialize` wrote, with its rounded constants."""
+        """Return the encoder that `serialize` wrote, with its rounded constants."""
         from vecsearch.embed.engines.openvino_runtime import ov
 
         tensor = ov.Tensor(np.frombuffer(constants, np.uint8))

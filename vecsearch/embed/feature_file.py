@@ -36,7 +36,7 @@ class Features(Protocol):
         ...
 
     def panels(self) -> Iterator[tuple[int, Vectors]]:
-        """Give from left to right the first column of each panel, and the panel (n, width)."""
+        """Return from left to right the first column of each panel, and the panel (n, width)."""
         ...
 
 
@@ -66,7 +66,7 @@ class FeatureFile:
             self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
 
     def __enter__(self) -> FeatureFile:
-        """Give itself."""
+        """Return itself."""
         return self
 
     def __exit__(
@@ -94,11 +94,11 @@ class FeatureFile:
         self._present[place] = True
 
     def rows(self, start: int = 0, stop: int | None = None) -> Features:
-        """Give the vectors from *start* to before *stop*, counted in the order of their places."""
+        """Return the vectors *start* to *stop* (exclusive), in the order of their places."""
         return _Rows(self, np.flatnonzero(self._present)[start:stop])
 
     def read(self, places: npt.NDArray[np.int64]) -> Iterator[tuple[int, Vectors]]:
-        """Give the panels of the vectors at *places*, which ascend."""
+        """Return the panels of the vectors at *places*, which ascend."""
         with self._refusals_told():
             self._file.flush()
         low, high = int(places[0]), int(places[-1]) + 1

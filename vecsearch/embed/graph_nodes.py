@@ -26,7 +26,7 @@ def scalar(value: float) -> Any:
 
 
 def channels(values: Array) -> Array:
-    """Give one value a channel the shape that goes with (n, c, h, w)."""
+    """Return one value a channel the shape that goes with (n, c, h, w)."""
     return values.reshape(1, -1, 1, 1)
 
 

@@ -16,12 +16,12 @@ Scores = npt.NDArray[np.floating]
 
 
 def nearest_count(pictures: int) -> int:
-    """Tell how many nearest to compare: ten, or a third of the others where they are few."""
+    """Return how many nearest to compare: ten, or a third of the others where they are few."""
     return min(NEAREST, max(1, (pictures - 1) // 3))
 
 
 def shared_nearest(exact: Scores, approximate: Scores, k: int) -> float:
-    """Give the mean share of the *k* nearest by *exact* that *approximate* finds too.
+    """Return the mean share of the *k* nearest by *exact* that *approximate* finds too.
 
     Both are (q, n); the queries are the last q of the n pictures, and do not find themselves.
     """

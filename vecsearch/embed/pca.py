@@ -50,14 +50,14 @@ class Projection:
     spread: float
 
     def sha256(self) -> str:
-        """Give the SHA-256 of matrix and bias."""
+        """Return the SHA-256 of matrix and bias."""
         digest = hashlib.sha256(np.ascontiguousarray(self.matrix, dtype="<f4").data)
         digest.update(np.ascontiguousarray(self.bias, dtype="<f4").data)
         return digest.hexdigest()
 
 
 def sample_size(dim: int, feature_dim: int) -> int:
-    """Tell how many vectors to train on: 8 an axis and at least 1024.
+    """Return how many vectors to train on: 8 an axis and at least 1024.
 
     Where vectors are longer than `LARGEST_ORDER`, no more than that, unless *dim* needs more.
     """
@@ -136,7 +136,7 @@ class _Steps:
 
 
 def _centred(panel: Vectors) -> tuple[Doubles, Doubles]:
-    """Give a panel without its means in float64, and the means; all rows are in it."""
+    """Return a panel without its means in float64, and the means; all rows are in it."""
     x = panel.astype(np.float64)
     means = x.mean(axis=0)
     x -= means
@@ -144,7 +144,7 @@ def _centred(panel: Vectors) -> tuple[Doubles, Doubles]:
 
 
 def _between_rows(features: Features, steps: _Steps) -> tuple[Doubles, Doubles]:
-    """Give the lower half of X X^T, (n, n), for centred X, and the means."""
+    """Return the lower half of X X^T, (n, n), for centred X, and the means."""
     from scipy.linalg.blas import dsyrk
 
     n, d = features.shape
@@ -159,7 +159,7 @@ def _between_rows(features: Features, steps: _Steps) -> tuple[Doubles, Doubles]:
 
 
 def _between_columns(features: Features, steps: _Steps) -> tuple[Doubles, Doubles]:
-    """Give the lower half of X^T X, (d, d), for centred X, and the means."""
+    """Return the lower half of X^T X, (d, d), for centred X, and the means."""
     _, d = features.shape
     products = np.zeros((d, d), order="F")
     means = np.empty(d)
@@ -175,7 +175,7 @@ def _between_columns(features: Features, steps: _Steps) -> tuple[Doubles, Double
 
 
 def _largest(products: Doubles, count: int) -> tuple[Doubles, Doubles]:
-    """Give the largest eigenvalues, in descending order, and their vectors as columns.
+    """Return the largest eigenvalues, in descending order, and their vectors as columns.
 
     *products*, of which the lower half is read, is overwritten.
     """
@@ -189,7 +189,7 @@ def _largest(products: Doubles, count: int) -> tuple[Doubles, Doubles]:
 
 
 def _axes(features: Features, weights: Doubles, means: Doubles, steps: _Steps) -> Vectors:
-    """Give *weights* (dim, n) times the centred vectors, (dim, d) float32."""
+    """Return *weights* (dim, n) times the centred vectors, (dim, d) float32."""
     matrix = np.empty((len(weights), len(means)), np.float32)
     for first, panel in features.panels():
         columns = slice(first, first + panel.shape[1])

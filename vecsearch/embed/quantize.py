@@ -27,7 +27,7 @@ _POOLING: Final = ("Maximum", "NormalizeL2", "Power", "ReduceMax", "ReduceMean")
 
 
 def quantized(encoder: Encoder, pixels: Pixels) -> Encoder:
-    """Give *encoder* in int8, calibrated on *pixels* (n, size, size, 3); raises UsageError."""
+    """Return *encoder* in int8, calibrated on *pixels* (n, size, size, 3); raises UsageError."""
     # It is imported through torch, which finds the absence of a GPU worth a line.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
     try:

@@ -88,7 +88,7 @@ class EncoderSpec:
 
     @property
     def is_external(self) -> bool:
-        """Tell whether the vectors were made by another program, so that there is no network."""
+        """Return whether the vectors were made by another program, so that there is no network."""
         return not self.layers
 
     @property
@@ -105,7 +105,7 @@ class EncoderSpec:
 
     @property
     def is_current(self) -> bool:
-        """Tell whether new pictures can be embedded: of old preprocessing no code is kept."""
+        """Return whether new pictures can be embedded: of old preprocessing no code is kept."""
         return self.is_external or self.preprocessing == PREPROCESSING_VERSION
 
     def check_current(self, folder: Path) -> None:

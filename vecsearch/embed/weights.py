@@ -68,7 +68,7 @@ def load_weights(
 
 
 def is_at_hand(backbone: Backbone, deepest: str) -> bool:
-    """Tell whether the pretrained weights up to *deepest* can be had without a download."""
+    """Return whether the pretrained weights up to *deepest* can be had without a download."""
     pretrained = backbone.facts.pretrained
     if isinstance(pretrained, Packaged):
         return True

@@ -62,7 +62,7 @@ class Words:
         )
 
     def projected(self, projection: Projection) -> Words:
-        """Give the words in the space that *projection* leads to.
+        """Return the words in the space that *projection* leads to.
 
         With x = mean + spread M^T z for a unit vector z, w x = spread (M w) z + w mean.
         """

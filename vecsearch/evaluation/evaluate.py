@@ -19,11 +19,11 @@ from vecsearch.evaluation.recall import (
     Interval,
     found_shares,
     interval,
-    living_rows,
+    live_rows,
     true_nearest,
 )
 from vecsearch.search.index import Index, open_index
-from vecsearch.search.index_reader import Opened
+from vecsearch.search.index_reader import IndexReader
 from vecsearch.types import Progress, Vectors
 
 K: Final = 10
@@ -93,13 +93,13 @@ def evaluate(
     Without *queries*, they are the judging half of the images held out of approximate bases: no
     base has them, and none was tuned with them. But they are images of the index, found by the
     exact search of what the bases lack, so counting them would flatter. Recall is therefore about
-    what the approximate bases have, and about nothing else: the truth is over the living rows of
+    what the approximate bases have, and about nothing else: the truth is over the live rows of
     all these bases, each query is asked of all of them, and the answers are theirs, merged. Its
     own row, the other held-out rows, exact bases and what was added since are in neither.
     The answers to real queries are at least as good, for all else is searched exactly.
 
     With *queries*, vectors of the user's own, (q, d) of any length, or a ``.npy``, ``.npz`` or
-    ``.parquet`` file of them, recall is that of the whole index: all living rows, asked as
+    ``.parquet`` file of them, recall is that of the whole index: all live rows, asked as
     `Index.search` asks them.
 
     A query that is to the bit a row of what is measured (a second copy of a picture, or a vector
@@ -112,7 +112,7 @@ def evaluate(
     judged. *Memory* is what this process holds after these, apart from the page cache, and before
     the exact search.
 
-    Raises UsageError for queries that cannot be used, IndexFolderError and its kin.
+    Raises UsageError for queries that cannot be used, IndexFolderError or a subclass.
     """
     if k < 1:
         raise UsageError(f"k is {k}", hint="ask for at least 1 neighbour")
@@ -133,8 +133,8 @@ def evaluate(
             origin = "stored"
             measured = Measured(opened.snapshot.segments, opened.search)
             xq = stored(opened, sample)
-        living = len(living_rows(measured.segments, opened.snapshot.dead_rows))
-        if not living:
+        live = len(live_rows(measured.segments, opened.snapshot.deleted_rows))
+        if not live:
             raise UsageError(
                 f"{opened.snapshot.folder} has no images that could be found",
                 hint="vecsearch build adds them",
@@ -155,7 +155,7 @@ def evaluate(
             queries=len(xq),
             origin=origin,
             left_out=left_out,
-            measured_rows=living,
+            measured_rows=live,
             exact=not coded,
             recall=float(shares.mean()),
             interval=interval(shares) if coded else Interval(1.0, 1.0, "none"),
@@ -219,11 +219,11 @@ def _batch_seconds(asked: Index, xq: Vectors, k: int, progress: Progress | None)
 
 
 def _shares(
-    opened: Opened, measured: Measured, xq: Vectors, k: int, progress: Progress | None
+    opened: IndexReader, measured: Measured, xq: Vectors, k: int, progress: Progress | None
 ) -> npt.NDArray[np.float64]:
-    """Give the share of the truth that is found, for each of *xq*."""
-    dead = opened.snapshot.dead_rows
-    truth = true_nearest(xq, measured.segments, dead, k, progress)
+    """Return the share of the truth that is found, for each of *xq*."""
+    deleted = opened.snapshot.deleted_rows
+    truth = true_nearest(xq, measured.segments, deleted, k, progress)
     # One more than k, as `Index.search` asks for: it is what its answers are cut from.
     found = [
         measured.search(xq[first : first + BATCH], min(k + 1, len(opened)))[1][:, :k]

@@ -14,9 +14,9 @@ from vecsearch.evaluation.labels import Labelled
 from vecsearch.evaluation.measures import Counts, Figures
 from vecsearch.evaluation.rankings import leave_one_out, ranked_rows
 from vecsearch.search.hits import Candidates
-from vecsearch.search.index_reader import Opened
+from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.query_options import QueryOptions
-from vecsearch.types import Asked, JudgedQuery, Progress, Result, Rows
+from vecsearch.types import JudgedQuery, Progress, QueryImage, Result, Rows
 
 WORST: Final = 50
 """So many of the worst queries are reported."""
@@ -61,7 +61,7 @@ def choose_queries(classes: Counts, sample: int) -> Counts:
 
 
 def judge(
-    opened: Opened,
+    opened: IndexReader,
     labelled: Labelled,
     queries: Counts,
     depth: int,
@@ -112,7 +112,7 @@ def judge(
 
 
 def worst_queries(
-    opened: Opened, labelled: Labelled, found: Judgements, options: QueryOptions
+    opened: IndexReader, labelled: Labelled, found: Judgements, options: QueryOptions
 ) -> tuple[JudgedQuery, ...]:
     """Ask again, for their first hits, with the queries of least average precision.
 
@@ -131,7 +131,7 @@ def worst_queries(
     judged = []
     for place, row, some in zip(worst.tolist(), rows.tolist(), hits, strict=True):
         image = images[row]
-        asked = Asked(f"id:{image.id}", image.path)
+        asked = QueryImage(f"id:{image.id}", image.path)
         judged.append(
             JudgedQuery(
                 result=Result(asked.query, image.path, some, (asked,)),

@@ -77,7 +77,7 @@ def _find(path: Path, block: Sequence[_Entry], snapshot: Snapshot) -> list[Image
 
 
 def _means(name: str, image: Image) -> bool:
-    """Tell whether *name* may mean an image by another spelling: not, if it is no file's path."""
+    """Return whether *name* may mean an image by another spelling: not, if it is no file's path."""
     return is_plain(name) or bool(image.size_bytes) or name == os.fspath(image.path)
 
 
@@ -124,7 +124,7 @@ def _entries(path: Path) -> Iterator[_Entry]:
 
 
 def _columns(path: Path, cells: Sequence[str]) -> tuple[tuple[int, int], bool]:
-    """Tell which columns have the image and the label, and whether *cells* are their names."""
+    """Return which columns have the image and the label, and whether *cells* are their names."""
     names = [cell.strip().lower() for cell in cells]
     image = next((names.index(one) for one in _IMAGES if one in names), None)
     label = next((names.index(one) for one in _LABELS if one in names), None)

@@ -72,7 +72,7 @@ def label_images(labels: str | Path, snapshot: Snapshot, chosen: Rows | None = N
 
 
 def is_file(labels: str | Path) -> bool:
-    """Tell whether *labels* means a file: any path that is one, or ends in ``.csv``."""
+    """Return whether *labels* means a file: any path that is one, or ends in ``.csv``."""
     if labels == FOLDER:
         return False
     text = os.fspath(labels)

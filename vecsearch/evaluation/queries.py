@@ -13,8 +13,8 @@ import numpy.typing as npt
 from vecsearch.ann.searcher import CodedRows
 from vecsearch.ann.tuning import judging_queries
 from vecsearch.errors import SourceError, UsageError
-from vecsearch.evaluation.recall import are_rows, living_rows
-from vecsearch.search.index_reader import Opened
+from vecsearch.evaluation.recall import are_rows, live_rows
+from vecsearch.search.index_reader import IndexReader
 from vecsearch.store.segments import Segment
 from vecsearch.transfer.formats.blocks import as_numbers, is_numbers
 from vecsearch.transfer.formats.npy import map_array
@@ -60,7 +60,7 @@ def _read(path: Path) -> npt.NDArray[Any]:
     return as_numbers(map_array(path)) if path.suffix.lower() == ".npy" else read_vectors(path)
 
 
-def of_bases(opened: Opened, coded: Sequence[CodedRows]) -> list[Segment]:
+def of_bases(opened: IndexReader, coded: Sequence[CodedRows]) -> list[Segment]:
     """Cut the segments of approximate bases down to the rows that these have."""
     counts = {part.rows.start: len(part.rows) for part in coded}
     return [
@@ -74,7 +74,7 @@ def of_bases(opened: Opened, coded: Sequence[CodedRows]) -> list[Segment]:
     ]
 
 
-def held_out(opened: Opened, coded: Sequence[CodedRows], sample: int) -> Vectors:
+def held_out(opened: IndexReader, coded: Sequence[CodedRows], sample: int) -> Vectors:
     """Take the judging queries of all approximate bases, without those of images that are gone."""
     ends = {part.rows.start: part.rows.stop for part in coded}
     rows = [
@@ -82,31 +82,31 @@ def held_out(opened: Opened, coded: Sequence[CodedRows], sample: int) -> Vectors
         for segment in opened.snapshot.segments
         if segment.first_row in ends
     ]
-    living = np.setdiff1d(np.concatenate(rows), opened.snapshot.dead_rows, assume_unique=True)
-    if not len(living):
+    live = np.setdiff1d(np.concatenate(rows), opened.snapshot.deleted_rows, assume_unique=True)
+    if not len(live):
         raise UsageError(
             f"{opened.snapshot.folder} has no images held out of its approximate files",
             hint="give vectors of your own with --vectors",
         )
-    return opened.gather(living[_choice(len(living), sample)])
+    return opened.gather(live[_choice(len(live), sample)])
 
 
-def stored(opened: Opened, sample: int) -> Vectors:
+def stored(opened: IndexReader, sample: int) -> Vectors:
     """Take some of the index's own vectors."""
-    living = living_rows(opened.snapshot.segments, opened.snapshot.dead_rows)
-    return opened.gather(living[_choice(len(living), sample)])
+    live = live_rows(opened.snapshot.segments, opened.snapshot.deleted_rows)
+    return opened.gather(live[_choice(len(live), sample)])
 
 
 def unknown(
-    xq: Vectors, opened: Opened, measured: Measured, queries: str | Path | Vectors | None
+    xq: Vectors, opened: IndexReader, measured: Measured, queries: str | Path | Vectors | None
 ) -> tuple[Vectors, int]:
-    """Give the *xq* that are not in what is measured, at unit length, and how many are."""
+    """Return the *xq* that are not in what is measured, at unit length, and how many are."""
     unit = xq / np.linalg.norm(xq, axis=1, keepdims=True)
     known = np.zeros(len(xq), dtype=np.bool_)
     with np.errstate(over="ignore"):  # what is too long for float16 is no row as it is
         forms = xq.astype(np.float16), unit.astype(np.float16)
     for halves in forms:
-        known |= are_rows(halves, measured.segments, opened.snapshot.dead_rows)
+        known |= are_rows(halves, measured.segments, opened.snapshot.deleted_rows)
     if known.all():
         name = queries if isinstance(queries, str | Path) else "the queries"
         raise UsageError(

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from vecsearch.search.hits import Candidates
-from vecsearch.search.index_reader import Opened
+from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.query_options import QueryOptions
 from vecsearch.search.ranker import Apart
 from vecsearch.types import Rows
@@ -19,7 +19,7 @@ _MOST_PLACES: Final = 1 << 20
 
 
 def ranked_rows(
-    opened: Opened, queries: Rows, depth: int, options: QueryOptions, among: Rows | None
+    opened: IndexReader, queries: Rows, depth: int, options: QueryOptions, among: Rows | None
 ) -> Iterator[Rows]:
     """Rank for each of the rows *queries* the *depth* nearest others, by *options*.
 

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.ann.exact import exact_search
-from vecsearch.store.segments import Segment, gather, living_blocks
-from vecsearch.types import Halves, Progress, Rows, Vectors
+from vecsearch.store.segments import Segment, gather, live_blocks
+from vecsearch.types import Float16Vectors, Progress, Rows, Vectors
 
 Shares = npt.NDArray[np.float64]
 
@@ -41,20 +41,22 @@ class Interval:
     method: Literal["bootstrap", "Wilson", "none"]
 
 
-def living_rows(segments: Sequence[Segment], dead: Rows) -> Rows:
-    """List the rows of *segments* that are not *dead*."""
+def live_rows(segments: Sequence[Segment], deleted: Rows) -> Rows:
+    """List the rows of *segments* that are not *deleted*."""
     rows = [np.arange(one.first_row, one.end_row) for one in segments]
-    return np.setdiff1d(np.concatenate([np.empty(0, np.int64), *rows]), dead, assume_unique=True)
+    return np.setdiff1d(np.concatenate([np.empty(0, np.int64), *rows]), deleted, assume_unique=True)
 
 
-def are_rows(halves: Halves, segments: Sequence[Segment], dead: Rows) -> npt.NDArray[np.bool_]:
-    """Tell which of *halves*, (q, d), are to the bit a living row of *segments*."""
+def are_rows(
+    halves: Float16Vectors, segments: Sequence[Segment], deleted: Rows
+) -> npt.NDArray[np.bool_]:
+    """Return which of *halves*, (q, d), are to the bit a live row of *segments*."""
     halves = np.ascontiguousarray(halves, dtype="<f2")
     marks = np.array([zlib.crc32(row) for row in halves], dtype=np.uint32)
     known = np.zeros(len(halves), dtype=np.bool_)
     for segment in segments:
         places = np.flatnonzero(np.isin(segment.checksums, marks))
-        places = places[~np.isin(places + segment.first_row, dead)]
+        places = places[~np.isin(places + segment.first_row, deleted)]
         for place in places.tolist():
             alike = np.flatnonzero((marks == segment.checksums[place]) & ~known)
             known[alike] = (halves[alike] == segment.halves[place]).all(axis=1)
@@ -62,17 +64,21 @@ def are_rows(halves: Halves, segments: Sequence[Segment], dead: Rows) -> npt.NDA
 
 
 def true_nearest(
-    xq: Vectors, segments: Sequence[Segment], dead: Rows, k: int, progress: Progress | None = None
+    xq: Vectors,
+    segments: Sequence[Segment],
+    deleted: Rows,
+    k: int,
+    progress: Progress | None = None,
 ) -> Rows:
-    """Find by exact search, a block at a time, the *k* living rows nearest to each of *xq*.
+    """Find by exact search, a block at a time, the *k* live rows nearest to each of *xq*.
 
     Returns (q, k) rows, best first, -1 where there are fewer. Raises IndexDamagedError.
     """
     best_d = np.full((len(xq), k), -np.inf, np.float32)
     best_i = np.full((len(xq), k), -1)
-    rows = living_rows(segments, dead)
+    rows = live_rows(segments, deleted)
     done = 0
-    for block in living_blocks(segments, dead):
+    for block in live_blocks(segments, deleted):
         if not len(block):
             continue
         D, I = exact_search(xq, block, min(k, len(block)))  # noqa: N806, E741
@@ -88,7 +94,7 @@ def true_nearest(
 
 
 def found_shares(xq: Vectors, found: Rows, truth: Rows, segments: Sequence[Segment]) -> Shares:
-    """Give, for each of *xq*, the share of *truth* (q, k) that is in *found* (q, k), ties counted.
+    """Return, for each of *xq*, the share of *truth* (q, k) that is in *found* (q, k), with ties.
 
     Both are scored anew, in float64, so that no order of summation makes a difference.
     """
@@ -112,7 +118,7 @@ def mean_of(values: Shares, classes: Rows | None = None) -> float:
 
 
 def interval(shares: Shares, classes: Rows | None = None) -> Interval:
-    """Give a 95% confidence interval of the mean of *shares*, one for each query.
+    """Return a 95% confidence interval of the mean of *shares*, one for each query.
 
     With *classes* it is that of the mean of their means, as `mean_of` has it.
 

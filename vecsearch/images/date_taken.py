@@ -97,7 +97,7 @@ def date_taken_in(path: Path) -> str | None:
 
 
 def _has_all_metadata(head: bytes) -> bool:
-    """Tell whether *head*, how a file begins, is of a JPEG and has all before its pixels."""
+    """Return whether *head*, how a file begins, is of a JPEG and has all before its pixels."""
     return head.startswith(b"\xff\xd8") and any(kind == 0xDA for kind, _ in _segments(head))
 
 
@@ -144,7 +144,7 @@ def _from_xmp(told: dict[bytes, bytes], name: bytes) -> str:
 
 
 def _metadata(data: bytes) -> Iterator[bytes]:
-    """Give the parts of a file that may tell a date: TIFF structures of EXIF, packets of XMP."""
+    """Return the parts of a file that may tell a date: TIFF structures of EXIF, packets of XMP."""
     if data.startswith(b"\xff\xd8"):
         for _, body in _segments(data):
             if body.startswith(_EXIF):
@@ -171,7 +171,7 @@ def _metadata(data: bytes) -> Iterator[bytes]:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Give kind and body of the segments of a JPEG, up to its pixels, which are 0xDA."""
+    """Return kind and body of the segments of a JPEG, up to its pixels, which are 0xDA."""
     place = 2
     while place + 4 <= len(data) and data[place] == 0xFF:
         kind = data[place + 1]
@@ -190,7 +190,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _chunks(data: bytes, place: int, form: str, checksum: int) -> Iterator[tuple[bytes, bytes]]:
-    """Give kind and body of the chunks from *place* on; RIFF's are filled up to an even length."""
+    """Return kind and body of the chunks from *place* on; RIFF pads them to an even length."""
     wanted = (b"eXIf", b"iTXt", b"EXIF", b"XMP ")
     while place + 8 <= len(data):
         one, other = struct.unpack_from(form, data, place)
@@ -201,7 +201,7 @@ def _chunks(data: bytes, place: int, form: str, checksum: int) -> Iterator[tuple
 
 
 def _of_container(data: bytes) -> Iterator[bytes]:
-    """Give what a HEIC or AVIF has, whose parts Pillow finds; nothing if it does not."""
+    """Return what a HEIC or AVIF has, whose parts Pillow finds; nothing if it does not."""
     from vecsearch.images.decoders.decode import open_image
 
     try:

@@ -10,12 +10,12 @@ _MOST: Final = 2**63 - 1
 
 
 def kept_ns(time_ns: int) -> int:
-    """Give a time in ns, at most as far from 1970 as can be kept."""
+    """Return a time in ns, at most as far from 1970 as can be kept."""
     return max(-_MOST, min(_MOST, time_ns))
 
 
 def ns_of(seconds: float) -> int:
-    """Give in ns a time in seconds; what is not a number is 1970."""
+    """Return in ns a time in seconds; what is not a number is 1970."""
     if math.isnan(seconds):
         return 0
     return kept_ns(round(max(-1e10, min(1e10, seconds)) * 1e9))

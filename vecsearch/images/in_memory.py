@@ -22,7 +22,7 @@ _IN_TIFF: Final = ("CMYK", "F", "I", "I;16", "I;16B", "I;16L", "LAB", "YCbCr")
 
 
 def is_picture(value: object) -> TypeGuard[Picture]:
-    """Tell whether *value* is a picture in memory, or an array that could only be meant as one."""
+    """Return whether *value* is a picture in memory, or an array that can only be meant as one."""
     if isinstance(value, np.ndarray):
         return value.ndim < 4
     pillow = sys.modules.get("PIL.Image")  # without it there can be no picture of its
@@ -30,7 +30,7 @@ def is_picture(value: object) -> TypeGuard[Picture]:
 
 
 def as_file(picture: Picture) -> bytes:
-    """Give a picture in memory as a file; raises UsageError for an array that is none."""
+    """Return a picture in memory as a file; raises UsageError for an array that is none."""
     from PIL import Image
 
     if isinstance(picture, np.ndarray):

@@ -66,7 +66,7 @@ def take_back_half(source: Path, target: Path) -> bool:
 
 
 def partial_of(target: Path) -> Path:
-    """Give the name that a copy has until it is complete, which no scan of a folder takes up."""
+    """Return the name that a copy has until it is complete, which no scan of a folder takes up."""
     return target.with_name(f".vecsearch-{target.name[-_NAME:]}.partial")
 
 
@@ -107,7 +107,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _are_equal(a: Path, b: Path) -> bool:
-    """Tell whether two files have the same bytes."""
+    """Return whether two files have the same bytes."""
     with a.open("rb") as one, b.open("rb") as other:
         while block := one.read(_BLOCK):
             if other.read(len(block)) != block:

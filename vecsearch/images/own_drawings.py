@@ -12,7 +12,7 @@ _BYTES: Final = 64 << 10
 
 
 def is_drawn(data: bytes) -> bool:
-    """Tell whether the bytes of a picture file are those of a drawing of ours, whatever its name.
+    """Return whether the bytes of a picture file are those of a drawing of ours, whatever its name.
 
     Not so of formats without metadata (BMP, PPM, TGA), and of what another program saved anew.
     """

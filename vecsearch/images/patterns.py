@@ -40,7 +40,7 @@ class PathPattern:
         )
 
     def matches(self, path: str) -> bool:
-        """Tell whether it matches a path, which is absolute or a URL."""
+        """Return whether it matches a path, which is absolute or a URL."""
         name = path if self.whole else path.rpartition("/")[2]
         return self.matcher.match(composed(name)) is not None
 

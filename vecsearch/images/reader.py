@@ -19,7 +19,7 @@ from vecsearch.images.decoders.decode import MAX_MEGAPIXELS, OVERSAMPLING, decod
 from vecsearch.images.decoders.jpeg import Jpeg, JpegDecoder, plain_jpeg
 from vecsearch.images.own_drawings import is_drawn
 from vecsearch.images.sources.access import NO_TIME, read_content
-from vecsearch.types import Asked, Pixels
+from vecsearch.types import Pixels, QueryImage
 
 WINDOW: Final = 64
 """How many pictures are being read or wait to be taken; each waiting one holds 150 kB."""
@@ -53,7 +53,7 @@ class ReadImage:
     taken: str | None = None
 
     def timed(self, mtime_ns: int) -> ReadImage:
-        """Give it with the time that its listing told, if reading does not tell it."""
+        """Return it with the time that its listing told, if reading does not tell it."""
         return replace(self, mtime_ns=mtime_ns) if self.mtime_ns == NO_TIME else self
 
 
@@ -140,7 +140,7 @@ def read_images(
     return outcomes
 
 
-def read_asked(asked: Asked, size: int) -> Pixels:
+def read_asked(asked: QueryImage, size: int) -> Pixels:
     """Read the picture of a query, or the part of it that is meant, as `read_image` does.
 
     Raises ImageError, UsageError for a box outside the picture.
@@ -166,7 +166,7 @@ def _outcome(tag: T, read: Callable[[], ReadImage]) -> Outcome[T]:
 def in_threads(
     items: Iterable[S], work: Callable[[S], T], threads: int | None = None
 ) -> Iterator[T]:
-    """Give what *work* makes of each of *items*, in threads, as it is ready.
+    """Return what *work* makes of each of *items*, in threads, as it is ready.
 
     At most `WINDOW` items are taken ahead of what was given.
     """

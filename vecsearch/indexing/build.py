@@ -279,7 +279,7 @@ def _begun(
     reduction: Reduction | None,
     options: BuildOptions,
 ) -> tuple[Encoder, AbstractContextManager[Writer]]:
-    """Give the very network that will be asked, rounding and all, and the index that has it.
+    """Return the very network that will be asked, rounding and all, and the index that has it.
 
     The files' contents, a quarter of a gigabyte with a long PCA, are left to the writer to forget.
     """
@@ -298,7 +298,7 @@ def _begun(
 
 
 def _existing(folder: Path) -> Path:
-    """Give *folder*, or what there is of the way to it: on its disk, where there is to be room.
+    """Return *folder*, or what there is of the way to it: on its disk, where there is to be room.
 
     The system's folder for temporary files is often in memory, which is what such a file spares.
     """

@@ -76,7 +76,7 @@ class Stage:
         self._committed_at = time.monotonic()
 
     def knows(self, content_hash: bytes) -> bool:
-        """Tell whether the index needs no vector for this content; asked from reading threads."""
+        """Return whether the index needs no vector for this content; asked from reading threads."""
         return self._work.find_known(content_hash) is not None or self._stays_out(content_hash)
 
     def skip(self, source: ToRead, reason: str, settled: bool) -> None:
@@ -192,7 +192,7 @@ def _new_stamps(scans: Sequence[Scan], snapshot: Snapshot | None) -> dict[Path, 
 def _new_notes(
     scans: Sequence[Scan], snapshot: Snapshot | None, options: BuildOptions
 ) -> dict[Path, str]:
-    """Give the notes of what was left out, and why, that differ from those of the index."""
+    """Return the notes of what was left out, and why, that differ from those of the index."""
     walked = [one for one in scans if one.walked]
     noted = {left_out_name(one.root): write_counts(one.left_out) for one in walked}
     noted |= {excluded_name(one.root): write_excluded(one.excluded) for one in walked}
@@ -205,7 +205,7 @@ def _new_notes(
 
 
 def facts_of(image: ReadImage | Image) -> FileFacts:
-    """Give what the catalog keeps of the file of an image."""
+    """Return what the catalog keeps of the file of an image."""
     return FileFacts(
         image.path,
         image.size_bytes,

@@ -14,10 +14,10 @@ from vecsearch.ann.recipes import Recipe, choose_recipe
 from vecsearch.ann.settings import SearchSettings
 from vecsearch.ann.tuning import tune, tuning_queries
 from vecsearch.store.change import Compaction, NewBase
-from vecsearch.store.segments import Segment, living_blocks
+from vecsearch.store.segments import Segment, live_blocks
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer
-from vecsearch.types import Halves, Progress, Rows
+from vecsearch.types import Float16Vectors, Progress, Rows
 
 STALE_SHARE: Final = 0.1
 """What is not settled is compacted when this share of the FAISS bases' rows came after or died."""
@@ -45,26 +45,26 @@ def compact_if_due(writer: Writer, progress: Progress | None = None) -> None:
         if _is_due(snapshot):
             compact_segments(writer, snapshot, _unsettled(snapshot), progress)
         elif len(uncovered) > MANY_SEGMENTS:
-            blocks = living_blocks(uncovered, snapshot.dead_rows)
-            count = sum(snapshot.living_count(one) for one in uncovered)
+            blocks = live_blocks(uncovered, snapshot.deleted_rows)
+            count = sum(snapshot.live_count(one) for one in uncovered)
             writer.compact(Compaction(uncovered, blocks, count))
 
 
 def compact_segments(
     writer: Writer, snapshot: Snapshot, segments: Sequence[Segment], progress: Progress | None
 ) -> None:
-    """Copy the living rows of *segments* into large ones, each with its FAISS base.
+    """Copy the live rows of *segments* into large ones, each with its FAISS base.
 
     Each of these is committed by itself, so what was done before a kill is not done again.
     """
     for number, group in enumerate(_groups(snapshot, segments)):
-        rows = sum(snapshot.living_count(one) for one in group)
+        rows = sum(snapshot.live_count(one) for one in group)
         recipe = choose_recipe(snapshot.recipe, rows, snapshot.dim)
         stride = 0 if recipe.is_exact else max(LEAST_STRIDE, rows // HELD_OUT)
         writer.compact(
             Compaction(
                 replaced=group,
-                blocks=_ordered(group, snapshot.dead_rows, stride),
+                blocks=_ordered(group, snapshot.deleted_rows, stride),
                 row_count=rows,
                 make_base=partial(_make_base, recipe, snapshot.recall, progress),
                 held_stride=stride,
@@ -74,7 +74,11 @@ def compact_segments(
 
 
 def _make_base(
-    recipe: Recipe, target: float, progress: Progress | None, rows: Halves, held: Halves
+    recipe: Recipe,
+    target: float,
+    progress: Progress | None,
+    rows: Float16Vectors,
+    held: Float16Vectors,
 ) -> NewBase:
     """Make and tune the base over *rows*; *held* are the rows of the segment that it lacks."""
     base = make_base(rows, recipe.factory, progress)
@@ -84,14 +88,16 @@ def _make_base(
     return NewBase(recipe.factory, settings.to_json(), partial(write_base, base))
 
 
-def _ordered(segments: Sequence[Segment], dead_rows: Rows, stride: int) -> Iterator[Halves]:
-    """Read the living rows, those to be held out after the others, in a second round."""
+def _ordered(
+    segments: Sequence[Segment], deleted_rows: Rows, stride: int
+) -> Iterator[Float16Vectors]:
+    """Read the live rows, those to be held out after the others, in a second round."""
     if not stride:
-        yield from living_blocks(segments, dead_rows)
+        yield from live_blocks(segments, deleted_rows)
         return
     for held in (False, True):
         seen = 0
-        for block in living_blocks(segments, dead_rows):
+        for block in live_blocks(segments, deleted_rows):
             chosen = (np.arange(len(block)) + seen) % stride == 0
             seen += len(block)
             yield block[chosen == held]
@@ -102,12 +108,12 @@ def _groups(snapshot: Snapshot, segments: Sequence[Segment]) -> Iterator[list[Se
     group: list[Segment] = []
     rows = 0
     for segment in segments:
-        living = snapshot.living_count(segment)
-        if group and rows + living > most_rows(snapshot.dim):
+        live = snapshot.live_count(segment)
+        if group and rows + live > most_rows(snapshot.dim):
             yield group
             group, rows = [], 0
         group.append(segment)
-        rows += living
+        rows += live
     if group:
         yield group
 
@@ -118,39 +124,39 @@ def _unsettled(snapshot: Snapshot) -> list[Segment]:
 
 
 def improvable(snapshot: Snapshot) -> list[Segment]:
-    """List the unsettled segments, if anything in them is dead, uncovered or could be merged."""
+    """List the unsettled segments, if anything in them is deleted, uncovered or could be merged."""
     segments = _unsettled(snapshot)
     if len(segments) == 1 and len(segments[0].halves) <= most_rows(snapshot.dim):
         (one,) = segments
         base = snapshot.bases.get(one.first_row)
         wanted = choose_recipe(snapshot.recipe, len(one.halves), snapshot.dim).factory
-        if base and base.recipe == wanted and not snapshot.dead_count(one):
+        if base and base.recipe == wanted and not snapshot.deleted_count(one):
             return []
     return segments
 
 
 def _is_settled(snapshot: Snapshot, segment: Segment) -> bool:
-    """Tell whether *segment* is large, has its base as asked for, and few dead rows."""
+    """Return whether *segment* is large, has its base as asked for, and few deleted rows."""
     base = snapshot.bases.get(segment.first_row)
-    rows, dead = len(segment.halves), snapshot.dead_count(segment)
-    if base is None or 2 * rows <= most_rows(snapshot.dim) or dead > STALE_SHARE * rows:
+    rows, deleted = len(segment.halves), snapshot.deleted_count(segment)
+    if base is None or 2 * rows <= most_rows(snapshot.dim) or deleted > STALE_SHARE * rows:
         return False
     return base.recipe == choose_recipe(snapshot.recipe, rows, snapshot.dim).factory
 
 
 def _is_due(snapshot: Snapshot) -> bool:
-    """Tell whether much is searched without a base, or much of the bases is dead."""
+    """Return whether much is searched without a base, or much of the bases is deleted."""
     covered = stale = uncovered = 0
     for segment in snapshot.segments:
         if segment.first_row in snapshot.bases:
             covered += len(segment.halves)
-            stale += snapshot.dead_count(segment)
+            stale += snapshot.deleted_count(segment)
         else:
-            uncovered += snapshot.living_count(segment)
+            uncovered += snapshot.live_count(segment)
     too_many = 2 * uncovered * snapshot.dim > UNCOVERED_BYTES
     return too_many or uncovered + stale > STALE_SHARE * covered
 
 
 def most_rows(dim: int) -> int:
-    """Tell how many rows of *dim* dimensions a segment may have."""
+    """Return how many rows of *dim* dimensions a segment may have."""
     return max(1, SEGMENT_BYTES // (2 * dim))

@@ -196,5 +196,5 @@ def _add(plan: Plan, difference: Difference, snapshot: Snapshot, start: bytes, s
 
 
 def _next(entry: Entry) -> bytes:
-    """Give the least path after that of *entry*."""
+    """Return the least path after that of *entry*."""
     return entry[0] + b"\0"

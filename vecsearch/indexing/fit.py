@@ -50,7 +50,7 @@ class Sample:
 def fit_projection(
     encoder: Encoder, sample: Sample, dim: int, folder: Path, progress: Progress | None
 ) -> tuple[Encoder, Reduction]:
-    """Give *encoder* with a PCA to *dim* trained on pictures of *sample*, and what it keeps.
+    """Return *encoder* with a PCA to *dim* trained on pictures of *sample*, and what it keeps.
 
     Of 100 pictures or more a fifth, at most 400, are held out to ask for their nearest, if enough
     are left for the PCA; otherwise pictures of the sample ask. Full vectors lie in a file in
@@ -89,7 +89,7 @@ def fit_projection(
 def fit_int8(
     encoder: Encoder, sample: Sample, force: bool, progress: Progress | None
 ) -> tuple[Encoder, Agreement]:
-    """Give *encoder* in int8, calibrated on pictures of *sample*, and its agreement with fp32.
+    """Return *encoder* in int8, calibrated on pictures of *sample*, and its agreement with fp32.
 
     Raises UsageError with fewer than four readable pictures, EncoderMismatchError if the agreement
     is low and not *force*.

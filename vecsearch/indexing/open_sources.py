@@ -250,11 +250,11 @@ class _Owners:
         )
 
     def is_scanned(self, path: bytes) -> bool:
-        """Tell whether a folder, tar or URL that is scanned now owns *path*."""
+        """Return whether a folder, tar or URL that is scanned now owns *path*."""
         return _is_owned(path, self.scanned)
 
     def owns(self, root: Path) -> Callable[[bytes], bool]:
-        """Give the test whether a path is *root*'s own."""
+        """Return the test whether a path is *root*'s own."""
         if is_list(root):
             return lambda path: self.lists_scanned and not _is_owned(path, self.all)
         if self.single:
@@ -303,7 +303,7 @@ def _all_excluded(scan: Scan) -> str:
 
 
 def _has_images(snapshot: Snapshot, root: Path) -> bool:
-    """Tell whether images may be lost with a source; of a list it is not known which are its."""
+    """Return whether images may be lost with a source; of a list it is not known which are its."""
     return is_list(root) or _count(snapshot, root) > 0
 
 

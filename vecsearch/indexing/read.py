@@ -42,7 +42,7 @@ class Reader:
 def make_reader(
     options: BuildOptions, engine: str, precision: str | None, image_size: int
 ) -> Reader:
-    """Give the reader that *options* ask for; raises UsageError if *engine* has no decoder."""
+    """Return the reader that *options* ask for; raises UsageError if *engine* has no decoder."""
     if options.decode == "cpu":
         return Reader(image_size, options.max_pixels)
     if choose_engine(engine, precision) != "torch":

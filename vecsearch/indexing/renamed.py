@@ -82,7 +82,7 @@ def missing_sources(snapshot: Snapshot, asked: Sequence[Path]) -> list[Path]:
 
 
 def _is_missing(source: Path) -> bool:
-    """Tell whether a folder or tar is not there, or is as empty as where nothing is mounted."""
+    """Return whether a folder or tar is not there, or is as empty as where nothing is mounted."""
     if isinstance(source, UrlPath) or is_list(source):
         return False
     try:
@@ -116,7 +116,7 @@ def _find_renamed(
 
 
 def _places(old: Path, roots: Sequence[Path]) -> Iterator[Path]:
-    """Give where *old* may be if one of *roots* is its new name, or one of a folder above it."""
+    """Return where *old* may be if one of *roots* is its new name, or one of a folder above it."""
     for root in sorted(roots, key=lambda root: root.name != old.name):
         yield root
         for start in range(1, len(old.parts)):
@@ -184,7 +184,7 @@ def _compare(
 
 
 def _is_there(image: Image, path: Path) -> bool:
-    """Tell whether an image's file is at *path*; of some imports nothing more is known of it."""
+    """Return whether an image's file is at *path*; of some imports nothing more is known of it."""
     try:
         size_bytes, _ = facts_of(path)
         if not image.size_bytes:
@@ -197,7 +197,7 @@ def _is_there(image: Image, path: Path) -> bool:
 
 
 def _moved(path: Path, old: Path, new: Path) -> Path:
-    """Give where a path at or below *old* is at *new*."""
+    """Return where a path at or below *old* is at *new*."""
     rest = os.fsencode(path)[len(os.fsencode(old).rstrip(SEPARATOR)) :]
     return path_of(os.fsencode(new).rstrip(SEPARATOR) + rest)
 

@@ -105,7 +105,7 @@ class Worklist:
             last = page[-1][0]
 
     def __getitem__(self, place: int) -> FoundFile:
-        """Give one of the files to read by its place, from 0."""
+        """Return one of the files to read by its place, from 0."""
         (row,) = self._rows("SELECT * FROM files WHERE number = ?", place + 1)
         return _to_read(row).file
 

@@ -221,7 +221,7 @@ def _name(sources: Sequence[_Words], number: int) -> _Name:
 
 
 def _tell_apart(found: list[_Name], sources: Sequence[_Words], sizes: Sequence[int]) -> None:
-    """Give those a further word whose name another, surer cluster has, or else none."""
+    """Return those a further word whose name another, surer cluster has, or else none."""
     order = sorted(range(len(found)), key=lambda one: (-found[one].covered, -sizes[one], one))
     taken: dict[frozenset[str], int] = {}
     for number in order:

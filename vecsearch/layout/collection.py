@@ -54,7 +54,7 @@ class CollectionMap:
 
 
 def _is_usable(features: np.ndarray[Any, Any]) -> bool:
-    """Tell whether an array is of the shape (n, d), and of finite numbers."""
+    """Return whether an array is of the shape (n, d), and of finite numbers."""
     numbers = features.dtype.kind in "fiu" and features.ndim == 2
     return numbers and bool(np.isfinite(features).all())
 

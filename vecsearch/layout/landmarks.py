@@ -118,7 +118,7 @@ def _optimize(
 
 
 def _neighbours(scores: Scores, perplexity: float) -> Any:
-    """Give exact neighbours to openTSNE, whose own are by trees, or approximate.
+    """Return exact neighbours to openTSNE, whose own are by trees, or approximate.
 
     Three times the perplexity, as van der Maaten (JMLR 15, 2014) has it.
     """

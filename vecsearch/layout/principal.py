@@ -23,7 +23,7 @@ Scores = npt.NDArray[np.float32]
 
 
 def principal(features: Features, seed: int) -> Scores:
-    """Give principal components, (n, at least 2) float32, the first of variance 1.
+    """Return principal components, (n, at least 2) float32, the first of variance 1.
 
     All are 0 where the vectors are equal. At most a sample of the vectors is in memory.
     """

@@ -19,7 +19,7 @@ NEARLY: Final = 0.97
 
 
 def arrange(points: Points) -> Points:
-    """Give every point a unit square of its own: those of a crowd move apart, the gaps stay.
+    """Return every point a unit square of its own: those of a crowd move apart, the gaps stay.
 
     What comes back is a little looser than it must be, so that shapes can be seen.
     """
@@ -29,7 +29,7 @@ def arrange(points: Points) -> Points:
 def arrange_with_names(
     points: Points, labels: npt.NDArray[np.int64], names: Mapping[int, tuple[float, float]]
 ) -> tuple[Points, dict[int, tuple[float, float]]]:
-    """Give every point a unit square, and the name of each crowd a rectangle at its upper edge.
+    """Return every point a unit square, and the name of each crowd a rectangle at its upper edge.
 
     *labels* (n,) tell the crowd of each point, *names* the width and height of the name of some
     crowds, each at least 1. Return the points (n, 2), and the middle of each name. Nothing lies

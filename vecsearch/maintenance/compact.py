@@ -30,7 +30,7 @@ class CompactReport:
 def compact(index: str | Path | None = None, *, progress: Progress | None = None) -> CompactReport:
     """Take what was removed or replaced out of the index's files, and fold in what was added.
 
-    An index that has nothing of the kind is left as it is. Raises IndexFolderError and its kin.
+    An index that has nothing of the kind is left as it is. Raises IndexFolderError or a subclass.
     """
     start = time.monotonic()
     folder = Path(index) if index is not None else only_index()

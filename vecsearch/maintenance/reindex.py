@@ -67,7 +67,7 @@ def reindex(
 
     *recipe* is ``auto`` or a FAISS factory string, *recall* what it is tuned for, and both are kept
     for what is added later. Large indexes are done a segment at a time, so the same command goes
-    on after an interruption. Raises UsageError, IndexFolderError and its kin.
+    on after an interruption. Raises UsageError, IndexFolderError or a subclass.
     """
     start = time.monotonic()
     folder = Path(index) if index is not None else only_index()
@@ -109,7 +109,7 @@ def tune(
 
 
 def check_recall(value: float) -> float:
-    """Give *value* if it is a recall to tune for; else raise UsageError."""
+    """Return *value* if it is a recall to tune for; else raise UsageError."""
     if not 0 < value < 1:
         raise UsageError(f"--recall is {value}", hint="give a share between 0 and 1, such as 0.95")
     return value

@@ -123,7 +123,7 @@ def _search(snapshot: Snapshot, wanted: Sequence[_Target]) -> Iterator[Image]:
 
 
 def _folders(path: str) -> Iterator[str]:
-    """Give the folders above an absolute path or URL, the nearest first."""
+    """Return the folders above an absolute path or URL, the nearest first."""
     while "/" in path:
         path = path.rpartition("/")[0]
         yield path or "/"

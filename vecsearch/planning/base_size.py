@@ -42,7 +42,7 @@ class BaseSize:
     is_graph: bool
 
     def total_bytes(self, rows: int) -> int:
-        """Tell how long the file over *rows* is, and how much memory searching it takes."""
+        """Return how long the file over *rows* is, and how much memory searching it takes."""
         return round(self.fixed_bytes + self.cells * self.cell_bytes + self.row_bytes * rows)
 
 
@@ -102,14 +102,14 @@ def _trained_at_once(factory: str, dim: int) -> Any:
 
 
 def untrained(factory: str, dim: int) -> Any:
-    """Give an empty index *factory* for inner products."""
+    """Return an empty index *factory* for inner products."""
     import faiss
 
     return faiss.index_factory(dim, factory, faiss.METRIC_INNER_PRODUCT)
 
 
 def fill_centroids(base: Any, centroids: Vectors | None = None) -> None:
-    """Give the inverted file in *base*, if it has one, *centroids*, or random ones.
+    """Return the inverted file in *base*, if it has one, *centroids*, or random ones.
 
     Those that it has already it does not look for: this takes the place of k-means.
     """
@@ -159,7 +159,7 @@ def transforms(base: Any) -> list[Any]:
 
 
 def inner_of(base: Any) -> Any:
-    """Give the index that codes are in, behind transforms and without refinement."""
+    """Return the index that codes are in, behind transforms and without refinement."""
     import faiss
 
     index = faiss.downcast_index(base)
@@ -173,7 +173,7 @@ def inner_of(base: Any) -> Any:
 
 
 def random_vectors(n: int, d: int, seed: int) -> Vectors:
-    """Give (n, d) vectors of unit length in random directions."""
+    """Return (n, d) vectors of unit length in random directions."""
     vectors = np.random.default_rng(seed).standard_normal((n, d), dtype=np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors

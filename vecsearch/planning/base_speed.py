@@ -52,7 +52,7 @@ TUNING_SEARCHES: Final = 35
 
 
 def built_in(size: BaseSize, dim: int) -> Rates:
-    """Give the figures that were measured elsewhere, in proportion to the dimensions."""
+    """Return the figures that were measured elsewhere, in proportion to the dimensions."""
     known = GRAPH if size.is_graph else INVERTED
     scale = dim / MEASURED_DIM
     return replace(known, train_row_s=scale * known.train_row_s, add_row_s=scale * known.add_row_s)

@@ -81,7 +81,7 @@ class Measurements:
     _known: dict[tuple[str, int], Rates] = field(default_factory=dict)
 
     def rates(self, recipe: Recipe, rows: int, dim: int) -> Rates:
-        """Give the figures for a base of *rows*."""
+        """Return the figures for a base of *rows*."""
         if not self.calibrate:
             return built_in(size_of(recipe.factory, dim), dim)
         if dim not in self._exact:
@@ -128,11 +128,11 @@ class Task:
         )
 
     def needed_bytes(self, bases: Sequence[PlannedBases]) -> int:
-        """Tell what *bases* and a process that searches them should have, page cache included."""
+        """Return what *bases* and a process that searches them should have, page cache included."""
         return self.process_bytes + sum(one.size_bytes for one in bases)
 
     def _possible(self) -> Iterator[tuple[list[tuple[Recipe, int, int]], str]]:
-        """Give recipes for the segments, in the order of preference, and the option of a build."""
+        """Return recipes for the segments, the preferred first, and the option of a build."""
         wanted, limit, segments = self.options.recipe, self.options.latency_ms, self._segments()
         most, _ = segments[0]
 
@@ -238,7 +238,7 @@ def _is_makeable(recipe: Recipe, dim: int) -> bool:
 
 
 def held_rows(rows: int) -> int:
-    """Tell how many of *rows* are held out of an approximate base."""
+    """Return how many of *rows* are held out of an approximate base."""
     return -(-rows // max(LEAST_STRIDE, rows // HELD_OUT))
 
 

@@ -9,14 +9,14 @@ from typing import Final
 import numpy as np
 
 from vecsearch.errors import ImageError, UsageError, VecsearchError
-from vecsearch.search.combine import is_zero, less_like, unit
+from vecsearch.search.combine import is_zero, rocchio, unit
 from vecsearch.search.hits import Candidates
-from vecsearch.search.index_reader import Opened
+from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.query_options import QueryOptions
 from vecsearch.search.query_vectors import Embedded, Embedder
 from vecsearch.search.ranker import Apart
 from vecsearch.search.resolve import Meant
-from vecsearch.types import Asked, Hit, Progress, Result, Vectors
+from vecsearch.types import Hit, Progress, QueryImage, Result, Vectors
 
 CHUNK: Final = 256
 """So many questions are answered together; no more of them are held as vectors."""
@@ -39,7 +39,7 @@ class Answers:
 
     def __init__(
         self,
-        opened: Opened,
+        opened: IndexReader,
         embedder: Embedder,
         k: int,
         options: QueryOptions,
@@ -52,7 +52,7 @@ class Answers:
         self._done = self._total = 0
 
     def each(
-        self, questions: Sequence[Asked], minus: Sequence[Asked], *, first: int = 0
+        self, questions: Sequence[QueryImage], minus: Sequence[QueryImage], *, first: int = 0
     ) -> Iterator[Result]:
         """Answer every question from the *first* on by itself.
 
@@ -72,7 +72,7 @@ class Answers:
                 error = str(refused[number]) if number in refused else ""
                 yield self._result([meant], unlike, hits.get(number, ()), error)
 
-    def combined(self, questions: Sequence[Asked], minus: Sequence[Asked]) -> Result:
+    def combined(self, questions: Sequence[QueryImage], minus: Sequence[QueryImage]) -> Result:
         """Answer all questions as one; raises what is wrong with any."""
         largest = self._options.combine == "max"
         if largest and 0 < sum(bool(one.word) for one in questions) < len(questions):
@@ -112,7 +112,7 @@ class Answers:
             (hits,) = self._candidates.nearest(steered[0], [apart])
         return self._result(meant, unlike, hits)
 
-    def _begin(self, questions: Sequence[Asked], minus: Sequence[Asked]) -> _Minus | None:
+    def _begin(self, questions: Sequence[QueryImage], minus: Sequence[QueryImage]) -> _Minus | None:
         """Take up the pictures that hits should not be like; raises what is wrong with any."""
         self._done, self._total = 0, len(questions) + len(minus)
         if not minus:
@@ -125,12 +125,12 @@ class Answers:
         rows = frozenset(one.image.row for one in meant if one.image)
         return _Minus(meant, np.asarray(total / len(meant), np.float32), rows)
 
-    def _chunks(self, questions: Sequence[Asked]) -> Iterator[Embedded]:
+    def _chunks(self, questions: Sequence[QueryImage]) -> Iterator[Embedded]:
         for start in range(0, len(questions), CHUNK):
             chunk = questions[start : start + CHUNK]
             yield self._embedder.embed(self._opened, chunk, self._candidates.prepare, self._step)
 
-    def _sound_chunks(self, questions: Sequence[Asked]) -> Iterator[Embedded]:
+    def _sound_chunks(self, questions: Sequence[QueryImage]) -> Iterator[Embedded]:
         for embedded in self._chunks(questions):
             for number, error in sorted(embedded.refused.items()):
                 raise named(embedded.meant[number].asked, error)
@@ -147,10 +147,10 @@ class Answers:
         single = self._options.combine != "mean"
         if unlike is None:
             return vectors if single else unit(vectors), []
-        return less_like(vectors, unlike.vector)
+        return rocchio(vectors, unlike.vector)
 
     def _apart(self, meant: Sequence[Meant], unlike: _Minus | None) -> Apart:
-        """Tell which rows are no hits, of the query's own pictures and minus ones, or its own."""
+        """Return which rows are no hits, of the query's own pictures and minus ones, or its own."""
         own = frozenset(one.row for one in meant if one.row is not None)
         excluded = unlike.rows if unlike else frozenset()
         if not self._options.include_self:
@@ -170,14 +170,14 @@ class Answers:
         return Result(label, path, hits, asked, error, *made)
 
 
-def _listed(pictures: Sequence[Asked], sign: str) -> str:
+def _listed(pictures: Sequence[QueryImage], sign: str) -> str:
     named = [picture.query for picture in pictures[:_NAMED]]
     if len(pictures) > len(named):
         named.append(f"{len(pictures) - len(named)} more")
     return sign.join(named)
 
 
-def named(asked: Asked, error: VecsearchError) -> VecsearchError:
+def named(asked: QueryImage, error: VecsearchError) -> VecsearchError:
     """Say which query an error is about, if it does not say so itself."""
     message = f"query {asked.query}: {error}"
     if isinstance(error, UsageError):

@@ -16,7 +16,7 @@ _SAME_COSINE: Final = 1 - 1e-5
 _ZERO_LENGTH: Final = 1e-3
 
 
-def less_like(plus: Vectors, minus: Vectors) -> tuple[Vectors, list[int]]:
+def rocchio(plus: Vectors, minus: Vectors) -> tuple[Vectors, list[int]]:
     """Lead queries away from a vector: Rocchio's formula with one relevant vector each.
 
     *plus* (q, d) and *minus* (d,) are means of unit vectors. Returns (q, d) of unit length, and the
@@ -31,11 +31,11 @@ def less_like(plus: Vectors, minus: Vectors) -> tuple[Vectors, list[int]]:
 
 
 def is_zero(vector: Vectors) -> bool:
-    """Tell whether a mean (d,) of unit vectors has no direction, for they cancel out."""
+    """Return whether a mean (d,) of unit vectors has no direction, for they cancel out."""
     return bool(np.linalg.norm(vector) < _ZERO_LENGTH)
 
 
 def unit(vectors: Vectors) -> Vectors:
-    """Give (n, d) *vectors* unit length; a zero one stays."""
+    """Return (n, d) *vectors* unit length; a zero one stays."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.where(lengths > 0, lengths, 1), np.float32)

@@ -125,7 +125,7 @@ def _fitting(stem: str, suffix: str) -> str:
 
 
 def _names(name: str) -> Iterator[str]:
-    """Give a name, and then others with a number."""
+    """Return a name, and then others with a number."""
     stem, suffix = os.path.splitext(name)  # noqa: PTH122 - of a name, which need be no path
     yield _fitting(stem, suffix)
     number = 2
@@ -208,7 +208,7 @@ def _write(partial: Path, data: bytes) -> None:
 
 
 def _take_facts(partial: Path, path: Path, mtime_ns: int) -> None:
-    """Give a copy the times and the mode of its file; of a member of a tar, its time."""
+    """Return a copy the times and the mode of its file; of a member of a tar, its time."""
     try:
         shutil.copystat(path, partial)
     except (OSError, ValueError):
@@ -217,7 +217,7 @@ def _take_facts(partial: Path, path: Path, mtime_ns: int) -> None:
 
 
 def _holds(target: Path, data: bytes) -> bool:
-    """Tell whether the file at *target* has these bytes."""
+    """Return whether the file at *target* has these bytes."""
     facts = target.lstat()
     if not S_ISREG(facts.st_mode) or facts.st_size != len(data):
         return False

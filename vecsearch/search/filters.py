@@ -123,7 +123,7 @@ def _matching(snapshot: Snapshot, text: str) -> Rows:
 
 
 def _relative(snapshot: Snapshot) -> Iterator[tuple[int, bytes]]:
-    """Give row and path of the images whose path is relative, as ids of an import may be."""
+    """Return row and path of the images whose path is relative, as ids of an import may be."""
     for span in ((b"", _ROOT), (after(_ROOT), None)):
         for row, path in snapshot.paths_between(*span):
             if b"://" not in path:

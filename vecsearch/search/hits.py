@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from vecsearch.search.index_reader import Opened
+from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.query_options import QueryOptions
 from vecsearch.search.ranker import Apart, Ranker, Ranking
 from vecsearch.types import Hit, Rows, Vectors
@@ -16,7 +16,7 @@ class Candidates:
     """The images that may be hits of a question, and which of the best are wanted."""
 
     def __init__(
-        self, opened: Opened, k: int, options: QueryOptions, *, among: Rows | None = None
+        self, opened: IndexReader, k: int, options: QueryOptions, *, among: Rows | None = None
     ) -> None:
         """Find them; raises NotFoundError if there are none.
 

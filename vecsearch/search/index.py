@@ -21,14 +21,23 @@ from vecsearch.errors import IndexFolderError, IndexOutdatedError, UsageError
 from vecsearch.locks import free_at_fork
 from vecsearch.search.answers import Answers
 from vecsearch.search.hits import Candidates
-from vecsearch.search.index_reader import Opened
+from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.query_options import QueryOptions, Question, as_asked, as_questions, check_k
 from vecsearch.search.query_vectors import Embedder
 from vecsearch.search.ranker import NONE_APART, Apart
 from vecsearch.search.resolve import image_at
 from vecsearch.search.vocabulary import Vocabulary, list_words
 from vecsearch.store.locate import only_index
-from vecsearch.types import Asked, Guess, Image, ListedImage, Progress, Result, Vectors, WordCount
+from vecsearch.types import (
+    Guess,
+    Image,
+    ListedImage,
+    Progress,
+    QueryImage,
+    Result,
+    Vectors,
+    WordCount,
+)
 
 if TYPE_CHECKING:
     from vecsearch.search.copy_hits import CopyReport
@@ -74,18 +83,18 @@ class Index:
 
     @checked
     def __init__(self, path: str | Path, *, fetch: bool = False) -> None:
-        """Open the index folder *path*, as `open_index`; raises IndexFolderError and its kin."""
+        """Open the index folder *path*, as `open_index`; raises IndexFolderError or a subclass."""
         self.path = path = Path(path)
         self._fetch = fetch
         self._place = path.absolute()
         self._taking_up = free_at_fork(Lock())
-        self._inherited: tuple[Opened, Embedder] | None = None
+        self._inherited: tuple[IndexReader, Embedder] | None = None
         with self._taking_up:
             self._open(path)
         _all_open.add(self)
 
     def _open(self, path: Path) -> None:
-        self._opened = Opened(path, fetch=self._fetch)
+        self._opened = IndexReader(path, fetch=self._fetch)
         snapshot = self._opened.snapshot
         try:
             self.encoder = EncoderSpec.from_json(snapshot.encoder_json, snapshot.dim)
@@ -206,7 +215,9 @@ class Index:
         options.check_no_pictures()
         return self._ask(lambda opened: self._nearest(opened, xq / lengths, k, options))
 
-    def _nearest(self, opened: Opened, xq: Vectors, k: int, options: QueryOptions) -> list[Result]:
+    def _nearest(
+        self, opened: IndexReader, xq: Vectors, k: int, options: QueryOptions
+    ) -> list[Result]:
         candidates = Candidates(opened, k, options)
         results: list[Result] = []
         for start in range(0, len(xq), _SEARCH_BATCH):
@@ -219,7 +230,7 @@ class Index:
 
     @checked
     def recommend(self, *, k: int = 5, options: QueryOptions = _DEFAULTS) -> Iterator[Result]:
-        """Give, for every image by id, its *k* most similar others.
+        """Return, for every image by id, its *k* most similar others.
 
         Raises UsageError for k < 1 or options that are about query pictures, NotFoundError if no
         image may be a hit.
@@ -235,7 +246,7 @@ class Index:
             apart = [Apart(frozenset() if options.include_self else one, one) for one in own]
             found = candidates.nearest(opened.gather(rows), apart)
             for image, hits in zip(batch, found, strict=True):
-                asked = Asked(f"id:{image.id}", image.path)
+                asked = QueryImage(f"id:{image.id}", image.path)
                 made = options.expand, options.rerank, self.encoder.title
                 yield Result(asked.query, image.path, hits, (asked,), "", *made)
 
@@ -267,13 +278,13 @@ class Index:
 
     @checked
     def has_path(self, path: str | Path) -> bool:
-        """Tell whether *path* is a picture of the index."""
+        """Return whether *path* is a picture of the index."""
         return self._ask(lambda opened: image_at(opened.snapshot, path) is not None)
 
     def vectors(self) -> tuple[list[Image], Vectors]:
-        """Give all images by id and their vectors, (n, d) float32, in the same order."""
+        """Return all images by id and their vectors, (n, d) float32, in the same order."""
 
-        def read(opened: Opened) -> tuple[list[Image], Vectors]:
+        def read(opened: IndexReader) -> tuple[list[Image], Vectors]:
             images = list(opened.snapshot.images())
             return images, opened.gather(np.array([image.row for image in images], dtype=np.int64))
 
@@ -281,7 +292,7 @@ class Index:
 
     @property
     def has_words(self) -> bool:
-        """Tell whether the index has the words of its network's classifier."""
+        """Return whether the index has the words of its network's classifier."""
         return self._newest().snapshot.words_record is not None
 
     @checked
@@ -308,7 +319,7 @@ class Index:
             return {}
         names = [os.fspath(path) for path in dict.fromkeys(paths)]
 
-        def read(opened: Opened) -> tuple[list[Image], Vectors]:
+        def read(opened: IndexReader) -> tuple[list[Image], Vectors]:
             images = list(opened.snapshot.images_by_path(names).values())
             return images, opened.gather(np.array([image.row for image in images], np.int64))
 
@@ -351,7 +362,7 @@ class Index:
     def look(
         self, queries: Question | Iterable[Question], *, progress: Progress | None = None
     ) -> list[PictureInfo]:
-        """Tell what the index knows of pictures, its own and others, with their likeliest words.
+        """Return what the index knows of pictures, its own and others, with their likeliest words.
 
         Raises ImageError for a file that is no picture, NotFoundError for an id that is not there,
         UsageError for a word.
@@ -363,17 +374,17 @@ class Index:
         words = self._vocabulary.of(self._newest().snapshot) if self.has_words else None
         return self._ask(lambda opened: look(opened, self._embedder, words, asked, progress))
 
-    def opened(self) -> Opened:
-        """Give the newest generation, for what looks below the questions: an evaluation."""
+    def opened(self) -> IndexReader:
+        """Return the newest generation, for what looks below the questions: an evaluation."""
         return self._newest()
 
-    def _newest(self) -> Opened:
-        """Take up the newest generation if it is another; raises IndexFolderError and its kin."""
+    def _newest(self) -> IndexReader:
+        """Take up the newest generation if it is another; raises IndexFolderError or a subclass."""
         with self._taking_up:
             if self._inherited is not None and self._opened is self._inherited[0]:
                 self._open(self._place)
             elif not self._opened.snapshot.is_newest():
-                opened = Opened(self.path, self._opened, fetch=self._fetch)
+                opened = IndexReader(self.path, self._opened, fetch=self._fetch)
                 snapshot = opened.snapshot
                 if EncoderSpec.from_json(snapshot.encoder_json, snapshot.dim) != self.encoder:
                     opened.snapshot.close()
@@ -385,7 +396,7 @@ class Index:
                 self._opened = opened
             return self._opened
 
-    def _ask(self, question: Callable[[Opened], T]) -> T:
+    def _ask(self, question: Callable[[IndexReader], T]) -> T:
         """Answer from the newest generation; from a newer one, if commits take that apart."""
         while True:
             opened = self._newest()
@@ -412,6 +423,6 @@ def open_index(path: str | Path | None = None, *, fetch: bool = False) -> Index:
     was named on this machine (`build`, `plan`), or with *fetch*. So are those of its hits, where
     they are drawn.
 
-    Raises IndexFolderError and its kin.
+    Raises IndexFolderError or a subclass.
     """
     return Index(Path(path) if path is not None else only_index(), fetch=fetch)

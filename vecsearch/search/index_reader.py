@@ -36,14 +36,16 @@ _MEAN_BYTES: Final = 64 << 20
 """So many images, or as many vectors as take so much, tell the mean of all."""
 
 
-class Opened:
+class IndexReader:
     """A snapshot, and the search over it; what an older one has opened already is taken over.
 
     Any number of threads may search; what takes long to open is opened once, and they wait for it.
     """
 
-    def __init__(self, folder: Path, before: Opened | None = None, *, fetch: bool = False) -> None:
-        """Open the newest generation of *folder*; raises IndexFolderError and its kin.
+    def __init__(
+        self, folder: Path, before: IndexReader | None = None, *, fetch: bool = False
+    ) -> None:
+        """Open the newest generation of *folder*; raises IndexFolderError or a subclass.
 
         Its pictures behind URLs may be fetched if *fetch* says so.
         """
@@ -64,7 +66,7 @@ class Opened:
 
     @property
     def known_bases(self) -> dict[FileRecord, Any]:
-        """Give the FAISS indexes that were opened, by their files."""
+        """Return the FAISS indexes that were opened, by their files."""
         return self._known_bases.copy()
 
     def search(self, xq: Vectors, k: int, searcher: Searcher | None = None) -> tuple[Scores, Rows]:
@@ -97,7 +99,7 @@ class Opened:
             if segment.believed:
                 continue
             places = np.arange(len(segment.halves))
-            segment.check(np.setdiff1d(places, self._dead_in(segment) - segment.first_row))
+            segment.check(np.setdiff1d(places, self._deleted_in(segment) - segment.first_row))
             known = self.snapshot.bases.get(segment.first_row)
             if known is None or known.recipe != FLAT:
                 continue
@@ -112,7 +114,7 @@ class Opened:
         return self._searcher()
 
     def among(self, rows: Rows) -> Searcher:
-        """Give the exact search over some living *rows*, sorted."""
+        """Return the exact search over some live *rows*, sorted."""
         from vecsearch.ann.row_subset import ChosenRows
 
         parts = []
@@ -136,8 +138,8 @@ class Opened:
         most = max(1, min(_MEAN_OF, _MEAN_BYTES // (4 * self.snapshot.dim)))
         step = max(1, sum(end - first for first, end in ends) // most)
         rows = np.concatenate([np.arange(first, end, step) for first, end in ends])
-        living = np.setdiff1d(rows, self.snapshot.dead_rows, assume_unique=True)
-        mean = self.gather(living).mean(axis=0, dtype=np.float64)
+        live = np.setdiff1d(rows, self.snapshot.deleted_rows, assume_unique=True)
+        mean = self.gather(live).mean(axis=0, dtype=np.float64)
         return np.asarray(mean, np.float32)
 
     @property
@@ -151,26 +153,26 @@ class Opened:
         return [part for one in self.snapshot.segments for part in self._parts_of(one, few)]
 
     def _parts_of(self, segment: Segment, few: bool) -> Iterator[Part]:
-        """Give what searches the rows of *segment*: its base, and what that lacks."""
-        first, dead = segment.first_row, self._dead_in(segment)
+        """Return what searches the rows of *segment*: its base, and what that lacks."""
+        first, deleted = segment.first_row, self._deleted_in(segment)
         known = self.snapshot.bases.get(first)
         base = None
         if known:
             base = self.snapshot.open_base(known, lambda path: few or self._base(known, path))
         if few:
-            yield FewRows(segment.halves, first, dead)
+            yield FewRows(segment.halves, first, deleted)
         elif known is None or base is None:
-            yield ExactRows(as_index(segment.halves), first, dead)
+            yield ExactRows(as_index(segment.halves), first, deleted)
         elif known.recipe == FLAT:
-            yield ExactRows(base, first, dead)
+            yield ExactRows(base, first, deleted)
         else:
             count = known.row_count
             settings = SearchSettings.from_json(known.search)
-            inside = np.searchsorted(dead, first + count)
-            yield CodedRows(base, segment.halves[:count], first, dead[:inside], settings)
+            inside = np.searchsorted(deleted, first + count)
+            yield CodedRows(base, segment.halves[:count], first, deleted[:inside], settings)
             if count < len(segment.halves):
                 rest = as_index(segment.halves[count:])
-                yield ExactRows(rest, first + count, dead[inside:])
+                yield ExactRows(rest, first + count, deleted[inside:])
 
     def gather(self, rows: Rows) -> Vectors:
         """Copy the vectors of *rows*: (len(rows), d) float32; raises IndexDamagedError."""
@@ -188,9 +190,9 @@ class Opened:
                 )
             return self._known_bases[base.record]
 
-    def _dead_in(self, segment: Segment) -> Rows:
-        dead = self.snapshot.dead_rows
-        return dead[slice(*np.searchsorted(dead, (segment.first_row, segment.end_row)))]
+    def _deleted_in(self, segment: Segment) -> Rows:
+        deleted = self.snapshot.deleted_rows
+        return deleted[slice(*np.searchsorted(deleted, (segment.first_row, segment.end_row)))]
 
     def _check_found(self, segment: Segment, xq: Vectors, D: Scores, I: Rows) -> None:  # noqa: N803, E741
         """Compare what was found in *segment* with its checksums, and scores with its vectors."""

@@ -22,12 +22,12 @@ from vecsearch.images.sources.exclude import (
 )
 from vecsearch.images.sources.scan import left_out_name, read_counts
 from vecsearch.search.answers import CHUNK, named
-from vecsearch.search.index_reader import Opened
+from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.missing_dates import dates_of
 from vecsearch.search.query_vectors import Embedder
 from vecsearch.store.schema import CATALOG, damaged_catalog
 from vecsearch.store.snapshot import Snapshot
-from vecsearch.types import Agreement, Asked, Guess, Progress, Reduction, Skipped
+from vecsearch.types import Agreement, Guess, Progress, QueryImage, Reduction, Skipped
 
 T = TypeVar("T", Reduction, Agreement)
 N = TypeVar("N")
@@ -80,7 +80,7 @@ class PictureInfo:
     words: tuple[Guess, ...]
 
 
-def describe(opened: Opened, encoder: EncoderSpec, words: int) -> IndexInfo:
+def describe(opened: IndexReader, encoder: EncoderSpec, words: int) -> IndexInfo:
     """Describe an opened index, which has so many *words*."""
     snapshot = opened.snapshot
     return IndexInfo(
@@ -136,13 +136,13 @@ def _measured(snapshot: Snapshot, kind: type[T], text: str) -> T | None:
 
 
 def look(
-    opened: Opened,
+    opened: IndexReader,
     embedder: Embedder,
     words: Words | None,
-    asked: Sequence[Asked],
+    asked: Sequence[QueryImage],
     progress: Progress | None,
 ) -> list[PictureInfo]:
-    """Tell what *opened* knows of pictures, new ones included."""
+    """Return what *opened* knows of pictures, new ones included."""
     for one in asked:
         if one.word:
             raise UsageError("a word is not a picture", hint="vecsearch words lists the words")

@@ -15,7 +15,7 @@ from vecsearch.arguments import check_fields
 from vecsearch.embed.words import Words
 from vecsearch.errors import UsageError
 from vecsearch.search.dates import Moment
-from vecsearch.search.index_reader import Opened
+from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.missing_dates import dates_of, dates_read
 from vecsearch.search.query_options import ImageFilter
 from vecsearch.types import Image, ListedImage, local_time
@@ -65,7 +65,9 @@ class ListOptions:
         return ImageFilter(under=self.under, glob=self.glob, since=self.since, until=self.until)
 
 
-def list_images(opened: Opened, words: Words | None, options: ListOptions) -> Iterator[ListedImage]:
+def list_images(
+    opened: IndexReader, words: Words | None, options: ListOptions
+) -> Iterator[ListedImage]:
     """List images, a block at a time, so that those of a large index are not all in memory.
 
     Raises NotFoundError if none is chosen.
@@ -91,7 +93,7 @@ def list_images(opened: Opened, words: Words | None, options: ListOptions) -> It
             )
 
 
-def _blocks(opened: Opened, options: ListOptions) -> Iterator[list[Image]]:
+def _blocks(opened: IndexReader, options: ListOptions) -> Iterator[list[Image]]:
     snapshot = opened.snapshot
     if options.sort == "id" and not (options.filter or options.reverse):
         images = islice(snapshot.images(), options.limit)
@@ -105,7 +107,7 @@ def _blocks(opened: Opened, options: ListOptions) -> Iterator[list[Image]]:
         yield [found[row] for row in part]
 
 
-def _sorted_rows(opened: Opened, options: ListOptions) -> list[int]:
+def _sorted_rows(opened: IndexReader, options: ListOptions) -> list[int]:
     snapshot = opened.snapshot
     chosen = None
     if options.filter:

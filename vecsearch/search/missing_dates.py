@@ -67,7 +67,7 @@ def _read(
 
 
 def _is_as_indexed(image: Image) -> bool:
-    """Tell whether the file of an image is the one that was indexed; no request is made."""
+    """Return whether the file of an image is the one that was indexed; no request is made."""
     if isinstance(image.path, UrlPath):
         return False
     try:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from vecsearch.arguments import check_fields
 from vecsearch.errors import UsageError
 from vecsearch.images.in_memory import as_file, is_picture
-from vecsearch.types import Asked, Box, Word
+from vecsearch.types import Box, QueryImage, Word
 
 if TYPE_CHECKING:
     from vecsearch.images.in_memory import Picture
     from vecsearch.search.dates import Moment
 
-Question: TypeAlias = "str | Path | bytes | Asked | Word | Picture"
+Question: TypeAlias = "str | Path | bytes | QueryImage | Word | Picture"
 """A picture file, ``id:N`` or an id of an import, the bytes of a picture, or any with its parts; a
 word; or a picture in memory, PIL's or an array (h, w), (h, w, 3) or (h, w, 4) uint8."""
 
@@ -51,12 +51,12 @@ class ImageFilter:
     until: Moment | None = None
 
     def __bool__(self) -> bool:
-        """Tell whether it may leave out any."""
+        """Return whether it may leave out any."""
         return bool(self.folders or self.patterns) or self.has_dates
 
     @property
     def has_dates(self) -> bool:
-        """Tell whether dates matter."""
+        """Return whether dates matter."""
         return self.since is not None or self.until is not None
 
     @property
@@ -172,8 +172,8 @@ def check_k(k: int) -> None:
 
 
 def as_questions(given: Question | Iterable[Question]) -> list[Question]:
-    """Give one question, or several, as a list."""
-    if isinstance(given, str | Path | bytes | Asked | Word) or is_picture(given):
+    """Return one question, or several, as a list."""
+    if isinstance(given, str | Path | bytes | QueryImage | Word) or is_picture(given):
         return [given]
     if not hasattr(given, "__iter__"):
         return [as_asked(given, 1)]  # which tells that it is none
@@ -189,22 +189,22 @@ def _is_box(value: object) -> bool:
 
 def as_asked(
     question: Question, number: int, *, box: Box | None = None, minus: bool = False
-) -> Asked:
-    """Give a question its parts; bytes and pictures in memory are called by their *number*."""
-    if isinstance(question, Asked):
+) -> QueryImage:
+    """Return a question its parts; bytes and pictures in memory are called by their *number*."""
+    if isinstance(question, QueryImage):
         box = None if question.word else question.box or box
-        return Asked(question.query, question.path, question.data, box, minus, question.word)
+        return QueryImage(question.query, question.path, question.data, box, minus, question.word)
     if isinstance(question, Word):
         if not question.name.strip():
             raise UsageError("a word is empty", hint="vecsearch words lists all")
-        return Asked(f"word:{question.name}", None, minus=minus, word=question.name)
+        return QueryImage(f"word:{question.name}", None, minus=minus, word=question.name)
     if is_picture(question):
-        return Asked(f"picture:{number}", None, as_file(question), box, minus)
+        return QueryImage(f"picture:{number}", None, as_file(question), box, minus)
     if isinstance(question, bytes):
-        return Asked(f"bytes:{number}", None, question, box, minus)
+        return QueryImage(f"bytes:{number}", None, question, box, minus)
     if not isinstance(question, str | Path):
         raise UsageError(
             f"a query is a {type(question).__name__}",
             hint="ask with a path, id:N, bytes, a PIL picture, an array or a Word",
         )
-    return Asked(str(question), None, None, box, minus)
+    return QueryImage(str(question), None, None, box, minus)

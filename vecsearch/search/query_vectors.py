@@ -19,10 +19,10 @@ from vecsearch.errors import (
     UsageError,
     VecsearchError,
 )
-from vecsearch.search.index_reader import Opened
-from vecsearch.search.resolve import Meant, understand
+from vecsearch.search.index_reader import IndexReader
+from vecsearch.search.resolve import Meant, resolve
 from vecsearch.search.vocabulary import Vocabulary, find_word, vector_of
-from vecsearch.types import Asked, Pixels, Vectors
+from vecsearch.types import Pixels, QueryImage, Vectors
 
 _EMBED_BATCH: Final = 8
 
@@ -66,11 +66,15 @@ class Embedder:
         return self._spec.dim
 
     def embed(
-        self, opened: Opened, questions: Sequence[Asked], prepare: Callable[[], object], step: Step
+        self,
+        opened: IndexReader,
+        questions: Sequence[QueryImage],
+        prepare: Callable[[], object],
+        step: Step,
     ) -> Embedded:
         """Give *questions* their vectors; meanwhile *prepare* what will be needed next.
 
-        Raises IndexFolderError and its kin.
+        Raises IndexFolderError or a subclass.
         """
         meant: list[Meant] = []
         refused: dict[int, VecsearchError] = {}
@@ -81,7 +85,7 @@ class Embedder:
                     named, words[number] = self._find_word(opened, question)
                     meant.append(Meant(named, None))
                     continue
-                meant.append(understand(opened.snapshot, question, external=self._spec.is_external))
+                meant.append(resolve(opened.snapshot, question, external=self._spec.is_external))
             except (NotFoundError, UsageError) as error:
                 meant.append(Meant(question, None))
                 refused[number] = error
@@ -104,7 +108,7 @@ class Embedder:
             self._embed(opened, pictures, Embedded(meant, vectors, refused), prepare, step)
         return Embedded(meant, vectors, refused)
 
-    def _find_word(self, opened: Opened, question: Asked) -> tuple[Asked, Vectors]:
+    def _find_word(self, opened: IndexReader, question: QueryImage) -> tuple[QueryImage, Vectors]:
         """Return the question with the word as it is written, and its direction (d,)."""
         words = self._vocabulary.of(opened.snapshot)
         places = find_word(words, question.word)
@@ -113,8 +117,8 @@ class Embedder:
 
     def _embed(
         self,
-        opened: Opened,
-        pictures: Sequence[tuple[int, Asked]],
+        opened: IndexReader,
+        pictures: Sequence[tuple[int, QueryImage]],
         into: Embedded,
         prepare: Callable[[], object],
         step: Step,
@@ -140,7 +144,7 @@ class Embedder:
             prepare()
             computed.result()
 
-    def _start_engine(self, opened: Opened) -> Engine:
+    def _start_engine(self, opened: IndexReader) -> Engine:
         from vecsearch.embed.encoder import open_query_engine
 
         with self._starting:
@@ -150,14 +154,14 @@ class Embedder:
 
     def _read_batches(
         self,
-        pictures: Sequence[tuple[int, Asked]],
+        pictures: Sequence[tuple[int, QueryImage]],
         refused: dict[int, VecsearchError],
         step: Step,
     ) -> Iterator[tuple[list[int], list[Pixels]]]:
         """Read pictures as they are ready, into batches with their numbers."""
         from vecsearch.images.reader import in_threads, read_asked
 
-        def read(numbered: tuple[int, Asked]) -> tuple[int, Pixels | VecsearchError]:
+        def read(numbered: tuple[int, QueryImage]) -> tuple[int, Pixels | VecsearchError]:
             number, asked = numbered
             try:
                 return number, read_asked(asked, self._spec.image_size)

@@ -13,7 +13,7 @@ from vecsearch.ann.searcher import Scores, Searcher
 from vecsearch.search.blas_threads import ONE_THREAD
 from vecsearch.search.centre import centred
 from vecsearch.search.expand import expanded
-from vecsearch.search.index_reader import Opened
+from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.query_options import QueryOptions
 from vecsearch.search.rerank import k_reciprocal
 from vecsearch.types import Rows, Vectors
@@ -55,7 +55,7 @@ class Ranker:
     """Ranks the rows of one generation of an index, or those of a *searcher* that has *count*."""
 
     def __init__(
-        self, opened: Opened, options: QueryOptions, searcher: Searcher | None, count: int
+        self, opened: IndexReader, options: QueryOptions, searcher: Searcher | None, count: int
     ) -> None:
         """Keep what is searched."""
         self._opened, self._options = opened, options

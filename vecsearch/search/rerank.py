@@ -73,7 +73,7 @@ def k_reciprocal(
 
 
 def _members(mutual: Booleans, halves: Booleans) -> Booleans:
-    """Tell which columns are in R* of each row, by those in R(., k1) and in R(., k1 / 2).
+    """Return which columns are in R* of each row, by those in R(., k1) and in R(., k1 / 2).
 
     As sets of bits, and pair by pair: a product of the matrices, which are mostly zero, takes ten
     times as long for 1,000 candidates.

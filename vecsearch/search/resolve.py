@@ -14,8 +14,8 @@ from vecsearch.paths import from_root
 from vecsearch.spelling import as_on_disk, spellings
 from vecsearch.store.lookups import Lookups
 from vecsearch.types import (
-    Asked,
     Image,
+    QueryImage,
     UrlPath,
     absolute_path,
     is_plain,
@@ -29,7 +29,7 @@ from vecsearch.types import (
 class Meant:
     """A picture of a query; ``image`` is what the index has of it, as it is."""
 
-    asked: Asked
+    asked: QueryImage
     image: Image | None
 
     @property
@@ -38,7 +38,7 @@ class Meant:
         return self.image.row if self.image and self.asked.box is None else None
 
 
-def understand(lookups: Lookups, question: Asked, *, external: bool) -> Meant:
+def resolve(lookups: Lookups, question: QueryImage, *, external: bool) -> Meant:
     """Find what a question means in an index, which may have no network (*external*).
 
     Raises NotFoundError for an id that is not there, or a picture that would need the network.
@@ -55,7 +55,7 @@ def understand(lookups: Lookups, question: Asked, *, external: bool) -> Meant:
             image = lookups.image_by_path(path_of(name))
         image = image or _find(lookups, name, external)
         path = image.path if image else as_given(name)
-        meant = Meant(Asked(question.query, path, None, question.box, question.minus), image)
+        meant = Meant(QueryImage(question.query, path, None, question.box, question.minus), image)
     if external and meant.row is None:
         raise NotFoundError(
             f"{lookups.folder} has no image {question.query}, and no network for new ones: it was "
@@ -87,7 +87,7 @@ def image_at(lookups: Lookups, path: str | Path) -> Image | None:
 
 
 def _spellings(text: str) -> Iterator[Path]:
-    """Give other spellings of a path."""
+    """Return other spellings of a path."""
     whole = absolute_path(text)
     yield whole
     yield relative_path(text)
@@ -132,7 +132,7 @@ def _find(lookups: Lookups, text: str, external: bool) -> Image | None:
 
 
 def _unchanged(image: Image) -> bool:
-    """Tell whether the file is as it was indexed; one that is gone counts as unchanged."""
+    """Return whether the file is as it was indexed; one that is gone counts as unchanged."""
     try:
         return facts_of(image.path) == (image.size_bytes, image.mtime_ns)
     except OSError:

@@ -12,7 +12,7 @@ from vecsearch.images.decoders.heif import is_heif
 from vecsearch.images.sources.access import LARGEST_BYTES
 from vecsearch.images.sources.byte_order_mark import without_mark
 from vecsearch.search.query_options import Question
-from vecsearch.types import Asked
+from vecsearch.types import QueryImage
 
 MOST_BYTES: Final = LARGEST_BYTES
 """As large as a picture in a file may be; a pipe need not end."""
@@ -25,7 +25,7 @@ NAME: Final = "-"
 
 
 def read_piped(data: bytes, *, null: bool) -> list[Question]:
-    """Tell what *data* are: a picture that Pillow knows, or questions, one a line.
+    """Return what *data* are: a picture that Pillow knows, or questions, one a line.
 
     With *null*, questions that null bytes end. Blank lines are passed over. Raises UsageError where
     there is nothing, or neither, or more than can be held.
@@ -36,7 +36,7 @@ def read_piped(data: bytes, *, null: bool) -> list[Question]:
             hint="pipe a picture, or lines with paths or id:N, into it",
         )
     if not null and _is_picture(data):
-        return [Asked(NAME, None, data)]
+        return [QueryImage(NAME, None, data)]
     data = b"".join(without_mark([data]))
     if not null and b"\0" in data:
         raise UsageError(

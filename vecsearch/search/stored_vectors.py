@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from vecsearch.ann.searcher import CodedRows
 from vecsearch.search.index import Index
-from vecsearch.search.index_reader import Opened
+from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.query_options import ImageFilter
 from vecsearch.types import Guess, Image, Progress, Rows, Vectors
 
@@ -20,7 +20,7 @@ _COMPARED: Final = 8192
 class StoredVectors:
     """The vectors of an index's images; only those that are asked for are copied."""
 
-    def __init__(self, opened: Opened, rows: Rows) -> None:
+    def __init__(self, opened: IndexReader, rows: Rows) -> None:
         """Keep where the vectors lie."""
         self._opened, self.rows = opened, rows
 

@@ -13,7 +13,7 @@ from vecsearch.embed.spec import EncoderSpec
 from vecsearch.embed.words import Words
 from vecsearch.errors import IndexDamagedError, NotFoundError, UsageError
 from vecsearch.search.combine import unit
-from vecsearch.search.index_reader import Opened
+from vecsearch.search.index_reader import IndexReader
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.write_once import FileRecord
 from vecsearch.types import Vectors, WordCount
@@ -93,7 +93,7 @@ def vector_of(words: Words, places: Sequence[int]) -> Vectors:
     return np.asarray(unit(mean)[0], np.float32)
 
 
-def list_words(words: Words, prefix: str, opened: Opened | None) -> list[WordCount]:
+def list_words(words: Words, prefix: str, opened: IndexReader | None) -> list[WordCount]:
     """List the words one of whose parts begins with *prefix*, with counts of the images *opened*.
 
     They come by their names, or by their counts.
@@ -111,7 +111,7 @@ def list_words(words: Words, prefix: str, opened: Opened | None) -> list[WordCou
     return [WordCount(words.names[place], int(counts[place])) for place in chosen]
 
 
-def _blocks(opened: Opened) -> Iterator[Vectors]:
+def _blocks(opened: IndexReader) -> Iterator[Vectors]:
     images = opened.snapshot.images()
     while rows := [image.row for image in islice(images, _BLOCK)]:
         yield opened.gather(np.array(rows, np.int64))

@@ -9,7 +9,7 @@ from typing import Final
 
 from vecsearch.store.segments import Segment
 from vecsearch.store.write_once import Write
-from vecsearch.types import Halves, Skipped, Vectors
+from vecsearch.types import Float16Vectors, Skipped, Vectors
 
 REMOVED: Final = "removed with vecsearch remove"
 """The reason for which content that a user removed is skipped."""
@@ -44,11 +44,11 @@ class Change:
     such as may be again.
     ``sources`` are folders scanned for the first time, ``gone_sources`` those that are no longer
     to be scanned, ``stamps`` what to remember of some. ``dropped_segments``, by their first rows,
-    have no living row any more.
+    have no live row any more.
     """
 
     embedded: list[tuple[int | None, FileFacts]] = field(default_factory=list)
-    vectors: Vectors | Halves | None = None
+    vectors: Vectors | Float16Vectors | None = None
     refiled: list[tuple[int, FileFacts]] = field(default_factory=list)
     removed: list[int] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Change:
     dropped_segments: list[int] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        """Tell whether there is anything to commit."""
+        """Return whether there is anything to commit."""
         return any(
             (
                 self.embedded,
@@ -94,7 +94,7 @@ class NewBase:
 
 @dataclass(frozen=True, slots=True)
 class Compaction:
-    """Segments to replace by one: ``blocks`` are all their living rows, ``row_count`` of them.
+    """Segments to replace by one: ``blocks`` are all their live rows, ``row_count`` of them.
 
     Every ``held_stride``-th image of them, the first included, comes behind the others, and so do
     the rows in ``blocks``. ``make_base`` is given the other rows, and these, as they lie in the
@@ -103,9 +103,9 @@ class Compaction:
     """
 
     replaced: Sequence[Segment]
-    blocks: Iterable[Halves]
+    blocks: Iterable[Float16Vectors]
     row_count: int
-    make_base: Callable[[Halves, Halves], NewBase] | None = None
+    make_base: Callable[[Float16Vectors, Float16Vectors], NewBase] | None = None
     held_stride: int = 0
     forget: bool = False
 

@@ -37,13 +37,13 @@ _TEMPORARY: Final = re.compile(rf"{re.escape(TEMPORARY_PREFIX)}[0-9a-f]+")
 
 
 def is_name(name: object) -> bool:
-    """Tell whether *name* is one that vecsearch gives to a write-once file."""
+    """Return whether *name* is one that vecsearch gives to a write-once file."""
     kind = _KINDS.get(name.rpartition(".")[2]) if isinstance(name, str) else None
     return kind is not None and is_name_of(name, kind)
 
 
 def is_name_of(name: object, kind: str) -> bool:
-    """Tell whether *name* is one of a *kind* of `KINDS`: its folder, a number and its ending."""
+    """Return whether *name* is one of a *kind* of `KINDS`: its folder, a number and its ending."""
     if not isinstance(name, str):
         return False
     folder, ending = KINDS[kind]
@@ -57,7 +57,7 @@ def is_name_of(name: object, kind: str) -> bool:
 
 
 def is_ours(folder: str, name: str) -> bool:
-    """Tell whether a file *name* in a *folder* of an index is one that vecsearch made there."""
+    """Return whether a file *name* in a *folder* of an index is one that vecsearch made there."""
     return folder in FOLDERS and (is_name(f"{folder}/{name}") or bool(_TEMPORARY.fullmatch(name)))
 
 
@@ -105,7 +105,7 @@ def check_own(path: Path) -> None:
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether *path* is a file; raises IndexFolderError where that may not be looked at."""
+    """Return whether *path* is a file; raises IndexFolderError where that may not be looked at."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -117,7 +117,7 @@ def is_file(path: Path) -> bool:
 
 
 def has_other_names(path: Path) -> bool:
-    """Tell whether *path* is a file with more than one name."""
+    """Return whether *path* is a file with more than one name."""
     facts = _facts(path)
     return facts is not None and facts.st_nlink > 1
 

@@ -22,7 +22,7 @@ _PAGE_SIZES: Final = (0, 4096)
 
 
 def has_journal(path: Path) -> bool:
-    """Tell whether a journal lies beside the catalog *path*: of a commit, or of a killed one."""
+    """Return whether a journal lies beside the catalog *path*: of a commit, or of a killed one."""
     return os.path.lexists(path.with_name(f"{path.name}-journal"))
 
 

@@ -13,7 +13,7 @@ INDEXES: Final = Path("indexes")
 
 
 def index_of(source: Path) -> Path:
-    """Give the index of a folder of pictures: ``indexes/`` and the folder's name."""
+    """Return the index of a folder of pictures: ``indexes/`` and the folder's name."""
     return INDEXES / (source.absolute().name or "root")
 
 
@@ -39,5 +39,5 @@ def all_indexes() -> list[Path]:
 
 
 def has_index(folder: Path) -> bool:
-    """Tell whether *folder* holds an index; raises IndexFolderError where it may not be read."""
+    """Return whether *folder* holds an index; raises IndexFolderError where it may not be read."""
     return is_file(folder / CATALOG)

@@ -49,7 +49,7 @@ class Lookups:
     """
 
     def __init__(self, folder: Path, *, fetch: bool = False) -> None:
-        """Connect; raises IndexFolderError and its kin.
+        """Connect; raises IndexFolderError or a subclass.
 
         Images behind URLs may be fetched if *fetch* says so, whoever made the index.
         """
@@ -83,7 +83,7 @@ class Lookups:
             self._connection.close()
 
     def is_newest(self) -> bool:
-        """Tell whether nothing was committed since, and no other index took the folder's place."""
+        """Return whether nothing was committed since, and the folder has the same index."""
         if self._identity != _identity(self.folder):
             return False
         with self._reading() as connection:
@@ -135,7 +135,7 @@ class Lookups:
         return {os.fsdecode(fields[1]): self._image(fields) for fields in found}
 
     def contents_with_sizes(self, sizes: Iterable[int]) -> Iterator[tuple[bytes, int, int, int]]:
-        """Give content hash, row, width, height of images whose file has one of *sizes* (bytes)."""
+        """Return content hash, row, width, height of images whose files have *sizes* (bytes)."""
         for image in self._images_in("size_bytes", sizes):
             yield image.content_hash, image.row, image.width, image.height
 
@@ -159,7 +159,7 @@ class Lookups:
         return [row for (row,) in self._rows(query, {"start": start, "end": end})]
 
     def paths_between(self, start: bytes, end: bytes | None) -> Iterator[tuple[int, bytes]]:
-        """Give row and path of the images from a path to before another (None: all after it).
+        """Return row and path of the images from a path to before another (None: all after it).
 
         One that is removed meanwhile may come twice.
         """
@@ -251,7 +251,7 @@ class Lookups:
             return [_path(path) for (path,) in rows]
 
     def is_removed(self, content_hash: bytes) -> bool:
-        """Tell whether this content was removed and is to stay out."""
+        """Return whether this content was removed and is to stay out."""
         key = {"key": schema.removed_key(content_hash)}
         return bool(self._rows("SELECT 1 FROM config WHERE key = :key", key))
 
@@ -280,13 +280,13 @@ class Lookups:
         return found
 
     def stamp(self, source: Path) -> str:
-        """Give what is remembered of a source, nothing if it has no stamp."""
+        """Return what is remembered of a source, nothing if it has no stamp."""
         query = "SELECT value FROM config WHERE key = :key"
         rows = self._rows(query, {"key": schema.stamp_key(source)})
         return str(rows[0][0]) if rows else ""
 
     def stamps_of_rows(self) -> dict[Path, str]:
-        """Give the stamps that tell whose vectors are called by file and row."""
+        """Return the stamps that tell whose vectors are called by file and row."""
         start = schema.stamp_key(Path("rows:"))
         query = "SELECT key, value FROM config WHERE key >= :start AND key < :end"
         rows = self._rows(query, {"start": start, "end": f"{start}g"})  # behind all hex digits
@@ -393,7 +393,7 @@ class Lookups:
 
 
 def _select_between(columns: str, present: str, end: bytes | None) -> str:
-    """Write the query for living images whose path lies between ``:start`` and ``:end``."""
+    """Write the query for live images whose path lies between ``:start`` and ``:end``."""
     where = f"{present} AND path >= :start" + (" AND path < :end" if end is not None else "")
     # A cross join is what SQLite does in this order: few paths are looked up, not all rows.
     return (
@@ -411,7 +411,7 @@ def _identity(folder: Path) -> tuple[int, int]:
     return facts.st_dev, facts.st_ino
 
 
-def living_images(connection: apsw.Connection, first_row: int, end_row: int) -> list[Image]:
+def live_images(connection: apsw.Connection, first_row: int, end_row: int) -> list[Image]:
     """List the present images whose row lies in a range, by row."""
     query = f"{_IMAGES} WHERE died IS NULL AND row >= ? AND row < ? ORDER BY row"
     return [_image_of(fields) for fields in schema.fetch(connection, query, (first_row, end_row))]

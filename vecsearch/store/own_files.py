@@ -50,7 +50,7 @@ def check_free(folder: Path, *, fresh: bool = False) -> None:
 
 
 def has_our_files(folder: Path) -> bool:
-    """Tell whether *folder* has files that only vecsearch writes."""
+    """Return whether *folder* has files that only vecsearch writes."""
     return any(True for _ in our_files(folder))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from vecsearch.errors import IndexDamagedError
 from vecsearch.store import schema
 from vecsearch.store.inside import file_path
-from vecsearch.store.lookups import living_images
+from vecsearch.store.lookups import live_images
 from vecsearch.store.records import StoredSegment, read_state
 from vecsearch.store.segments import read_damaged
 from vecsearch.store.write_once import check_file
@@ -52,16 +52,16 @@ def salvage(folder: Path) -> Iterator[Salvaged]:
             for start in range(0, segment.row_count, step):
                 first = segment.first_row + start
                 end = min(first + step, segment.first_row + segment.row_count)
-                living = living_images(catalog, first, end)
-                sound = [one for one in living if one.row - segment.first_row not in bad]
-                lost = [one for one in living if one.row - segment.first_row in bad]
+                live = live_images(catalog, first, end)
+                sound = [one for one in live if one.row - segment.first_row not in bad]
+                lost = [one for one in live if one.row - segment.first_row in bad]
                 places = np.array([one.row for one in sound], np.int64) - segment.first_row
                 vectors = halves[places].astype(np.float32)
                 yield Salvaged(segment.first_row, sound, vectors, lost)
 
 
 def _is_whole(folder: Path, segment: StoredSegment) -> bool:
-    """Tell whether a file is what was written, in the checksums of its rows too."""
+    """Return whether a file is what was written, in the checksums of its rows too."""
     try:
         check_file(folder, segment.record, whole=True)
     except IndexDamagedError:

@@ -147,7 +147,7 @@ def create_catalog(path: Path) -> apsw.Connection:
 
 
 def is_catalog(path: Path) -> bool:
-    """Tell whether the file at *path* is a catalog, of any format."""
+    """Return whether the file at *path* is a catalog, of any format."""
     return _format_at(path) > 0
 
 
@@ -157,7 +157,7 @@ def format_of(folder: Path) -> int:
 
 
 def open_catalog(folder: Path, *, writing: bool) -> apsw.Connection:
-    """Open the catalog of an index; raises IndexFolderError and its kin.
+    """Open the catalog of an index; raises IndexFolderError or a subclass.
 
     A reader too may have to roll back what a killed writer left, so it opens the file for writing
     where it may, and promises by ``query_only`` not to.
@@ -297,7 +297,7 @@ def damaged_pages(path: Path) -> list[int]:
 
 
 def has_dates(connection: apsw.Connection) -> bool:
-    """Tell whether the catalog keeps when pictures were taken."""
+    """Return whether the catalog keeps when pictures were taken."""
     return int(_pragma(connection, "user_version")) >= _WITH_DATES
 
 
@@ -356,17 +356,17 @@ def _load_checksum_vfs() -> None:
 
 
 def stamp_key(source: Path) -> str:
-    """Give the key under which the stamp of a source is kept; its path need not be text."""
+    """Return the key under which the stamp of a source is kept; its path need not be text."""
     return f"stamp:{os.fsencode(source).hex()}"
 
 
 def removed_key(content_hash: bytes) -> str:
-    """Give the key under which it is kept that this content was removed."""
+    """Return the key under which it is kept that this content was removed."""
     return f"removed:{content_hash.hex()}"
 
 
 def apart_key(pair: tuple[bytes, bytes]) -> str:
-    """Give the key under which it is kept that pictures with these hashes are no copies."""
+    """Return the key under which it is kept that pictures with these hashes are no copies."""
     first, second = sorted(pair)
     return f"apart:{first.hex()}:{second.hex()}"
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError
 from vecsearch.store.write_once import CHECKED_AT_OPENING_BYTES, FileRecord, Write, write_once
-from vecsearch.types import Halves, Rows, Vectors
+from vecsearch.types import Float16Vectors, Rows, Vectors
 
 _CHECKSUM_BYTES: Final = 4
 _BLOCK_BYTES: Final = 32 << 20
@@ -34,7 +34,7 @@ class Segment:
 
     path: Path
     first_row: int
-    halves: Halves
+    halves: Float16Vectors
     checksums: npt.NDArray[np.uint32]
     believed: bool
 
@@ -55,7 +55,7 @@ class Segment:
             )
 
 
-def write_segment(folder: Path, number: int, blocks: Iterable[Halves]) -> FileRecord:
+def write_segment(folder: Path, number: int, blocks: Iterable[Float16Vectors]) -> FileRecord:
     """Write *blocks* of rows, one after another, as segment *number*."""
     checksums = array("L")
 
@@ -83,13 +83,13 @@ def map_segment(path: Path, first_row: int, row_count: int, dim: int, size_bytes
 
 
 def damaged_places(
-    halves: Halves, checksums: npt.NDArray[np.uint32], places: Iterable[int]
+    halves: Float16Vectors, checksums: npt.NDArray[np.uint32], places: Iterable[int]
 ) -> Iterator[int]:
     """Find the *places* whose row does not fit its checksum."""
     return (place for place in places if zlib.crc32(halves[place]) != checksums[place])
 
 
-def read_damaged(path: Path, row_count: int, dim: int) -> tuple[Halves, list[int]]:
+def read_damaged(path: Path, row_count: int, dim: int) -> tuple[Float16Vectors, list[int]]:
     """Read a file that is not what was written: its rows, and the places that are not to be used.
 
     Of a file that is gone or has another length no row can be told to be sound.
@@ -105,12 +105,12 @@ def read_damaged(path: Path, row_count: int, dim: int) -> tuple[Halves, list[int
 
 
 def segment_bytes(row_count: int, dim: int) -> int:
-    """Tell how long the file of a segment is."""
+    """Return how long the file of a segment is."""
     return row_count * (2 * dim + _CHECKSUM_BYTES)
 
 
-def living_blocks(segments: Sequence[Segment], dead_rows: Rows) -> Iterator[Halves]:
-    """Read the rows of *segments* that are not dead, in order, a block at a time.
+def live_blocks(segments: Sequence[Segment], deleted_rows: Rows) -> Iterator[Float16Vectors]:
+    """Read the rows of *segments* that are not deleted, in order, a block at a time.
 
     Raises IndexDamagedError.
     """
@@ -119,9 +119,9 @@ def living_blocks(segments: Sequence[Segment], dead_rows: Rows) -> Iterator[Halv
         for start in range(0, len(segment.halves), step):
             block = segment.halves[start : start + step]
             rows = np.arange(len(block)) + (segment.first_row + start)
-            living = np.flatnonzero(~np.isin(rows, dead_rows, assume_unique=True))
-            segment.check(start + living)
-            yield block[living]
+            live = np.flatnonzero(~np.isin(rows, deleted_rows, assume_unique=True))
+            segment.check(start + live)
+            yield block[live]
 
 
 def gather(segments: Sequence[Segment], rows: Rows, dim: int) -> Vectors:

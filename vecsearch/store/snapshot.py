@@ -29,14 +29,14 @@ _MOST_WORD_BYTES: Final = 256 << 20
 class Snapshot(Lookups):
     """A committed generation of an index folder, open for reading.
 
-    Generation, segments and dead rows are read once, so a writer that commits meanwhile changes
+    Generation, segments and deleted rows are read once, so a writer that commits meanwhile changes
     nothing; images are looked up when asked for.
     """
 
     def __init__(
         self, folder: Path, before: Snapshot | None = None, *, fetch: bool = False
     ) -> None:
-        """Open the newest generation of *folder*; raises IndexFolderError and its kin.
+        """Open the newest generation of *folder*; raises IndexFolderError or a subclass.
 
         What is mapped and checked in *before*, an older snapshot, is taken over. *fetch* is that of
         `Lookups`.
@@ -68,12 +68,12 @@ class Snapshot(Lookups):
                 self.mapped[one.record] = known if known and same else self._map(one)
             self.segments = list(self.mapped.values())
             self.bases = {base.first_row: base for base in state.bases}
-            dead = schema.fetch(
+            deleted = schema.fetch(
                 self._connection,
                 "SELECT row FROM rows WHERE died IS NOT NULL AND row >= ? ORDER BY row",
                 (self.segments[0].first_row if self.segments else 0,),
             )
-            self.dead_rows: Rows = np.fromiter((row for (row,) in dead), dtype=np.int64)
+            self.deleted_rows: Rows = np.fromiter((row for (row,) in deleted), dtype=np.int64)
             self._connection.execute("COMMIT")
         except apsw.Error as error:
             self.close()
@@ -86,7 +86,7 @@ class Snapshot(Lookups):
             raise
 
     def open_base(self, base: Base, opener: Callable[[Path], T]) -> T | None:
-        """Give what *opener* makes of a checked FAISS file of this generation.
+        """Return what *opener* makes of a checked FAISS file of this generation.
 
         None if the file is there no longer, even since it was checked, because a later generation
         has another: the segments have all the rows. Raises IndexDamagedError.
@@ -100,7 +100,7 @@ class Snapshot(Lookups):
             return None
 
     def encoder_files(self) -> tuple[Path, Path, bytes]:
-        """Give the files of the encoder, the OpenVINO XML and its constants, and their digest.
+        """Return the files of the encoder, the OpenVINO XML and its constants, and their digest.
 
         The XML is checked; of the constants, which are numbers and nothing else, the length is.
         Whoever uses them calls `check_constants` before believing a result. Raises IndexFolderError
@@ -144,14 +144,14 @@ class Snapshot(Lookups):
             self._rows("SELECT 1 FROM config")
             raise
 
-    def dead_count(self, segment: Segment) -> int:
-        """Count the dead rows of *segment*."""
-        ends = np.searchsorted(self.dead_rows, (segment.first_row, segment.end_row))
+    def deleted_count(self, segment: Segment) -> int:
+        """Count the deleted rows of *segment*."""
+        ends = np.searchsorted(self.deleted_rows, (segment.first_row, segment.end_row))
         return int(ends[1] - ends[0])
 
-    def living_count(self, segment: Segment) -> int:
-        """Count the rows of *segment* that are not dead."""
-        return len(segment.halves) - self.dead_count(segment)
+    def live_count(self, segment: Segment) -> int:
+        """Count the rows of *segment* that are not deleted."""
+        return len(segment.halves) - self.deleted_count(segment)
 
     def _map(self, stored: StoredSegment) -> Segment:
         path = check_file(self.folder, stored.record)

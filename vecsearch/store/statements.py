@@ -61,7 +61,7 @@ def copy_rows(
     counts: tuple[int, int, int],
     generation: int,
 ) -> None:
-    """Give the image of every living row in *ranges* (first, end) a row from *next_row* on.
+    """Return the image of every live row in *ranges* (first, end) a row from *next_row* on.
 
     *counts* are how many there are, and how they are divided: every ``stride``-th, from the first
     on, comes after the ``first_part`` others; with a stride of 0 all keep their order.
@@ -69,12 +69,12 @@ def copy_rows(
     row_count, first_part, stride = counts
     db.execute("CREATE TEMP TABLE moving (place INTEGER PRIMARY KEY, image INTEGER)")
     for span in ranges:
-        living = "died IS NULL AND row >= ? AND row < ?"
+        live = "died IS NULL AND row >= ? AND row < ?"
         db.execute(
-            f"INSERT INTO moving (image) SELECT image FROM rows WHERE {living} ORDER BY row",  # noqa: S608
+            f"INSERT INTO moving (image) SELECT image FROM rows WHERE {live} ORDER BY row",  # noqa: S608
             span,
         )
-        db.execute(f"UPDATE rows SET died = ? WHERE {living}", (generation, *span))  # noqa: S608
+        db.execute(f"UPDATE rows SET died = ? WHERE {live}", (generation, *span))  # noqa: S608
     ((moving,),) = db.execute("SELECT count(*) FROM moving")
     assert moving == row_count
     place = "place - 1"

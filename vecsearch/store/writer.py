@@ -111,7 +111,7 @@ class Writer:
         return moved
 
     def compact(self, compaction: Compaction) -> None:
-        """Put copies of living rows into one segment, and its FAISS base beside it."""
+        """Put copies of live rows into one segment, and its FAISS base beside it."""
         assert self._published
         before = self.generation()
         number, row_count = before.id + 1, compaction.row_count
@@ -179,7 +179,7 @@ class Writer:
         return self._config("encoder")
 
     def encoder_files(self) -> tuple[Path, Path]:
-        """Give the two files of the encoder, compared whole; raises IndexDamagedError."""
+        """Return the two files of the encoder, compared whole; raises IndexDamagedError."""
         xml, constants = (
             check_file(self.folder, read_file(self._connection, self._config(key), key), whole=True)
             for key in ("encoder_xml", "encoder_bin")
@@ -249,7 +249,7 @@ class Writer:
         self._collect_orphans()
 
     def has_rows(self) -> bool:
-        """Tell whether anything was committed; a connection in trouble counts as yes."""
+        """Return whether anything was committed; a connection in trouble counts as yes."""
         try:
             return self.generation().next_row > 0
         except apsw.Error:
@@ -330,7 +330,7 @@ def open_writer(
 
     With *new*, a catalog is begun: in a folder that has none at once, in one that has an index
     (*fresh*) beside it, to take its place by `Writer.publish`. A new index to which nothing was
-    committed is taken away again. Raises IndexFolderError and its kin.
+    committed is taken away again. Raises IndexFolderError or a subclass.
     """
     made = not folder.exists()
     if new is not None:

@@ -61,7 +61,7 @@ def export_vectors(
     at all, and replace what was there.
 
     Raises UsageError for an unknown ending or dtype, or for a picture of the index that would be
-    overwritten; IndexFolderError and its kin; VecsearchError where the disk refuses.
+    overwritten; IndexFolderError or a subclass; VecsearchError where the disk refuses.
     """
     start = time.monotonic()
     folder = Path(index) if index is not None else only_index()

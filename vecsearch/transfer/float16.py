@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.transfer.formats.blocks import Numbers
-from vecsearch.types import Halves
+from vecsearch.types import Float16Vectors
 
 _ROUNDING: Final = 2.0**-10
 """How far from 1 the length of a unit vector may be once it is rounded to float16, twice over."""
 
 
-def to_halves(block: Numbers) -> tuple[Halves, npt.NDArray[np.bool_]]:
+def to_halves(block: Numbers) -> tuple[Float16Vectors, npt.NDArray[np.bool_]]:
     """Normalise the rows of *block* (n, d): (n, d) float16, and (n,) which have a direction.
 
     Rows that are zero or not finite have none and become zeros. A row of unit length whose values

@@ -33,7 +33,7 @@ from vecsearch.transfer.formats.parquet import Facts
 from vecsearch.transfer.import_encoder import check_same_encoder, new_index
 from vecsearch.transfer.inputs import ImportOptions, Input, check_ids, open_inputs
 from vecsearch.transfer.row_names import name_rows
-from vecsearch.types import Halves, Image, Progress, Skipped, path_of
+from vecsearch.types import Float16Vectors, Image, Progress, Skipped, path_of
 from vecsearch.wording import counted
 
 COMMIT_BYTES: Final = 128 << 20
@@ -169,7 +169,7 @@ class _Pending:
         self._report = report
         self._were_skipped = {one.path for one in snapshot.skipped()} if snapshot else set()
         self._change = Change(stamps=dict(stamps))
-        self._parts: list[Halves] = []
+        self._parts: list[Float16Vectors] = []
 
     def take(self, names: list[str], facts: Iterator[Facts], block: Block) -> None:
         """Take the vectors in *block*, their ids, and what is known of their files."""
@@ -209,7 +209,7 @@ class _Pending:
             change.forgotten += self._were_skipped.intersection(map(path_of, good_names))
         self._parts.append(halves if len(new) == len(halves) else halves[new])
 
-    def _known(self, names: list[str], halves: Halves) -> tuple[dict[str, Image], set[int]]:
+    def _known(self, names: list[str], halves: Float16Vectors) -> tuple[dict[str, Image], set[int]]:
         """Find the images that the index has of *names*, and the ids of those with the vectors."""
         if self._snapshot is None or not self._snapshot.generation.image_count:
             return {}, set()

@@ -29,7 +29,7 @@ from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
 from vecsearch.transfer.import_ import COMMIT_BYTES, COMMIT_ROWS
 from vecsearch.transfer.import_encoder import carried, differing
-from vecsearch.types import Halves, Image, Progress
+from vecsearch.types import Float16Vectors, Image, Progress
 
 _CHUNK_BYTES: Final = 16 << 20
 
@@ -64,7 +64,7 @@ def merge(*indexes: str | Path, index: str | Path, progress: Progress | None = N
     merge is interrupted, and the same call goes on from there.
 
     Raises SourceError where there is nothing to merge, UsageError, EncoderMismatchError,
-    IndexFolderError and its kin.
+    IndexFolderError or a subclass.
     """
     start = time.monotonic()
     target = Path(os.path.normpath(index))
@@ -146,7 +146,7 @@ def _take(
     }
     stamps |= {name: note for name, note in notes.items() if note != present.stamp(name)}
     change = Change(sources=new_sources, stamps=stamps)
-    parts: list[Halves] = []
+    parts: list[Float16Vectors] = []
 
     def commit() -> None:
         nonlocal change

@@ -40,7 +40,7 @@ def name_rows(
 
 
 def _names(path: Path) -> Iterator[str]:
-    """Give the names that the rows of a file may have, the shortest first."""
+    """Return the names that the rows of a file may have, the shortest first."""
     *folders, stem = _absolute(path).with_suffix("").parts
     name = stem
     yield name

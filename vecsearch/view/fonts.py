@@ -54,22 +54,22 @@ def load_for(text: str, size: int) -> Font:
 
 
 def covers(font: Font, text: str) -> bool:
-    """Tell whether *font* has all characters of *text*."""
+    """Return whether *font* has all characters of *text*."""
     return text.isascii() or all(c.isspace() or has(font, c) for c in text)
 
 
 def is_bold(font: Font) -> bool:
-    """Tell whether *font* is bold."""
+    """Return whether *font* is bold."""
     return "Bold" in (font.getname()[1] or "")
 
 
 def file_of(font: Font) -> Path | None:
-    """Give the file that *font* is from; Pillow's own is from none."""
+    """Return the file that *font* is from; Pillow's own is from none."""
     return Path(font.path) if isinstance(font.path, str | Path) else None
 
 
 def printable(name: str) -> str:
-    """Give the file name *name* as it can be drawn in one line.
+    """Return the file name *name* as it can be drawn in one line.
 
     Bytes that are not UTF-8 (surrogates) and control characters become U+FFFD; of a heap of
     combining marks, which would reach over the picture, the first MOST_MARKS stay.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vecsearch.paths import shown
-from vecsearch.types import Asked, Guess, Progress, Result, no_progress
+from vecsearch.types import Guess, Progress, QueryImage, Result, no_progress
 from vecsearch.view import fonts
 from vecsearch.view.document import encode_guesses, split_root, write_document
 from vecsearch.view.picture_names import picture_names
@@ -88,7 +88,7 @@ class Table:
 
 def result_section(result: Result) -> Section:
     """Describe a query and its hits."""
-    asked = result.asked or (Asked(result.query, result.path),)
+    asked = result.asked or (QueryImage(result.query, result.path),)
     return Section(
         heading=result.query if result.path is None else shown(result.path),
         queries=[
@@ -176,7 +176,7 @@ def write_gallery(
 
 
 def _path(picture: Picture) -> Path:
-    if isinstance(picture, Asked):
+    if isinstance(picture, QueryImage):
         return picture.path or Path(picture.query)
     return picture
 

@@ -25,7 +25,7 @@ SAVE_OPTIONS: dict[str, dict[str, int]] = {
 
 
 def format_of(out: Path, *, vector: bool = False) -> str:
-    """Give Pillow's name of the format that the ending of *out* stands for; raises UsageError.
+    """Return Pillow's name of the format that the ending of *out* stands for; raises UsageError.
 
     With *vector*, SVG is one of them.
     """

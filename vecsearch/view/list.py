@@ -17,7 +17,7 @@ _DATE_WIDTH: Final = len("2026-08-01 12:30:15") + len(_FILE)
 
 
 def listed_fields(image: ListedImage, *, words: bool) -> dict[str, object]:
-    """Give an image as the JSON of the command line has it.
+    """Return an image as the JSON of the command line has it.
 
     ``taken`` is null where the metadata have no date, ``modified`` where there was no file. With
     *words*, they are there; ``gone`` is, if its file is not there any more.

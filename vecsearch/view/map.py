@@ -325,7 +325,7 @@ def _stand_for_others(middles: npt.NDArray[np.int64], cell: int) -> tuple[list[i
 def _open_canvas(
     placed: npt.NDArray[np.floating], side: int
 ) -> tuple[tuple[int, int], npt.NDArray[np.int64]]:
-    """Give the size of a canvas with a title, and the upper left corners of all squares."""
+    """Return the size of a canvas with a title, and the upper left corners of all squares."""
     extent = np.ptp(placed, axis=0)
     margin = _margin(extent[0])
     title = _title_size(extent[0] + side)
@@ -390,13 +390,13 @@ def _draw_card(image: Image.Image, thumbnail: Image.Image, card: _Card) -> None:
 
 
 def _colour(colours: list[int], label: int, other: Colour) -> Colour:
-    """Give the colour of a group, or *other* where a picture is in none."""
+    """Return the colour of a group, or *other* where a picture is in none."""
     return parse(GROUPS[colours[label]]) if label >= 0 else other
 
 
 @lru_cache(maxsize=256)
 def _shadow(width: int, height: int) -> tuple[Image.Image, int]:
-    """Give the mask of the shadow of a card, and how far it reaches beyond it."""
+    """Return the mask of the shadow of a card, and how far it reaches beyond it."""
     blur = max(2, min(width, height) // 36)
     reach = 3 * blur
     mask = Image.new("L", (width + 2 * reach, height + 2 * reach), 0)

@@ -10,7 +10,7 @@ from typing import Final
 
 from PIL import Image, ImageStat
 
-from vecsearch.types import Asked, Hit, Result
+from vecsearch.types import Hit, QueryImage, Result
 from vecsearch.view import fonts
 from vecsearch.view.image_files import format_of, write_image, write_whole
 from vecsearch.view.picture_names import names_of_results
@@ -236,7 +236,7 @@ def _add_query(
     sheet: Sheet, result: Result, names: Mapping[Path, str], top: int, height: int
 ) -> int:
     """Add the pictures that were asked, where *height* is that of the hits; return theirs."""
-    asked = result.asked or (Asked(result.query, result.path),)
+    asked = result.asked or (QueryImage(result.query, result.path),)
     signed = any(one.minus for one in asked)
     shown = asked[:MOST_ASKED]
     # A name in one line and its id, or a name in two.
@@ -272,29 +272,29 @@ def _add_query(
     return bottom
 
 
-def _name(asked: Asked, names: Mapping[Path, str]) -> str:
+def _name(asked: QueryImage, names: Mapping[Path, str]) -> str:
     return asked.name if asked.path is None or asked.word else names.get(asked.path, asked.name)
 
 
-def _is_by_id(asked: Asked) -> bool:
+def _is_by_id(asked: QueryImage) -> bool:
     return asked.path is not None and asked.query.startswith("id:")
 
 
 def _is_pale_at_an_edge(image: Image.Image) -> bool:
-    """Tell whether *image* has an edge that would be lost on white paper."""
+    """Return whether *image* has an edge that would be lost on white paper."""
     width, height = image.size
     edges = [(0, 0, width, 1), (0, height - 1, width, height)]
     edges += [(0, 0, 1, height), (width - 1, 0, width, height)]
     return any(ImageStat.Stat(image.crop(edge).convert("L")).mean[0] > _PALE for edge in edges)
 
 
-def _look_at(thumbnails: Thumbnails, asked: Asked) -> Thumbnail:
+def _look_at(thumbnails: Thumbnails, asked: QueryImage) -> Thumbnail:
     if asked.path is not None and asked.data is None and asked.box is None:
         return thumbnails.get(asked.path)
     return thumbnails.look_at(asked)
 
 
-def _add_sign(sheet: Sheet, asked: Asked, x: int, y: int, side: int) -> None:
+def _add_sign(sheet: Sheet, asked: QueryImage, x: int, y: int, side: int) -> None:
     """Add a plus or a minus in the corner of a picture."""
     size = 26 if side == TILE else 20
     badge = Rectangle(x + 6, y + 6, size, size, MINUS if asked.minus else ACCENT, RADIUS)

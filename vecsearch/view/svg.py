@@ -88,7 +88,7 @@ def _add_text(parent: ET.Element, item: Text) -> None:
 
 
 def _is_whole(item: Picture) -> bool:
-    """Tell whether nothing is cut off a picture."""
+    """Return whether nothing is cut off a picture."""
     within = item.within
     return (
         not within.radius
@@ -129,7 +129,7 @@ def _add_picture(
 
 
 def _font_faces(scene: Scene) -> str:
-    """Give the characters that are drawn, as fonts for this document.
+    """Return the characters that are drawn, as fonts for this document.
 
     Only of DejaVu Sans, which may be passed on: fonts of the system may not.
     """

@@ -99,7 +99,7 @@ def lacking_fonts() -> Mapping[str, str]:
 
 @lru_cache(maxsize=4096)
 def has(font: Font, character: str) -> bool:
-    """Tell whether *font* has *character*."""
+    """Return whether *font* has *character*."""
     mask = font.getmask(character)
     # Fonts of pictures draw nothing for what they lack.
     return bytes(mask) != _box(font) and (min(mask.size) > 0 or character.isspace())

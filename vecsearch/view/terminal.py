@@ -12,7 +12,7 @@ from PIL import Image
 from rich.cells import cell_len
 
 from vecsearch.errors import UsageError
-from vecsearch.types import Asked, Result
+from vecsearch.types import QueryImage, Result
 from vecsearch.view import fonts
 from vecsearch.view.picture_names import names_of_results
 from vecsearch.view.thumbnails import MOST_ENLARGED, Thumbnail, Thumbnails
@@ -142,7 +142,7 @@ class _Row:
 
 
 def _asked(result: Result, names: Mapping[Path, str], thumbnails: Thumbnails) -> Iterator[_Tile]:
-    asked = result.asked or (Asked(result.query, result.path),)
+    asked = result.asked or (QueryImage(result.query, result.path),)
     signed = any(one.minus for one in asked)
     for one in asked[:MOST_ASKED]:
         head = "query" if not signed else "\u2212 query" if one.minus else "+ query"
@@ -260,7 +260,7 @@ def _multiplexer(environment: Mapping[str, str]) -> Literal["", "tmux", "screen"
 
 
 def _size(stream: TextIO, environment: Mapping[str, str]) -> tuple[int, tuple[int, int]]:
-    """Give the terminal's width in characters, and a character's size in pixels."""
+    """Return the terminal's width in characters, and a character's size in pixels."""
     columns, cell = 80, _USUAL_CELL
     try:
         columns = os.get_terminal_size(stream.fileno()).columns or columns

@@ -13,7 +13,7 @@ from typing import Final
 from vecsearch.paths import shown as shown
 from vecsearch.paths import shown_in
 from vecsearch.spreadsheet import csv_lines
-from vecsearch.types import Agreement, Asked, Box, Guess, Hit, Problem, Reduction, Result
+from vecsearch.types import Agreement, Box, Guess, Hit, Problem, QueryImage, Reduction, Result
 from vecsearch.wording import counted as counted
 
 _LEAST_SHARE: Final = 0.005
@@ -48,7 +48,7 @@ def to_json(value: object, *, indent: int | None = 2) -> str:
 
 
 def hit_fields(hit: Hit) -> dict[str, object]:
-    """Give a hit as the JSON of the command line has it.
+    """Return a hit as the JSON of the command line has it.
 
     ``order`` is there if it is re-ranked, ``gone`` if its file is not there any more.
     """
@@ -67,7 +67,7 @@ def hit_fields(hit: Hit) -> dict[str, object]:
 
 
 def result_fields(result: Result) -> dict[str, object]:
-    """Give a query and its hits as the JSON of every command has them.
+    """Return a query and its hits as the JSON of every command has them.
 
     ``path`` is null unless the query is one picture that has one. ``asked`` is there if a query is
     more than one whole picture, ``expand`` and ``rerank`` if they were asked for, ``error`` if it
@@ -188,7 +188,7 @@ def format_box(box: Box) -> str:
     return ",".join(map(str, box))
 
 
-def _asked_fields(asked: Asked) -> dict[str, object]:
+def _asked_fields(asked: QueryImage) -> dict[str, object]:
     fields: dict[str, object] = {"query": asked.query}
     if asked.path is not None:
         fields["path"] = shown(asked.path)

@@ -15,7 +15,7 @@ from vecsearch.errors import ImageError, NotFetchedError
 from vecsearch.images.decoders.decode import decode_thumbnail, read_thumbnail
 from vecsearch.images.sources.access import is_gone, read_content
 from vecsearch.images.sources.allowed_urls import count_not_fetched
-from vecsearch.types import Asked, Box
+from vecsearch.types import Box, QueryImage
 from vecsearch.view import fonts
 from vecsearch.view.typeset import draw_line
 
@@ -36,7 +36,7 @@ REASON_AT = 0.76
 _DIMMED = 0.4
 _READ_AHEAD = 256
 
-Picture = Path | Asked
+Picture = Path | QueryImage
 """A picture file, or what a query was made of, with its box marked."""
 
 
@@ -66,10 +66,10 @@ class Thumbnails:
         self._kept: OrderedDict[Path, Thumbnail] = OrderedDict()
 
     def get(self, path: Path) -> Thumbnail:
-        """Give the thumbnail of *path*, or a stand-in for a file that is gone or broken."""
+        """Return the thumbnail of *path*, or a stand-in for a file that is gone or broken."""
         thumbnail = self._kept.get(path)
         if thumbnail is None:
-            thumbnail = self.look_at(Asked(str(path), path))
+            thumbnail = self.look_at(QueryImage(str(path), path))
             self._kept[path] = thumbnail
             if len(self._kept) > self._capacity:
                 self._kept.popitem(last=False)
@@ -77,8 +77,8 @@ class Thumbnails:
             self._kept.move_to_end(path)
         return thumbnail
 
-    def look_at(self, asked: Asked) -> Thumbnail:
-        """Give the thumbnail of a picture that is asked for, with its box marked, or a stand-in."""
+    def look_at(self, asked: QueryImage) -> Thumbnail:
+        """Return the thumbnail of a query image, with its box marked, or a stand-in."""
         side = self.side * self.detail
         if asked.word:
             return Thumbnail(draw_word(asked.word, side))
@@ -108,7 +108,7 @@ def read_all(pictures: Sequence[Picture], side: int) -> Iterator[Image.Image]:
 
 
 def _read(picture: Picture, side: int) -> Image.Image:
-    if isinstance(picture, Asked):
+    if isinstance(picture, QueryImage):
         return Thumbnails(side).look_at(picture).image
     return read_or_stand_in(picture, side)
 
@@ -149,7 +149,7 @@ def enlarge(picture: Image.Image, side: int, most: float = MOST_ENLARGED) -> Ima
 
 
 def mark_box(image: Image.Image, box: Box, size: tuple[int, int]) -> Image.Image:
-    """Give *image*, of a picture of *size*, with *box* outlined and what is around it dimmed."""
+    """Return *image*, of a picture of *size*, with *box* outlined and what is around it dimmed."""
     x, y, width, height = box
     across, down = image.width / size[0], image.height / size[1]
     left = min(max(round(x * across), 0), image.width - 1)

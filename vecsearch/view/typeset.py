@@ -116,7 +116,7 @@ def clusters(text: str) -> list[str]:
 
 
 def goes_left(text: str) -> bool:
-    """Tell whether *text* is read from right to left, which its first letter decides."""
+    """Return whether *text* is read from right to left, which its first letter decides."""
     return next((one for one in map(_strong, text) if one is not None), False)
 
 
@@ -207,7 +207,7 @@ def _sides(text: str, base: bool) -> Iterator[bool | None]:
 
 
 def _strong(c: str) -> bool | None:
-    """Tell whether *c* is read leftwards; None for what is read as the words around it are."""
+    """Return whether *c* is read leftwards; None for what is read as the words around it are."""
     return {"R": True, "AL": True, "L": False}.get(unicodedata.bidirectional(c))
 
 

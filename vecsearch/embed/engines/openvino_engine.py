@@ -23,7 +23,7 @@ _HINTS: Final = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
 
 
 def has_bf16() -> bool:
-    """Tell whether this CPU multiplies bfloat16 natively."""
+    """Return whether this CPU multiplies bfloat16 natively."""
     return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 

@@ -31,7 +31,7 @@ def accelerator() -> str | None:
 
 
 def has_bf16() -> bool:
-    """Tell whether the device of this engine computes in bfloat16."""
+    """Return whether the device of this engine computes in bfloat16."""
     return accelerator() == "cuda" and torch.cuda.is_bf16_supported()
 
 
@@ -150,7 +150,7 @@ class _Network(nn.Module):
         return values[self._output]
 
     def _is_bias(self, one: int, other: int) -> bool:
-        """Tell whether *other* is what is added to the channels of the convolution *one*."""
+        """Return whether *other* is what is added to the channels of the convolution *one*."""
         if not (self._has(other) and self._steps and self._steps[-1].place == one):
             return False
         shape = self._constant(other).shape

@@ -25,7 +25,7 @@ in decoding make 0.26, subsampled colours that are repeated and not interpolated
 
 
 def jpeg_decoder() -> JpegDecoder:
-    """Give `decode_jpegs` if it does here with a trial picture what Pillow does.
+    """Return `decode_jpegs` if it does here with a trial picture what Pillow does.
 
     Raises UsageError: what fails with this one would fail with all, and leave them to Pillow one
     after another; and other pixels are other vectors.
@@ -92,6 +92,6 @@ def _squash(picture: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def _resize(pictures: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
-    # CUDA has this filter for floats only. Halves are rounded up, as Pillow does.
+    # CUDA has this filter for floats only. Float16Vectors are rounded up, as Pillow does.
     resized = F.interpolate(pictures.float(), shape, mode="bilinear", antialias=True)
     return (resized + 0.5).to(torch.uint8)

@@ -22,7 +22,7 @@ Key = int | tuple[int, ...]
 
 
 def key_of(image: ImageFile) -> Key | None:
-    """Tell which colour of an opened grey or RGB picture is transparent, as its pixels have it.
+    """Return which colour of an opened grey or RGB picture is transparent, as its pixels have it.
 
     Of 16 bits a channel Pillow keeps the upper eight, and so does the key.
     """
@@ -38,7 +38,7 @@ def key_of(image: ImageFile) -> Key | None:
 
 
 def key_over_white(band: Image.Image, rgb: Image.Image, key: Key) -> Image.Image:
-    """Give *rgb*, made of *band*, with white where *band* has the colour *key*."""
+    """Return *rgb*, made of *band*, with white where *band* has the colour *key*."""
     pixels = np.asarray(band.convert("L") if band.mode == "1" else band)
     same = pixels == np.array(key)
     same = same.all(axis=2) if same.ndim == 3 else same
@@ -47,7 +47,7 @@ def key_over_white(band: Image.Image, rgb: Image.Image, key: Key) -> Image.Image
 
 
 def convert_to_srgb(image: Image.Image, profile: object) -> Image.Image | None:
-    """Give *image* as RGB in sRGB; None if it is so, or *profile* cannot be used for it.
+    """Return *image* as RGB in sRGB; None if it is so, or *profile* cannot be used for it.
 
     By relative colorimetric intent, in which colours that sRGB has stay as they are; that of
     perception is not the same in any two programs.

@@ -163,7 +163,7 @@ def open_image(data: bytes) -> ImageFile:
 
 
 def is_picture(data: bytes) -> bool:
-    """Tell whether the header of a file is a picture's, which is not decoded."""
+    """Return whether the header of a file is a picture's, which is not decoded."""
     if is_heif(data):
         return True
     try:
@@ -212,7 +212,7 @@ def _loaded(image: ImageFile, data: bytes, draft: tuple[int, int] | None) -> Ima
 
 
 def _draft_size(width: int, height: int, at_least: int, box: Box | None) -> tuple[int, int]:
-    """Tell how large a JPEG must be decoded so that of it, or of *box*, *at_least* is left."""
+    """Return how large a JPEG must be decoded so that of it, or of *box*, *at_least* is left."""
     shorter = min(box[2:]) if box else 0
     if shorter <= 0:
         return at_least, at_least

@@ -31,7 +31,7 @@ class Frame:
 
 
 def has_frames(data: bytes) -> bool:
-    """Tell whether a picture file is an animation or a document: more than one picture.
+    """Return whether a picture file is an animation or a document: more than one picture.
 
     False for what cannot be read.
     """
@@ -90,7 +90,7 @@ def _pages(image: Image.Image, most: int) -> Iterator[int]:
 
 
 def _is_page(image: Any, place: int, size: tuple[int, int]) -> bool:
-    """Tell whether the picture after the first, at which *image* is, is no smaller version.
+    """Return whether the picture after the first, at which *image* is, is no smaller version.
 
     What an MPO does not say is a page if it has the *size* of the first one; brightness maps of
     cameras have not.

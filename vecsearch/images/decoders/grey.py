@@ -45,7 +45,7 @@ class GreyScale:
     inverted: bool
 
     def apply(self, band: Image.Image) -> Image.Image:
-        """Give *band*, of deep grey values, as RGB; what is not a number is black."""
+        """Return *band*, of deep grey values, as RGB; what is not a number is black."""
         values = _values(band, self.unsigned)
         scale = 255.0 / max(self.high - self.low, 1e-12)
         grey = np.clip((values - self.low) * scale, 0.0, 255.0)
@@ -54,7 +54,7 @@ class GreyScale:
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Tell whether the pixels are 16-bit, 32-bit or float grey values."""
+    """Return whether the pixels are 16-bit, 32-bit or float grey values."""
     return image.mode.startswith("I") or image.mode == "F"
 
 
@@ -108,7 +108,7 @@ def _values(band: Image.Image, unsigned: bool) -> Values:
 
 
 def as_black_is_zero(data: bytes) -> tuple[bytes, bool]:
-    """Give a TIFF of deep values in which white is zero as one in which black is, and tell so.
+    """Return a TIFF of deep values in which white is zero as one in which black is, and tell so.
 
     Pillow knows the first kind for 8 bits only. What is no such TIFF comes back as it is.
     """

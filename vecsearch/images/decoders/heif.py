@@ -16,12 +16,12 @@ WAY: Final = "pip install 'vecsearch[heif]' reads them"
 
 @cache
 def reads_heif() -> bool:
-    """Tell whether HEIC is read here, without loading what reads it."""
+    """Return whether HEIC is read here, without loading what reads it."""
     return find_spec("pillow_heif") is not None
 
 
 def is_heif(data: bytes) -> bool:
-    """Tell whether a file is HEIC or HEIF, whatever its name; an AVIF is not."""
+    """Return whether a file is HEIC or HEIF, whatever its name; an AVIF is not."""
     if data[4:8] != b"ftyp" or data[8:12] not in _BRANDS:
         return False
     brands = data[16 : int.from_bytes(data[:4], "big")][:1024]

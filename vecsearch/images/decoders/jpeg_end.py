@@ -15,7 +15,7 @@ _OTHER: Final = bytes(range(0x51, 0x91))
 def with_end(
     data: bytes, opened: Callable[[bytes], ImageFile], draft: tuple[int, int] | None
 ) -> bytes | None:
-    """Give a JPEG with its end marker; None if pixels are missing too, or it is no JPEG.
+    """Return a JPEG with its end marker; None if pixels are missing too, or it is no JPEG.
 
     Decoders fill up missing pixels. So it is decoded, in the size of *draft*, with two
     continuations: where no pixel is missing they make no difference.

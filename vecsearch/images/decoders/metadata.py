@@ -32,7 +32,7 @@ _TURNS: Final = {
 
 
 def pixels_alone(data: bytes) -> bytes:
-    """Give a PNG without what is damaged beside its pixels, and what does not concern them.
+    """Return a PNG without what is damaged beside its pixels, and what does not concern them.
 
     A text that takes megabytes, or a wrong checksum in it, would keep Pillow from reading on.
     Critical chunks stay as they are, and so does what is no PNG.
@@ -55,7 +55,7 @@ def pixels_alone(data: bytes) -> bytes:
 
 
 def _is_kept(kind: bytes, chunk: bytes) -> bool:
-    """Tell whether an ancillary *chunk*, from its kind to its checksum, is left where it is."""
+    """Return whether an ancillary *chunk*, from its kind to its checksum, is left where it is."""
     if kind not in _KEPT:
         return False
     if kind in _PIXELS:
@@ -75,7 +75,7 @@ def _is_kept(kind: bytes, chunk: bytes) -> bool:
 
 
 def orientation_of(image: Image.Image) -> int:
-    """Tell how a picture lies, 1 to 8 as EXIF has it; 1 where that cannot be told."""
+    """Return how a picture lies, 1 to 8 as EXIF has it; 1 where that cannot be told."""
     try:
         value: Any = image.getexif().get(_ORIENTATION, 1)
         if isinstance(value, tuple | list):

@@ -63,7 +63,7 @@ def read_head(path: Path, most_bytes: int) -> bytes:
 
 
 def facts_of(path: Path) -> tuple[int, int]:
-    """Give size in bytes and time in ns of a picture file; raises OSError."""
+    """Return size in bytes and time in ns of a picture file; raises OSError."""
     path = _local(path)
     if isinstance(path, UrlPath):
         from vecsearch.images.sources.url import facts_of_url
@@ -82,7 +82,7 @@ def facts_of(path: Path) -> tuple[int, int]:
 
 
 def is_gone(path: Path) -> bool:
-    """Tell whether there is no such file; not so, if that cannot be told."""
+    """Return whether there is no such file; not so, if that cannot be told."""
     try:
         facts_of(path)
     except FileNotFoundError:

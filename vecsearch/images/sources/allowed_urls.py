@@ -52,12 +52,12 @@ def name_source(source: Path) -> None:
 
 
 def is_named(source: Path) -> bool:
-    """Tell whether this very source was named on this machine."""
+    """Return whether this very source was named on this machine."""
     return str(source) in _all_named()
 
 
 def may_fetch(path: Path) -> bool:
-    """Tell whether a URL may be fetched: asked for, below a named source, or in a named list."""
+    """Return whether a URL may be fetched: asked for, below a named source, or in a named list."""
     if isinstance(path, WantedUrl):
         return True
     url, named = str(path), _all_named()
@@ -85,13 +85,13 @@ def roots_of(url: str, as_sent: Callable[[str], str]) -> list[str]:
 
 
 def is_below(root: str, url: str) -> bool:
-    """Tell whether a URL is *root* or lies below it, whatever servers make of dots in it."""
+    """Return whether a URL is *root* or lies below it, whatever servers make of dots in it."""
     start = f"{root.rstrip('/')}/"
     return url == root or (url.startswith(start) and not has_dots(url[len(start) :]))
 
 
 def has_dots(path: str) -> bool:
-    """Tell whether a part of a path is ``.`` or ``..``, in any number of escapes."""
+    """Return whether a part of a path is ``.`` or ``..``, in any number of escapes."""
     while (plain := unquote(path)) != path:
         path = plain
     return not {".", ".."}.isdisjoint(path.replace("\\", "/").split("/"))

@@ -18,7 +18,7 @@ _MARKS: Final = (
 
 
 def without_mark(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Give the *blocks* of a text as UTF-8 without a mark; one that has none is as it is."""
+    """Return the *blocks* of a text as UTF-8 without a mark; one that has none is as it is."""
     blocks = iter(blocks)
     first = next(blocks, b"")
     coding = next((coding for mark, coding in _MARKS if first.startswith(mark)), None)

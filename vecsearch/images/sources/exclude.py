@@ -64,7 +64,7 @@ class Patterns:
     _folders: dict[bytes, bool] = field(default_factory=dict, repr=False, compare=False)
 
     def __bool__(self) -> bool:
-        """Tell whether there are any."""
+        """Return whether there are any."""
         return bool(self.rules)
 
     @property
@@ -73,7 +73,7 @@ class Patterns:
         return hashlib.sha256(write_texts(self.texts).encode()).hexdigest()[:16] if self else ""
 
     def decide(self, path: bytes) -> bool | None:
-        """Tell whether a relative path, that of a folder with a slash, is left out; None: unknown.
+        """Return whether a relative path, a folder's with a slash, is left out; None: unknown.
 
         The folders above it are not looked at.
         """
@@ -85,11 +85,11 @@ class Patterns:
         return None
 
     def exclude_file(self, path: bytes) -> bool:
-        """Tell whether the file at a relative path is left out, or a folder that it is in."""
+        """Return whether the file at a relative path is left out, or a folder that it is in."""
         return bool(self.rules) and (self.exclude_folder(path) or bool(self.decide(path)))
 
     def exclude_folder(self, path: bytes) -> bool:
-        """Tell whether a folder that a relative path goes through is left out."""
+        """Return whether a folder that a relative path goes through is left out."""
         folder = path[: path.rfind(_SLASH) + 1]
         if not (folder and self.rules):
             return False
@@ -110,7 +110,7 @@ class Chain:
     above: Chain | None
 
     def decide(self, path: bytes) -> bool | None:
-        """Tell whether a path, that of a folder with a slash, is left out; None: unknown."""
+        """Return whether a path, that of a folder with a slash, is left out; None: unknown."""
         one: Chain | None = self
         while one is not None:
             decided = one.patterns.decide(path[len(one.prefix) :])

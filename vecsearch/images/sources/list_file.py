@@ -36,12 +36,12 @@ def list_source(file: str | Path) -> Path:
 
 
 def is_list(source: Path) -> bool:
-    """Tell whether a source is a list."""
+    """Return whether a source is a list."""
     return str(source).startswith(LIST)
 
 
 def list_file(source: Path) -> Path:
-    """Give the file of a list."""
+    """Return the file of a list."""
     return Path(str(source).removeprefix(LIST))
 
 
@@ -123,7 +123,7 @@ def _seen_from(base: bytes, path: bytes) -> bytes:
 
 
 def _lines(source: Path, end: bytes) -> Iterator[bytes]:
-    """Give the lines of a list that are not blank; raises SourceError."""
+    """Return the lines of a list that are not blank; raises SourceError."""
     with contextlib.ExitStack() as stack:
         try:
             file: BinaryIO

@@ -58,7 +58,7 @@ class FoundFile:
     mtime_ns: int
 
     def as_path(self) -> Path:
-        """Give ``path`` as the rest of the world wants it; undecodable bytes survive.
+        """Return ``path`` as the rest of the world wants it; undecodable bytes survive.
 
         A URL may be fetched: it was found in a source that may be.
         """
@@ -94,7 +94,7 @@ class Scan:
     excluded: Excluded = field(default_factory=Excluded)
 
     def takes(self, name: bytes) -> bool:
-        """Tell by its ending whether a file is taken for a picture, and count what is left out."""
+        """Return whether a file is a picture by its ending, and count what is left out."""
         if is_picture(name):
             return True
         if ending := left_out_ending(name):
@@ -112,7 +112,7 @@ class Scan:
         self.hidden.add(below(folder))
 
     def sees(self, region: bytes) -> Callable[[bytes], bool]:
-        """Give the test whether a path in *region* would have been found if it were there.
+        """Return the test whether a path in *region* would have been found if it were there.
 
         Not so below what could not be read, where another region begins, and of pictures in a
         format that another machine reads.
@@ -125,17 +125,17 @@ class Scan:
 
 
 def below(folder: bytes) -> bytes:
-    """Give what the paths of all files below *folder* begin with."""
+    """Return what the paths of all files below *folder* begin with."""
     return folder.rstrip(SEPARATOR) + SEPARATOR
 
 
 def after(prefix: bytes) -> bytes:
-    """Give the least path that is greater than all that begin with *prefix*."""
+    """Return the least path that is greater than all that begin with *prefix*."""
     return prefix[:-1] + bytes([prefix[-1] + 1]) if prefix else b"\xff"
 
 
 def is_picture(name: bytes) -> bool:
-    """Tell by its ending whether a file is taken for a picture."""
+    """Return by its ending whether a file is taken for a picture."""
     ending = _ending(name)
     return ending in SUFFIXES or (ending in HEIF_SUFFIXES and reads_heif())
 
@@ -157,7 +157,7 @@ def read_counts(text: str) -> dict[str, int]:
 
 
 def left_out_ending(name: bytes) -> str:
-    """Give the ending of a picture in a format that is not read here; else nothing."""
+    """Return the ending of a picture in a format that is not read here; else nothing."""
     ending = _ending(name)
     unread = ending in _UNREAD or (ending in HEIF_SUFFIXES and not reads_heif())
     return ending.decode() if unread else ""
@@ -168,16 +168,16 @@ def _ending(name: bytes) -> bytes:
 
 
 def is_hidden(path: bytes) -> bool:
-    """Tell whether a relative path has a part that folders leave out."""
+    """Return whether a relative path has a part that folders leave out."""
     return path.startswith(b".") or (SEPARATOR + b".") in path
 
 
 def is_unwanted(path: bytes) -> bool:
-    """Tell whether a relative path has a part that is hidden, or in which nobody wants to look."""
+    """Return whether a part of a relative path is hidden, or is one that nobody wants."""
     return is_hidden(path) or not UNWANTED.isdisjoint(path.split(SEPARATOR))
 
 
 def is_ordinary(path: bytes) -> bool:
-    """Tell whether the scan of a folder would find a file under this relative path."""
+    """Return whether the scan of a folder would find a file under this relative path."""
     in_tar = (b".tar" + SEPARATOR) in path.lower()
     return is_picture(path) and not is_hidden(path) and not in_tar

@@ -58,12 +58,12 @@ class _Contents:
 
 
 def is_tar(path: Path) -> bool:
-    """Tell by its name whether a file is a tar."""
+    """Return by its name whether a file is a tar."""
     return path.name.lower().endswith(".tar")
 
 
 def is_compressed_tar(path: Path) -> bool:
-    """Tell whether a file is a tar whose members cannot be got at singly, by name or beginning."""
+    """Return whether a file is a compressed tar, by its name or its first bytes."""
     name = path.name.lower()
     if is_tar(path):
         try:

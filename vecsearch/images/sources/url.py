@@ -100,7 +100,7 @@ def _list(scan: Scan, prefix: bytes) -> Iterator[Entry]:
 
 
 def _entry(scan: Scan, path: bytes, facts: Mapping[str, Any]) -> Iterator[Entry]:
-    """Give a picture, if it can be one."""
+    """Return a picture, if it can be one."""
     if (facts.get("size") or 0) > LARGEST_BYTES:
         scan.unreadable[path] = f"larger than {LARGEST_BYTES >> 20} MiB"
     else:
@@ -180,7 +180,7 @@ def _too_large(path: Path) -> ImageError:
 
 
 def _size_and_time(facts: Mapping[str, Any]) -> tuple[int, int]:
-    """Give size and time of an object, with its tag in the place of the fractions of a second.
+    """Return size and time of an object, with its tag in the place of the fractions of a second.
 
     So an object that gets another tag within a second counts as changed, and the time can be read.
     """
@@ -243,7 +243,7 @@ def _filesystem(scheme: str, host: str) -> Any:
 
 
 def _key(path: Path) -> str:
-    """Give the name that the file system has for a URL."""
+    """Return the name that the file system has for a URL."""
     return str(_filesystem_of(path)._strip_protocol(str(path)))
 
 
@@ -277,7 +277,7 @@ def _as_os_errors() -> Iterator[None]:
 
 
 def _is_missing(error: Exception) -> bool:
-    """Tell whether something is known not to be there: fsspec says so of dead servers, too."""
+    """Return whether something is known not to be there: fsspec says so of deleted servers, too."""
     cause = error.__cause__
     status = getattr(cause, "status", 404)
     unreachable = isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError)

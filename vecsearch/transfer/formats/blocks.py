@@ -41,7 +41,7 @@ def as_numbers(values: npt.NDArray[Any]) -> Numbers:
 
 
 def is_numbers(dtype: np.dtype[Any]) -> bool:
-    """Tell whether values of a type can be those of a vector."""
+    """Return whether values of a type can be those of a vector."""
     if dtype.kind == "V":  # so NumPy saves what ml_dtypes calls bfloat16
         return dtype.itemsize == 2 and dtype.names is None and dtype.subdtype is None
     return dtype.kind in "iu" or (dtype.kind == "f" and dtype.itemsize in (2, 4, 8))

@@ -38,7 +38,7 @@ def choose_column(
 
 
 def are_ids(dtype: np.dtype[Any]) -> bool:
-    """Tell whether an array of a type can hold ids."""
+    """Return whether an array of a type can hold ids."""
     is_uuid = dtype.kind == "V" and dtype.itemsize == _UUID_BYTES and dtype.names is None
     return dtype.kind in "iuSU" or (is_uuid and dtype.subdtype is None)
 

@@ -128,7 +128,7 @@ class ParquetTable:
         )
 
     def _in_rows(self, batch: Any) -> Iterator[tuple[Any, ...]]:
-        """Give the rows of the columns of facts; dates are None where there is no column."""
+        """Return the rows of the columns of facts; dates are None where there is no column."""
         with self._told():  # a text may be no UTF-8
             *numbers, dates = [*(one.to_pylist() for one in batch), repeat(None)][:5]
         return zip(*numbers, dates, strict=False)
