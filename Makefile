@@ -17,7 +17,7 @@ demo: $(INSTALLED)
 	$(BIN)/vecsearch demo
 
 test: lint types
-	$(BIN)/pytest --numprocesses 2 --dist loadscope
+	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 bench: $(INSTALLED)  # about 40 minutes on two cores, which should have nothing else to do
 	$(BIN)/python benchmarks/bench.py

@@ -15,6 +15,25 @@ from samples import CHEAP, SAMPLES, Run, draw
 import vecsearch
 from vecsearch import EncoderConfig
 
+# Threads of FAISS and torch that wait for one another spin: where the workers have more threads
+# than there are cores, that took forty times the processor time of a small search.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before any of the two is loaded
+
+SLOWEST = (
+    *("torture_more", "torture", "encoder", "words", "layout", "original", "pages", "transfer"),
+    *("efficientnet", "query", "cli", "device_decode", "threads", "faults", "sources", "rerank"),
+)
+"""The files of tests that are given to the workers first, so that none is left with one at the end.
+
+They stay in this order with --no-loadscope-reorder.
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    places = {f"test_{name}.py": place for place, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
 
 @pytest.fixture(autouse=True)
 def _own_cache(
@@ -47,15 +66,25 @@ def index(photos: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def sample_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index of the 39 sample pictures with the default layer, in fp32."""
+def sample_list(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A list of eight of the sample pictures, pizza1.jpg and pizza2.jpg among them."""
+    listed = [SAMPLES / f"{what}{number}.jpg" for what in ("burger", "pizza", "salad", "sushi")
+              for number in (1, 2)]  # fmt: skip
+    path = tmp_path_factory.mktemp("sample") / "list"
+    path.write_text("".join(f"{one}\n" for one in listed))
+    return path
+
+
+@pytest.fixture(scope="session")
+def sample_index(sample_list: Path) -> Path:
+    """An index of the eight with the default layer, in fp32."""
     config = EncoderConfig(weights="random:0", precision="fp32")
-    folder = tmp_path_factory.mktemp("sample") / "index"
-    return vecsearch.build(SAMPLES, index=folder, encoder=config).index
+    folder = sample_list.parent / "index"
+    return vecsearch.build(from_list=sample_list, index=folder, encoder=config).index
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run_process(tmp_path: Path) -> Run:
     """Run the real command in a folder of its own; returns the finished process."""
 
     def run(
@@ -73,10 +102,16 @@ def run(tmp_path: Path) -> Run:
 
 
 @pytest.fixture
+def run(run_process: Run) -> Run:
+    """Run the real command, unless a file of tests has it that commands run in its own process."""
+    return run_process
+
+
+@pytest.fixture
 def run_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Run:
-    """Do as `run` does, but in this process: much faster, where a process is not the point."""
+    """Do as `run_process` does, but in this process: faster, where a process is not the point."""
     from vecsearch.cli.main import main
 
     def run_here(

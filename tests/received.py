@@ -306,7 +306,9 @@ ENCODERS: Final[dict[str, Harm]] = {
     "encoder has a negative image": _encoder("'$.image_size', -1"),
     "encoder has no precision": _encoder("'$.precision', json('[]')"),
     "encoder has layers of numbers": _encoder("'$.layers', json('[1, 2]')"),
-    "encoder has a layer often": _encoder("'$.layers', json('[\"block1_pool\", \"block1_pool\"]')"),
+    "encoder has a layer often": _encoder(
+        "'$.layers', json('[\"block1_conv1\", \"block1_conv1\"]')"
+    ),
     "encoder has unknown facts": _encoder("'$.more', 1"),
     "encoder has other dimensions": _encoder("'$.dim', 1000000"),
     "encoder has two means": _encoder("'$.mean', json('[0.5, 0.5]')"),

@@ -15,8 +15,8 @@ from vecsearch import BuildOptions, EncoderConfig
 from vecsearch.types import Vectors
 
 SAMPLES = Path(__file__).parent.parent / "db"
-CHEAP = EncoderConfig(layer="block1_pool", weights="random:0", precision="fp32", engine="openvino")
-"""An encoder whose network is two convolutions: what is not about the network is tested with it."""
+CHEAP = EncoderConfig(layer="block1_conv1", weights="random:0", precision="fp32", engine="openvino")
+"""An encoder whose network is one convolution: what is not about the network is tested with it."""
 
 FRESH = BuildOptions(fresh=True)
 

@@ -150,8 +150,8 @@ def modules_after(code: str) -> set[str]:
     return set(done.stdout.rpartition("MODULES")[2].split())
 
 
-def test_every_command_has_help_with_examples(run: Run) -> None:
-    listing = run("--help").stdout
+def test_every_command_has_help_with_examples(run_here: Run) -> None:
+    listing = run_here("--help").stdout
     commands = [
         line.split()[0] for line in listing.partition("Commands:")[2].splitlines() if line.strip()
     ]
@@ -160,12 +160,12 @@ def test_every_command_has_help_with_examples(run: Run) -> None:
         PACKAGE.parent / "docs" / "commands.md"
     ).read_text()
     for command in commands:
-        text = run(command, "--help").stdout
+        text = run_here(command, "--help").stdout
         assert f"vecsearch {command}" in text.partition("Examples:")[2], command
         assert f"vecsearch {command}" in readme, command
 
 
-def test_nothing_is_sent_anywhere(sample_index: Path, tmp_path: Path) -> None:
+def test_nothing_is_sent_anywhere(sample_index: Path, sample_list: Path, tmp_path: Path) -> None:
     """Build, quantise, query and draw; Python reports every connection to the hook first."""
     code = f"""
 import sys
@@ -176,9 +176,10 @@ def hook(event, arguments):
 sys.addaudithook(hook)
 import vecsearch
 from vecsearch.cli.main import cli
-config = vecsearch.EncoderConfig(layer="block1_pool", weights="random:0", precision="int8")
+config = vecsearch.EncoderConfig(layer="block1_conv1", weights="random:0", precision="int8")
 options = vecsearch.BuildOptions(force=True)
-vecsearch.build("{SAMPLES}", index="{tmp_path}/ix", encoder=config, options=options)
+index = "{tmp_path}/ix"
+vecsearch.build(from_list="{sample_list}", index=index, encoder=config, options=options)
 cli(["query", "id:1", "-i", "{tmp_path}/ix", "--sheet", "{tmp_path}/s.png"], standalone_mode=False)
 cli(["query", "{SAMPLES}/pizza1.jpg", "-i", "{sample_index}"], standalone_mode=False)
 cli(["viz", "-i", "{tmp_path}/ix", "-o", "{tmp_path}/t.png"], standalone_mode=False)

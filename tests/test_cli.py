@@ -16,7 +16,13 @@ import pytest
 from PIL import Image
 from samples import SAMPLES, Run, draw, hits_of
 
-CHEAP_OPTIONS = ("--layer", "block1_pool", "--weights", "random:0", "--precision", "fp32")
+CHEAP_OPTIONS = ("--layer", "block1_conv1", "--weights", "random:0", "--precision", "fp32")
+
+
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
 
 
 @pytest.fixture
@@ -26,9 +32,12 @@ def built(photos: Path, run: Run, tmp_path: Path) -> Path:
     return tmp_path / "indexes" / "photos"
 
 
-def test_build_names_the_index_after_the_source_and_queries_find_it(built: Path, run: Run) -> None:
-    assert (built / "catalog.sqlite").is_file()
-    done = run("query", "photos/p1.png")
+def test_build_names_the_index_after_the_source_and_queries_find_it(
+    photos: Path, run_process: Run, tmp_path: Path
+) -> None:
+    assert run_process("build", "photos", *CHEAP_OPTIONS).stderr == ""
+    assert (tmp_path / "indexes" / "photos" / "catalog.sqlite").is_file()
+    done = run_process("query", "photos/p1.png")
     assert done.stdout.splitlines()[0] == "photos/p1.png"
     assert done.stderr == ""
     assert len(done.stdout.splitlines()) == 7
@@ -105,7 +114,7 @@ def test_info(built: Path, photos: Path, run: Run) -> None:
     assert "12 images (12 unchanged, 1 skipped)" in done.stdout
     facts = json.loads(run("info", "--json").stdout)
     assert facts["images"] == 12
-    assert facts["encoder"]["layers"] == ["block1_pool"]
+    assert facts["encoder"]["layers"] == ["block1_conv1"]
     assert facts["skipped"][0]["path"] == "photos/broken.jpg"
     text = run("info").stdout
     assert "photos/broken.jpg: not a picture in a format known here" in text
@@ -117,13 +126,15 @@ def test_build_prints_json(photos: Path, run: Run) -> None:
     assert report["index"] == "indexes/photos"
 
 
-def test_demo_without_a_download_says_so_and_draws_everything(run: Run, tmp_path: Path) -> None:
+def test_demo_without_a_download_says_so_and_draws_everything(
+    run: Run, run_process: Run, tmp_path: Path
+) -> None:
     folder = tmp_path / "few"
     folder.mkdir()
     for name in ("burger1.jpg", "burger2.jpg", "donut1.jpg", "donut_test.jpg", "pizza1.jpg"):
         shutil.copy(SAMPLES / name, folder)
     # A proxy that nobody listens on stands for a machine without a network.
-    done = run("demo", "few", https_proxy="http://127.0.0.1:9", no_proxy="")
+    done = run_process("demo", "few", https_proxy="http://127.0.0.1:9", no_proxy="")
     assert done.stdout.startswith("network: EfficientNet-Lite0, whose weights are installed")
     assert "encoder: EfficientNet-Lite0 head, gem, d = 1280, weights imagenet" in done.stdout
     assert not done.stderr
@@ -185,14 +196,14 @@ def test_bad_input_gets_one_clear_line(
     assert sorted(path.name for path in built.rglob("*")) == before
 
 
-def test_wrong_usage(run: Run) -> None:
-    assert "Missing argument" in run("query", code=2).stderr
+def test_wrong_usage(run: Run, run_process: Run) -> None:
+    assert "Missing argument" in run_process("query", code=2).stderr
     assert "No such option" in run("query", "id:1", "--nope", code=2).stderr
     assert "No such command" in run("nope", code=2).stderr
 
 
-def test_no_index_or_several(run: Run, photos: Path) -> None:
-    assert "make one with: vecsearch build" in run("query", "id:1", code=1).stderr
+def test_no_index_or_several(run: Run, run_process: Run, photos: Path) -> None:
+    assert "make one with: vecsearch build" in run_process("query", "id:1", code=1).stderr
     run("build", "photos", *CHEAP_OPTIONS)
     run("build", "photos", *CHEAP_OPTIONS, "-i", "indexes/other")
     assert "there are 2 indexes in indexes: other, photos" in run("query", "id:1", code=1).stderr
@@ -239,8 +250,9 @@ def test_sheets_of_equal_names_never_meet(tmp_path: Path, run: Run) -> None:
 
 
 def test_sigterm_keeps_what_was_embedded(photos: Path, tmp_path: Path, run: Run) -> None:
-    for number in range(20, 60):
-        draw(photos / f"p{number}.png", number, (900, 900))
+    large = draw(photos / "p20.png", 20, (900, 900)).read_bytes()
+    for number in range(21, 60):  # with a few bytes behind its end, each is another picture
+        (photos / f"p{number}.png").write_bytes(large + number.to_bytes(4, "big"))
     command = [sys.executable, "-m", "vecsearch.cli.main", "build", "photos", *CHEAP_OPTIONS]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     catalog = tmp_path / "indexes" / "photos" / "catalog.sqlite"
@@ -258,8 +270,8 @@ def test_sigterm_keeps_what_was_embedded(photos: Path, tmp_path: Path, run: Run)
     assert report["images"] == 52
 
 
-def test_version_and_completion(run: Run) -> None:
-    assert run("--version").stdout.startswith("vecsearch ")
+def test_version_and_completion(run: Run, run_process: Run) -> None:
+    assert run_process("--version").stdout.startswith("vecsearch ")
     for shell in ("bash", "zsh", "fish"):
         assert "_VECSEARCH_COMPLETE" in run("completion", shell).stdout
     words = {
@@ -267,7 +279,7 @@ def test_version_and_completion(run: Run) -> None:
         "COMP_WORDS": "vecsearch bu",
         "COMP_CWORD": "1",
     }
-    assert "build" in run(**words).stdout
+    assert "build" in run_process(**words).stdout
 
 
 def test_progress_goes_to_a_terminal_only(photos: Path, run: Run, tmp_path: Path) -> None:

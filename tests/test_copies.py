@@ -18,6 +18,12 @@ NEAR = {"encoded.jpg", "half.png", "tenth.png"}
 EDITED = {"mirrored.png", "grey.png", "cropped.png", "brighter.png", "framed.png"}
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two photographs, eight edits of the first, and seven burgers that no two are copies."""

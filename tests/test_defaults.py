@@ -18,7 +18,13 @@ from samples import Run
 import vecsearch
 from vecsearch import UsageError
 
-CHEAP_OPTIONS = ("--layer", "block1_pool", "--weights", "random:0", "--precision", "fp32")
+CHEAP_OPTIONS = ("--layer", "block1_conv1", "--weights", "random:0", "--precision", "fp32")
+
+
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
 
 
 def test_build_without_a_source_updates_the_only_index(photos: Path, run: Run) -> None:
@@ -45,8 +51,9 @@ def test_a_mistyped_command_gets_a_suggestion(run: Run, typed: str, meant: str) 
     assert "Did you mean" not in run("zzz", code=2).stderr
 
 
-def test_the_version(run: Run) -> None:
+def test_the_version(run: Run, run_process: Run) -> None:
     assert run("-V").stdout == run("--version").stdout == f"vecsearch {version('vecsearch')}\n"
+    assert run_process("-V").stdout == run("-V").stdout
     module = [sys.executable, "-m", "vecsearch", "-V"]
     assert (
         subprocess.run(module, capture_output=True, text=True, check=True).stdout

@@ -27,6 +27,12 @@ from vecsearch.store.migrate import migrate
 FORMATS = Path(__file__).parent / "formats"
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 def vectors_in(index: Path) -> dict[str, list[float]]:
     with vecsearch.open_index(index) as opened:
         images, vectors = opened.vectors()
@@ -365,7 +371,7 @@ def test_repair_makes_the_network_anew(index: Path, tmp_path: Path) -> None:
 
 
 def test_repair_says_what_it_cannot_mend(photos: Path, tmp_path: Path) -> None:
-    config = EncoderConfig(layer="block1_pool", pool="avg", weights="random:0", dim=6)
+    config = EncoderConfig(layer="block1_conv1", pool="avg", weights="random:0", dim=6)
     index = vecsearch.build(photos, index=tmp_path / "ix", encoder=config).index
     (constants,) = (index / "encoder").glob("*.bin")
     damage(constants, 50)

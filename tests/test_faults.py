@@ -33,6 +33,12 @@ NO_TEXT = "\udc9b31m"
 """A byte that is a control character in terminals of 8 bits."""
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 @pytest.mark.parametrize("seconds", [10413792000, 2**34, -1, -62135596800])
 def test_a_time_that_cannot_be_kept_ends_no_build(seconds: int, photos: Path, run: Run) -> None:
     try:
@@ -259,7 +265,7 @@ def test_a_search_without_a_temporary_folder_is_one_line(
 
 def test_a_full_disk_is_one_line_and_the_next_build_is_whole(photos: Path, tmp_path: Path) -> None:
     command: list[str | Path] = [sys.executable, "-m", "vecsearch.cli.main", "build", photos]
-    command += ["-i", tmp_path / "ix", "--weights", "random:0", "--layer", "block1_pool"]
+    command += ["-i", tmp_path / "ix", "--weights", "random:0", "--layer", "block1_conv1"]
     done = subprocess.run(
         command,
         capture_output=True,

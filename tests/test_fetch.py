@@ -83,6 +83,18 @@ def serve(folder: Path) -> Iterator[Site]:
         server.shutdown()
 
 
+@pytest.fixture
+def run(run_here: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run commands in this process, each as if in one of its own, which knows what is recorded."""
+
+    def run(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+        with monkeypatch.context() as other:
+            other.setattr(fetching, "_named", set())
+            return run_here(*arguments, code=code)
+
+    return run
+
+
 @pytest.fixture(autouse=True)
 def _nothing_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Be a process of its own."""
@@ -495,7 +507,7 @@ def test_standard_input_without_end_is_refused(
 ) -> None:
     command = [sys.executable, "-m", "vecsearch.cli.main", *arguments]
     if arguments[0] == "build":
-        command += ["--weights", "random:0", "--layer", "block1_pool"]
+        command += ["--weights", "random:0", "--layer", "block1_conv1"]
     with Path("/dev/zero").open("rb") as zero:
         done = subprocess.run(
             command, stdin=zero, cwd=index.parent, capture_output=True, text=True, timeout=60,

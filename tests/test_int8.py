@@ -21,6 +21,12 @@ from vecsearch.types import Pixels
 MODEL = "efficientnet-lite0"
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 @cache
 def pictures() -> Pixels:
     pixels = [read_image(path, 224).pixels for path in sorted(SAMPLES.glob("*1.jpg"))]

@@ -246,7 +246,7 @@ def test_a_name_that_is_no_utf8_can_be_turned_back_into_bytes(tell: Tell, filled
     name = b"caf\xe9 \xff\n.png"
     draw(filled / "odd" / "a.png", 1)
     (filled / "odd" / "a.png").rename(filled / "odd" / os.fsdecode(name))
-    tell("build", "odd", "-i", "odd.index", "--weights", "random:0", "--layer", "block1_pool")
+    tell("build", "odd", "-i", "odd.index", "--weights", "random:0", "--layer", "block1_conv1")
     (hit,) = json.loads(tell("query", "id:1", "--include-self", "-i", "odd.index", "--json")[1])[0][
         "hits"
     ]

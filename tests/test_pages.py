@@ -27,6 +27,12 @@ from vecsearch.view.page import write_page
 _CLIPBOARD = ["clipboard-read", "clipboard-write"]
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Start Chromium: the system's, or the one that playwright has installed."""

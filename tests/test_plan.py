@@ -175,13 +175,13 @@ def test_a_folder_is_counted_and_its_network_weighed(photos: Path, index: Path) 
     (photos / "notes.txt").write_text("no picture")
     options = PlanOptions(calibrate=False)
     report = vecsearch.plan(photos, encoder=CHEAP, options=options)
-    assert (report.images, report.dim, report.layer) == (12, 64, "block1_pool")
+    assert (report.images, report.dim, report.layer) == (12, 64, "block1_conv1")
     network = sum(path.stat().st_size for path in (index / "encoder").glob("*.bin"))
     assert report.encoder_bytes == pytest.approx(network, rel=0.02)
     lengths = [len(os.fsencode(path)) for path in photos.rglob("p*")]
     assert report.catalog_bytes == round(12 * 160 + 2.2 * sum(lengths))
     smaller = vecsearch.plan(
-        photos, encoder=EncoderConfig(layer="block1_pool", dim=8), options=options
+        photos, encoder=EncoderConfig(layer="block1_conv1", dim=8), options=options
     )
     assert (smaller.dim, smaller.feature_dim) == (8, 64)
     ratio = smaller.embedding_seconds * smaller.pictures_per_second / 12

@@ -29,6 +29,12 @@ WIDE = 24  # cells across a picture, where there is room
 
 
 @pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
+@pytest.fixture
 def result(tmp_path: Path) -> Result:
     """Two hits and what was asked, each of one colour, 2 : 1."""
     paths = [tmp_path / name for name in ("query.png", "猫.png", f"{'n' * 90}.png")]
@@ -330,16 +336,19 @@ def test_what_programs_read_stays_clean(run: Run, index: Path) -> None:
     assert done.stderr.count("query") == 12
 
 
-def test_without_chafa_the_extra_is_named_at_once(run: Run, index: Path, tmp_path: Path) -> None:
+def test_without_chafa_the_extra_is_named_at_once(
+    run_process: Run, index: Path, tmp_path: Path
+) -> None:
     package = tmp_path / "without" / "chafa"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("raise ModuleNotFoundError('No module', name='chafa')")
     path = os.pathsep.join([str(package.parent), os.environ.get("PYTHONPATH", "")])
-    done = run("query", "id:1", "-i", "no index", "--preview", code=2, PYTHONPATH=path)
+    query = ("query", "id:1", "--preview", "-i")
+    done = run_process(*query, "no index", code=2, PYTHONPATH=path)
     assert "pip install 'vecsearch[preview]'" in done.stderr
     assert not done.stdout
     (package / "__init__.py").write_text("raise ImportError('libglib-2.0 was not found')")
-    done = run("query", "id:1", "-i", index, "--preview", code=2, PYTHONPATH=path)
+    done = run_process(*query, index, code=2, PYTHONPATH=path)
     assert "libglib-2.0 was not found" in done.stderr
 
 

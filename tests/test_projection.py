@@ -23,6 +23,12 @@ from vecsearch.indexing import fit
 from vecsearch.types import Vectors
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 def unit_vectors(n: int, d: int, seed: int = 0, rank: int | None = None) -> Vectors:
     """Seeded vectors of unit length whose directions differ in how much they vary."""
     generator = np.random.RandomState(seed)
@@ -225,7 +231,7 @@ def test_the_size_of_the_sample(dim: int, feature_dim: int, expected: int) -> No
 
 
 def test_a_build_tells_what_its_pca_keeps(photos: Path, tmp_path: Path, run: Run) -> None:
-    arguments = ("--layer", "block1_pool", "--weights", "random:0", "--dim", "6")
+    arguments = ("--layer", "block1_conv1", "--weights", "random:0", "--dim", "6")
     done = run("build", photos, "-i", tmp_path / "ix", *arguments)
     line = next(line for line in done.stdout.splitlines() if line.startswith("PCA keeps"))
     assert "of the variance of 12 pictures" in line
@@ -249,7 +255,7 @@ def test_a_fifth_is_held_out_where_there_are_enough(
     monkeypatch.setattr(fit, "_HELD_OUT_FROM", 20)
 
     def reduction(dim: int) -> tuple[int, int, bool, int]:
-        config = EncoderConfig(layer="block1_pool", weights="random:0", precision="fp32", dim=dim)
+        config = EncoderConfig(layer="block1_conv1", weights="random:0", precision="fp32", dim=dim)
         report = vecsearch.build(tmp_path / "photos", index=tmp_path / str(dim), encoder=config)
         found = report.reduction
         assert found is not None
@@ -264,7 +270,7 @@ def test_copies_of_one_picture_are_told_and_leave_nothing(tmp_path: Path) -> Non
     first = draw(tmp_path / "photos" / "0.png", 1)
     for number in range(1, 8):
         shutil.copy(first, first.with_name(f"{number}.png"))
-    config = EncoderConfig(layer="block1_pool", weights="random:0", precision="fp32", dim=3)
+    config = EncoderConfig(layer="block1_conv1", weights="random:0", precision="fp32", dim=3)
     with pytest.raises(UsageError, match="the 8 of the sample are all alike; leave --dim out"):
         vecsearch.build(tmp_path / "photos", index=tmp_path / "ix", encoder=config)
     assert not (tmp_path / "ix").exists()

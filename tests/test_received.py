@@ -35,7 +35,7 @@ WRITING: tuple[tuple[str, ...], ...] = (
     ("tune",),
 )  # fmt: skip
 
-ENCODER = ("--weights", "random:0", "--layer", "block1_pool", "--precision", "fp32")
+ENCODER = ("--weights", "random:0", "--layer", "block1_conv1", "--precision", "fp32")
 
 
 @pytest.fixture(scope="module")

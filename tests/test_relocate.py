@@ -57,7 +57,7 @@ def test_a_renamed_folder_keeps_ids_and_what_was_removed_from_it(
 
 
 def test_no_second_index_is_made_of_it_unasked(photos: Path, run: Run) -> None:
-    options = ("--layer", "block1_pool", "--weights", "random:0", "--precision", "fp32")
+    options = ("--layer", "block1_conv1", "--weights", "random:0", "--precision", "fp32")
     run("build", photos, *options)
     photos.rename(photos.with_name("pictures"))
     said = run("build", "pictures", *options, code=1).stderr

@@ -270,7 +270,7 @@ def test_lists_and_folders_in_one_index(listed: Path, photos: Path, tmp_path: Pa
 
 def test_a_list_from_standard_input(photos: Path, tmp_path: Path, run: Run) -> None:
     build = [sys.executable, "-m", "vecsearch.cli.main", "build", "--weights", "random:0",
-             "--layer", "block1_pool", "--precision", "fp32", "--json", "-i", "ix"]  # fmt: skip
+             "--layer", "block1_conv1", "--precision", "fp32", "--json", "-i", "ix"]  # fmt: skip
 
     def piped(*names: str, end: str = "\n", code: int = 0) -> dict[str, int]:
         null = ["-0"] if end == "\0" else []

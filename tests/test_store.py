@@ -251,7 +251,7 @@ def test_a_reader_notices_that_the_index_was_built_anew(index: Path, photos: Pat
         with pytest.raises(IndexFolderError, match="was built anew meanwhile; open it again"):
             list(iterator)
         assert len(reader.query("id:2", k=50)[0].hits) == 10
-        other = EncoderConfig(layer="block1_conv1", weights="random:0")
+        other = EncoderConfig(layer="block1_pool", weights="random:0")
         vecsearch.build(photos, index=index, encoder=other, options=FRESH)
         with pytest.raises(IndexFolderError, match="with another encoder; open it again"):
             reader.query("id:2")

@@ -498,7 +498,7 @@ def test_merging_into_an_index_that_is_there(imported: Path, tmp_path: Path) -> 
 
 
 def test_merging_different_encoders_is_refused(index: Path, photos: Path, tmp_path: Path) -> None:
-    config = EncoderConfig(layer="block1_conv1", weights="random:0", precision="fp32")
+    config = EncoderConfig(layer="block1_pool", weights="random:0", precision="fp32")
     other = vecsearch.build(photos, index=tmp_path / "other", encoder=config).index
     before = content(index)
     for arguments, target in (((index, other), tmp_path / "new"), ((other,), index)):

@@ -26,6 +26,12 @@ from vecsearch.view.map import GROUND, draw_map, render_map, side_for
 from vecsearch.view.palette import GROUPS
 
 
+@pytest.fixture
+def run(run_here: Run) -> Run:
+    """Run commands in this process."""
+    return run_here
+
+
 def indexed(paths: Sequence[Path]) -> list[Indexed]:
     return [Indexed(n, path, 1, 1, b"", 1, 1, n) for n, path in enumerate(paths)]
 

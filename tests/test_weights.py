@@ -23,7 +23,7 @@ from vecsearch.embed.backbones.vgg19 import VGG19
 from vecsearch.embed.weights import load_weights, random_arrays, read_arrays
 
 CONVOLUTIONS = VGG19.parameters("block5_pool")
-LAYER = "block1_pool"
+LAYER = "block1_conv1"
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -107,13 +107,13 @@ def test_a_build_takes_its_weights_from_a_url(
     server: Server, checkpoint: Path, photos: Path, tmp_path: Path, run: Run
 ) -> None:
     url = url_of(server, checkpoint.name)
-    said = run("build", photos, "-i", "ix", "--layer", "block1_pool", "--weights", url).stderr
+    said = run("build", photos, "-i", "ix", "--layer", "block1_conv1", "--weights", url).stderr
     size = f"{checkpoint.stat().st_size / 1e6:.0f} MB"
     way = "--model efficientnet-lite0 needs no download"
     assert said == f"downloading {url} once ({size}); {way}\n"
     assert "weights" in run("info", "-i", "ix").stdout
     again = run(
-        "build", photos, "-i", "other", "--layer", "block1_pool", VECSEARCH_BUILD_WEIGHTS=url
+        "build", photos, "-i", "other", "--layer", "block1_conv1", VECSEARCH_BUILD_WEIGHTS=url
     )
     assert not again.stderr
     assert server.requests == 1
@@ -258,7 +258,7 @@ def test_random_weights_are_the_same_everywhere(tmp_path: Path) -> None:
     arrays = random_arrays(0, VGG19.parameters(LAYER))
     assert abs(arrays["features.2.weight"].mean(axis=(1, 2, 3))).max() < 1e-6
     draw(tmp_path / "one.png", 1)
-    config = EncoderConfig(layer="block1_pool", weights="random:0", precision="fp32")
+    config = EncoderConfig(layer="block1_conv1", weights="random:0", precision="fp32")
     vecsearch.build(tmp_path, index=tmp_path / "ix", encoder=config)
 
 

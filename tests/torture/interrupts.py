@@ -34,7 +34,7 @@ run()
 """
 """What the script of the program does; it tells when the program itself begins to be loaded."""
 
-_ENCODER = ("--layer", "block1_pool", "--weights", "random:0", "--precision", "fp32")
+_ENCODER = ("--layer", "block1_conv1", "--weights", "random:0", "--precision", "fp32")
 
 
 def run(times: int, seed: int, folder: Path) -> Outcome:
