@@ -509,11 +509,13 @@ def test_a_url_that_cannot_be_listed_deletes_nothing(
 
     def failing(self: MemoryFileSystem, path: str, **options: object) -> object:
         if path.endswith("sub"):
-            raise ConnectionError("the line\nis dead")
+            raise ConnectionError("the line\nis deleted")
         return real(self, path, **options)
 
     monkeypatch.setattr(MemoryFileSystem, "ls", failing)
-    with pytest.raises(SourceError, match="pics cannot be listed: the line is dead; nothing was"):
+    with pytest.raises(
+        SourceError, match="pics cannot be listed: the line is deleted; nothing was"
+    ):
         vecsearch.build(index=index)
     assert len(paths(index)) == 3
 
