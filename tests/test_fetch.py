@@ -89,7 +89,7 @@ def run(run_here: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
 
     def run(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
         with monkeypatch.context() as other:
-            other.setattr(fetching, "_named", set())
+            other.setattr(allowed_urls, "_named", set())
             return run_here(*arguments, code=code)
 
     return run

@@ -509,12 +509,12 @@ def test_a_url_that_cannot_be_listed_deletes_nothing(
 
     def failing(self: MemoryFileSystem, path: str, **options: object) -> object:
         if path.endswith("sub"):
-            raise ConnectionError("the line\nis deleted")
+            raise ConnectionError("the line\nis dead")
         return real(self, path, **options)
 
     monkeypatch.setattr(MemoryFileSystem, "ls", failing)
     with pytest.raises(
-        SourceError, match="pics cannot be listed: the line is deleted; nothing was"
+        SourceError, match="pics cannot be listed: the line is dead; nothing was"
     ):
         vecsearch.build(index=index)
     assert len(paths(index)) == 3

@@ -297,7 +297,7 @@ def run(times: int, seed: int, folder: Path) -> Outcome:
             crowd.append((f"{kind.__name__} {number}", process, ours))
     outcome, total = Outcome(tried=times), Report()
     for _, _, pipe in crowd:
-        pipe.poll(PATIENCE_S)  # it is ready, or deleted
+        pipe.poll(PATIENCE_S)  # it is ready, or dead
     for _, _, pipe in crowd:
         with contextlib.suppress(BrokenPipeError):
             pipe.send("go")
