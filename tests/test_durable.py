@@ -532,7 +532,7 @@ def test_a_quick_look_at_a_damaged_page_is_no_crash(index: Path) -> None:
 def test_limits_that_cannot_be_meant() -> None:
     with pytest.raises(UsageError, match="--max-megapixels is inf"):
         BuildOptions(max_megapixels=float("inf"))
-    for name in ("commit_images", "commit_seconds", "max_megapixels"):
+    for name in ("commit_images", "commit_seconds", "commit_bytes", "max_megapixels"):
         with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} is 0"):
             BuildOptions(**{name: 0})  # type: ignore[arg-type]
 

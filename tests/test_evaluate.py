@@ -17,7 +17,6 @@ from synthetic import add_vectors, draw_vectors, make_index
 
 import vecsearch
 from vecsearch import UsageError
-from vecsearch.building import compact
 from vecsearch.cli.main import cli
 from vecsearch.index.search import CodedRows
 from vecsearch.index.tune import judging_queries
@@ -49,12 +48,11 @@ def _one_thread() -> Iterator[None]:
 def approximate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An index of 2,400 vectors in two approximate bases, image 32 a copy of image 31."""
     monkeypatch.setattr(opened, "_FEW_VALUES", 0)
-    monkeypatch.setattr(compact, "SEGMENT_BYTES", 2 * DIM * 1200)
     vectors = draw_vectors(2400, DIM, 1)
     vectors[31] = vectors[30]  # every tenth from the first is held out, every second of them judges
     folder = make_index(tmp_path / "index", vectors[:1200], COARSE)
     add_vectors(folder, vectors[1200:], 1200)
-    vecsearch.compact(folder)
+    vecsearch.compact(folder, segment_bytes=2 * DIM * 1200)
     return folder
 
 

@@ -19,7 +19,7 @@ from vecsearch.index.settings import SearchSettings
 from vecsearch.index.tune import tune, tuning_queries
 from vecsearch.store.change import Compaction, NewBase
 from vecsearch.store.locate import only_index
-from vecsearch.store.segments import Segment, living_blocks
+from vecsearch.store.segments import BLOCK_BYTES, Segment, living_blocks
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
 from vecsearch.types import Halves, Progress, Rows
@@ -55,18 +55,24 @@ class CompactReport:
 
 
 @checked
-def compact(index: str | Path | None = None, *, progress: Progress | None = None) -> CompactReport:
+def compact(
+    index: str | Path | None = None,
+    *,
+    segment_bytes: int = SEGMENT_BYTES,
+    progress: Progress | None = None,
+) -> CompactReport:
     """Take what was removed or replaced out of the index's files, and fold in what was added.
 
-    An index that has nothing of the kind is left as it is. Raises IndexFolderError and its kin.
+    The vectors are put into files of up to *segment_bytes*. An index that has nothing of the kind
+    is left as it is. Raises IndexFolderError and its kin.
     """
     start = time.monotonic()
     folder = Path(index) if index is not None else only_index()
     with open_writer(folder) as writer:
         before = _size_bytes(folder)
         with closing(Snapshot(folder)) as snapshot:
-            if segments := improvable(snapshot):
-                compact_segments(writer, snapshot, segments, progress)
+            if segments := improvable(snapshot, segment_bytes):
+                compact_segments(writer, snapshot, segments, progress, segment_bytes=segment_bytes)
         total = writer.generation().image_count
     return CompactReport(
         index=folder,
@@ -90,20 +96,26 @@ def compact_if_due(writer: Writer, progress: Progress | None = None) -> None:
 
 
 def compact_segments(
-    writer: Writer, snapshot: Snapshot, segments: Sequence[Segment], progress: Progress | None
+    writer: Writer,
+    snapshot: Snapshot,
+    segments: Sequence[Segment],
+    progress: Progress | None,
+    *,
+    segment_bytes: int = SEGMENT_BYTES,
+    block_bytes: int = BLOCK_BYTES,
 ) -> None:
     """Copy the living rows of *segments* into large ones, each with its FAISS base.
 
     Each of these is committed by itself, so what was done before a kill is not done again.
     """
-    for number, group in enumerate(_groups(snapshot, segments)):
+    for number, group in enumerate(_groups(snapshot, segments, segment_bytes)):
         rows = sum(snapshot.living_count(one) for one in group)
         recipe = choose_recipe(snapshot.recipe, rows, snapshot.dim)
         stride = 0 if recipe.is_exact else max(LEAST_STRIDE, rows // HELD_OUT)
         writer.compact(
             Compaction(
                 replaced=group,
-                blocks=_ordered(group, snapshot.dead_rows, stride),
+                blocks=_ordered(group, snapshot.dead_rows, stride, block_bytes),
                 row_count=rows,
                 make_base=partial(_make_base, recipe, snapshot.recall, progress),
                 held_stride=stride,
@@ -123,26 +135,30 @@ def _make_base(
     return NewBase(recipe.factory, settings.to_json(), partial(write_base, base))
 
 
-def _ordered(segments: Sequence[Segment], dead_rows: Rows, stride: int) -> Iterator[Halves]:
+def _ordered(
+    segments: Sequence[Segment], dead_rows: Rows, stride: int, block_bytes: int
+) -> Iterator[Halves]:
     """Read the living rows, those to be held out after the others, in a second round."""
     if not stride:
-        yield from living_blocks(segments, dead_rows)
+        yield from living_blocks(segments, dead_rows, block_bytes)
         return
     for held in (False, True):
         seen = 0
-        for block in living_blocks(segments, dead_rows):
+        for block in living_blocks(segments, dead_rows, block_bytes):
             chosen = (np.arange(len(block)) + seen) % stride == 0
             seen += len(block)
             yield block[chosen == held]
 
 
-def _groups(snapshot: Snapshot, segments: Sequence[Segment]) -> Iterator[list[Segment]]:
+def _groups(
+    snapshot: Snapshot, segments: Sequence[Segment], segment_bytes: int
+) -> Iterator[list[Segment]]:
     """Divide *segments* into groups that each make one segment, about as large as they may be."""
     group: list[Segment] = []
     rows = 0
     for segment in segments:
         living = snapshot.living_count(segment)
-        if group and rows + living > most_rows(snapshot.dim):
+        if group and rows + living > most_rows(snapshot.dim, segment_bytes):
             yield group
             group, rows = [], 0
         group.append(segment)
@@ -151,15 +167,16 @@ def _groups(snapshot: Snapshot, segments: Sequence[Segment]) -> Iterator[list[Se
         yield group
 
 
-def _unsettled(snapshot: Snapshot) -> list[Segment]:
+def _unsettled(snapshot: Snapshot, segment_bytes: int = SEGMENT_BYTES) -> list[Segment]:
     """List the segments that a compaction would change for the better."""
-    return [one for one in snapshot.segments if not _is_settled(snapshot, one)]
+    return [one for one in snapshot.segments if not _is_settled(snapshot, one, segment_bytes)]
 
 
-def improvable(snapshot: Snapshot) -> list[Segment]:
+def improvable(snapshot: Snapshot, segment_bytes: int = SEGMENT_BYTES) -> list[Segment]:
     """List the unsettled segments, if anything in them is dead, uncovered or could be merged."""
-    segments = _unsettled(snapshot)
-    if len(segments) == 1 and len(segments[0].halves) <= most_rows(snapshot.dim):
+    segments = _unsettled(snapshot, segment_bytes)
+    most = most_rows(snapshot.dim, segment_bytes)
+    if len(segments) == 1 and len(segments[0].halves) <= most:
         (one,) = segments
         base = snapshot.bases.get(one.first_row)
         wanted = choose_recipe(snapshot.recipe, len(one.halves), snapshot.dim).factory
@@ -168,11 +185,12 @@ def improvable(snapshot: Snapshot) -> list[Segment]:
     return segments
 
 
-def _is_settled(snapshot: Snapshot, segment: Segment) -> bool:
+def _is_settled(snapshot: Snapshot, segment: Segment, segment_bytes: int) -> bool:
     """Tell whether *segment* is large, has its base as asked for, and few dead rows."""
     base = snapshot.bases.get(segment.first_row)
     rows, dead = len(segment.halves), snapshot.dead_count(segment)
-    if base is None or 2 * rows <= most_rows(snapshot.dim) or dead > STALE_SHARE * rows:
+    most = most_rows(snapshot.dim, segment_bytes)
+    if base is None or 2 * rows <= most or dead > STALE_SHARE * rows:
         return False
     return base.recipe == choose_recipe(snapshot.recipe, rows, snapshot.dim).factory
 
@@ -190,9 +208,9 @@ def _is_due(snapshot: Snapshot) -> bool:
     return too_many or uncovered + stale > STALE_SHARE * covered
 
 
-def most_rows(dim: int) -> int:
+def most_rows(dim: int, segment_bytes: int = SEGMENT_BYTES) -> int:
     """Tell how many rows of *dim* dimensions a segment may have."""
-    return max(1, SEGMENT_BYTES // (2 * dim))
+    return max(1, segment_bytes // (2 * dim))
 
 
 def _size_bytes(folder: Path) -> int:
