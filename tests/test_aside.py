@@ -279,6 +279,21 @@ def test_nothing_is_overwritten_there_or_on_the_way_back(
     assert (aside / "b.png").read_text() == "mine"
 
 
+def test_the_journal_stays_as_long_as_a_file_does(
+    built: Path, copies: Path, tmp_path: Path
+) -> None:
+    """Also if the others, which follow, go back."""
+    aside = tmp_path / "aside"
+    report = vecsearch.move_aside(vecsearch.duplicates(built, threshold=0.999), aside)
+    last = report.files[-1]
+    last.source.write_text("new")
+    back = vecsearch.move_back(aside, index=built)
+    assert (back.moved, [one.path for one in back.left]) == (4, [last.source])
+    last.source.unlink()
+    assert vecsearch.move_back(aside, index=built).moved == 1
+    assert not aside.exists()
+
+
 def test_a_folder_that_the_next_build_would_scan_is_refused(
     built: Path, copies: Path, tmp_path: Path, run: Run
 ) -> None:

@@ -19,6 +19,7 @@ from vecsearch import (
     BuildReport,
     EncoderConfig,
     EncoderMismatchError,
+    IndexDamagedError,
     IndexFolderError,
     SourceError,
     UsageError,
@@ -566,3 +567,34 @@ def test_int8_is_calibrated_measured_and_refused_when_it_agrees_little(
         assert opened.query(copy)[0].hits[0].path == photos / "p1.png"
     draw(photos / "later.png", 80)
     assert counts(update(report.index)) == {"added": 1, "unchanged": 12}
+
+
+@pytest.mark.parametrize(
+    "options", [BuildOptions(commit_bytes=1), BuildOptions(commit_seconds=1e-9)]
+)
+def test_what_was_embedded_is_committed_by_bytes_and_by_time(
+    options: BuildOptions, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(12, 3 * BATCH):
+        draw(photos / f"q{number}.png", number)
+    embedded: list[int] = []
+    commit = Writer.commit
+
+    def noting(self: Writer, change: Change) -> None:
+        embedded.append(len(change.embedded))
+        commit(self, change)
+
+    monkeypatch.setattr(Writer, "commit", noting)
+    vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP, options=options)
+    assert embedded[:3] == [BATCH] * 3
+    assert sum(embedded) == 3 * BATCH
+
+
+def test_an_update_does_not_embed_with_a_damaged_network(index: Path, photos: Path) -> None:
+    (constants,) = (index / "encoder").glob("*.bin")
+    data = bytearray(constants.read_bytes())
+    data[len(data) // 2] ^= 0x40
+    constants.write_bytes(data)
+    draw(photos / "new.png", 77)
+    with pytest.raises(IndexDamagedError, match="its SHA-256 differs"):
+        update(index)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.ImageFile import ImageFile
 from samples import SAMPLES
 
 from vecsearch.errors import ImageError
 from vecsearch.images.decode import OVERSAMPLING, decode, preprocess
-from vecsearch.images.read import read_image, read_images
+from vecsearch.images.read import WINDOW, in_threads, read_image, read_images
 
 
 def saved(image: Image.Image, form: str, **options: object) -> bytes:
@@ -187,3 +190,52 @@ def test_a_damaged_file_leaves_stderr_alone(capfd: pytest.CaptureFixture[str]) -
     with pytest.raises(ImageError, match="cannot be decoded"):
         decode(data[:8] + bytes(40) + data[48:])
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("side", "together"), [(2000, 2), (3000, 1)])
+def test_large_pictures_are_decoded_one_at_a_time(
+    side: int, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = saved(Image.new("1", (side, side)), "PNG")
+    loading, most, second = 0, 0, threading.Event()
+    counting = threading.Lock()
+
+    def load(_: ImageFile) -> None:
+        nonlocal loading, most
+        with counting:
+            loading += 1
+            most = max(most, loading)
+            if loading == 2:
+                second.set()
+        second.wait(0.5 if together == 1 else 30)
+        with counting:
+            loading -= 1
+        raise ValueError("seen enough")
+
+    monkeypatch.setattr(ImageFile, "load", load)
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", load)
+
+    def refused(_: int) -> bool:
+        with pytest.raises(ImageError, match="seen enough"):
+            decode(data)
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert all(pool.map(refused, range(2)))
+    assert most == together
+
+
+def test_no_more_is_read_ahead_than_fits_the_window() -> None:
+    taken = 0
+
+    def numbers() -> Iterator[int]:
+        nonlocal taken
+        for number in range(4 * WINDOW):
+            taken += 1
+            yield number
+
+    given = 0
+    for _ in in_threads(numbers(), lambda number: number, 2):
+        given += 1
+        assert taken <= given + WINDOW
+    assert given == taken == 4 * WINDOW

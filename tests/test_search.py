@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import faiss
 import numpy as np
 import pytest
 from samples import CHEAP, draw
@@ -21,8 +22,8 @@ from vecsearch.index.mapped import as_index
 from vecsearch.index.opening import open_base
 from vecsearch.index.recipes import FLAT
 from vecsearch.index.search import CodedRows, ExactRows, FewRows, Part, Searcher
-from vecsearch.index.settings import SearchSettings
-from vecsearch.index.tune import recall, tune
+from vecsearch.index.settings import SearchSettings, widened
+from vecsearch.index.tune import Trial, recall, tune
 from vecsearch.types import Halves, Rows
 
 
@@ -126,6 +127,65 @@ def test_tuning_finds_settings_that_reach_the_recall() -> None:
     assert settings.nprobe == 1 or recall(found, tuned_on) < 0.9
     _, exact = exact_search(xq, rows, 10)
     assert recall(exact, truth) >= 0.999
+
+
+def test_each_query_of_a_batch_gets_its_rows_where_many_are_dead() -> None:
+    """The first finds nothing but dead rows at first, the second finds all it needs."""
+    halves = np.repeat(np.eye(2, 8, dtype=np.float16), 200, axis=0)
+    halves[:, 2:] += 0.01 * unit(400, 6, 0).astype(np.float16)
+    base = make_base(halves, "IVF1,SQ8")
+    settings = SearchSettings(candidates=20, nprobe=1, k=5)
+    coded = CodedRows(base, halves, 0, np.arange(150), settings)
+    D, I = Searcher([coded]).search(np.eye(2, 8, dtype=np.float32), 5)  # noqa: N806, E741
+    assert (I >= 0).all()
+    assert ((I[0] >= 150) & (I[0] < 200)).all()
+    assert (D > 0.9).all()
+
+
+@pytest.mark.parametrize("kind", ["view", "IVF1,SQ8"])
+def test_a_small_search_leaves_faiss_its_threads(kind: str, tmp_path: Path) -> None:
+    (part,) = parts_of(kind, unit(60, 8, 0).astype(np.float16), 0, np.empty(0, np.int64), tmp_path)
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(3)
+    try:
+        part.search(unit(1, 8, 1), 5)
+        assert faiss.omp_get_max_threads() == 3
+    finally:
+        faiss.omp_set_num_threads(before)
+
+
+def test_settings_are_widened_for_more_hits_than_were_measured() -> None:
+    settings = SearchSettings(candidates=40, nprobe=6, ef_search=50, recall=0.9, k=10, queries=5)
+    wide = replace(settings, candidates=160, nprobe=12, ef_search=200)
+    assert widened(settings, 40) == wide
+    assert widened(settings, 10) == widened(settings, 3) == settings
+
+
+@pytest.mark.parametrize("target", [0.5, 1.1])
+def test_tuning_takes_the_fastest_or_else_the_best(
+    target: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seconds(_: Trial, settings: SearchSettings) -> float:
+        return 1.0 + settings.candidates / 10_000
+
+    monkeypatch.setattr(Trial, "seconds", seconds)
+    halves = unit(1600, 16, 0).astype(np.float16)
+    rows, queries = halves[:1500], halves[1500:]
+    base = make_base(rows, "IVF1,PQ4x4fs")
+    reached = {}
+    trial_recall = Trial.recall
+
+    def noting(self: Trial, settings: SearchSettings) -> float:
+        found = trial_recall(self, settings)
+        reached[settings.candidates] = found
+        return found
+
+    monkeypatch.setattr(Trial, "recall", noting)
+    settings = tune(base, rows, queries, target)
+    assert reached[20] < 0.9 < reached[1280]
+    enough = [candidates for candidates, found in reached.items() if found >= target]
+    assert settings.candidates == (min(enough) if enough else max(reached, key=reached.__getitem__))
+    assert bool(enough) == (target < 1)
 
 
 def test_threads_that_want_other_settings_do_not_get_each_others() -> None:

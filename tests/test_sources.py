@@ -413,6 +413,41 @@ def test_a_damaged_tar_deletes_nothing(shard: Path, tmp_path: Path) -> None:
     assert reasons(index).keys() == {"b.jpg"}
 
 
+def test_a_member_that_is_cut_off_is_not_read(shard: Path) -> None:
+    data = shard.read_bytes()
+    shard.write_bytes(data[: data.index(png(4)) + 100])
+    assert tar.read_member(shard / "a" / "3.png")[0] == png(3)
+    with pytest.raises(OSError, match="the tar is cut off, or changes"):
+        tar.read_member(shard / "a" / "4.png")
+
+
+def test_a_tar_that_changes_while_it_is_read_is_noticed(
+    shard: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fstat, times = os.fstat, iter(range(100))
+
+    def changing(handle: int) -> os.stat_result:
+        """Change the tar behind each look at its time."""
+        facts = fstat(handle)
+        time = next(times)
+        os.utime(shard, (time, time))
+        return facts
+
+    monkeypatch.setattr(os, "fstat", changing)
+    with pytest.raises(OSError, match="the tar is cut off, or changes"):
+        tar.read_member(shard / "a" / "3.png")
+
+
+def test_a_tar_that_was_rewritten_with_the_same_length_is_listed_anew(tmp_path: Path) -> None:
+    path = pack(tmp_path / "shard.tar", {"a.png": b"first", "b.png": b"other"})
+    size = path.stat().st_size
+    assert tar.read_member(path / "a.png")[0] == b"first"
+    pack(path, {"b.png": b"other", "a.png": b"third"})
+    os.utime(path, (5, 5))
+    assert path.stat().st_size == size
+    assert tar.read_member(path / "a.png")[0] == b"third"
+
+
 def test_a_compressed_tar_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.tar.gz").write_bytes(b"")
     with pytest.raises(SourceError, match=r"is compressed, .*; uncompress it"):

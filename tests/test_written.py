@@ -1,0 +1,89 @@
+"""What is written is on the disk before anything tells of it; and a write that failed is told."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vecsearch import VecsearchError
+from vecsearch.images.aside import Aside, open_aside
+from vecsearch.images.journal import JOURNAL
+from vecsearch.outfile import make_folder, whole_file
+
+Event = tuple[str, int]
+
+
+@pytest.fixture
+def events(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
+    """What is synced, renamed and linked, with the inode of the file or folder."""
+    found: list[Event] = []
+    fsync, rename, link = os.fsync, os.replace, os.link
+
+    def noting_sync(handle: int) -> None:
+        found.append(("synced", os.fstat(handle).st_ino))
+        fsync(handle)
+
+    def noting_rename(source: Any, target: Any, **options: Any) -> None:
+        found.append(("renamed", os.stat(source).st_ino))  # noqa: PTH116
+        rename(source, target, **options)
+
+    def noting_link(source: Any, target: Any, **options: Any) -> None:
+        found.append(("linked", os.stat(source).st_ino))  # noqa: PTH116
+        link(source, target, **options)
+
+    monkeypatch.setattr(os, "fsync", noting_sync)
+    monkeypatch.setattr(os, "replace", noting_rename)
+    monkeypatch.setattr(os, "link", noting_link)
+    return found
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path: Path, events: list[Event]) -> None:
+    with whole_file(tmp_path / "out.csv") as file:
+        file.write(b"content")
+    inode = (tmp_path / "out.csv").stat().st_ino
+    assert events[:2] == [("synced", inode), ("renamed", inode)]
+
+
+def test_every_folder_that_is_made_is_on_the_disk(tmp_path: Path, events: list[Event]) -> None:
+    make_folder(tmp_path / "a" / "b" / "c")
+    parents = (tmp_path, tmp_path / "a", tmp_path / "a" / "b")
+    assert {inode for _, inode in events} == {one.stat().st_ino for one in parents}
+    events.clear()
+    make_folder(tmp_path / "a" / "b" / "c")
+    assert events == []
+
+
+def test_a_line_of_the_journal_is_on_the_disk_before_its_file_is_moved(
+    tmp_path: Path, events: list[Event]
+) -> None:
+    source = tmp_path / "a.png"
+    source.write_bytes(b"content")
+    inode = source.stat().st_ino
+    with open_aside(tmp_path / "aside") as aside:
+        journal = (tmp_path / "aside" / JOURNAL).stat().st_ino
+        events.clear()
+        aside.take(source, Path("a.png"), hashlib.sha256(b"content").hexdigest())
+    assert events.index(("synced", journal)) < events.index(("linked", inode))
+
+
+def test_nothing_is_moved_behind_a_line_that_was_written_in_part(tmp_path: Path) -> None:
+    class Full(io.FileIO):
+        def write(self, data: Any) -> int:
+            return super().write(data[:-1])
+
+    source = tmp_path / "a.png"
+    source.write_bytes(b"content")
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    with (
+        Full(aside / JOURNAL, "w") as journal,
+        pytest.raises(VecsearchError, match=r"cannot write .*: No space left on device"),
+    ):
+        Aside(aside, journal).take(source, Path("a.png"), hashlib.sha256(b"content").hexdigest())  # type: ignore[arg-type]
+    assert source.exists()
+    assert [path.name for path in aside.iterdir()] == [JOURNAL]
