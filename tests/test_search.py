@@ -132,7 +132,7 @@ def test_tuning_finds_settings_that_reach_the_recall() -> None:
 def test_each_query_of_a_batch_gets_its_rows_where_many_are_dead() -> None:
     """The first finds nothing but dead rows at first, the second finds all it needs."""
     halves = np.repeat(np.eye(2, 8, dtype=np.float16), 200, axis=0)
-    halves[:, 2:] += 0.01 * unit(400, 6, 0).astype(np.float16)
+    halves[150:200, 2:] += 0.3 * unit(50, 6, 0).astype(np.float16)  # the dead are nearer
     base = make_base(halves, "IVF1,SQ8")
     settings = SearchSettings(candidates=20, nprobe=1, k=5)
     coded = CodedRows(base, halves, 0, np.arange(150), settings)
