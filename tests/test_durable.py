@@ -557,6 +557,17 @@ def test_a_network_is_not_mended_with_other_weights(
     assert constants.read_bytes() == whole
 
 
+def test_no_row_is_taken_from_a_file_that_has_grown(index: Path) -> None:
+    before = vectors_in(index)
+    (segment,) = (index / "vectors").iterdir()
+    with segment.open("ab") as file:
+        file.write(b"x")
+    report = vecsearch.repair(index)
+    assert (len(report.re_embedded), report.lost, report.left) == (12, [], [])
+    assert vectors_in(index) == before
+    assert len(list((index / "ann").iterdir())) == 1
+
+
 def test_a_picture_above_the_limit_of_a_build_is_mended(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     # 32.4 megapixels, and of WebP half of the limit may be decoded

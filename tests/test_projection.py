@@ -20,7 +20,7 @@ from vecsearch import EncoderConfig, IndexFolderError, UsageError, WeightsError
 from vecsearch.building import fit
 from vecsearch.embed.features import FeatureFile
 from vecsearch.embed.overlap import overlap_when_reduced, shared_nearest
-from vecsearch.embed.projection import Projection, sample_size, train_projection
+from vecsearch.embed.projection import Projection, check_dim, sample_size, train_projection
 from vecsearch.types import Vectors
 
 
@@ -129,6 +129,12 @@ def test_whatever_changes_a_projection_changes_its_hash() -> None:
     )
     assert len({one.sha256() for one in (projection, *others)}) == 3
     assert replace(projection, mean=projection.mean + 1).sha256() == projection.sha256()
+
+
+def test_axes_are_fewer_than_pictures() -> None:
+    check_dim(5, 10, 6)
+    with pytest.raises(UsageError, match="--dim 5 needs at least 6 readable pictures, there are 5"):
+        check_dim(5, 10, 5)
 
 
 def test_vectors_that_are_not_numbers_are_an_error() -> None:

@@ -20,7 +20,7 @@ from vecsearch.index.base import make_base, write_base
 from vecsearch.index.exact import exact_search
 from vecsearch.index.mapped import as_index
 from vecsearch.index.opening import open_base
-from vecsearch.index.recipes import FLAT
+from vecsearch.index.recipes import AUTO, BYTES_PER_MS, FLAT, LATENCY_MS, choose_recipe
 from vecsearch.index.search import CodedRows, ExactRows, FewRows, Part, Searcher
 from vecsearch.index.settings import SearchSettings, widened
 from vecsearch.index.tune import Trial, recall, tune
@@ -186,6 +186,33 @@ def test_tuning_takes_the_fastest_or_else_the_best(
     enough = [candidates for candidates, found in reached.items() if found >= target]
     assert settings.candidates == (min(enough) if enough else max(reached, key=reached.__getitem__))
     assert bool(enough) == (target < 1)
+
+
+def test_what_is_not_there_is_not_found() -> None:
+    truth = np.array([[3, -1], [5, 6]])
+    assert recall(np.array([[-1, -1], [6, 5]]), truth) == 0.5
+    assert recall(np.array([[3, -1], [-1, 5]]), truth) == 0.75
+
+
+def test_a_graph_is_searched_as_widely_as_it_has_candidates() -> None:
+    halves = unit(700, 16, 0).astype(np.float16)
+    base = make_base(halves[:600], "HNSW8,SQ8")
+    settings = tune(base, halves[:600], halves[600:], 0.01)
+    assert settings.ef_search >= settings.candidates == 20
+
+
+def test_recipes_go_by_rows_and_dimensions() -> None:
+    def factory(rows: float, dim: int) -> str:
+        return choose_recipe(AUTO, int(rows), dim).factory
+
+    exact = LATENCY_MS * BYTES_PER_MS / (2 * 512)  # so many rows of 512 dimensions
+    assert factory(exact, 512) == FLAT
+    assert factory(1.5 * exact, 512).startswith("PCA256,IVF")
+    assert factory(1e8, 4096).startswith("PCA256,IVF")
+    assert factory(1e8, 4097) == FLAT
+    assert factory(1e8, 128).startswith("PCA64,IVF")
+    assert factory(1e8, 126).endswith(",PQ63x4fs")
+    assert factory(1e8, 127).endswith(",PQ127x4fs")
 
 
 def test_threads_that_want_other_settings_do_not_get_each_others() -> None:

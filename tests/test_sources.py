@@ -448,6 +448,18 @@ def test_a_tar_that_was_rewritten_with_the_same_length_is_listed_anew(tmp_path: 
     assert tar.read_member(path / "a.png")[0] == b"third"
 
 
+def test_a_link_takes_the_place_of_a_member_before_it(shard: Path, tmp_path: Path) -> None:
+    index = vecsearch.build(shard, index=tmp_path / "ix", encoder=CHEAP).index
+    with tarfile.open(shard, "a") as file:
+        info = tarfile.TarInfo("a/3.png")
+        info.type, info.linkname = tarfile.SYMTYPE, "2.png"
+        file.addfile(info)
+    assert counts(vecsearch.build(index=index))["skipped"] == 2
+    assert reasons(index)["3.png"] == "is a link or no regular file in the tar"
+    with pytest.raises(FileNotFoundError):
+        tar.read_member(shard / "a" / "3.png")
+
+
 def test_a_compressed_tar_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.tar.gz").write_bytes(b"")
     with pytest.raises(SourceError, match=r"is compressed, .*; uncompress it"):

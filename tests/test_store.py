@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from vecsearch.store import schema, statements
 from vecsearch.store import writer as writer_module
 from vecsearch.store.change import Change, FileFacts, NewIndex
 from vecsearch.store.files import CHECKED_AT_OPENING_BYTES, FileRecord, check_file, check_length
+from vecsearch.store.lock import HOLDER_FILE
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import open_writer
 from vecsearch.types import Skipped
@@ -465,3 +467,31 @@ def test_a_catalog_with_lost_pages_is_replaced_and_not_filled(index: Path, photo
     vecsearch.build(photos, index=index, encoder=CHEAP, options=FRESH)
     assert path.stat().st_ino != before
     assert not vecsearch.verify(index).problems
+
+
+def test_what_is_mapped_is_taken_over(index: Path, photos: Path) -> None:
+    with closing(Snapshot(index)) as before:
+        vecsearch.remove("id:1", index=index)
+        with closing(Snapshot(index, before)) as after:
+            assert after.generation.id > before.generation.id
+            (old,), (new,) = before.segments, after.segments
+            assert new is old
+
+
+def test_a_writer_that_comes_second_does_not_wait(index: Path) -> None:
+    told: list[str] = []
+
+    def write() -> None:
+        try:
+            with open_writer(index):
+                pass
+        except IndexLockedError as error:
+            told.append(str(error))
+
+    second = threading.Thread(target=write)
+    with open_writer(index):
+        second.start()
+        second.join(10)
+        assert not second.is_alive()
+    assert len(told) == 1
+    assert not (index / HOLDER_FILE).exists()

@@ -20,7 +20,7 @@ import vecsearch
 from vecsearch import EncoderConfig, UsageError, WeightsError
 from vecsearch.embed.backbones.backbone import Downloaded
 from vecsearch.embed.backbones.vgg19 import VGG19
-from vecsearch.embed.weights import load_weights, random_arrays, read_arrays
+from vecsearch.embed.weights import Weights, load_weights, random_arrays, read_arrays
 
 CONVOLUTIONS = VGG19.parameters("block5_pool")
 LAYER = "block1_pool"
@@ -274,3 +274,11 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     torch.save(state, tmp_path / "w.pth")
     with pytest.raises(WeightsError, match=r"it has no features.2.weight"):
         read_arrays(tmp_path / "w.pth", VGG19, LAYER)
+
+
+def test_names_and_shapes_of_weights_count_for_their_hash() -> None:
+    values = np.arange(6, dtype=np.float32)
+    arrays = [{"a": values}, {"b": values}, {"a": values.reshape(2, 3)}, {"a": values + 1}]
+    assert len({Weights("w", one).sha256() for one in arrays}) == 4
+    both = {"a": values, "b": values + 1}
+    assert Weights("w", both).sha256() == Weights("v", dict(reversed(both.items()))).sha256()

@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from vecsearch import VecsearchError
 from vecsearch.images.aside import Aside, open_aside
 from vecsearch.images.journal import JOURNAL
 from vecsearch.outfile import make_folder, whole_file
+from vecsearch.store import schema
+from vecsearch.store.files import Write, write_once
 
 Event = tuple[str, int]
 
@@ -22,11 +26,16 @@ Event = tuple[str, int]
 def events(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     """What is synced, renamed and linked, with the inode of the file or folder."""
     found: list[Event] = []
-    fsync, rename, link = os.fsync, os.replace, os.link
+    fsync, replace, rename, link = os.fsync, os.replace, os.rename, os.link
 
     def noting_sync(handle: int) -> None:
-        found.append(("synced", os.fstat(handle).st_ino))
+        facts = os.fstat(handle)
+        found.append(("synced" if facts.st_size else "synced while empty", facts.st_ino))
         fsync(handle)
+
+    def noting_replace(source: Any, target: Any, **options: Any) -> None:
+        found.append(("renamed", os.stat(source).st_ino))  # noqa: PTH116
+        replace(source, target, **options)
 
     def noting_rename(source: Any, target: Any, **options: Any) -> None:
         found.append(("renamed", os.stat(source).st_ino))  # noqa: PTH116
@@ -37,7 +46,8 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
         link(source, target, **options)
 
     monkeypatch.setattr(os, "fsync", noting_sync)
-    monkeypatch.setattr(os, "replace", noting_rename)
+    monkeypatch.setattr(os, "replace", noting_replace)
+    monkeypatch.setattr(os, "rename", noting_rename)
     monkeypatch.setattr(os, "link", noting_link)
     return found
 
@@ -47,6 +57,27 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path: Path, events: li
         file.write(b"content")
     inode = (tmp_path / "out.csv").stat().st_ino
     assert events[:2] == [("synced", inode), ("renamed", inode)]
+
+
+def test_a_file_of_an_index_is_on_the_disk_and_so_is_its_name(
+    tmp_path: Path, events: list[Event]
+) -> None:
+    def fill(write: Write) -> None:
+        write(b"content")
+
+    make_folder(tmp_path / "vectors")
+    events.clear()
+    write_once(tmp_path, "vectors/000001.f16", fill)
+    file, folder = tmp_path / "vectors" / "000001.f16", tmp_path / "vectors"
+    inode = file.stat().st_ino
+    assert events == [("synced", inode), ("renamed", inode), ("synced", folder.stat().st_ino)]
+
+
+def test_a_catalog_is_synced_and_keeps_its_references(tmp_path: Path) -> None:
+    with closing(schema.create_catalog(tmp_path / schema.CATALOG)) as catalog:
+        assert catalog.pragma("synchronous") == 3  # EXTRA
+        with pytest.raises(apsw.ConstraintError):
+            catalog.execute("INSERT INTO rows VALUES (1, 77, NULL)")
 
 
 def test_every_folder_that_is_made_is_on_the_disk(tmp_path: Path, events: list[Event]) -> None:
@@ -84,6 +115,6 @@ def test_nothing_is_moved_behind_a_line_that_was_written_in_part(tmp_path: Path)
         Full(aside / JOURNAL, "w") as journal,
         pytest.raises(VecsearchError, match=r"cannot write .*: No space left on device"),
     ):
-        Aside(aside, journal).take(source, Path("a.png"), hashlib.sha256(b"content").hexdigest())  # type: ignore[arg-type]
+        Aside(aside, journal).take(source, Path("a.png"), hashlib.sha256(b"content").hexdigest())
     assert source.exists()
     assert [path.name for path in aside.iterdir()] == [JOURNAL]
