@@ -12,8 +12,9 @@ import pytest
 from synthetic import add_vectors, draw_vectors, make_index
 
 import vecsearch
-from vecsearch import IndexDamagedError
+from vecsearch import IndexDamagedError, QueryOptions
 from vecsearch.building.compact import compact_segments
+from vecsearch.store import schema
 from vecsearch.store.segments import living_blocks, map_segment, write_segment
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import open_writer
@@ -108,3 +109,17 @@ def test_a_full_segment_is_left_until_a_tenth_of_it_is_dead(two_segments: Path) 
     assert dead_rows(two_segments) == 2
     with closing(Snapshot(two_segments)) as snapshot:
         assert sorted(len(one.halves) for one in snapshot.segments) == [260, 300]
+
+
+def test_the_first_row_of_each_segment_is_its_own(two_segments: Path) -> None:
+    with vecsearch.open_index(two_segments) as opened:
+        for number in (1, 301):
+            (result,) = opened.query(f"id:{number}", k=1, options=QueryOptions(include_self=True))
+            assert result.hits[0].id == number
+            assert result.hits[0].score == pytest.approx(1, abs=1e-3)
+
+
+def test_a_compacted_catalog_has_one_generation(two_segments: Path) -> None:
+    with closing(schema.open_catalog(two_segments, writing=False)) as catalog:
+        ((count,),) = catalog.execute("SELECT count(*) FROM generations")
+    assert count == 1

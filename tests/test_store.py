@@ -495,3 +495,48 @@ def test_a_writer_that_comes_second_does_not_wait(index: Path) -> None:
         assert not second.is_alive()
     assert len(told) == 1
     assert not (index / HOLDER_FILE).exists()
+
+
+def names_in(index: Path) -> set[str]:
+    return {path.relative_to(index).as_posix() for path in index.glob("*/*")}
+
+
+def test_what_a_crash_left_goes_with_the_next_writer(index: Path) -> None:
+    before = names_in(index)
+    for name in ("vectors/000099.f16", "ann/000099.faiss", "vectors/.partial-0123abcd"):
+        (index / name).write_bytes(b"x")
+    (index / "vectors" / "mine.txt").write_bytes(b"x")
+    with open_writer(index):
+        assert names_in(index) == {*before, "vectors/mine.txt"}
+
+
+def test_the_file_of_a_dropped_segment_goes_at_once(index: Path) -> None:
+    with closing(Snapshot(index)) as snapshot:
+        (segment,) = snapshot.segments
+    with open_writer(index) as writer:
+        writer.commit(Change(removed=list(range(1, 13))))
+        assert segment.path.exists()
+        writer.commit(Change(dropped_segments=[segment.first_row]))
+        assert not segment.path.exists()
+
+
+def test_a_fresh_build_takes_no_name_of_the_index_that_it_replaces(
+    index: Path, photos: Path
+) -> None:
+    before = names_in(index)
+    vecsearch.build(photos, index=index, encoder=CHEAP, options=FRESH)
+    assert before.isdisjoint(names_in(index))
+
+
+def test_an_index_that_was_just_built_is_not_written_over(
+    index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = paths_in(index)
+    # As if the folder had been free when this one looked.
+    monkeypatch.setattr(writer_module, "check_free", lambda *_, **__: None)
+    with (
+        pytest.raises(IndexLockedError, match="was just built by another process"),
+        open_writer(index, NewIndex("{}", 4, b"other", b"other")),
+    ):
+        pass
+    assert paths_in(index) == before
