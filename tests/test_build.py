@@ -598,3 +598,14 @@ def test_an_update_does_not_embed_with_a_damaged_network(index: Path, photos: Pa
     draw(photos / "new.png", 77)
     with pytest.raises(IndexDamagedError, match="its SHA-256 differs"):
         update(index)
+
+
+def test_a_folder_stays_where_an_index_came_to_nothing(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(b"broken")
+    for made in (True, False):
+        if not made:
+            (tmp_path / "ix").mkdir()
+        with pytest.raises(SourceError, match="none of 1 picture can be used"):
+            vecsearch.build(tmp_path / "photos", index=tmp_path / "ix", encoder=CHEAP)
+        assert (tmp_path / "ix").exists() != made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import vecsearch
 from vecsearch import DuplicatesReport
 from vecsearch.copies import stars
 from vecsearch.search import opened
+from vecsearch.store import schema
 from vecsearch.types import Vectors
 
 DIM = 48
@@ -137,6 +139,20 @@ def test_a_copy_goes_to_the_best_of_those_that_are_kept(
     assert groups_of(vecsearch.duplicates(folder, threshold=np.cos(0.12))) == expected
     find_only_better(monkeypatch)
     assert groups_of(vecsearch.duplicates(folder, threshold=np.cos(0.12))) == expected
+
+
+@pytest.mark.parametrize("asking", [2048, 7])
+@pytest.mark.parametrize("recipe", ["auto", "IVF1,SQ8"])
+def test_pictures_of_one_content_are_copies_whatever_their_vectors(
+    recipe: str, asking: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_index(tmp_path / "index", draw_vectors(60, DIM, 3), recipe)
+    with closing(schema.open_catalog(folder, writing=True)) as catalog:
+        catalog.execute(f"UPDATE images SET content_hash = x'{'ff' * 16}' WHERE id IN (3, 20, 59)")
+    monkeypatch.setattr(opened, "_FEW_VALUES", 0)
+    monkeypatch.setattr(stars, "_ASKING", asking)
+    report = vecsearch.duplicates(folder, threshold=0.9999)
+    assert groups_of(report) == {3: 59, 20: 59}
 
 
 def test_a_chain_is_not_one_group(tmp_path: Path) -> None:

@@ -446,6 +446,8 @@ def test_the_journal_of_a_catalog_that_is_gone_is_not_that_of_the_next(
     (index / schema.CATALOG).unlink()
     (index / f"{schema.CATALOG}-journal").write_bytes(journal)
     draw(photos / "new.png", 50)
+    with pytest.raises(IndexFolderError, match="is not an index and not empty"):
+        vecsearch.build(photos, index=index, encoder=CHEAP)
     vecsearch.build(photos, index=index, encoder=CHEAP, options=FRESH)
     assert len(paths_in(index)) == 13
     assert not vecsearch.verify(index).problems
@@ -540,3 +542,12 @@ def test_an_index_that_was_just_built_is_not_written_over(
     ):
         pass
     assert paths_in(index) == before
+
+
+def test_a_network_that_went_with_a_fresh_build_is_not_damaged(index: Path, photos: Path) -> None:
+    with closing(Snapshot(index)) as snapshot:
+        vecsearch.build(photos, index=index, encoder=CHEAP, options=FRESH)
+        for use in (snapshot.encoder_files, snapshot.check_constants):
+            with pytest.raises(IndexFolderError) as caught:
+                use()
+            assert not isinstance(caught.value, IndexDamagedError)

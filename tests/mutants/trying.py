@@ -47,9 +47,9 @@ def chosen(tests: Sequence[Test], most_seconds: float) -> Iterator[Test]:
     """Choose the first of *tests*, as many as take *most_seconds* together; at least one."""
     total = 0.0
     for test in tests:
-        total += test.seconds
-        if total > most_seconds and total > test.seconds:
+        if total and total + test.seconds > most_seconds:
             continue  # a quicker one may follow
+        total += test.seconds
         yield test
 
 
@@ -59,6 +59,7 @@ class Copies:
     def __init__(self, folder: Path, workers: int) -> None:
         """Make them in *folder*."""
         self._free: Queue[Path] = Queue()
+        self._sound: set[str] = set()
         for number in range(workers):
             place = folder / str(number)
             for part in _PARTS:
@@ -68,7 +69,10 @@ class Copies:
             self._free.put(place)
 
     def try_out(self, mutant: Mutant, tests: Sequence[Test], timeout_s: float) -> Try:
-        """Run *tests* with a mutant in place of its module."""
+        """Run *tests* with a mutant in place of its module.
+
+        Raises RuntimeError if the test that fails does so without the mutant, too.
+        """
         names = [test.name for test in tests]
         if not names:
             return Try(mutant, "no test runs it", names)
@@ -78,6 +82,13 @@ class Copies:
             mutant.apply(place / "vecsearch")
             _let_differ(path)
             code, output = _run(place, names, timeout_s)
+            by = _failed(output)
+            shutil.copy(ROOT / "vecsearch" / mutant.module, path)
+            _let_differ(path)
+            if by and by not in self._sound:
+                if _run(place, [by], timeout_s)[0] == 1:
+                    raise RuntimeError(f"{by} fails in a copy of the repository as it is")
+                self._sound.add(by)
         finally:
             shutil.copy(ROOT / "vecsearch" / mutant.module, path)
             _let_differ(path)
@@ -88,9 +99,14 @@ class Copies:
             return Try(mutant, "not noticed", names)
         if code not in _FAILED:
             raise RuntimeError(f"pytest ended with {code}:\n{output}")
-        failed = [line for line in output.splitlines() if line.startswith(("FAILED", "ERROR"))]
-        by = failed[0].partition(" - ")[0].split(" ", 1)[1] if failed else ""
         return Try(mutant, "noticed", names, by)
+
+
+def _failed(output: str) -> str:
+    """Find the test that failed in what pytest has written; nothing if a file cannot be loaded."""
+    lines = [line for line in output.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    name = lines[0].partition(" - ")[0].split(" ", 1)[1] if lines else ""
+    return name if "::" in name else ""
 
 
 def _let_differ(path: Path) -> None:
