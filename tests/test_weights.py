@@ -282,3 +282,13 @@ def test_names_and_shapes_of_weights_count_for_their_hash() -> None:
     assert len({Weights("w", one).sha256() for one in arrays}) == 4
     both = {"a": values, "b": values + 1}
     assert Weights("w", both).sha256() == Weights("v", dict(reversed(both.items()))).sha256()
+
+
+def test_whole_numbers_are_no_weights(tmp_path: Path) -> None:
+    arrays = random_arrays(0, VGG19.parameters("block1_pool"))
+    state = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    torch.save(state, tmp_path / "w.pth")
+    assert load_weights(str(tmp_path / "w.pth"), VGG19, "block1_pool").arrays.keys() == state.keys()
+    torch.save({name: one.to(torch.int64) for name, one in state.items()}, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match="it has no "):
+        load_weights(str(tmp_path / "w.pth"), VGG19, "block1_pool")
