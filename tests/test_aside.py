@@ -358,6 +358,44 @@ def test_a_file_without_links_is_compared_before_it_is_deleted(
     assert not source.exists()
 
 
+def test_a_longer_file_is_another_file(tmp_path: Path) -> None:
+    source, target = tmp_path / "a.png", tmp_path / "b.png"
+    source.write_bytes(b"content")
+    target.write_bytes(b"content and more")
+    assert not moving.take_back_half(source, target)
+    assert target.exists()
+    target.write_bytes(b"content")
+    assert moving.take_back_half(source, target)
+    assert source.exists()
+    assert not target.exists()
+
+
+def test_the_only_name_of_a_file_stays(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "real" / "a.png").write_bytes(b"content")
+    assert not moving.take_back_half(tmp_path / "real" / "a.png", tmp_path / "link" / "a.png")
+    assert (tmp_path / "real" / "a.png").exists()
+
+
+def test_a_copy_takes_no_name_that_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    partial, target = tmp_path / "a.partial", tmp_path / "a.png"
+    partial.write_bytes(b"copy")
+    target.write_bytes(b"mine")
+    with pytest.raises(FileExistsError):
+        moving.take_name(partial, target)
+    assert target.read_bytes() == b"mine"
+    target.unlink()
+    moving.take_name(partial, target)
+    assert target.read_bytes() == b"copy"
+
+
 def test_undo_keeps_the_file_behind_a_link_to_it(tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     draw(folder / "a.png", 1)

@@ -400,6 +400,7 @@ def test_a_damaged_tar_deletes_nothing(shard: Path, tmp_path: Path) -> None:
     place = whole.index(b"./a/3.png")
     for damaged in (
         whole[: place + 1000],
+        whole[: place + 100],
         whole[:place],
         whole[:place] + b"x" * 512 + whole[place:],
     ):
