@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,6 +30,7 @@ from vecsearch.store.change import Change
 from vecsearch.store.writer import Writer
 from vecsearch.types import Pixels, Vectors
 
+S = TypeVar("S")
 T = TypeVar("T")
 BATCH = OpenVINOEngine.batch_size
 
@@ -136,6 +137,56 @@ def test_swapped_names_give_swapped_vectors(index: Path, photos: Path, embedded:
     assert counts(update(index)) == {"changed": 2, "unchanged": 10}
     assert embedded == []
     assert_as_built_anew(index, photos)
+
+
+def test_a_file_that_changes_into_one_that_goes_keeps_its_id(index: Path, photos: Path) -> None:
+    before = ids_in(index)
+    shutil.copy(photos / "p1.png", photos / "p0.png")
+    (photos / "p1.png").unlink()
+    assert counts(update(index)) == {"changed": 1, "removed": 1, "unchanged": 10}
+    before.pop("p1.png")
+    assert ids_in(index) == before
+
+
+def test_of_two_that_are_gone_the_newer_one_has_moved(index: Path, photos: Path) -> None:
+    shutil.copy(photos / "p0.png", photos / "copy.png")
+    update(index)
+    newer = ids_in(index)["copy.png"]
+    (photos / "p0.png").rename(photos / "moved.png")
+    (photos / "copy.png").unlink()
+    assert counts(update(index)) == {"moved": 1, "removed": 1, "unchanged": 11}
+    assert ids_in(index)["moved.png"] == newer == 13
+
+
+def ids_in(index: Path) -> dict[str, int]:
+    with vecsearch.open_index(index) as opened:
+        return {image.path.name: image.id for image in opened}
+
+
+def test_rows_do_not_lie_in_the_order_in_which_files_are_read(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def backwards(items: Iterable[S], work: Callable[[S], T], _: object = None) -> Iterator[T]:
+        return map(work, reversed(list(items)))
+
+    monkeypatch.setattr("vecsearch.images.read.in_threads", backwards)
+    index = vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP).index
+    with vecsearch.open_index(index) as opened:
+        paths = [image.path for image in opened]
+    assert paths == sorted(photos.rglob("*.*"))
+
+
+def test_a_hidden_source_within_another_may_not_be_there(photos: Path, tmp_path: Path) -> None:
+    """Its images are not those of the source around it, whose scan would not find them."""
+    draw(photos / ".hidden" / "h.png", 40)
+    sources = (photos, photos / ".hidden")
+    index = vecsearch.build(*sources, index=tmp_path / "ix", encoder=CHEAP).index
+    (photos / ".hidden").rename(tmp_path / "elsewhere")
+    (photos / "p0.png").unlink()
+    report = update(index, photos)
+    assert report.missing == (photos / ".hidden",)
+    assert counts(report) == {"removed": 1, "unchanged": 11}
+    assert report.total == 12
 
 
 def test_an_id_is_never_given_twice(index: Path, photos: Path) -> None:

@@ -168,6 +168,18 @@ def test_the_fingerprint_changes_with_whatever_changes_a_vector() -> None:
     assert spec().fingerprint == specs[0].fingerprint
 
 
+@pytest.mark.parametrize("engine", ["openvino", "torch"])
+def test_negative_activations_have_a_generalised_mean(engine: str) -> None:
+    """The stages of EfficientNet-Lite end without a ReLU."""
+    config = EncoderConfig(
+        model="efficientnet-lite0", layer="stage2", pool="gem", weights="random:1",
+        precision="fp32", engine=engine,
+    )  # fmt: skip
+    vectors = make_encoder(config).embed(pictures()[:2])
+    assert np.isfinite(vectors).all()
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+
+
 def test_parameters_are_read_back_from_float16_too(tmp_path: Path) -> None:
     config = EncoderConfig(layer="block1_pool", weights="random:1", engine="openvino")
     for path, data in zip(("e.xml", "e.bin"), make_encoder(config).serialize(), strict=True):
