@@ -185,7 +185,8 @@ def test_of_several_the_one_that_is_its_own_minus_is_an_error(index: Path) -> No
 
 def test_a_vector_of_no_length_stays_what_it_is() -> None:
     vectors = np.array([[0, 0], [3, 4]], np.float32)
-    np.testing.assert_allclose(combine.unit(vectors), [[0, 0], [0.6, 0.8]], rtol=1e-6)
+    expected = np.array([[0, 0], [0.6, 0.8]], np.float32)
+    np.testing.assert_allclose(combine.unit(vectors), expected, rtol=1e-6)
 
 
 def test_pictures_that_cancel_out(tmp_path: Path) -> None:

@@ -106,8 +106,10 @@ def test_equal_scores_come_in_the_order_of_their_rows() -> None:
     ]
     _, I = Searcher(parts).search(halves[:1].astype(np.float32), 5)  # noqa: N806, E741
     assert I.tolist() == [[0, 2, 3, 4, 5]]
-    for k in (60, 100):
-        assert best_of(np.zeros((1, 100), np.float32), k)[1].tolist() == [list(range(k))]
+    scores = np.random.RandomState(0).randint(3, size=(2, 500)).astype(np.float32)
+    expected = [sorted(range(500), key=lambda place: (-line[place], place)) for line in scores]
+    for k in (400, 500):
+        assert best_of(scores, k)[1].tolist() == [line[:k] for line in expected]
 
 
 def test_tuning_finds_settings_that_reach_the_recall() -> None:

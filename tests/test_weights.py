@@ -278,8 +278,14 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
 
 def test_names_and_shapes_of_weights_count_for_their_hash() -> None:
     values = np.arange(6, dtype=np.float32)
-    arrays = [{"a": values}, {"b": values}, {"a": values.reshape(2, 3)}, {"a": values + 1}]
-    assert len({Weights("w", one).sha256() for one in arrays}) == 4
+    square = np.arange(6, dtype=np.float32).reshape(2, 3)
+    weights = (
+        Weights("w", {"a": values}),
+        Weights("w", {"b": values}),
+        Weights("w", {"a": square}),
+        Weights("w", {"a": values + 1}),
+    )
+    assert len({one.sha256() for one in weights}) == 4
     both = {"a": values, "b": values + 1}
     assert Weights("w", both).sha256() == Weights("v", dict(reversed(both.items()))).sha256()
 
