@@ -354,6 +354,8 @@ def test_the_network_is_not_downloaded_for_an_index(site: Site, index: Path) -> 
 
 
 def test_a_repair_that_needs_a_picture_says_so(received: Path, site: Site) -> None:
+    with vecsearch.open_index(received) as opened:
+        before = [(image.path, image.mtime_ns) for image in opened]
     (segment,) = (received / "vectors").glob("*.f16")
     data = bytearray(segment.read_bytes())
     data[3] ^= 1
@@ -362,6 +364,8 @@ def test_a_repair_that_needs_a_picture_says_so(received: Path, site: Site) -> No
         vecsearch.repair(received)
     assert site.requests == []
     assert len(vecsearch.repair(received, fetch=True).re_embedded) == 1
+    with vecsearch.open_index(received) as opened:  # and it has the time of its listing again
+        assert [(image.path, image.mtime_ns) for image in opened] == before
 
 
 # Bounds

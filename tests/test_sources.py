@@ -414,6 +414,24 @@ def test_a_damaged_tar_deletes_nothing(shard: Path, tmp_path: Path) -> None:
     assert reasons(index).keys() == {"b.jpg"}
 
 
+def test_a_listing_that_ends_before_its_tar_deletes_nothing(
+    shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some versions of tarfile end at a header that is none."""
+    index = vecsearch.build(shard, index=tmp_path / "ix", encoder=CHEAP).index
+    following = tarfile.TarFile.next
+
+    def ending(self: tarfile.TarFile) -> tarfile.TarInfo | None:
+        info = following(self)
+        return None if info is None or info.name == "./a/3.png" else info
+
+    monkeypatch.setattr(tarfile.TarFile, "next", ending)
+    os.utime(shard)
+    vecsearch.build(index=index)
+    assert len(paths(index)) == 5
+    assert "is cut off or damaged at byte" in reasons(index)["shard-1.tar"]
+
+
 def test_a_member_that_is_cut_off_is_not_read(shard: Path) -> None:
     data = shard.read_bytes()
     shard.write_bytes(data[: data.index(png(4)) + 100])
