@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test bench bench-large quality torture lint types pictures clean
+.PHONY: demo test bench bench-large quality torture mutants lint types pictures clean
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -35,6 +35,9 @@ quality: $(INSTALLED)  # neighbours, words and copies over labelled pictures: ma
 torture: $(INSTALLED)  # hours on two cores; SHARE=0.01 tries each a hundredth as often
 	PYTHONPATH=tests $(BIN)/python -m torture --share $(or $(SHARE),1)
 
+mutants: $(INSTALLED)  # two hours on two cores; ARGUMENTS="--only TEXT" tries some, --left those not noticed before
+	PYTHONPATH=tests $(BIN)/python -m mutants $(ARGUMENTS)
+
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,4 +49,4 @@ pictures: $(INSTALLED)  # draw the sample pictures anew
 	$(BIN)/python db/draw.py
 
 clean:
-	rm -rf $(VENV) output .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) output .mutants .mypy_cache .pytest_cache .ruff_cache

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,3 +55,24 @@ def draw(path: Path, seed: int, size: tuple[int, int] = (64, 48)) -> Path:
 def hits_of(done: subprocess.CompletedProcess[str]) -> list[list[str]]:
     """Read the file names of the hits of each query out of the command's JSON."""
     return [[Path(hit["path"]).name for hit in one["hits"]] for one in json.loads(done.stdout)]
+
+
+def run_until_commit(number: int, code: str, *, before: bool = False) -> None:
+    """Run *code* in another process, which kills itself *before* or after that many commits."""
+    start = f"""
+import os, signal, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from vecsearch.store.writer import Writer
+left, commit = {number}, Writer.commit
+def commit_and_die(self, change):
+    global left
+    left -= 1
+    if {before} and not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    commit(self, change)
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+Writer.commit = commit_and_die
+"""
+    done = subprocess.run([sys.executable, "-c", start + code], check=False)
+    assert done.returncode == -signal.SIGKILL

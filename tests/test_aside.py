@@ -279,6 +279,21 @@ def test_nothing_is_overwritten_there_or_on_the_way_back(
     assert (aside / "b.png").read_text() == "mine"
 
 
+def test_the_journal_stays_as_long_as_a_file_does(
+    built: Path, copies: Path, tmp_path: Path
+) -> None:
+    """Also if the others, which follow, go back."""
+    aside = tmp_path / "aside"
+    report = vecsearch.move_aside(vecsearch.duplicates(built, threshold=0.999), aside)
+    last = report.files[-1]
+    last.source.write_text("new")
+    back = vecsearch.move_back(aside, index=built)
+    assert (back.moved, [one.path for one in back.left]) == (4, [last.source])
+    last.source.unlink()
+    assert vecsearch.move_back(aside, index=built).moved == 1
+    assert not aside.exists()
+
+
 def test_a_folder_that_the_next_build_would_scan_is_refused(
     built: Path, copies: Path, tmp_path: Path, run: Run
 ) -> None:
@@ -341,6 +356,44 @@ def test_a_file_without_links_is_compared_before_it_is_deleted(
     move_file.move_file(source, target)
     assert target.stat().st_mtime_ns == 7_000_000_456
     assert not source.exists()
+
+
+def test_a_longer_file_is_another_file(tmp_path: Path) -> None:
+    source, target = tmp_path / "a.png", tmp_path / "b.png"
+    source.write_bytes(b"content")
+    target.write_bytes(b"content and more")
+    assert not move_file.take_back_half(source, target)
+    assert target.exists()
+    target.write_bytes(b"content")
+    assert move_file.take_back_half(source, target)
+    assert source.exists()
+    assert not target.exists()
+
+
+def test_the_only_name_of_a_file_stays(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "real" / "a.png").write_bytes(b"content")
+    assert not move_file.take_back_half(tmp_path / "real" / "a.png", tmp_path / "link" / "a.png")
+    assert (tmp_path / "real" / "a.png").exists()
+
+
+def test_a_copy_takes_no_name_that_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    partial, target = tmp_path / "a.partial", tmp_path / "a.png"
+    partial.write_bytes(b"copy")
+    target.write_bytes(b"mine")
+    with pytest.raises(FileExistsError):
+        move_file.take_name(partial, target)
+    assert target.read_bytes() == b"mine"
+    target.unlink()
+    move_file.take_name(partial, target)
+    assert target.read_bytes() == b"copy"
 
 
 def test_undo_keeps_the_file_behind_a_link_to_it(tmp_path: Path) -> None:

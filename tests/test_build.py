@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from vecsearch import (
     BuildReport,
     EncoderConfig,
     EncoderMismatchError,
+    IndexDamagedError,
     IndexFolderError,
     SourceError,
     UsageError,
@@ -29,6 +30,7 @@ from vecsearch.store.change import Change
 from vecsearch.store.writer import Writer
 from vecsearch.types import Pixels, Vectors
 
+S = TypeVar("S")
 T = TypeVar("T")
 BATCH = OpenVINOEngine.batch_size
 
@@ -135,6 +137,56 @@ def test_swapped_names_give_swapped_vectors(index: Path, photos: Path, embedded:
     assert counts(update(index)) == {"changed": 2, "unchanged": 10}
     assert embedded == []
     assert_as_built_anew(index, photos)
+
+
+def test_a_file_that_changes_into_one_that_goes_keeps_its_id(index: Path, photos: Path) -> None:
+    before = ids_in(index)
+    shutil.copy(photos / "p1.png", photos / "p0.png")
+    (photos / "p1.png").unlink()
+    assert counts(update(index)) == {"changed": 1, "removed": 1, "unchanged": 10}
+    before.pop("p1.png")
+    assert ids_in(index) == before
+
+
+def test_of_two_that_are_gone_the_newer_one_has_moved(index: Path, photos: Path) -> None:
+    shutil.copy(photos / "p0.png", photos / "copy.png")
+    update(index)
+    newer = ids_in(index)["copy.png"]
+    (photos / "p0.png").rename(photos / "moved.png")
+    (photos / "copy.png").unlink()
+    assert counts(update(index)) == {"moved": 1, "removed": 1, "unchanged": 11}
+    assert ids_in(index)["moved.png"] == newer == 13
+
+
+def ids_in(index: Path) -> dict[str, int]:
+    with vecsearch.open_index(index) as opened:
+        return {image.path.name: image.id for image in opened}
+
+
+def test_rows_do_not_lie_in_the_order_in_which_files_are_read(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def backwards(items: Iterable[S], work: Callable[[S], T], _: object = None) -> Iterator[T]:
+        return map(work, reversed(list(items)))
+
+    monkeypatch.setattr("vecsearch.images.reader.in_threads", backwards)
+    index = vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP).index
+    with vecsearch.open_index(index) as opened:
+        paths = [image.path for image in opened]
+    assert paths == sorted(photos.rglob("*.*"))
+
+
+def test_a_hidden_source_within_another_may_not_be_there(photos: Path, tmp_path: Path) -> None:
+    """Its images are not those of the source around it, whose scan would not find them."""
+    draw(photos / ".hidden" / "h.png", 40)
+    sources = (photos, photos / ".hidden")
+    index = vecsearch.build(*sources, index=tmp_path / "ix", encoder=CHEAP).index
+    (photos / ".hidden").rename(tmp_path / "elsewhere")
+    (photos / "p0.png").unlink()
+    report = update(index, photos)
+    assert report.missing == (photos / ".hidden",)
+    assert counts(report) == {"removed": 1, "unchanged": 11}
+    assert report.total == 12
 
 
 def test_an_id_is_never_given_twice(index: Path, photos: Path) -> None:
@@ -566,3 +618,45 @@ def test_int8_is_calibrated_measured_and_refused_when_it_agrees_little(
         assert opened.query(copy)[0].hits[0].path == photos / "p1.png"
     draw(photos / "later.png", 80)
     assert counts(update(report.index)) == {"added": 1, "unchanged": 12}
+
+
+@pytest.mark.parametrize(
+    "options", [BuildOptions(commit_bytes=1), BuildOptions(commit_seconds=1e-9)]
+)
+def test_what_was_embedded_is_committed_by_bytes_and_by_time(
+    options: BuildOptions, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(12, 3 * BATCH):
+        draw(photos / f"q{number}.png", number)
+    embedded: list[int] = []
+    commit = Writer.commit
+
+    def noting(self: Writer, change: Change) -> None:
+        embedded.append(len(change.embedded))
+        commit(self, change)
+
+    monkeypatch.setattr(Writer, "commit", noting)
+    vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP, options=options)
+    assert embedded[:3] == [BATCH] * 3
+    assert sum(embedded) == 3 * BATCH
+
+
+def test_an_update_does_not_embed_with_a_damaged_network(index: Path, photos: Path) -> None:
+    (constants,) = (index / "encoder").glob("*.bin")
+    data = bytearray(constants.read_bytes())
+    data[len(data) // 2] ^= 0x40
+    constants.write_bytes(data)
+    draw(photos / "new.png", 77)
+    with pytest.raises(IndexDamagedError, match="its SHA-256 differs"):
+        update(index)
+
+
+def test_a_folder_stays_where_an_index_came_to_nothing(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(b"broken")
+    for made in (True, False):
+        if not made:
+            (tmp_path / "ix").mkdir()
+        with pytest.raises(SourceError, match="none of 1 picture can be used"):
+            vecsearch.build(tmp_path / "photos", index=tmp_path / "ix", encoder=CHEAP)
+        assert (tmp_path / "ix").exists() != made

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.ImageFile import ImageFile
 from samples import SAMPLES
 
-from vecsearch.errors import ImageError
+from vecsearch.errors import ImageError, UsageError
 from vecsearch.images.decoders.decode import OVERSAMPLING, decode, preprocess
-from vecsearch.images.reader import read_image, read_images
+from vecsearch.images.reader import WINDOW, ReadImage, in_threads, read_image, read_images
+from vecsearch.images.sources.access import NO_TIME
 
 
 def saved(image: Image.Image, form: str, **options: object) -> bytes:
@@ -92,6 +97,57 @@ def test_sixteen_bits_and_floats_are_scaled_and_not_clipped() -> None:
     found = np.asarray(decode(saved(Image.fromarray(wild), "TIFF"))[0])[..., 0]
     assert found[0, 1] < 10
     assert found[-1, -1] == 255
+
+
+def test_negative_values_are_not_all_black() -> None:
+    values = np.repeat(np.linspace(-100, 100, 41, dtype=np.float32)[None], 30, axis=0)
+    picture, _ = decode(saved(Image.fromarray(values), "TIFF"))
+    line = np.asarray(picture)[0, :, 0]
+    assert (line[0], line[-1]) == (0, 255)
+    assert 120 <= line[20] <= 135
+    assert (np.diff(line.astype(int)) > 0).all()
+
+
+def test_values_that_are_no_numbers_are_black() -> None:
+    values = np.repeat(np.linspace(0.2, 1, 40, dtype=np.float32)[None], 30, axis=0)
+    values[3, 30] = np.nan
+    picture = np.asarray(decode(saved(Image.fromarray(values), "TIFF"))[0])
+    assert picture[3, 30].tolist() == [0, 0, 0]
+    assert picture[4, 30].min() > 150
+
+
+def test_a_box_may_end_where_the_picture_does() -> None:
+    picture, size = decode(saved(ramp(), "PNG"), box=(25, 10, 15, 20))
+    assert (picture.size, size) == ((15, 20), (40, 30))
+    for box in ((26, 10, 15, 20), (25, 11, 15, 20)):
+        with pytest.raises(UsageError, match="is not within the picture"):
+            decode(saved(ramp(), "PNG"), box=box)
+
+
+def test_a_part_of_a_jpeg_is_decoded_at_the_size_that_is_asked_for() -> None:
+    """At half the size 99.5 pixels would be left of 199."""
+    data = saved(Image.new("RGB", (300, 300), "red"), "JPEG")
+    for side, left in ((199, 199), (200, 100)):
+        picture, _ = decode(data, at_least=100, box=(0, 0, side, side))
+        assert picture.size == (left, left)
+
+
+def test_a_listing_tells_the_time_that_reading_does_not() -> None:
+    image = ReadImage(Path("a.png"), 1, NO_TIME, bytes(16), 4, 3, None)
+    assert image.timed(7).mtime_ns == 7
+    assert replace(image, mtime_ns=5).timed(7).mtime_ns == 5
+
+
+def test_a_picture_for_which_memory_was_short_is_tried_again(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "resize", short)
+    (outcome,) = read_images([(1, photos / "p1.png")], 32)
+    assert (outcome.image, outcome.settled) == (None, False)
+    assert outcome.reason == "cannot be decoded: not enough memory"
 
 
 def test_the_first_frame_of_an_animation_counts() -> None:
@@ -187,3 +243,52 @@ def test_a_damaged_file_leaves_stderr_alone(capfd: pytest.CaptureFixture[str]) -
     with pytest.raises(ImageError, match="cannot be decoded"):
         decode(data[:8] + bytes(40) + data[48:])
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("side", "together"), [(2000, 2), (3000, 1)])
+def test_large_pictures_are_decoded_one_at_a_time(
+    side: int, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = saved(Image.new("1", (side, side)), "PNG")
+    loading, most, second = 0, 0, threading.Event()
+    counting = threading.Lock()
+
+    def load(_: ImageFile) -> None:
+        nonlocal loading, most
+        with counting:
+            loading += 1
+            most = max(most, loading)
+            if loading == 2:
+                second.set()
+        second.wait(0.5 if together == 1 else 30)
+        with counting:
+            loading -= 1
+        raise ValueError("seen enough")
+
+    monkeypatch.setattr(ImageFile, "load", load)
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", load)
+
+    def refused(_: int) -> bool:
+        with pytest.raises(ImageError, match="seen enough"):
+            decode(data)
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert all(pool.map(refused, range(2)))
+    assert most == together
+
+
+def test_no_more_is_read_ahead_than_fits_the_window() -> None:
+    taken = 0
+
+    def numbers() -> Iterator[int]:
+        nonlocal taken
+        for number in range(4 * WINDOW):
+            taken += 1
+            yield number
+
+    given = 0
+    for _ in in_threads(numbers(), lambda number: number, 2):
+        given += 1
+        assert taken <= given + WINDOW
+    assert given == taken == 4 * WINDOW

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import vecsearch
 from vecsearch import DuplicatesReport
 from vecsearch.duplicates import greedy_groups
 from vecsearch.search import index_reader
+from vecsearch.store import schema
 from vecsearch.types import Vectors
 
 DIM = 48
@@ -109,15 +111,50 @@ def test_a_pair_counts_from_whichever_side_it_is_found(
     both = vecsearch.duplicates(folder, threshold=NEAR)
     assert both.approximate
     assert groups_of(both).items() >= {n: n + 150 for n in range(1, 151)}.items()
+    find_only_better(monkeypatch)
+    assert vecsearch.duplicates(folder, threshold=NEAR) == both
+
+
+def find_only_better(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a search find an image itself first, and then better ones, which have greater rows."""
     search = index_reader.IndexReader.search
 
     def only_better(self: index_reader.IndexReader, xq: Vectors, k: int) -> Any:
         D, I = search(self, xq, k)  # noqa: N806, E741
-        worse = I[:, :1] > I  # the first is the image itself; those with greater rows are better
+        worse = I[:, :1] > I
         return np.where(worse, -np.inf, D), np.where(worse, -1, I)
 
     monkeypatch.setattr(index_reader.IndexReader, "search", only_better)
-    assert vecsearch.duplicates(folder, threshold=NEAR) == both
+
+
+def test_a_copy_goes_to_the_best_of_those_that_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each three in a plane the first is like both others, which are unlike each other."""
+    vectors = np.zeros((60, DIM), np.float32)
+    for number, angle in enumerate([0.1, 0.2, 0.0] * 20):
+        plane = 2 * (number // 3)
+        vectors[number, plane : plane + 2] = np.cos(angle), np.sin(angle)
+    folder = make_index(tmp_path / "index", vectors, "IVF1,SQ8")
+    monkeypatch.setattr(index_reader, "_FEW_VALUES", 0)
+    expected = {number: number + 2 for number in range(1, 60, 3)}
+    assert groups_of(vecsearch.duplicates(folder, threshold=np.cos(0.12))) == expected
+    find_only_better(monkeypatch)
+    assert groups_of(vecsearch.duplicates(folder, threshold=np.cos(0.12))) == expected
+
+
+@pytest.mark.parametrize("asking", [2048, 7])
+@pytest.mark.parametrize("recipe", ["auto", "IVF1,SQ8"])
+def test_pictures_of_one_content_are_copies_whatever_their_vectors(
+    recipe: str, asking: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_index(tmp_path / "index", draw_vectors(60, DIM, 3), recipe)
+    with closing(schema.open_catalog(folder, writing=True)) as catalog:
+        catalog.execute(f"UPDATE images SET content_hash = x'{'ff' * 16}' WHERE id IN (3, 20, 59)")
+    monkeypatch.setattr(index_reader, "_FEW_VALUES", 0)
+    monkeypatch.setattr(greedy_groups, "_ASKING", asking)
+    report = vecsearch.duplicates(folder, threshold=0.9999)
+    assert groups_of(report) == {3: 59, 20: 59}
 
 
 def test_a_chain_is_not_one_group(tmp_path: Path) -> None:

@@ -6,11 +6,14 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
 import numpy as np
 import pytest
+from PIL import Image
+from safetensors.numpy import save_file
 from samples import CHEAP, FRESH, Run, draw
 
 import vecsearch
@@ -21,6 +24,8 @@ from vecsearch import (
     NotFoundError,
     UsageError,
 )
+from vecsearch.embed.backbones.vgg19 import VGG19
+from vecsearch.embed.weights import load_weights
 from vecsearch.store import schema
 from vecsearch.store.migrate import migrate
 
@@ -535,10 +540,61 @@ def test_a_quick_look_at_a_damaged_page_is_no_crash(index: Path) -> None:
         (index / "catalog.sqlite").write_bytes(data)
 
 
+def test_a_network_is_not_mended_with_other_weights(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    weights = Path("weights.safetensors")
+
+    def write(seed: int) -> None:
+        save_file(dict(load_weights(f"random:{seed}", VGG19, "block1_pool").arrays), weights)
+
+    write(0)
+    config = replace(CHEAP, weights=str(weights))
+    index = vecsearch.build(photos, index=tmp_path / "ix", encoder=config).index
+    (constants,) = (index / "encoder").glob("*.bin")
+    whole = constants.read_bytes()
+    damage(constants, len(whole) // 2)
+    write(1)
+    assert [one.kind for one in vecsearch.repair(index).left] == ["encoder"]
+    write(0)
+    assert not vecsearch.repair(index).left
+    (constants,) = (index / "encoder").glob("*.bin")
+    assert constants.read_bytes() == whole
+
+
+def test_no_row_is_taken_from_a_file_that_has_grown(index: Path) -> None:
+    before = vectors_in(index)
+    (segment,) = (index / "vectors").iterdir()
+    with segment.open("ab") as file:
+        file.write(b"x")
+    report = vecsearch.repair(index)
+    assert (len(report.re_embedded), report.lost, report.left) == (12, [], [])
+    assert vectors_in(index) == before
+    assert len(list((index / "ann").iterdir())) == 1
+
+
+def test_a_picture_above_the_limit_of_a_build_is_mended(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    # 32.4 megapixels, and of WebP half of the limit may be decoded
+    Image.new("RGB", (5690, 5690)).save(tmp_path / "photos" / "large.webp", lossless=True, method=0)
+    options = BuildOptions(max_megapixels=65)
+    index = vecsearch.build(
+        tmp_path / "photos", index=tmp_path / "ix", encoder=CHEAP, options=options
+    ).index
+    before = vectors_in(index)
+    (segment,) = (index / "vectors").iterdir()
+    damage(segment, 0)
+    report = vecsearch.repair(index)
+    assert [path.name for path in report.re_embedded] == ["large.webp"]
+    assert (report.lost, report.left) == ([], [])
+    assert vectors_in(index) == before
+
+
 def test_limits_that_cannot_be_meant() -> None:
     with pytest.raises(UsageError, match="--max-megapixels is inf"):
         BuildOptions(max_megapixels=float("inf"))
-    for name in ("commit_images", "commit_seconds", "max_megapixels"):
+    for name in ("commit_images", "commit_seconds", "commit_bytes", "max_megapixels"):
         with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} is 0"):
             BuildOptions(**{name: 0})  # type: ignore[arg-type]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -17,11 +18,12 @@ from torchvision.models import vgg
 
 from vecsearch.embed.backbones.vgg19 import VGG19
 from vecsearch.embed.encoder import EncoderConfig, make_encoder, open_encoder, open_query_engine
+from vecsearch.embed.engines.openvino_runtime import ov
 from vecsearch.embed.graph import read_parameters
 from vecsearch.embed.layers import feature_dim, parse_layers
 from vecsearch.embed.pca import train_projection
 from vecsearch.embed.spec import EncoderSpec
-from vecsearch.errors import UsageError
+from vecsearch.errors import EncoderMismatchError, UsageError
 from vecsearch.images.decoders.decode import decode, preprocess
 from vecsearch.images.reader import read_image
 from vecsearch.types import Pixels, Vectors
@@ -164,6 +166,43 @@ def test_the_fingerprint_changes_with_whatever_changes_a_vector() -> None:
     )
     assert len({one.fingerprint for one in specs}) == len(specs)
     assert spec().fingerprint == specs[0].fingerprint
+
+
+@pytest.mark.parametrize("engine", ["openvino", "torch"])
+def test_negative_activations_have_a_generalised_mean(engine: str) -> None:
+    """The stages of EfficientNet-Lite end without a ReLU."""
+    config = EncoderConfig(
+        model="efficientnet-lite0", layer="stage2", pool="gem", weights="random:1",
+        precision="fp32", engine=engine,
+    )  # fmt: skip
+    vectors = make_encoder(config).embed(pictures()[:2])
+    assert np.isfinite(vectors).all()
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+
+
+def test_parameters_are_read_back_from_float16_too(tmp_path: Path) -> None:
+    config = EncoderConfig(layer="block1_pool", weights="random:1", engine="openvino")
+    for path, data in zip(("e.xml", "e.bin"), make_encoder(config).serialize(), strict=True):
+        (tmp_path / path).write_bytes(data)
+    model = ov.Core().read_model(tmp_path / "e.xml")
+    ov.save_model(model, tmp_path / "half.xml", compress_to_fp16=True)
+    whole = read_parameters(model)
+    half = read_parameters(ov.Core().read_model(tmp_path / "half.xml"))
+    assert whole.keys() == half.keys()
+    assert len(whole) == 4
+    for name, array in whole.items():
+        np.testing.assert_allclose(half[name], array, atol=1e-3)
+
+
+def test_the_name_of_weights_is_no_part_of_the_fingerprint(tmp_path: Path) -> None:
+    spec = make_encoder(EncoderConfig(layer="block1_pool", weights="random:1")).spec
+    assert replace(spec, weights="/elsewhere/w.pth").fingerprint == spec.fingerprint
+    assert replace(spec, weights_hash="0" * 64).fingerprint != spec.fingerprint
+    older = replace(spec, preprocessing=spec.preprocessing - 1)
+    assert older.fingerprint != spec.fingerprint
+    spec.check_current(tmp_path)
+    with pytest.raises(EncoderMismatchError, match="prepared in another way"):
+        older.check_current(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["block6_pool", "", "fc3", "block5_pool+block5_pool"])

@@ -21,7 +21,6 @@ from vecsearch.ann.searcher import CodedRows
 from vecsearch.ann.tuning import judging_queries
 from vecsearch.cli.main import cli
 from vecsearch.evaluation.recall import interval
-from vecsearch.indexing import compaction
 from vecsearch.search import index_reader
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.types import Vectors
@@ -49,12 +48,11 @@ def _one_thread() -> Iterator[None]:
 def approximate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An index of 2,400 vectors in two approximate bases, image 32 a copy of image 31."""
     monkeypatch.setattr(index_reader, "_FEW_VALUES", 0)
-    monkeypatch.setattr(compaction, "SEGMENT_BYTES", 2 * DIM * 1200)
     vectors = draw_vectors(2400, DIM, 1)
     vectors[31] = vectors[30]  # every tenth from the first is held out, every second of them judges
     folder = make_index(tmp_path / "index", vectors[:1200], COARSE)
     add_vectors(folder, vectors[1200:], 1200)
-    vecsearch.compact(folder)
+    vecsearch.compact(folder, segment_bytes=2 * DIM * 1200)
     return folder
 
 

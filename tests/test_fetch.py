@@ -367,6 +367,8 @@ def test_the_network_is_not_downloaded_for_an_index(site: Site, index: Path) -> 
 
 
 def test_a_repair_that_needs_a_picture_says_so(received: Path, site: Site) -> None:
+    with vecsearch.open_index(received) as opened:
+        before = [(image.path, image.mtime_ns) for image in opened]
     (segment,) = (received / "vectors").glob("*.f16")
     data = bytearray(segment.read_bytes())
     data[3] ^= 1
@@ -375,6 +377,8 @@ def test_a_repair_that_needs_a_picture_says_so(received: Path, site: Site) -> No
         vecsearch.repair(received)
     assert site.requests == []
     assert len(vecsearch.repair(received, fetch=True).re_embedded) == 1
+    with vecsearch.open_index(received) as opened:  # and it has the time of its listing again
+        assert [(image.path, image.mtime_ns) for image in opened] == before
 
 
 # Bounds
@@ -419,6 +423,41 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     url_source._filesystem.cache_clear()
     yield
     url_source._filesystem.cache_clear()
+
+
+def test_what_is_said_to_be_too_large_is_not_requested(site: Site, tmp_path: Path) -> None:
+    asked = []
+
+    def vast(handler: SimpleHTTPRequestHandler) -> None:
+        asked.append(handler.command)
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(1 << 50))
+        handler.end_headers()
+
+    site.odd["/photos/p1.png"] = vast
+    report = vecsearch.build(f"{site.url}/photos", index=tmp_path / "ix", encoder=CHEAP)
+    assert (report.counts.added, report.counts.skipped) == (11, 1)
+    assert set(asked) == {"HEAD"}
+    with vecsearch.open_index(tmp_path / "ix") as opened:
+        (skipped,) = opened.info().skipped
+    assert skipped.reason.startswith("larger than")
+
+
+@pytest.mark.parametrize(("status", "kept"), [(403, True), (500, True), (503, True), (410, False)])
+def test_only_what_a_server_says_is_gone_is_gone(
+    status: int, kept: bool, site: Site, tmp_path: Path
+) -> None:
+    url = f"{site.url}/photos"
+    index = vecsearch.build(url, index=tmp_path / "ix", encoder=CHEAP).index
+    for path in ("/photos", "/photos/"):
+        site.odd[path] = lambda handler: handler.send_error(status)
+    with pytest.raises(SourceError, match="cannot be listed" if kept else "is gone"):
+        vecsearch.build(index=index)
+    if kept:
+        with pytest.raises(SourceError, match="cannot be listed"):
+            vecsearch.build(index=index, options=BuildOptions(allow_empty=True))
+    with vecsearch.open_index(index) as opened:
+        assert len(opened) == 12
 
 
 @pytest.mark.usefixtures("impatient")

@@ -6,6 +6,7 @@ import gc
 import json
 import shutil
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ import vecsearch
 from vecsearch import EncoderConfig, IndexFolderError, UsageError, WeightsError
 from vecsearch.embed.feature_file import FeatureFile
 from vecsearch.embed.neighbour_overlap import overlap_when_reduced, shared_nearest
-from vecsearch.embed.pca import Projection, sample_size, train_projection
+from vecsearch.embed.pca import Projection, check_dim, sample_size, train_projection
 from vecsearch.indexing import fit
 from vecsearch.types import Vectors
 
@@ -112,6 +113,34 @@ def test_pictures_that_are_copies_of_one_another(n: int, d: int) -> None:
         train_projection(InPanels(copies, 16), 5)
     with pytest.raises(UsageError, match=r"are all alike; leave --dim out"):
         train_projection(InPanels(np.repeat(copies[:1], n, axis=0), 16), 2)
+
+
+def test_axes_of_rounding_do_not_count() -> None:
+    """The second has more variance than rounding of unit vectors, but too little of the first's."""
+    generator = np.random.RandomState(0)
+    vectors = np.zeros((40, 6), np.float32)
+    vectors[:, 0] = np.repeat([1, -1], 20)
+    vectors[:, 1] = 6e-6 * generator.choice([-1, 1], 40)
+    with pytest.raises(UsageError, match="differ in 1"):
+        train_projection(InPanels(vectors, 6), 2)
+    vectors[:, 1] *= 10
+    assert train_projection(InPanels(vectors, 6), 2)[0].matrix.shape == (2, 6)
+
+
+def test_whatever_changes_a_projection_changes_its_hash() -> None:
+    projection, _ = train_projection(InPanels(unit_vectors(20, 9), 9), 3)
+    others = (
+        replace(projection, matrix=projection.matrix + 1),
+        replace(projection, bias=projection.bias + 1),
+    )
+    assert len({one.sha256() for one in (projection, *others)}) == 3
+    assert replace(projection, mean=projection.mean + 1).sha256() == projection.sha256()
+
+
+def test_axes_are_fewer_than_pictures() -> None:
+    check_dim(5, 10, 6)
+    with pytest.raises(UsageError, match="--dim 5 needs at least 6 readable pictures, there are 5"):
+        check_dim(5, 10, 5)
 
 
 def test_vectors_that_are_not_numbers_are_an_error() -> None:

@@ -401,6 +401,7 @@ def test_a_damaged_tar_deletes_nothing(shard: Path, tmp_path: Path) -> None:
     place = whole.index(b"./a/3.png")
     for damaged in (
         whole[: place + 1000],
+        whole[: place + 100],
         whole[:place],
         whole[:place] + b"x" * 512 + whole[place:],
     ):
@@ -412,6 +413,71 @@ def test_a_damaged_tar_deletes_nothing(shard: Path, tmp_path: Path) -> None:
     shard.write_bytes(whole)
     assert counts(vecsearch.build(index=index)) == {"unchanged": 5, "skipped": 1}
     assert reasons(index).keys() == {"b.jpg"}
+
+
+def test_a_listing_that_ends_before_its_tar_deletes_nothing(
+    shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some versions of tarfile end at a header that is none."""
+    index = vecsearch.build(shard, index=tmp_path / "ix", encoder=CHEAP).index
+    following = tarfile.TarFile.next
+
+    def ending(self: tarfile.TarFile) -> tarfile.TarInfo | None:
+        info = following(self)
+        return None if info is None or info.name == "./a/3.png" else info
+
+    monkeypatch.setattr(tarfile.TarFile, "next", ending)
+    os.utime(shard)
+    vecsearch.build(index=index)
+    assert len(paths(index)) == 5
+    assert "is cut off or damaged at byte" in reasons(index)["shard-1.tar"]
+
+
+def test_a_member_that_is_cut_off_is_not_read(shard: Path) -> None:
+    data = shard.read_bytes()
+    shard.write_bytes(data[: data.index(png(4)) + 100])
+    assert tar.read_member(shard / "a" / "3.png")[0] == png(3)
+    with pytest.raises(OSError, match="the tar is cut off, or changes"):
+        tar.read_member(shard / "a" / "4.png")
+
+
+def test_a_tar_that_changes_while_it_is_read_is_noticed(
+    shard: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fstat, times = os.fstat, iter(range(100))
+
+    def changing(handle: int) -> os.stat_result:
+        """Change the tar behind each look at its time."""
+        facts = fstat(handle)
+        time = next(times)
+        os.utime(shard, (time, time))
+        return facts
+
+    monkeypatch.setattr(os, "fstat", changing)
+    with pytest.raises(OSError, match="the tar is cut off, or changes"):
+        tar.read_member(shard / "a" / "3.png")
+
+
+def test_a_tar_that_was_rewritten_with_the_same_length_is_listed_anew(tmp_path: Path) -> None:
+    path = pack(tmp_path / "shard.tar", {"a.png": b"first", "b.png": b"other"})
+    size = path.stat().st_size
+    assert tar.read_member(path / "a.png")[0] == b"first"
+    pack(path, {"b.png": b"other", "a.png": b"third"})
+    os.utime(path, (5, 5))
+    assert path.stat().st_size == size
+    assert tar.read_member(path / "a.png")[0] == b"third"
+
+
+def test_a_link_takes_the_place_of_a_member_before_it(shard: Path, tmp_path: Path) -> None:
+    index = vecsearch.build(shard, index=tmp_path / "ix", encoder=CHEAP).index
+    with tarfile.open(shard, "a") as file:
+        info = tarfile.TarInfo("a/3.png")
+        info.type, info.linkname = tarfile.SYMTYPE, "2.png"
+        file.addfile(info)
+    assert counts(vecsearch.build(index=index))["skipped"] == 2
+    assert reasons(index)["3.png"] == "is a link or no regular file in the tar"
+    with pytest.raises(FileNotFoundError):
+        tar.read_member(shard / "a" / "3.png")
 
 
 def test_a_compressed_tar_is_refused(tmp_path: Path) -> None:
@@ -513,9 +579,7 @@ def test_a_url_that_cannot_be_listed_deletes_nothing(
         return real(self, path, **options)
 
     monkeypatch.setattr(MemoryFileSystem, "ls", failing)
-    with pytest.raises(
-        SourceError, match="pics cannot be listed: the line is dead; nothing was"
-    ):
+    with pytest.raises(SourceError, match="pics cannot be listed: the line is dead; nothing was"):
         vecsearch.build(index=index)
     assert len(paths(index)) == 3
 

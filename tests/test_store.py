@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import multiprocessing
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
+import threading
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import apsw
 import numpy as np
 import pytest
-from samples import CHEAP, FRESH, draw
+from samples import CHEAP, FRESH, draw, run_until_commit
 
 import vecsearch
 from vecsearch import (
@@ -27,10 +30,17 @@ from vecsearch import (
 )
 from vecsearch.store import schema, statements
 from vecsearch.store import writer as writer_module
-from vecsearch.store.change import NewIndex
+from vecsearch.store.change import Change, FileFacts, NewIndex
+from vecsearch.store.lock import HOLDER_FILE
 from vecsearch.store.snapshot import Snapshot
-from vecsearch.store.write_once import FileRecord
+from vecsearch.store.write_once import (
+    CHECKED_AT_OPENING_BYTES,
+    FileRecord,
+    check_file,
+    check_length,
+)
 from vecsearch.store.writer import open_writer
+from vecsearch.types import Skipped
 
 
 def paths_in(index: Path) -> list[str]:
@@ -111,25 +121,20 @@ def _files(index: Path) -> list[FileRecord]:
 
 
 def test_a_killed_build_leaves_a_usable_index(photos: Path, tmp_path: Path) -> None:
-    """SIGKILL at many moments; the next build completes what is missing."""
+    """SIGKILL at any commit; the next build goes on from there, and the last one ends."""
     for number in range(30, 60):
         draw(photos / f"k{number}.png", number)
     code = f"""
-import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
 from samples import CHEAP
 import vecsearch
 options = vecsearch.BuildOptions(commit_images=8)
-print("begin", flush=True)
 vecsearch.build({str(photos)!r}, index={str(tmp_path / "ix")!r}, encoder=CHEAP, options=options)
 """
-    for delay in (0.05, 0.2, 0.35, 0.5, 0.7):
-        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
+    kept = 0
+    for commits, before in ((1, True), (1, False), (2, True), (2, False)):
+        run_until_commit(commits, code, before=before)
+        kept += 8 * (commits - before)
+        assert len(paths_in(tmp_path / "ix") if kept else []) == kept
     vecsearch.build(photos, index=tmp_path / "ix", encoder=CHEAP)
     assert len(paths_in(tmp_path / "ix")) == 42
 
@@ -340,3 +345,214 @@ def test_a_first_build_takes_nothing_from_another_that_is_at_work(
     leave.set()
     holder.join()
     assert not (folder / "catalog.sqlite").exists()  # nothing was ever committed to it
+
+
+FACTS = FileFacts(Path("/photos/new.png"), 7, 7, bytes(16), 4, 3)
+
+
+CHANGES: dict[str, Any] = {
+    "embedded": [(None, FACTS)],
+    "refiled": [(1, FACTS)],
+    "removed": [1],
+    "skipped": [Skipped(FACTS.path, 7, 7, "broken")],
+    **{name: [FACTS.path] for name in ("forgotten", "sources", "gone_sources")},
+    **{name: [bytes(16)] for name in ("removed_contents", "readmitted")},
+    **{name: [(bytes(16), bytes(16))] for name in ("apart", "rejoined")},
+    "stamps": {FACTS.path: "as it was"},
+    "dropped_segments": [0],
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_whatever_changes_is_committed_by_itself(name: str) -> None:
+    assert not Change()
+    assert Change(**{name: CHANGES[name]})
+    assert {one.name for one in dataclasses.fields(Change)} == {*CHANGES, "vectors"}
+
+
+def test_a_commit_that_failed_leaves_the_writer_as_it_was(index: Path) -> None:
+    twice = Change(embedded=[(None, FACTS), (None, FACTS)], vectors=np.eye(2, 64, dtype=np.float32))
+    with open_writer(index) as writer:
+        before = writer.generation()
+        with pytest.raises(IndexFolderError, match="UNIQUE"):
+            writer.commit(twice)
+        assert writer.generation() == before
+        writer.commit(Change(embedded=twice.embedded[:1], vectors=np.eye(1, 64, dtype=np.float32)))
+        assert writer.generation().image_count == before.image_count + 1
+    assert len(paths_in(index)) == 13
+
+
+def test_large_files_are_hashed_when_that_is_asked_for(tmp_path: Path) -> None:
+    name, size = "encoder/000001.bin", CHECKED_AT_OPENING_BYTES + 1
+    path = tmp_path / name
+    path.parent.mkdir()
+    path.touch()
+    os.truncate(path, size)
+    record = FileRecord(name, size, hashlib.sha256(bytes(size)).digest())
+    assert check_file(tmp_path, record, whole=True) == path
+    with path.open("r+b") as file:
+        file.seek(size // 2)
+        file.write(b"x")
+    assert check_file(tmp_path, record) == path
+    with pytest.raises(IndexDamagedError, match="its SHA-256 differs"):
+        check_file(tmp_path, record, whole=True)
+    os.truncate(path, size + 1)
+    for check in (check_length, check_file):
+        with pytest.raises(IndexDamagedError, match=f"has {size + 1} bytes instead of {size}"):
+            check(tmp_path, record)
+
+
+def test_a_large_network_is_hashed_before_it_is_believed(index: Path) -> None:
+    with open_writer(index) as writer:
+        writer.replace_encoder(b"<net/>", bytes(CHECKED_AT_OPENING_BYTES + 1))
+    with closing(Snapshot(index)) as snapshot:
+        snapshot.check_constants()
+        _, constants, _ = snapshot.encoder_files()
+        with constants.open("r+b") as file:
+            file.write(b"x")
+        snapshot.encoder_files()
+        with pytest.raises(IndexDamagedError, match="its SHA-256 differs"):
+            snapshot.check_constants()
+
+
+def test_a_segment_that_cannot_have_its_rows_is_refused(index: Path) -> None:
+    """Its file is as long as the catalog says, and has the hash that it says."""
+    with closing(Snapshot(index)) as snapshot:
+        (segment,) = snapshot.segments
+    with segment.path.open("ab") as file:
+        file.write(bytes(100))
+    data = segment.path.read_bytes()
+    with closing(schema.open_catalog(index, writing=True)) as catalog:
+        catalog.execute(
+            "UPDATE files SET size_bytes = ?, sha256 = ? WHERE name LIKE 'vectors/%'",
+            (len(data), hashlib.sha256(data).digest()),
+        )
+    with pytest.raises(IndexDamagedError, match="cannot hold 12 rows"):
+        Snapshot(index)
+
+
+def unfinished_journal(index: Path) -> bytes:
+    """Return the journal of a transaction of the catalog that was not ended."""
+    catalog = schema.connect(index / schema.CATALOG, apsw.SQLITE_OPEN_READWRITE)
+    with closing(catalog):
+        catalog.execute("PRAGMA cache_spill = 1; PRAGMA cache_size = 1; BEGIN IMMEDIATE")
+        catalog.execute("UPDATE images SET path = path || zeroblob(9000)")
+        journal = (index / f"{schema.CATALOG}-journal").read_bytes()
+        catalog.execute("ROLLBACK")
+    assert len(journal) > schema.PAGE_BYTES
+    return journal
+
+
+def test_the_journal_of_a_catalog_that_is_gone_is_not_that_of_the_next(
+    index: Path, photos: Path
+) -> None:
+    """SQLite would write the old pages into the new catalog."""
+    journal = unfinished_journal(index)
+    (index / schema.CATALOG).unlink()
+    (index / f"{schema.CATALOG}-journal").write_bytes(journal)
+    draw(photos / "new.png", 50)
+    with pytest.raises(IndexFolderError, match="is not an index and not empty"):
+        vecsearch.build(photos, index=index, encoder=CHEAP)
+    vecsearch.build(photos, index=index, encoder=CHEAP, options=FRESH)
+    assert len(paths_in(index)) == 13
+    assert not vecsearch.verify(index).problems
+
+
+def test_a_catalog_with_lost_pages_is_replaced_and_not_filled(index: Path, photos: Path) -> None:
+    """Each of its pages has the right checksum; only the count of free ones is wrong."""
+    path = index / schema.CATALOG
+    page = bytearray(path.read_bytes()[: schema.PAGE_BYTES])
+    page[36:40] = (7).to_bytes(4, "big")
+    sums = [0, 0]
+    words = np.frombuffer(page[:-8], "<u4").tolist()
+    for number, word in enumerate(words):  # https://sqlite.org/cksumvfs.html
+        sums[number % 2] = (sums[number % 2] + word + sums[1 - number % 2]) % (1 << 32)
+    page[-8:] = np.array(sums, "<u4").tobytes()
+    with path.open("r+b") as file:
+        file.write(page)
+    before = path.stat().st_ino
+    vecsearch.build(photos, index=index, encoder=CHEAP, options=FRESH)
+    assert path.stat().st_ino != before
+    assert not vecsearch.verify(index).problems
+
+
+def test_what_is_mapped_is_taken_over(index: Path, photos: Path) -> None:
+    with closing(Snapshot(index)) as before:
+        vecsearch.remove("id:1", index=index)
+        with closing(Snapshot(index, before)) as after:
+            assert after.generation.id > before.generation.id
+            (old,), (new,) = before.segments, after.segments
+            assert new is old
+
+
+def test_a_writer_that_comes_second_does_not_wait(index: Path) -> None:
+    told: list[str] = []
+
+    def write() -> None:
+        try:
+            with open_writer(index):
+                pass
+        except IndexLockedError as error:
+            told.append(str(error))
+
+    second = threading.Thread(target=write)
+    with open_writer(index):
+        second.start()
+        second.join(10)
+        assert not second.is_alive()
+    assert len(told) == 1
+    assert not (index / HOLDER_FILE).exists()
+
+
+def names_in(index: Path) -> set[str]:
+    return {path.relative_to(index).as_posix() for path in index.glob("*/*")}
+
+
+def test_what_a_crash_left_goes_with_the_next_writer(index: Path) -> None:
+    before = names_in(index)
+    for name in ("vectors/000099.f16", "ann/000099.faiss", "vectors/.partial-0123abcd"):
+        (index / name).write_bytes(b"x")
+    (index / "vectors" / "mine.txt").write_bytes(b"x")
+    with open_writer(index):
+        assert names_in(index) == {*before, "vectors/mine.txt"}
+
+
+def test_the_file_of_a_dropped_segment_goes_at_once(index: Path) -> None:
+    with closing(Snapshot(index)) as snapshot:
+        (segment,) = snapshot.segments
+    with open_writer(index) as writer:
+        writer.commit(Change(removed=list(range(1, 13))))
+        assert segment.path.exists()
+        writer.commit(Change(dropped_segments=[segment.first_row]))
+        assert not segment.path.exists()
+
+
+def test_a_fresh_build_takes_no_name_of_the_index_that_it_replaces(
+    index: Path, photos: Path
+) -> None:
+    before = names_in(index)
+    vecsearch.build(photos, index=index, encoder=CHEAP, options=FRESH)
+    assert before.isdisjoint(names_in(index))
+
+
+def test_an_index_that_was_just_built_is_not_written_over(
+    index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = paths_in(index)
+    # As if the folder had been free when this one looked.
+    monkeypatch.setattr(writer_module, "check_free", lambda *_, **__: None)
+    with (
+        pytest.raises(IndexLockedError, match="was just built by another process"),
+        open_writer(index, NewIndex("{}", 4, b"other", b"other")),
+    ):
+        pass
+    assert paths_in(index) == before
+
+
+def test_a_network_that_went_with_a_fresh_build_is_not_damaged(index: Path, photos: Path) -> None:
+    with closing(Snapshot(index)) as snapshot:
+        vecsearch.build(photos, index=index, encoder=CHEAP, options=FRESH)
+        for use in (snapshot.encoder_files, snapshot.check_constants):
+            with pytest.raises(IndexFolderError) as caught:
+                use()
+            assert not isinstance(caught.value, IndexDamagedError)

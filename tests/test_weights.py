@@ -20,7 +20,7 @@ import vecsearch
 from vecsearch import EncoderConfig, UsageError, WeightsError
 from vecsearch.embed.backbones.backbone import Downloaded
 from vecsearch.embed.backbones.vgg19 import VGG19
-from vecsearch.embed.weights import load_weights, random_arrays, read_arrays
+from vecsearch.embed.weights import Weights, load_weights, random_arrays, read_arrays
 
 CONVOLUTIONS = VGG19.parameters("block5_pool")
 LAYER = "block1_conv1"
@@ -274,3 +274,27 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     torch.save(state, tmp_path / "w.pth")
     with pytest.raises(WeightsError, match=r"it has no features.2.weight"):
         read_arrays(tmp_path / "w.pth", VGG19, LAYER)
+
+
+def test_names_and_shapes_of_weights_count_for_their_hash() -> None:
+    values = np.arange(6, dtype=np.float32)
+    square = np.arange(6, dtype=np.float32).reshape(2, 3)
+    weights = (
+        Weights("w", {"a": values}),
+        Weights("w", {"b": values}),
+        Weights("w", {"a": square}),
+        Weights("w", {"a": values + 1}),
+    )
+    assert len({one.sha256() for one in weights}) == 4
+    both = {"a": values, "b": values + 1}
+    assert Weights("w", both).sha256() == Weights("v", dict(reversed(both.items()))).sha256()
+
+
+def test_whole_numbers_are_no_weights(tmp_path: Path) -> None:
+    arrays = random_arrays(0, VGG19.parameters("block1_pool"))
+    state = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    torch.save(state, tmp_path / "w.pth")
+    assert load_weights(str(tmp_path / "w.pth"), VGG19, "block1_pool").arrays.keys() == state.keys()
+    torch.save({name: one.to(torch.int64) for name, one in state.items()}, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match="it has no "):
+        load_weights(str(tmp_path / "w.pth"), VGG19, "block1_pool")

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
@@ -21,8 +20,6 @@ from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer
 from vecsearch.types import Image, Skipped, Vectors
-
-COMMIT_BYTES: Final = 256 << 20
 
 
 @dataclass(slots=True)
@@ -125,7 +122,7 @@ class Stage:
         waited = time.monotonic() - self._committed_at
         if (
             len(self._change.embedded) >= self._options.commit_images
-            or gathered_bytes >= COMMIT_BYTES
+            or gathered_bytes >= self._options.commit_bytes
             or waited >= self._options.commit_seconds
         ):
             self.commit()

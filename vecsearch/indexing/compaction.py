@@ -14,7 +14,7 @@ from vecsearch.ann.recipes import Recipe, choose_recipe
 from vecsearch.ann.settings import SearchSettings
 from vecsearch.ann.tuning import tune, tuning_queries
 from vecsearch.store.change import Compaction, NewBase
-from vecsearch.store.segments import Segment, live_blocks
+from vecsearch.store.segments import BLOCK_BYTES, Segment, live_blocks
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer
 from vecsearch.types import Float16Vectors, Progress, Rows
@@ -51,20 +51,26 @@ def compact_if_due(writer: Writer, progress: Progress | None = None) -> None:
 
 
 def compact_segments(
-    writer: Writer, snapshot: Snapshot, segments: Sequence[Segment], progress: Progress | None
+    writer: Writer,
+    snapshot: Snapshot,
+    segments: Sequence[Segment],
+    progress: Progress | None,
+    *,
+    segment_bytes: int = SEGMENT_BYTES,
+    block_bytes: int = BLOCK_BYTES,
 ) -> None:
     """Copy the live rows of *segments* into large ones, each with its FAISS base.
 
     Each of these is committed by itself, so what was done before a kill is not done again.
     """
-    for number, group in enumerate(_groups(snapshot, segments)):
+    for number, group in enumerate(_groups(snapshot, segments, segment_bytes)):
         rows = sum(snapshot.live_count(one) for one in group)
         recipe = choose_recipe(snapshot.recipe, rows, snapshot.dim)
         stride = 0 if recipe.is_exact else max(LEAST_STRIDE, rows // HELD_OUT)
         writer.compact(
             Compaction(
                 replaced=group,
-                blocks=_ordered(group, snapshot.deleted_rows, stride),
+                blocks=_ordered(group, snapshot.deleted_rows, stride, block_bytes),
                 row_count=rows,
                 make_base=partial(_make_base, recipe, snapshot.recall, progress),
                 held_stride=stride,
@@ -89,27 +95,29 @@ def _make_base(
 
 
 def _ordered(
-    segments: Sequence[Segment], deleted_rows: Rows, stride: int
+    segments: Sequence[Segment], deleted_rows: Rows, stride: int, block_bytes: int
 ) -> Iterator[Float16Vectors]:
     """Read the live rows, those to be held out after the others, in a second round."""
     if not stride:
-        yield from live_blocks(segments, deleted_rows)
+        yield from live_blocks(segments, deleted_rows, block_bytes)
         return
     for held in (False, True):
         seen = 0
-        for block in live_blocks(segments, deleted_rows):
+        for block in live_blocks(segments, deleted_rows, block_bytes):
             chosen = (np.arange(len(block)) + seen) % stride == 0
             seen += len(block)
             yield block[chosen == held]
 
 
-def _groups(snapshot: Snapshot, segments: Sequence[Segment]) -> Iterator[list[Segment]]:
+def _groups(
+    snapshot: Snapshot, segments: Sequence[Segment], segment_bytes: int
+) -> Iterator[list[Segment]]:
     """Divide *segments* into groups that each make one segment, about as large as they may be."""
     group: list[Segment] = []
     rows = 0
     for segment in segments:
         live = snapshot.live_count(segment)
-        if group and rows + live > most_rows(snapshot.dim):
+        if group and rows + live > most_rows(snapshot.dim, segment_bytes):
             yield group
             group, rows = [], 0
         group.append(segment)
@@ -118,15 +126,16 @@ def _groups(snapshot: Snapshot, segments: Sequence[Segment]) -> Iterator[list[Se
         yield group
 
 
-def _unsettled(snapshot: Snapshot) -> list[Segment]:
+def _unsettled(snapshot: Snapshot, segment_bytes: int = SEGMENT_BYTES) -> list[Segment]:
     """List the segments that a compaction would change for the better."""
-    return [one for one in snapshot.segments if not _is_settled(snapshot, one)]
+    return [one for one in snapshot.segments if not _is_settled(snapshot, one, segment_bytes)]
 
 
-def improvable(snapshot: Snapshot) -> list[Segment]:
+def improvable(snapshot: Snapshot, segment_bytes: int = SEGMENT_BYTES) -> list[Segment]:
     """List the unsettled segments, if anything in them is deleted, uncovered or could be merged."""
-    segments = _unsettled(snapshot)
-    if len(segments) == 1 and len(segments[0].halves) <= most_rows(snapshot.dim):
+    segments = _unsettled(snapshot, segment_bytes)
+    most = most_rows(snapshot.dim, segment_bytes)
+    if len(segments) == 1 and len(segments[0].halves) <= most:
         (one,) = segments
         base = snapshot.bases.get(one.first_row)
         wanted = choose_recipe(snapshot.recipe, len(one.halves), snapshot.dim).factory
@@ -135,11 +144,12 @@ def improvable(snapshot: Snapshot) -> list[Segment]:
     return segments
 
 
-def _is_settled(snapshot: Snapshot, segment: Segment) -> bool:
+def _is_settled(snapshot: Snapshot, segment: Segment, segment_bytes: int) -> bool:
     """Return whether *segment* is large, has its base as asked for, and few deleted rows."""
     base = snapshot.bases.get(segment.first_row)
     rows, deleted = len(segment.halves), snapshot.deleted_count(segment)
-    if base is None or 2 * rows <= most_rows(snapshot.dim) or deleted > STALE_SHARE * rows:
+    most = most_rows(snapshot.dim, segment_bytes)
+    if base is None or 2 * rows <= most or deleted > STALE_SHARE * rows:
         return False
     return base.recipe == choose_recipe(snapshot.recipe, rows, snapshot.dim).factory
 
@@ -157,6 +167,6 @@ def _is_due(snapshot: Snapshot) -> bool:
     return too_many or uncovered + stale > STALE_SHARE * covered
 
 
-def most_rows(dim: int) -> int:
+def most_rows(dim: int, segment_bytes: int = SEGMENT_BYTES) -> int:
     """Return how many rows of *dim* dimensions a segment may have."""
-    return max(1, SEGMENT_BYTES // (2 * dim))
+    return max(1, segment_bytes // (2 * dim))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vecsearch.arguments import checked
-from vecsearch.indexing.compaction import compact_segments, improvable
+from vecsearch.indexing.compaction import SEGMENT_BYTES, compact_segments, improvable
 from vecsearch.store.locate import only_index
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import open_writer
@@ -27,18 +27,24 @@ class CompactReport:
 
 
 @checked
-def compact(index: str | Path | None = None, *, progress: Progress | None = None) -> CompactReport:
+def compact(
+    index: str | Path | None = None,
+    *,
+    segment_bytes: int = SEGMENT_BYTES,
+    progress: Progress | None = None,
+) -> CompactReport:
     """Take what was removed or replaced out of the index's files, and fold in what was added.
 
-    An index that has nothing of the kind is left as it is. Raises IndexFolderError or a subclass.
+    The vectors are put into files of up to *segment_bytes*. An index that has nothing of the kind
+    is left as it is. Raises IndexFolderError or a subclass.
     """
     start = time.monotonic()
     folder = Path(index) if index is not None else only_index()
     with open_writer(folder) as writer:
         before = _size_bytes(folder)
         with closing(Snapshot(folder)) as snapshot:
-            if segments := improvable(snapshot):
-                compact_segments(writer, snapshot, segments, progress)
+            if segments := improvable(snapshot, segment_bytes):
+                compact_segments(writer, snapshot, segments, progress, segment_bytes=segment_bytes)
         total = writer.generation().image_count
     return CompactReport(
         index=folder,

@@ -21,7 +21,8 @@ from vecsearch.store.write_once import CHECKED_AT_OPENING_BYTES, FileRecord, Wri
 from vecsearch.types import Float16Vectors, Rows, Vectors
 
 _CHECKSUM_BYTES: Final = 4
-_BLOCK_BYTES: Final = 32 << 20
+BLOCK_BYTES: Final = 32 << 20
+"""Rows are copied so much at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +110,15 @@ def segment_bytes(row_count: int, dim: int) -> int:
     return row_count * (2 * dim + _CHECKSUM_BYTES)
 
 
-def live_blocks(segments: Sequence[Segment], deleted_rows: Rows) -> Iterator[Float16Vectors]:
+def live_blocks(
+    segments: Sequence[Segment], deleted_rows: Rows, block_bytes: int = BLOCK_BYTES
+) -> Iterator[Float16Vectors]:
     """Read the rows of *segments* that are not deleted, in order, a block at a time.
 
     Raises IndexDamagedError.
     """
     for segment in segments:
-        step = max(1, _BLOCK_BYTES // (2 * segment.halves.shape[1]))
+        step = max(1, block_bytes // (2 * segment.halves.shape[1]))
         for start in range(0, len(segment.halves), step):
             block = segment.halves[start : start + step]
             rows = np.arange(len(block)) + (segment.first_row + start)
