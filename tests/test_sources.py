@@ -188,7 +188,7 @@ def test_a_sample_is_the_same_every_time(photos: Path) -> None:
             options = Options()
             plan_build(open_sources(Named.of([photos], ()), None, options), None, work, options)
             read: Iterator[tuple[int, ReadImage]] = Sample(work, Reader(224, 10**8)).read(5)
-            return sorted((place, image.path.name) for place, image in read)
+            return sorted((place, image.file.path.name) for place, image in read)
 
     assert len({name for _, name in sample()}) == 5
     assert sample() == sample()

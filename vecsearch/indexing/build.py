@@ -358,7 +358,7 @@ def _read_and_embed(
             if image is None:
                 stage.skip(outcome.tag, outcome.reason, outcome.settled)
             else:
-                stage.reuse(outcome.tag, image)
+                stage.reuse(outcome.tag, image.file)
             stage.commit_if_due()
             report(1)
 

@@ -16,11 +16,11 @@ from vecsearch.images.sources.scan import Scan, left_out_name, write_counts
 from vecsearch.indexing.build_options import BuildOptions
 from vecsearch.indexing.diff import UNSETTLED, Plan
 from vecsearch.indexing.worklist import ToRead
-from vecsearch.store.change import REMOVED, Change, FileFacts
+from vecsearch.store.change import REMOVED, Change
 from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer
-from vecsearch.types import Image, Skipped, Vectors
+from vecsearch.types import ImageFile, Skipped, Vectors
 
 COMMIT_BYTES: Final = 256 << 20
 
@@ -93,31 +93,31 @@ class Stage:
             )
         )
 
-    def reuse(self, source: ToRead, image: ReadImage) -> None:
+    def reuse(self, source: ToRead, file: ImageFile) -> None:
         """Take a file whose content the index knows: touched, moved, a copy, or removed before."""
-        known = self._work.find_known(image.content_hash)
+        known = self._work.find_known(file.content_hash)
         if known is None:
             self._leave_out(source)
             return
-        facts = replace(facts_of(image), width=known.width, height=known.height)
-        if source.content_hash == image.content_hash:
+        file = replace(file, width=known.width, height=known.height)
+        if source.content_hash == file.content_hash:
             assert source.image_id is not None
-            self._refile(source.image_id, facts)
+            self._refile(source.image_id, file)
             self.counts.unchanged += 1
-        elif source.image_id is None and (moved := self._work.take_gone(image.content_hash)):
-            self._refile(moved, facts)
+        elif source.image_id is None and (moved := self._work.take_gone(file.content_hash)):
+            self._refile(moved, file)
             self.counts.moved += 1
-        elif self._stays_out(image.content_hash):
+        elif self._stays_out(file.content_hash):
             self._leave_out(source)
         else:
             assert self._snapshot is not None
             vector = gather(self._snapshot.segments, np.array([known.row]), self._snapshot.dim)
-            self._add(source, facts, vector)
+            self._add(source, file, vector)
 
     def embed(self, batch: list[tuple[ToRead, ReadImage]], vectors: Vectors) -> None:
         """Take the (n, d) *vectors* of a batch."""
         for number, (source, image) in enumerate(batch):
-            self._add(source, facts_of(image), vectors[number : number + 1])
+            self._add(source, image.file, vectors[number : number + 1])
 
     def commit_if_due(self) -> None:
         """Commit when enough images, bytes or seconds have gathered."""
@@ -165,20 +165,20 @@ class Stage:
             self._change.removed.append(source.image_id)
             self.counts.removed += 1
 
-    def _add(self, source: ToRead, facts: FileFacts, vector: Vectors) -> None:
-        self._change.embedded.append((source.image_id, facts))
+    def _add(self, source: ToRead, file: ImageFile, vector: Vectors) -> None:
+        self._change.embedded.append((source.image_id, file))
         self._parts.append(vector)
-        self._change.forgotten.append(facts.path)
+        self._change.forgotten.append(file.path)
         if self._options.retry_skipped:
-            self._change.readmitted.append(facts.content_hash)
+            self._change.readmitted.append(file.content_hash)
         if source.image_id is None:
             self.counts.added += 1
         else:
             self.counts.changed += 1
 
-    def _refile(self, image_id: int, facts: FileFacts) -> None:
-        self._change.refiled.append((image_id, facts))
-        self._change.forgotten.append(facts.path)
+    def _refile(self, image_id: int, file: ImageFile) -> None:
+        self._change.refiled.append((image_id, file))
+        self._change.forgotten.append(file.path)
 
 
 def _new_stamps(scans: Sequence[Scan], snapshot: Snapshot | None) -> dict[Path, str]:
@@ -202,16 +202,3 @@ def _new_notes(
         for name, note in noted.items()
         if note != (snapshot.stamp(name) if snapshot else "")
     }
-
-
-def facts_of(image: ReadImage | Image) -> FileFacts:
-    """Return what the catalog keeps of the file of an image."""
-    return FileFacts(
-        image.path,
-        image.size_bytes,
-        image.mtime_ns,
-        image.content_hash,
-        image.width,
-        image.height,
-        image.taken,
-    )

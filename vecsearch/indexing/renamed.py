@@ -191,7 +191,7 @@ def _is_there(image: Image, path: Path) -> bool:
             return True
         if size_bytes != image.size_bytes:
             return False
-        return read_image(path, 0, known=lambda _: True).content_hash == image.content_hash
+        return read_image(path, 0, known=lambda _: True).file.content_hash == image.content_hash
     except (OSError, ValueError, ImageError):
         return False
 

@@ -15,7 +15,6 @@ from vecsearch.errors import IndexDamagedError, IndexFolderError, VecsearchError
 from vecsearch.images.reader import ReadImage, read_images
 from vecsearch.images.sources.allowed_urls import check_fetch
 from vecsearch.indexing.batches import batched
-from vecsearch.indexing.commits import facts_of
 from vecsearch.indexing.compaction import compact_segments
 from vecsearch.indexing.diff import UNSETTLED
 from vecsearch.maintenance.verify import find_problems
@@ -179,7 +178,7 @@ def _mend_vectors(
         if run.sound:
             writer.commit(
                 Change(
-                    embedded=[(image.id, facts_of(image)) for image in run.sound],
+                    embedded=[(image.id, image) for image in run.sound],
                     vectors=run.vectors,
                 )
             )
@@ -220,9 +219,7 @@ def _embedded_anew(
             batched(readable(), lambda: encoder.engine.batch_size)
         ):
             yield Change(
-                embedded=[
-                    (image.id, facts_of(read.timed(image.mtime_ns))) for image, read in batch
-                ],
+                embedded=[(image.id, read.timed(image.mtime_ns).file) for image, read in batch],
                 vectors=vectors,
             )
             for image, _ in batch:

@@ -425,7 +425,7 @@ def _image_of(fields: tuple[Any, ...]) -> Image:
     if taken is not None and not (type(taken) is str and _TAKEN.fullmatch(taken)):
         raise ValueError(f"image {number} was taken at {taken!r:.100}")
     path = _path(path)
-    return Image(number, path, size_bytes, mtime_ns, content_hash, width, height, row, taken)
+    return Image(path, size_bytes, mtime_ns, content_hash, width, height, taken, id=number, row=row)
 
 
 def _skipped_of(fields: tuple[Any, ...]) -> Skipped:

@@ -11,9 +11,9 @@ from pathlib import Path
 import apsw
 
 from vecsearch.store import schema
-from vecsearch.store.change import FileFacts
 from vecsearch.store.records import Base, Generation
 from vecsearch.store.write_once import FileRecord
+from vecsearch.types import ImageFile
 
 
 def add_generation(db: apsw.Connection, before: Generation, next_row: int, image_count: int) -> int:
@@ -109,7 +109,7 @@ def set_config(db: apsw.Connection, key: str, value: str) -> None:
 
 def add_rows(
     db: apsw.Connection,
-    embedded: Sequence[tuple[int | None, FileFacts]],
+    embedded: Sequence[tuple[int | None, ImageFile]],
     first_row: int,
     generation: int,
 ) -> None:
@@ -121,18 +121,18 @@ def add_rows(
     last = schema.fetch(db, "SELECT seq FROM sqlite_sequence WHERE name = 'images'")
     new_ids = count(last[0][0] + 1 if last else 1)
     ids = [next(new_ids) if known_id is None else known_id for known_id, _ in embedded]
-    known = [(facts, known_id) for known_id, facts in embedded if known_id is not None]
+    known = [(image_id, file) for image_id, file in embedded if image_id is not None]
     update_images(db, known)
     db.executemany(
         "UPDATE rows SET died = ? WHERE image = ? AND died IS NULL",
-        ((generation, image_id) for _, image_id in known),
+        ((generation, image_id) for image_id, _ in known),
     )
     db.executemany(
         "INSERT INTO images (id, path, size_bytes, mtime_ns, content_hash, width, height, taken) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            (image_id, *_columns(facts))
-            for image_id, (known_id, facts) in zip(ids, embedded, strict=True)
+            (image_id, *_columns(file))
+            for image_id, (known_id, file) in zip(ids, embedded, strict=True)
             if known_id is None
         ),
     )
@@ -141,13 +141,13 @@ def add_rows(
     )
 
 
-def update_images(db: apsw.Connection, images: Iterable[tuple[FileFacts, int]]) -> None:
+def update_images(db: apsw.Connection, images: Iterable[tuple[int, ImageFile]]) -> None:
     """Write down other files of images; the same content keeps its date, if none is told."""
     db.executemany(
         "UPDATE images SET path = ?, size_bytes = ?, mtime_ns = ?, content_hash = ?, "
         "width = ?, height = ?, taken = coalesce(?, CASE content_hash WHEN ? THEN taken END) "
         "WHERE id = ?",
-        ((*_columns(facts), facts.content_hash, image_id) for facts, image_id in images),
+        ((*_columns(file), file.content_hash, image_id) for image_id, file in images),
     )
 
 
@@ -251,13 +251,13 @@ def name_file(db: apsw.Connection, record: FileRecord) -> None:
     )
 
 
-def _columns(facts: FileFacts) -> tuple[object, ...]:
+def _columns(file: ImageFile) -> tuple[object, ...]:
     return (
-        os.fsencode(facts.path),
-        facts.size_bytes,
-        facts.mtime_ns,
-        facts.content_hash,
-        facts.width,
-        facts.height,
-        facts.taken,
+        os.fsencode(file.path),
+        file.size_bytes,
+        file.mtime_ns,
+        file.content_hash,
+        file.width,
+        file.height,
+        file.taken,
     )

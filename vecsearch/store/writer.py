@@ -64,7 +64,7 @@ class Writer:
                 statements.add_segment(db, segment, before.next_row, added)
             for image_id in change.removed:
                 statements.remove_image(db, image_id, number)
-            statements.update_images(db, ((facts, known_id) for known_id, facts in change.refiled))
+            statements.update_images(db, change.refiled)
             statements.add_rows(db, change.embedded, before.next_row, number)
             db.executemany(
                 "DELETE FROM skipped WHERE path = ?",

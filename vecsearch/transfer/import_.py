@@ -20,9 +20,8 @@ from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import SourceError
 from vecsearch.images.date_taken import read_date
 from vecsearch.images.file_times import kept_ns
-from vecsearch.indexing.commits import facts_of
 from vecsearch.indexing.compaction import compact_if_due
-from vecsearch.store.change import Change, FileFacts
+from vecsearch.store.change import Change
 from vecsearch.store.locate import has_index, index_of
 from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
@@ -33,7 +32,7 @@ from vecsearch.transfer.formats.parquet import Facts
 from vecsearch.transfer.import_encoder import check_same_encoder, new_index
 from vecsearch.transfer.inputs import ImportOptions, Input, check_ids, open_inputs
 from vecsearch.transfer.row_names import name_rows
-from vecsearch.types import Float16Vectors, Image, Progress, Skipped, path_of
+from vecsearch.types import Float16Vectors, Image, ImageFile, Progress, Skipped, path_of
 from vecsearch.wording import counted
 
 COMMIT_BYTES: Final = 128 << 20
@@ -193,16 +192,14 @@ class _Pending:
             elif before is None or before.id not in same:
                 row = row_bytes[place * width : (place + 1) * width]
                 content_hash = hashlib.sha256(row).digest()[:16]
-                embedded = FileFacts(path_of(name), size_bytes, mtime_ns, content_hash, w, h, taken)
-                change.embedded.append((before.id if before else None, embedded))
+                file = ImageFile(path_of(name), size_bytes, mtime_ns, content_hash, w, h, taken)
+                change.embedded.append((before.id if before else None, file))
                 new.append(place)
                 report.replaced += before is not None
             else:
                 report.unchanged += 1
                 if mtime_ns and (size_bytes, mtime_ns) != (before.size_bytes, before.mtime_ns):
-                    touched = replace(
-                        facts_of(before), size_bytes=size_bytes, mtime_ns=mtime_ns, taken=taken
-                    )
+                    touched = replace(before, size_bytes=size_bytes, mtime_ns=mtime_ns, taken=taken)
                     change.refiled.append((before.id, touched))
         if self._were_skipped:
             good_names = compress(names, usable.tolist())

@@ -18,7 +18,6 @@ from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import SourceError, UsageError
 from vecsearch.images.sources.exclude import KEPT
 from vecsearch.images.sources.list_file import is_list
-from vecsearch.indexing.commits import facts_of
 from vecsearch.indexing.compaction import compact_if_due
 from vecsearch.store.audit import check_sound
 from vecsearch.store.change import Change
@@ -163,7 +162,7 @@ def _take(
         if new:
             rows = np.array([image.row for _, image in new], np.int64)
             parts.append(gather(source.segments, rows, source.dim).astype(np.float16))
-            change.embedded += [(known_id, facts_of(image)) for known_id, image in new]
+            change.embedded += new
             if skipped:
                 change.forgotten += skipped.intersection(image.path for _, image in new)
         if (
