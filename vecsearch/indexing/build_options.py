@@ -23,9 +23,10 @@ class BuildOptions:
     ``fresh`` starts over; the old index answers until the new one is complete. ``force`` takes an
     int8 network that agrees little with fp32. ``allow_empty`` believes that a source that is gone
     or empty is meant to be, and drops its images. ``retry_skipped`` tries again what was skipped,
-    removed images among it. What was embedded is committed after ``commit_images`` of them or
-    ``commit_seconds``. A picture of more than ``max_megapixels``, or half of that in a format whose
-    decoder holds copies of it (AVIF, JPEG 2000, WebP), is skipped before it is decoded.
+    removed images among it. What was embedded is committed after ``commit_images`` of them,
+    vectors of ``commit_bytes``, or ``commit_seconds``. A picture of more than ``max_megapixels``,
+    or half of that in a format whose decoder holds copies of it (AVIF, JPEG 2000, WebP), is skipped
+    before it is decoded.
     ``decode`` on the ``device`` lets the torch engine's accelerator decode and resize JPEGs.
     ``recipe``, which the index keeps, is for a new one: ``auto`` or a FAISS factory string.
     ``fetch`` also reads URLs that the index has as sources, and were not named on this machine.
@@ -39,6 +40,7 @@ class BuildOptions:
     retry_skipped: bool = False
     commit_images: int = 2000
     commit_seconds: float = 60.0
+    commit_bytes: int = 256 << 20
     max_megapixels: float = MAX_MEGAPIXELS
     decode: str = "cpu"
     recipe: str | None = None
@@ -48,7 +50,7 @@ class BuildOptions:
     def __post_init__(self) -> None:
         """Raise UsageError for a limit that is not positive, an unknown decoder, a bad pattern."""
         check_fields(self)
-        for name in ("commit_images", "commit_seconds", "max_megapixels"):
+        for name in ("commit_images", "commit_seconds", "commit_bytes", "max_megapixels"):
             value = getattr(self, name)
             if not 0 < value < math.inf:
                 raise UsageError(f"--{name.replace('_', '-')} is {value}", hint="give a number > 0")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
@@ -17,12 +15,11 @@ from vecsearch.indexing.build_options import BuildOptions
 from vecsearch.indexing.diff import UNSETTLED, Plan
 from vecsearch.indexing.worklist import ToRead
 from vecsearch.store.change import REMOVED, Change
+from vecsearch.store.commit_buffer import CommitBuffer
 from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer
 from vecsearch.types import ImageFile, Skipped, Vectors
-
-COMMIT_BYTES: Final = 256 << 20
 
 
 @dataclass(slots=True)
@@ -55,11 +52,10 @@ class Stage:
         self._options = options
         self.counts = Counts(unchanged=plan.unchanged, skipped=plan.skipped)
         self.first_reason = ""
-        self._writer = writer
         self._work = plan.work
         self._snapshot = snapshot
         known = set(snapshot.sources()) if snapshot else set()
-        self._change = Change(
+        change = Change(
             forgotten=list(plan.forgotten),
             skipped=list(plan.unreadable),
             sources=[one.root for one in scans if not one.gone and one.root not in known],
@@ -72,8 +68,14 @@ class Stage:
         )
         self._gone_sources = [one.root for one in scans if one.gone]
         self.counts.skipped += len(plan.unreadable)
-        self._parts: list[Vectors] = []
-        self._committed_at = time.monotonic()
+        self._buffer = CommitBuffer(
+            writer,
+            commit_images=options.commit_images,
+            commit_bytes=options.commit_bytes,
+            commit_seconds=options.commit_seconds,
+            by_path=True,
+            change=change,
+        )
 
     def knows(self, content_hash: bytes) -> bool:
         """Return whether the index needs no vector for this content; asked from reading threads."""
@@ -87,7 +89,7 @@ class Stage:
         file = source.file
         self.counts.skipped += 1
         self.first_reason = self.first_reason or f"{file.as_path()} {reason}"
-        self._change.skipped.append(
+        self._buffer.change.skipped.append(
             Skipped(
                 file.as_path(), file.size_bytes, file.mtime_ns if settled else UNSETTLED, reason
             )
@@ -121,36 +123,19 @@ class Stage:
 
     def commit_if_due(self) -> None:
         """Commit when enough images, bytes or seconds have gathered."""
-        gathered_bytes = sum(part.nbytes for part in self._parts)
-        waited = time.monotonic() - self._committed_at
-        if (
-            len(self._change.embedded) >= self._options.commit_images
-            or gathered_bytes >= COMMIT_BYTES
-            or waited >= self._options.commit_seconds
-        ):
-            self.commit()
+        self._buffer.commit_if_due()
 
     def commit(self) -> None:
         """Commit what has gathered."""
-        # Taken away first: whatever interrupts the commit, nothing is committed twice.
-        change, parts = self._change, self._parts
-        self._change, self._parts = Change(), []
-        if parts:
-            # Files come as they are ready; by path, ids and rows do not depend on that.
-            order = sorted(range(len(parts)), key=lambda i: change.embedded[i][1].path)
-            change.embedded = [change.embedded[i] for i in order]
-            change.vectors = np.concatenate([parts[i] for i in order])
-        if change:
-            self._writer.commit(change)
-        self._committed_at = time.monotonic()
+        self._buffer.commit()
 
     def finish(self) -> None:
         """Commit the rest, with the removal of what is gone and has not moved."""
         gone = self._work.gone()
-        self._change.removed.extend(gone)
+        self._buffer.change.removed.extend(gone)
         self.counts.removed += len(gone)
-        self._change.gone_sources.extend(self._gone_sources)
-        self._change.stamps.update(self._last_stamps)
+        self._buffer.change.gone_sources.extend(self._gone_sources)
+        self._buffer.change.stamps.update(self._last_stamps)
         self.commit()
 
     def _stays_out(self, content_hash: bytes) -> bool:
@@ -162,23 +147,22 @@ class Stage:
         """Skip what was removed, under whatever name; an image that it was before goes."""
         self.skip(source, REMOVED, settled=True)
         if source.image_id is not None:
-            self._change.removed.append(source.image_id)
+            self._buffer.change.removed.append(source.image_id)
             self.counts.removed += 1
 
     def _add(self, source: ToRead, file: ImageFile, vector: Vectors) -> None:
-        self._change.embedded.append((source.image_id, file))
-        self._parts.append(vector)
-        self._change.forgotten.append(file.path)
+        self._buffer.add([(source.image_id, file)], vector)
+        self._buffer.change.forgotten.append(file.path)
         if self._options.retry_skipped:
-            self._change.readmitted.append(file.content_hash)
+            self._buffer.change.readmitted.append(file.content_hash)
         if source.image_id is None:
             self.counts.added += 1
         else:
             self.counts.changed += 1
 
     def _refile(self, image_id: int, file: ImageFile) -> None:
-        self._change.refiled.append((image_id, file))
-        self._change.forgotten.append(file.path)
+        self._buffer.change.refiled.append((image_id, file))
+        self._buffer.change.forgotten.append(file.path)
 
 
 def _new_stamps(scans: Sequence[Scan], snapshot: Snapshot | None) -> dict[Path, str]:
