@@ -311,9 +311,9 @@ def _note(measured: Agreement | Reduction | None) -> str:
 
 def _carried_encoder(snapshot: Snapshot, spec: EncoderSpec, config: EncoderConfig) -> Encoder:
     spec.check_current(snapshot.folder)
-    xml, constants, _ = snapshot.encoder_files()
+    files = snapshot.encoder_files()
     snapshot.check_constants()
-    return open_encoder(spec, xml, constants, engine=config.engine)
+    return open_encoder(spec, files.xml, files.constants, engine=config.engine)
 
 
 def _bring_up_to_date(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from vecsearch.images.sources.scan import CHUNK, Entry, FoundFile, Scan, after, below
-from vecsearch.indexing.worklist import Known, ToRead, Worklist
+from vecsearch.indexing.worklist import ToRead, Worklist
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import Skipped, path_of
 
@@ -152,8 +152,7 @@ def add_unchanged(plan: Plan, scan: Scan, snapshot: Snapshot) -> bool:
 
 def add_known(plan: Plan, snapshot: Snapshot) -> None:
     """Add to *plan* the content that need not be embedded again, after all scans."""
-    contents = snapshot.contents_with_sizes(plan.work.sizes())
-    plan.work.add_known(Known(*content) for content in contents)
+    plan.work.add_known(snapshot.images_with_sizes(plan.work.sizes()))
 
 
 def _add_stretch(

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from threading import Lock
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import apsw
 
 from vecsearch.images.sources.scan import FoundFile
+from vecsearch.types import Image
 
 _PAGE: Final = 1000
 _TABLES: Final = """
@@ -38,10 +39,10 @@ class ToRead:
     content_hash: bytes | None = None
 
 
-class Known(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class KnownContent:
     """Content that the index has: the row of its vector, and the picture's size in pixels."""
 
-    content_hash: bytes
     row: int
     width: int
     height: int
@@ -81,9 +82,12 @@ class Worklist:
         """Add images, as ids and content hashes, whose file is gone."""
         self._insert("INSERT INTO gone VALUES (?, ?)", images)
 
-    def add_known(self, contents: Iterable[Known]) -> None:
-        """Add content that the index has."""
-        self._insert("INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?)", contents)
+    def add_known(self, images: Iterable[Image]) -> None:
+        """Add the content of images that the index has."""
+        self._insert(
+            "INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?)",
+            ((one.content_hash, one.row, one.width, one.height) for one in images),
+        )
 
     def sizes(self) -> Iterator[int]:
         """Iterate over the sizes of the files to read, in bytes."""
@@ -109,10 +113,11 @@ class Worklist:
         (row,) = self._rows("SELECT * FROM files WHERE number = ?", place + 1)
         return _to_read(row).file
 
-    def find_known(self, content_hash: bytes) -> Known | None:
+    def find_known(self, content_hash: bytes) -> KnownContent | None:
         """Find content that the index has."""
-        found = self._rows("SELECT * FROM known WHERE content_hash = ?", content_hash)
-        return Known(*found[0]) if found else None
+        query = "SELECT row, width, height FROM known WHERE content_hash = ?"
+        found = self._rows(query, content_hash)
+        return KnownContent(*found[0]) if found else None
 
     def take_gone(self, content_hash: bytes) -> int | None:
         """Take the id of an image with this content off those that are gone."""

@@ -170,7 +170,11 @@ def audit_files(folder: Path, *, quick: bool) -> list[Problem]:
 
 
 def _audit_each(folder: Path, quick: bool) -> Iterator[Problem]:
-    for record, segment, dim in _named_files(folder):
+    with closing(schema.open_catalog(folder, writing=False)) as catalog:
+        state = read_state(catalog)
+    segments = {one.record.name: one for one in state.segments}
+    for record in state.files.values():
+        segment, dim = segments.get(record.name), state.dim
         path = folder / record.name
         what = ""
         rows: tuple[int, ...] = ()
@@ -204,13 +208,6 @@ def _audit_each(folder: Path, quick: bool) -> Iterator[Problem]:
 def _damaged_rows(segment: StoredSegment, path: Path, dim: int) -> tuple[int, ...]:
     _, damaged = read_damaged(path, segment.row_count, dim)
     return tuple(segment.first_row + place for place in damaged)
-
-
-def _named_files(folder: Path) -> list[tuple[FileRecord, StoredSegment | None, int]]:
-    with closing(schema.open_catalog(folder, writing=False)) as catalog:
-        state = read_state(catalog)
-    segments = {one.record.name: one for one in state.segments}
-    return [(one, segments.get(one.name), state.dim) for one in state.files.values()]
 
 
 def _is_named(folder: Path, record: FileRecord) -> bool:

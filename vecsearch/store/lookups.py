@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import RLock
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import apsw
 
@@ -36,6 +36,14 @@ _MANY: Final = 500
 _PAGE: Final = 8192
 _CACHE_KIB: Final = 256 << 10
 """How much of the catalog a reader keeps: as much as it has used of a million images."""
+
+
+class SortKey(NamedTuple):
+    """By what an image is sorted: a value of its own, then its id; and the row that it has."""
+
+    value: Any
+    id: int
+    row: int
 
 
 class Lookups:
@@ -134,10 +142,9 @@ class Lookups:
         found = self._rows(query, {"wanted": wanted})
         return {os.fsdecode(fields[1]): self._image(fields) for fields in found}
 
-    def contents_with_sizes(self, sizes: Iterable[int]) -> Iterator[tuple[bytes, int, int, int]]:
-        """Return content hash, row, width, height of images whose files have *sizes* (bytes)."""
-        for image in self._images_in("size_bytes", sizes):
-            yield image.content_hash, image.row, image.width, image.height
+    def images_with_sizes(self, sizes: Iterable[int]) -> Iterator[Image]:
+        """Find the images whose files have any of *sizes* in bytes."""
+        return self._images_in("size_bytes", sizes)
 
     def image_by_id(self, image_id: int) -> Image | None:
         """Find an image by its id."""
@@ -198,7 +205,7 @@ class Lookups:
         found = self._rows(f"SELECT id FROM images WHERE {lacking}")  # noqa: S608
         return [number for (number,) in found]
 
-    def sort_keys(self, column: str, rows: Sequence[int] | None) -> list[tuple[Any, int, int]]:
+    def sort_keys(self, column: str, rows: Sequence[int] | None) -> list[SortKey]:
         """List a *column* of ``images`` with id and row, for all images or for some *rows*."""
         if column == "taken" and not self._has_dates:
             column = "NULL"
@@ -210,7 +217,7 @@ class Lookups:
         found = self._rows(f"{query} WHERE {among} AND {_LIVE}", wanted)
         if len({type(key) for key, _, _ in found} - {type(None)}) > 1:
             raise self._damaged(f"its images have a {column} of several kinds")
-        return found
+        return list(map(SortKey._make, found))
 
     def keep_pages(self, size_bytes: int) -> None:
         """Hold so much of the catalog in memory: images may not lie in the order of their paths."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import apsw
 import numpy as np
@@ -24,6 +24,14 @@ T = TypeVar("T")
 
 _MOST_WORD_BYTES: Final = 256 << 20
 """1,000 words of 4,096 dimensions are 8 MB."""
+
+
+class EncoderFiles(NamedTuple):
+    """The network of an index: its OpenVINO XML, its constants, and a digest of both."""
+
+    xml: Path
+    constants: Path
+    digest: bytes
 
 
 class Snapshot(Lookups):
@@ -99,8 +107,8 @@ class Snapshot(Lookups):
                 raise
             return None
 
-    def encoder_files(self) -> tuple[Path, Path, bytes]:
-        """Return the files of the encoder, the OpenVINO XML and its constants, and their digest.
+    def encoder_files(self) -> EncoderFiles:
+        """Return the files of the encoder.
 
         The XML is checked; of the constants, which are numbers and nothing else, the length is.
         Whoever uses them calls `check_constants` before believing a result. Raises IndexFolderError
@@ -110,7 +118,8 @@ class Snapshot(Lookups):
         with self._unless_built_anew():
             paths = check_file(self.folder, xml), check_length(self.folder, constants)
         # The cache must never give what was made of another network: so its length too.
-        return *paths, xml.sha256 + constants.sha256 + constants.size_bytes.to_bytes(8)
+        digest = xml.sha256 + constants.sha256 + constants.size_bytes.to_bytes(8)
+        return EncoderFiles(*paths, digest)
 
     def check_constants(self) -> None:
         """Compare the checksum of the encoder's constants; raises IndexDamagedError."""

@@ -11,9 +11,10 @@ from pathlib import Path
 import apsw
 
 from vecsearch.store import schema
+from vecsearch.store.change import Compaction
 from vecsearch.store.records import Base, Generation
 from vecsearch.store.write_once import FileRecord
-from vecsearch.types import ImageFile
+from vecsearch.types import Image, ImageFile
 
 
 def add_generation(db: apsw.Connection, before: Generation, next_row: int, image_count: int) -> int:
@@ -56,19 +57,17 @@ def drop_segment(db: apsw.Connection, first_row: int) -> None:
 
 def copy_rows(
     db: apsw.Connection,
-    ranges: Iterable[tuple[int, int]],
+    compaction: Compaction,
     next_row: int,
-    counts: tuple[int, int, int],
     generation: int,
 ) -> None:
-    """Return the image of every live row in *ranges* (first, end) a row from *next_row* on.
+    """Give every live row of the segments that are replaced another one, from *next_row* on.
 
-    *counts* are how many there are, and how they are divided: every ``stride``-th, from the first
-    on, comes after the ``first_part`` others; with a stride of 0 all keep their order.
+    Those that are held out come after the others, as `Compaction` has them.
     """
-    row_count, first_part, stride = counts
     db.execute("CREATE TEMP TABLE moving (place INTEGER PRIMARY KEY, image INTEGER)")
-    for span in ranges:
+    for segment in compaction.replaced:
+        span = segment.first_row, segment.end_row
         live = "died IS NULL AND row >= ? AND row < ?"
         db.execute(
             f"INSERT INTO moving (image) SELECT image FROM rows WHERE {live} ORDER BY row",  # noqa: S608
@@ -76,11 +75,11 @@ def copy_rows(
         )
         db.execute(f"UPDATE rows SET died = ? WHERE {live}", (generation, *span))  # noqa: S608
     ((moving,),) = db.execute("SELECT count(*) FROM moving")
-    assert moving == row_count
-    place = "place - 1"
-    if stride:
+    assert moving == compaction.row_count
+    place, first_held = "place - 1", compaction.base_count
+    if stride := compaction.held_stride:
         place = (
-            f"CASE (place - 1) % {stride} WHEN 0 THEN {first_part} + (place - 1) / {stride} "
+            f"CASE (place - 1) % {stride} WHEN 0 THEN {first_held} + (place - 1) / {stride} "
             f"ELSE place - 2 - (place - 1) / {stride} END"
         )
     db.execute(f"INSERT INTO rows (row, image) SELECT ? + {place}, image FROM moving", (next_row,))  # noqa: S608
@@ -151,11 +150,11 @@ def update_images(db: apsw.Connection, images: Iterable[tuple[int, ImageFile]]) 
     )
 
 
-def set_dates(db: apsw.Connection, dates: Iterable[tuple[int, bytes, str]]) -> None:
-    """Write down when images were taken, by id and content, if it is not known yet."""
+def set_dates(db: apsw.Connection, dates: Iterable[tuple[Image, str]]) -> None:
+    """Write down when images were taken, if it is not known yet and their content is the same."""
     db.executemany(
         "UPDATE images SET taken = ? WHERE id = ? AND content_hash = ? AND taken IS NULL",
-        ((taken, image_id, content_hash) for image_id, content_hash, taken in dates),
+        ((taken, image.id, image.content_hash) for image, taken in dates),
     )
 
 

@@ -29,6 +29,7 @@ from vecsearch.store.write_once import (
     refusals_told,
     write_once,
 )
+from vecsearch.types import Image
 
 
 class Writer:
@@ -128,13 +129,7 @@ class Writer:
                 statements.add_segment(db, segment, before.next_row, row_count)
             if base:
                 statements.add_base(db, base)
-            statements.copy_rows(
-                db,
-                [(one.first_row, one.end_row) for one in compaction.replaced],
-                before.next_row,
-                (row_count, compaction.base_count, compaction.held_stride),
-                number,
-            )
+            statements.copy_rows(db, compaction, before.next_row, number)
             if compaction.forget:
                 statements.forget_before(db, int(self._config("compacted")))
                 statements.set_config(db, "compacted", str(number))
@@ -166,8 +161,8 @@ class Writer:
         with self._transaction() as db:
             statements.set_config(db, key, value)
 
-    def set_dates(self, dates: Iterable[tuple[int, bytes, str]]) -> None:
-        """Write down when images were taken, by id and content, if it is not known yet.
+    def set_dates(self, dates: Iterable[tuple[Image, str]]) -> None:
+        """Write down when images were taken, if it is not known yet and their content is the same.
 
         That is no change of the index, and no generation: a reader may be told it or not.
         """

@@ -40,7 +40,7 @@ NO_DIRECTION: Final = "its vector is zero or not finite"
 
 _LONGEST_DATE: Final = 64
 
-_UNKNOWN: Final[Facts] = (0, 0, 0, 0, "")
+_UNKNOWN: Final = Facts()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -223,8 +223,6 @@ def _stat(path: str) -> Facts:
         facts = os.stat(path)  # noqa: PTH116 - for a million of them
     except (OSError, ValueError):
         return _UNKNOWN
-    return (
-        (facts.st_size, kept_ns(facts.st_mtime_ns), 0, 0, "")
-        if stat.S_ISREG(facts.st_mode)
-        else _UNKNOWN
-    )
+    if not stat.S_ISREG(facts.st_mode):
+        return _UNKNOWN
+    return Facts(facts.st_size, kept_ns(facts.st_mtime_ns))

@@ -19,13 +19,13 @@ def carried(snapshot: Snapshot) -> NewIndex:
         return NewIndex(
             snapshot.encoder_json, snapshot.dim, recipe=snapshot.recipe, recall=snapshot.recall
         )
-    xml, constants, _ = snapshot.encoder_files()
+    files = snapshot.encoder_files()
     snapshot.check_constants()
     return NewIndex(
         snapshot.encoder_json,
         snapshot.dim,
-        xml.read_bytes(),
-        constants.read_bytes(),
+        files.xml.read_bytes(),
+        files.constants.read_bytes(),
         agreement=snapshot.agreement,
         reduction=snapshot.reduction,
         recipe=snapshot.recipe,
