@@ -381,7 +381,7 @@ def test_only_tars_that_changed_are_opened(
 def test_an_interrupted_build_of_a_tar_goes_on(
     shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vecsearch.indexing.commits import Stage
+    from vecsearch.indexing.stage import Stage
 
     def interrupted(self: Stage) -> None:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""What a build has done and not yet committed, and when to commit it."""
+"""What became of each file of a plan, taken into the next commit."""
 
 from __future__ import annotations
 
