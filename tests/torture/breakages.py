@@ -12,7 +12,7 @@ import apsw
 
 from vecsearch import arguments
 from vecsearch import files as vecsearch_files
-from vecsearch.store import schema, snapshot, write_once, writer
+from vecsearch.store import snapshot, sqlite, write_once, writer
 from vecsearch.store.change import Change, Compaction
 from vecsearch.store.inside import TEMPORARY_PREFIX
 from vecsearch.store.write_once import FileRecord, check_length
@@ -62,14 +62,14 @@ def no_journal() -> None:
 
 
 def _tell_sqlite(command: str) -> None:
-    connect = schema.connect
+    connect = sqlite.connect
 
     def told(path: Path, flags: int) -> apsw.Connection:
         connection = connect(path, flags)
         connection.execute(command)
         return connection
 
-    vars(schema)["connect"] = told
+    vars(sqlite)["connect"] = told
 
 
 def named_before_complete() -> None:

@@ -20,7 +20,7 @@ from torture.trial import Outcome, Trial
 from vecsearch import Index, IndexFolderError, Skipped
 from vecsearch.indexing import compaction as compacting
 from vecsearch.search import index_reader as opening
-from vecsearch.store import schema
+from vecsearch.store import sqlite
 from vecsearch.store.change import Change, NewIndex
 from vecsearch.store.locate import has_index
 from vecsearch.store.snapshot import Snapshot
@@ -343,7 +343,7 @@ def hasty() -> Iterator[None]:
     """Wait for no disk and no thread: what a history shows depends on neither power nor speed."""
     import faiss
 
-    real, threads = schema.connect, faiss.omp_get_max_threads()
+    real, threads = sqlite.connect, faiss.omp_get_max_threads()
 
     def connect(path: Path, flags: int) -> apsw.Connection:
         connection = real(path, flags)
@@ -352,7 +352,7 @@ def hasty() -> Iterator[None]:
 
     with ExitStack() as stack:
         stack.enter_context(mock.patch("os.fsync"))
-        stack.enter_context(mock.patch.object(schema, "connect", connect))
+        stack.enter_context(mock.patch.object(sqlite, "connect", connect))
         faiss.omp_set_num_threads(1)
         stack.callback(faiss.omp_set_num_threads, threads)
         yield

@@ -21,9 +21,9 @@ from vecsearch.maintenance.verify import find_problems
 from vecsearch.store.change import Change
 from vecsearch.store.locate import only_index
 from vecsearch.store.salvage import Salvaged, salvage
-from vecsearch.store.schema import damaged_catalog
 from vecsearch.store.segments import Segment
 from vecsearch.store.snapshot import Snapshot
+from vecsearch.store.sqlite import damaged_catalog
 from vecsearch.store.writer import Writer, open_writer
 from vecsearch.types import Image, Problem, Progress, Skipped, UrlPath, wanted
 

@@ -16,7 +16,7 @@ import apsw
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError, IndexOutdatedError
 from vecsearch.locks import free_at_fork
-from vecsearch.store import schema
+from vecsearch.store import config_keys, schema, sqlite
 from vecsearch.store.records import Generation, record_of
 from vecsearch.store.write_once import FileRecord
 from vecsearch.types import Image, Skipped, path_of, wanted
@@ -70,7 +70,7 @@ class Lookups:
             self._has_dates = schema.has_dates(self._connection)
         except apsw.Error as error:
             self._connection.close()
-            raise schema.catalog_error(folder / schema.CATALOG, error) from None
+            raise sqlite.catalog_error(folder / schema.CATALOG, error) from None
         self._images = _IMAGES if self._has_dates else _IMAGES.replace(", taken ", ", NULL ")
         self._instance = ""
         self.generation = Generation(0, 0, 0, 0)
@@ -98,8 +98,8 @@ class Lookups:
             ((version,),) = connection.execute("PRAGMA data_version")
             if version == self._version:
                 return True
-            config = dict(schema.fetch(connection, _STATE))
-            newest = schema.fetch(connection, "SELECT max(id) FROM generations")
+            config = dict(sqlite.fetch(connection, _STATE))
+            newest = sqlite.fetch(connection, "SELECT max(id) FROM generations")
             return config["instance"] == self._instance and newest == [(self.generation.id,)]
 
     def images(self) -> Iterator[Image]:
@@ -259,12 +259,12 @@ class Lookups:
 
     def is_removed(self, content_hash: bytes) -> bool:
         """Return whether this content was removed and is to stay out."""
-        key = {"key": schema.removed_key(content_hash)}
+        key = {"key": config_keys.removed_key(content_hash)}
         return bool(self._rows("SELECT 1 FROM config WHERE key = :key", key))
 
     def removed_contents(self) -> list[bytes]:
         """List the hashes of the content that was removed and is to stay out."""
-        start = schema.removed_key(b"")
+        start = config_keys.removed_key(b"")
         query = "SELECT key FROM config WHERE key >= :start AND key < :end"
         keys = self._rows(query, {"start": start, "end": f"{start}g"})  # behind all hex digits
         with self._explained():
@@ -274,7 +274,7 @@ class Lookups:
         """Read the pairs of content hashes, each sorted, that are said to be no copies."""
         with self._explained(), self._reading() as connection:
             self._check_all_there(connection)
-            return schema.read_apart(connection)
+            return config_keys.read_apart(connection)
 
     def images_by_content(self, hashes: Iterable[bytes]) -> dict[bytes, Image]:
         """Find an image, the one with the least id, with each of these content hashes."""
@@ -289,12 +289,12 @@ class Lookups:
     def stamp(self, source: Path) -> str:
         """Return what is remembered of a source, nothing if it has no stamp."""
         query = "SELECT value FROM config WHERE key = :key"
-        rows = self._rows(query, {"key": schema.stamp_key(source)})
+        rows = self._rows(query, {"key": config_keys.stamp_key(source)})
         return str(rows[0][0]) if rows else ""
 
     def stamps_of_rows(self) -> dict[Path, str]:
         """Return the stamps that tell whose vectors are called by file and row."""
-        start = schema.stamp_key(Path("rows:"))
+        start = config_keys.stamp_key(Path("rows:"))
         query = "SELECT key, value FROM config WHERE key >= :start AND key < :end"
         rows = self._rows(query, {"start": start, "end": f"{start}g"})  # behind all hex digits
         try:
@@ -302,7 +302,7 @@ class Lookups:
                 path_of(bytes.fromhex(key.partition(":")[2])): str(value) for key, value in rows
             }
         except ValueError as error:
-            raise schema.damaged_catalog(self.folder / schema.CATALOG, repr(error)) from None
+            raise sqlite.damaged_catalog(self.folder / schema.CATALOG, repr(error)) from None
 
     def skipped(self) -> list[Skipped]:
         """List the files that could not be used."""
@@ -337,7 +337,7 @@ class Lookups:
             raise self._damaged(str(error)) from None
 
     def _damaged(self, why: str) -> IndexDamagedError:
-        return schema.damaged_catalog(self.folder / schema.CATALOG, why)
+        return sqlite.damaged_catalog(self.folder / schema.CATALOG, why)
 
     def _one(self, column: str, value: object) -> Image | None:
         page = self._rows(f"{self._images} WHERE {column} = :value AND {_LIVE}", {"value": value})
@@ -360,14 +360,14 @@ class Lookups:
         present = {"next_row": self.generation.next_row, "generation": self.generation.id}
         with self._reading() as connection:
             self._check_all_there(connection)
-            return schema.fetch(connection, query, present | (values or {}))
+            return sqlite.fetch(connection, query, present | (values or {}))
 
     def _check_all_there(self, connection: apsw.Connection) -> None:
         """Raise IndexFolderError if what was committed since took this generation apart."""
         ((version,),) = connection.execute("PRAGMA data_version")
         if version == self._intact_version:
             return
-        config = dict(schema.fetch(connection, _STATE))
+        config = dict(sqlite.fetch(connection, _STATE))
         if config["instance"] != self._instance:
             raise IndexFolderError(
                 f"{self.folder} was built anew meanwhile", hint="open it again", path=self.folder
@@ -396,7 +396,7 @@ class Lookups:
                 f"{self.folder} was closed", hint="open it again", path=self.folder
             ) from None
         except apsw.Error as error:
-            raise schema.catalog_error(self.folder / schema.CATALOG, error) from None
+            raise sqlite.catalog_error(self.folder / schema.CATALOG, error) from None
 
 
 def _select_between(columns: str, present: str, end: bytes | None) -> str:
@@ -421,7 +421,7 @@ def _identity(folder: Path) -> tuple[int, int]:
 def live_images(connection: apsw.Connection, first_row: int, end_row: int) -> list[Image]:
     """List the present images whose row lies in a range, by row."""
     query = f"{_IMAGES} WHERE died IS NULL AND row >= ? AND row < ? ORDER BY row"
-    return [_image_of(fields) for fields in schema.fetch(connection, query, (first_row, end_row))]
+    return [_image_of(fields) for fields in sqlite.fetch(connection, query, (first_row, end_row))]
 
 
 def _image_of(fields: tuple[Any, ...]) -> Image:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import apsw
 
-from vecsearch.store import schema
+from vecsearch.store import config_keys, sqlite
 from vecsearch.store.inside import is_name, is_name_of
 from vecsearch.store.segments import segment_bytes
 from vecsearch.store.write_once import FileRecord
@@ -75,7 +75,7 @@ class State:
 
 def read_generation(connection: apsw.Connection) -> Generation:
     """Read the newest generation; raises ValueError for what is none."""
-    newest = schema.fetch(
+    newest = sqlite.fetch(
         connection,
         "SELECT id, created_ns, next_row, image_count FROM generations ORDER BY id DESC LIMIT 1",
     )
@@ -124,12 +124,12 @@ def read_state(connection: apsw.Connection) -> State:
 def read_file(connection: apsw.Connection, name: str, kind: str) -> FileRecord:
     """Read what the catalog knows of a file of a *kind* of `KINDS`; raises ValueError."""
     query = "SELECT name, size_bytes, sha256 FROM files WHERE name = ?"
-    found = {row[0]: record_of(row) for row in schema.fetch(connection, query, (name,))}
+    found = {row[0]: record_of(row) for row in sqlite.fetch(connection, query, (name,))}
     return _file(found, name, kind)
 
 
 def _read_config(connection: apsw.Connection) -> dict[str, str]:
-    config = dict(schema.fetch(connection, schema.CONFIG))
+    config = dict(sqlite.fetch(connection, config_keys.CONFIG))
     for key, value in config.items():
         if not (isinstance(key, str) and isinstance(value, str)):
             raise ValueError(f"its {key!r} is not text")
@@ -140,7 +140,7 @@ def _read_config(connection: apsw.Connection) -> dict[str, str]:
 
 
 def _read_files(connection: apsw.Connection) -> dict[str, FileRecord]:
-    rows = schema.fetch(connection, "SELECT name, size_bytes, sha256 FROM files ORDER BY name")
+    rows = sqlite.fetch(connection, "SELECT name, size_bytes, sha256 FROM files ORDER BY name")
     return {row[0]: record_of(row) for row in rows}
 
 
@@ -150,7 +150,7 @@ def _read_segments(
     query = "SELECT first_row, row_count, file FROM segments ORDER BY first_row"
     segments: list[StoredSegment] = []
     end, seen = 0, set()
-    for first, count, name in schema.fetch(connection, query):
+    for first, count, name in sqlite.fetch(connection, query):
         record = _file(files, name, "vectors")
         _number(first, "a segment")
         _number(count, "a segment", least=1)
@@ -172,7 +172,7 @@ def _read_bases(
     query = "SELECT file, first_row, row_count, recipe, search FROM bases ORDER BY first_row"
     rows_at = {one.first_row: one.row_count for one in segments}
     bases = []
-    for name, first, count, recipe, search in schema.fetch(connection, query):
+    for name, first, count, recipe, search in sqlite.fetch(connection, query):
         _number(count, "a FAISS file", least=1)
         if first not in rows_at or count > rows_at[first]:
             raise ValueError(f"{name!r} is of {count} rows that no segment has")

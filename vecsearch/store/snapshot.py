@@ -11,7 +11,7 @@ import apsw
 import numpy as np
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError
-from vecsearch.store import schema
+from vecsearch.store import schema, sqlite
 from vecsearch.store.inside import file_path
 from vecsearch.store.lookups import Lookups
 from vecsearch.store.migrate import migrate_if_older
@@ -76,7 +76,7 @@ class Snapshot(Lookups):
                 self.mapped[one.record] = known if known and same else self._map(one)
             self.segments = list(self.mapped.values())
             self.bases = {base.first_row: base for base in state.bases}
-            deleted = schema.fetch(
+            deleted = sqlite.fetch(
                 self._connection,
                 "SELECT row FROM rows WHERE died IS NOT NULL AND row >= ? ORDER BY row",
                 (self.segments[0].first_row if self.segments else 0,),
@@ -85,10 +85,10 @@ class Snapshot(Lookups):
             self._connection.execute("COMMIT")
         except apsw.Error as error:
             self.close()
-            raise schema.catalog_error(folder / schema.CATALOG, error) from None
+            raise sqlite.catalog_error(folder / schema.CATALOG, error) from None
         except ValueError as error:
             self.close()
-            raise schema.damaged_catalog(folder / schema.CATALOG, str(error)) from None
+            raise sqlite.damaged_catalog(folder / schema.CATALOG, str(error)) from None
         except BaseException:
             self.close()
             raise

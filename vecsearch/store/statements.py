@@ -10,7 +10,7 @@ from pathlib import Path
 
 import apsw
 
-from vecsearch.store import schema
+from vecsearch.store import config_keys, sqlite
 from vecsearch.store.change import Compaction
 from vecsearch.store.records import Base, Generation
 from vecsearch.store.write_once import FileRecord
@@ -45,14 +45,14 @@ def add_base(db: apsw.Connection, base: Base) -> None:
 def drop_base(db: apsw.Connection, first_row: int) -> None:
     """Forget the FAISS file, if there is one, of the segment at *first_row*."""
     drop = "DELETE FROM bases WHERE first_row = ? RETURNING file"
-    db.executemany("DELETE FROM files WHERE name = ?", schema.fetch(db, drop, (first_row,)))
+    db.executemany("DELETE FROM files WHERE name = ?", sqlite.fetch(db, drop, (first_row,)))
 
 
 def drop_segment(db: apsw.Connection, first_row: int) -> None:
     """Forget the segment at *first_row*, and its files."""
     drop_base(db, first_row)
     drop = "DELETE FROM segments WHERE first_row = ? RETURNING file"
-    db.executemany("DELETE FROM files WHERE name = ?", schema.fetch(db, drop, (first_row,)))
+    db.executemany("DELETE FROM files WHERE name = ?", sqlite.fetch(db, drop, (first_row,)))
 
 
 def copy_rows(
@@ -117,7 +117,7 @@ def add_rows(
     The rows that known ones have had die in *generation*.
     """
     # One statement for all rows: so the ids of new images are counted here, as SQLite would.
-    last = schema.fetch(db, "SELECT seq FROM sqlite_sequence WHERE name = 'images'")
+    last = sqlite.fetch(db, "SELECT seq FROM sqlite_sequence WHERE name = 'images'")
     new_ids = count(last[0][0] + 1 if last else 1)
     ids = [next(new_ids) if known_id is None else known_id for known_id, _ in embedded]
     known = [(image_id, file) for image_id, file in embedded if image_id is not None]
@@ -168,10 +168,10 @@ def set_stamps(db: apsw.Connection, stamps: Mapping[Path, str], gone: Iterable[P
     """Remember the stamps of sources, and forget those of *gone* ones."""
     db.executemany(
         "INSERT OR REPLACE INTO config VALUES (?, ?)",
-        ((schema.stamp_key(source), stamp) for source, stamp in stamps.items()),
+        ((config_keys.stamp_key(source), stamp) for source, stamp in stamps.items()),
     )
     db.executemany(
-        "DELETE FROM config WHERE key = ?", ((schema.stamp_key(source),) for source in gone)
+        "DELETE FROM config WHERE key = ?", ((config_keys.stamp_key(source),) for source in gone)
     )
 
 
@@ -179,9 +179,9 @@ def set_removed(
     db: apsw.Connection, contents: Iterable[bytes], readmitted: Iterable[bytes]
 ) -> None:
     """Remember which content was removed, and forget that of what was *readmitted*."""
-    keys = ((schema.removed_key(one),) for one in contents)
+    keys = ((config_keys.removed_key(one),) for one in contents)
     db.executemany("INSERT OR REPLACE INTO config VALUES (?, '')", keys)
-    keys = ((schema.removed_key(one),) for one in readmitted)
+    keys = ((config_keys.removed_key(one),) for one in readmitted)
     db.executemany("DELETE FROM config WHERE key = ?", keys)
 
 
@@ -191,9 +191,9 @@ def set_apart(
     rejoined: Iterable[tuple[bytes, bytes]],
 ) -> None:
     """Remember which contents are no copies of each other, and forget it of *rejoined* ones."""
-    keys = ((schema.apart_key(one),) for one in rejoined)
+    keys = ((config_keys.apart_key(one),) for one in rejoined)
     db.executemany("DELETE FROM config WHERE key = ?", keys)
-    keys = ((schema.apart_key(one),) for one in pairs)
+    keys = ((config_keys.apart_key(one),) for one in pairs)
     db.executemany("INSERT OR REPLACE INTO config VALUES (?, '')", keys)
 
 
@@ -213,7 +213,7 @@ def move_paths(db: apsw.Connection, old: bytes, new: bytes, generation: int) -> 
         "rest": len(bare) + 1,
     }
     moves = "({0}.path = :old OR {0}.path >= :start AND {0}.path < :end)"
-    twins = schema.fetch(
+    twins = sqlite.fetch(
         db,
         "SELECT one.id, twin.id, one.content_hash = twin.content_hash FROM images one "  # noqa: S608
         "JOIN images twin ON twin.path = CAST(:new || substr(one.path, :rest) AS BLOB) "

@@ -14,7 +14,7 @@ import apsw
 
 from vecsearch.errors import IndexFolderError, IndexLockedError
 from vecsearch.files import make_folder, sync_folder
-from vecsearch.store import schema, statements
+from vecsearch.store import config_keys, schema, sqlite, statements
 from vecsearch.store.audit import refuse_damaged
 from vecsearch.store.change import Change, Compaction, NewIndex
 from vecsearch.store.locate import has_index
@@ -293,7 +293,7 @@ class Writer:
 
     def _config(self, key: str) -> str:
         query = "SELECT value FROM config WHERE key = ?"
-        ((value,),) = schema.fetch(self._connection, query, (key,))
+        ((value,),) = sqlite.fetch(self._connection, query, (key,))
         return str(value)
 
     @contextmanager
@@ -368,7 +368,7 @@ def _explained(folder: Path) -> Iterator[None]:
     try:
         yield
     except apsw.Error as error:
-        raise schema.catalog_error(folder / schema.CATALOG, error) from None
+        raise sqlite.catalog_error(folder / schema.CATALOG, error) from None
 
 
 def write_bytes_once(folder: Path, name: str, data: bytes) -> FileRecord:
@@ -416,7 +416,7 @@ def _last_generation(folder: Path) -> int | None:
 def _apart_of(db: apsw.Connection) -> set[tuple[bytes, bytes]]:
     """Read the pairs that are no copies; none, if they are not what they must be."""
     try:
-        return schema.read_apart(db)
+        return config_keys.read_apart(db)
     except ValueError:
         return set()
 

@@ -22,8 +22,8 @@ from vecsearch.indexing.compaction import compact_if_due
 from vecsearch.store.audit import check_sound
 from vecsearch.store.change import Change
 from vecsearch.store.commit_buffer import CommitBuffer
+from vecsearch.store.config_keys import MOST_APART
 from vecsearch.store.locate import has_index
-from vecsearch.store.schema import MOST_APART
 from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
