@@ -12,7 +12,7 @@ import apsw
 
 from vecsearch import arguments
 from vecsearch import files as vecsearch_files
-from vecsearch.store import snapshot, sqlite, write_once, writer
+from vecsearch.store import new_catalog, snapshot, sqlite, write_once
 from vecsearch.store.change import Change, Compaction
 from vecsearch.store.inside import TEMPORARY_PREFIX
 from vecsearch.store.write_once import FileRecord, check_length
@@ -37,7 +37,7 @@ def no_fsync_of_files() -> None:
 
 def no_fsync_of_folders() -> None:
     """Fsync files only."""
-    for module in (write_once, vecsearch_files, writer):
+    for module in (write_once, vecsearch_files, new_catalog):
         vars(module)["sync_folder"] = lambda folder: None
 
 

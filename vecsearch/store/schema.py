@@ -224,9 +224,7 @@ def _check(connection: apsw.Connection, folder: Path) -> None:
         )
     if connection.reserve_bytes(None) != sqlite.CHECKSUM_BYTES:
         raise sqlite.damaged_catalog(folder / CATALOG, "its pages have no checksums")
-    if (
-        sqlite.pragma(connection, "journal_mode") == "wal"
-    ):  # the one kind that a catalog itself can ask for
+    if journal == "wal":  # the one kind that a catalog itself can ask for
         raise sqlite.damaged_catalog(folder / CATALOG, "its journal is of another kind, wal")
     if version >= READ_FROM:
         check_tables(connection, folder / CATALOG, version)

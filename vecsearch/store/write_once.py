@@ -65,6 +65,11 @@ def write_once(folder: Path, name: str, fill: Callable[[Write], object]) -> File
     return FileRecord(name, size, digest.digest())
 
 
+def write_bytes_once(folder: Path, name: str, data: bytes) -> FileRecord:
+    """Write *data* as a write-once file."""
+    return write_once(folder, name, lambda write: write(data))
+
+
 @contextmanager
 def refusals_told(path: Path) -> Iterator[None]:
     """Raise IndexFolderError, which names *path*, for what the file system refuses."""
