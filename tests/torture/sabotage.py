@@ -125,7 +125,7 @@ def without_turns(*given: Any) -> None:
         return fetch(*asked)
 
     with (
-        mock.patch("vecsearch.store.lookups.RLock", MagicMock),
+        mock.patch("vecsearch.store.catalog_reader.RLock", MagicMock),
         mock.patch.object(sqlite, "fetch", slowly),
     ):
         askers.ask_beside(*given)

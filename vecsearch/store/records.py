@@ -1,9 +1,11 @@
-"""What the catalog tells of its commits and files, as values that are checked."""
+"""What the catalog tells of commits, files and images, as values that are checked."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import apsw
@@ -12,6 +14,7 @@ from vecsearch.store import config_keys, sqlite
 from vecsearch.store.inside import is_name, is_name_of
 from vecsearch.store.segments import segment_bytes
 from vecsearch.store.write_once import FileRecord
+from vecsearch.types import Image, Skipped, path_of
 
 _HASH_BYTES: Final = 32
 _MOST_DIM: Final = 1 << 26
@@ -20,6 +23,7 @@ _LARGEST: Final = (1 << 62) - 1
 
 _ENCODER: Final = ("encoder_xml", "encoder_bin")
 _TEXTS: Final = ("instance", "encoder", "agreement", "recipe")
+_TAKEN: Final = re.compile(r"|\d{4}-\d\d-\d\d[-0-9T:.+]{0,30}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +195,33 @@ def record_of(row: tuple[Any, ...]) -> FileRecord:
     if not (isinstance(sha256, bytes) and len(sha256) == _HASH_BYTES):
         raise ValueError(f"it has no SHA-256 of {name}")
     return FileRecord(name, size_bytes, sha256)
+
+
+def image_of(fields: tuple[Any, ...]) -> Image:
+    """Make an image of what a look-up returns; raises ValueError for what is none."""
+    number, path, size_bytes, mtime_ns, content_hash, width, height, row, taken = fields
+    numbers = (size_bytes, mtime_ns, width, height)
+    if set(map(type, numbers)) != {int} or type(content_hash) is not bytes or min(numbers[::2]) < 0:
+        raise ValueError(f"image {number} is not valid")
+    if taken is not None and not (type(taken) is str and _TAKEN.fullmatch(taken)):
+        raise ValueError(f"image {number} was taken at {taken!r:.100}")
+    path = stored_path(path)
+    return Image(path, size_bytes, mtime_ns, content_hash, width, height, taken, id=number, row=row)
+
+
+def skipped_of(fields: tuple[Any, ...]) -> Skipped:
+    """Make a record of a line of ``skipped``; raises ValueError for what is none."""
+    path, size_bytes, mtime_ns, reason = fields
+    if type(size_bytes) is not int or type(mtime_ns) is not int or type(reason) is not str:
+        raise ValueError("a skipped file is not valid")
+    return Skipped(stored_path(path), size_bytes, mtime_ns, reason)
+
+
+def stored_path(value: object) -> Path:
+    """Return the path that is stored as *value*; raises ValueError for what is none."""
+    if type(value) is not bytes or not value or b"\0" in value:
+        raise ValueError(f"{value!r:.100} is not a path")
+    return path_of(value)
 
 
 def _file(files: Mapping[str, FileRecord], name: object, kind: str) -> FileRecord:

@@ -15,7 +15,7 @@ from vecsearch.store import schema, sqlite
 from vecsearch.store.inside import file_path
 from vecsearch.store.lookups import Lookups
 from vecsearch.store.migrate import migrate_if_older
-from vecsearch.store.records import Base, StoredSegment, read_state
+from vecsearch.store.records import Base, StoredSegment
 from vecsearch.store.segments import Segment, map_segment
 from vecsearch.store.write_once import FileRecord, check_file, check_length
 from vecsearch.types import Rows
@@ -52,11 +52,9 @@ class Snapshot(Lookups):
         migrate_if_older(folder)
         super().__init__(folder, fetch=fetch)
         try:
-            self._begin()
-            state = read_state(self._connection)
+            state = self._begin()
             for name in state.files:
                 file_path(folder, name)  # no link is left for later
-            self._instance = state.config["instance"]
             self.encoder_json = state.config["encoder"]
             self.agreement = state.config["agreement"]
             self.reduction = state.config.get("reduction", "")  # older indexes have none
@@ -66,7 +64,6 @@ class Snapshot(Lookups):
             self.words_record = state.words
             self.recipe = state.config["recipe"]
             self.recall = state.recall
-            self.generation = state.generation
             mapped = before.mapped if before else {}
             # Under the transaction no writer can commit, so none can collect these files.
             self.mapped: dict[FileRecord, Segment] = {}
