@@ -14,7 +14,7 @@ from vecsearch import arguments
 from vecsearch import files as vecsearch_files
 from vecsearch.store import new_catalog, snapshot, sqlite, write_once
 from vecsearch.store.change import Change, Compaction
-from vecsearch.store.inside import TEMPORARY_PREFIX
+from vecsearch.store.safe_paths import TEMPORARY_PREFIX
 from vecsearch.store.write_once import FileRecord, check_length
 from vecsearch.store.writer import Writer
 

@@ -38,9 +38,9 @@ from vecsearch.images.sources.tar import read_member, scan_tar
 from vecsearch.search.standard_input import read_piped
 from vecsearch.store import schema, sqlite
 from vecsearch.store.snapshot import Snapshot
-from vecsearch.transfer.float16 import to_halves
 from vecsearch.transfer.formats.parquet import load_pyarrow
 from vecsearch.transfer.inputs import check_ids, open_inputs
+from vecsearch.transfer.normalise import to_halves
 
 WHOLE_EVERY: Final = 25
 """Every so many vectors are imported to the end; the others are only read."""

@@ -11,9 +11,9 @@ import apsw
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError
 from vecsearch.store import config_keys, schema, sqlite
-from vecsearch.store.inside import file_path
 from vecsearch.store.migrate import migrate_if_older
 from vecsearch.store.records import StoredSegment, read_state
+from vecsearch.store.safe_paths import file_path
 from vecsearch.store.segments import read_damaged
 from vecsearch.store.write_once import FileRecord, check_file, check_length
 from vecsearch.types import DamageKind, Problem

@@ -8,9 +8,9 @@ from typing import Final
 
 from vecsearch.errors import IndexFolderError
 from vecsearch.store import schema
-from vecsearch.store.inside import FOLDERS, check_folder, is_ours, our_files
 from vecsearch.store.lock import HOLDER_FILE, LOCK_FILE
 from vecsearch.store.migrate import COPY
+from vecsearch.store.safe_paths import FOLDERS, check_folder, is_ours, our_files
 
 NEXT: Final = "next.sqlite"
 """A catalog that is being made beside the one in force."""

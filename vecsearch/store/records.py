@@ -11,7 +11,7 @@ from typing import Any, Final
 import apsw
 
 from vecsearch.store import config_keys, sqlite
-from vecsearch.store.inside import is_name, is_name_of
+from vecsearch.store.safe_paths import is_name, is_name_of
 from vecsearch.store.segments import segment_bytes
 from vecsearch.store.write_once import FileRecord
 from vecsearch.types import Image, Skipped, path_of

@@ -38,7 +38,7 @@ import apsw
 
 from vecsearch.errors import IndexFolderError, IndexFormatError
 from vecsearch.store import sqlite
-from vecsearch.store.inside import has_other_names, is_file
+from vecsearch.store.safe_paths import has_other_names, is_file
 
 CATALOG: Final = "catalog.sqlite"
 FORMAT: Final = 4

@@ -12,10 +12,10 @@ import numpy as np
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError
 from vecsearch.store import schema, sqlite
-from vecsearch.store.inside import file_path
 from vecsearch.store.lookups import Lookups
 from vecsearch.store.migrate import migrate_if_older
 from vecsearch.store.records import Base, StoredSegment
+from vecsearch.store.safe_paths import file_path
 from vecsearch.store.segments import Segment, map_segment
 from vecsearch.store.write_once import FileRecord, check_file, check_length
 from vecsearch.types import Rows

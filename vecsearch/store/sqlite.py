@@ -15,8 +15,8 @@ from typing import Any, Final
 import apsw
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError, VecsearchError
-from vecsearch.store.inside import check_own, check_plain
 from vecsearch.store.journal import check_beside, has_journal
+from vecsearch.store.safe_paths import check_own, check_plain
 
 PAGE_BYTES: Final = 4096
 CHECKSUM_BYTES: Final = 8

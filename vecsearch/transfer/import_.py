@@ -27,12 +27,12 @@ from vecsearch.store.locate import has_index, index_of
 from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
-from vecsearch.transfer.float16 import to_halves
 from vecsearch.transfer.formats.blocks import Block
 from vecsearch.transfer.formats.parquet import Facts
-from vecsearch.transfer.import_encoder import check_same_encoder, new_index
 from vecsearch.transfer.inputs import ImportOptions, Input, check_ids, open_inputs
+from vecsearch.transfer.normalise import to_halves
 from vecsearch.transfer.row_names import name_rows
+from vecsearch.transfer.vector_encoder import check_same_encoder, new_index
 from vecsearch.types import Float16Vectors, Image, ImageFile, Progress, Skipped, path_of
 from vecsearch.wording import counted
 

@@ -27,8 +27,8 @@ from vecsearch.store.locate import has_index
 from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
-from vecsearch.transfer.import_encoder import carried, differing
 from vecsearch.transfer.inputs import COMMIT_BYTES, COMMIT_IMAGES
+from vecsearch.transfer.vector_encoder import carried, differing
 from vecsearch.types import Image, Progress
 
 _BLOCK_BYTES: Final = 16 << 20
