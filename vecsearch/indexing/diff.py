@@ -18,7 +18,7 @@ UNSETTLED: Final = -1
 """The time of a skipped file that is tried again by every build."""
 
 _PAGE: Final = CHUNK + 1
-"""So many images are looked at together: one more than a chunk of files that are all unchanged."""
+"""How many images are compared at a time: one more than a chunk of unchanged files has."""
 
 
 @dataclass(slots=True)

@@ -35,7 +35,7 @@ class Counts:
 
 
 class Stage:
-    """Collects what happened to each file of a plan, and commits it in one `Change` after another.
+    """Takes what became of each file of a plan, and commits it at intervals.
 
     *snapshot* is what the index held before, None for a new index.
     """
@@ -48,7 +48,7 @@ class Stage:
         plan: Plan,
         options: BuildOptions,
     ) -> None:
-        """Begin with what scans and plan know without reading a file."""
+        """Begin with what is known from *scans* and *plan*, before a file is read."""
         self._options = options
         self.counts = Counts(unchanged=plan.unchanged, skipped=plan.skipped)
         self.first_reason = ""
@@ -82,9 +82,9 @@ class Stage:
         return self._work.find_known(content_hash) is not None or self._stays_out(content_hash)
 
     def skip(self, source: ToRead, reason: str, settled: bool) -> None:
-        """Note that a file cannot be used, if *settled* until it changes.
+        """Record that a file cannot be used: if *settled*, until it changes.
 
-        An image that it was before stays as it was.
+        An image that the index has under its path stays as it was.
         """
         file = source.file
         self.counts.skipped += 1
@@ -96,7 +96,7 @@ class Stage:
         )
 
     def reuse(self, source: ToRead, file: ImageFile) -> None:
-        """Take a file whose content the index knows: touched, moved, a copy, or removed before."""
+        """Add a file whose content the index knows: touched, moved, a copy, or removed before."""
         known = self._work.find_known(file.content_hash)
         if known is None:
             self._leave_out(source)
@@ -117,7 +117,7 @@ class Stage:
             self._add(source, file, vector)
 
     def embed(self, batch: list[tuple[ToRead, ReadImage]], vectors: Vectors) -> None:
-        """Take the (n, d) *vectors* of a batch."""
+        """Add a batch of files with their *vectors* (n, d)."""
         for number, (source, image) in enumerate(batch):
             self._add(source, image.file, vectors[number : number + 1])
 

@@ -1,4 +1,4 @@
-"""What a build has to do, on the disk: there may be millions of files to read, or images gone."""
+"""What a build has to do, on the disk: there may be millions of files to read."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class KnownContent:
 class Worklist:
     """Files to read, in order, images whose file is gone, and content that need not be embedded.
 
-    It lies in a temporary file of SQLite's own, which no path leads to. Any thread may ask.
+    It is in a temporary file of SQLite, which has no path. Any thread may use it.
     """
 
     def __init__(self) -> None:
@@ -120,7 +120,7 @@ class Worklist:
         return KnownContent(*found[0]) if found else None
 
     def take_gone(self, content_hash: bytes) -> int | None:
-        """Take the id of an image with this content off those that are gone."""
+        """Return the id of an image with this content, which is no longer gone then."""
         found = self._rows(
             "DELETE FROM gone WHERE image = (SELECT max(image) FROM gone WHERE content_hash = ?) "
             "RETURNING image",

@@ -1,4 +1,4 @@
-"""The command ``compact``: what was deleted goes out of the files, what was added is folded in."""
+"""The command ``compact``: deleted rows are dropped from the files, new rows get FAISS bases."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class CompactReport:
 
 @checked
 def compact(index: str | Path | None = None, *, progress: Progress | None = None) -> CompactReport:
-    """Take what was removed or replaced out of the index's files, and fold in what was added.
+    """Drop deleted rows from the index's files, and add new rows to its FAISS bases.
 
-    An index that has nothing of the kind is left as it is. Raises IndexFolderError or a subclass.
+    An index without such rows is left as it is. Raises IndexFolderError or a subclass.
     """
     start = time.monotonic()
     folder = Path(index) if index is not None else only_index()

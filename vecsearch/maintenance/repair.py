@@ -1,4 +1,4 @@
-"""The command ``repair``: what is damaged is made anew from what is not."""
+"""The command ``repair``: damaged files are made again from those that are sound."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _mend_encoder(writer: Writer, progress: Progress | None) -> None:
 
 
 def _mend_words(writer: Writer, progress: Progress | None) -> bool:
-    """Take the words from the weights again, and tell whether they are there; else drop them.
+    """Take the words from the weights again, or drop them; return whether there are words.
 
     The space that a PCA leads to is known by the damaged file alone.
     """

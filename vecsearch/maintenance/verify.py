@@ -57,7 +57,7 @@ def verify(
 
 
 def find_problems(folder: Path, *, quick: bool, progress: Progress | None) -> Iterator[Problem]:
-    """Look for damage, from the ground up; what rests on something damaged is not looked at."""
+    """Look for damage; what depends on a damaged part is not checked."""
     steps = 1 if quick else 3
     _report(progress, 0, steps)
     damaged_catalog = audit_catalog(folder, quick=quick)

@@ -32,7 +32,7 @@ _LEAST_DIM: Final = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOptions:
-    """What a plan may use: so much memory, and so long for a query; None for no limit.
+    """How much memory and time for a query a plan may use; None for no limit.
 
     ``recipe`` is ``auto`` or a FAISS factory string. Without ``calibrate`` nothing is measured on
     this machine.
@@ -208,7 +208,7 @@ class Task:
         )
 
     def _excess(self, bases: Sequence[PlannedBases]) -> str:
-        """Say in which way *bases* are too much, nothing if they fit."""
+        """Return the reason why *bases* are too much, empty if they fit."""
         memory, limit = self.options.memory_bytes, self.options.latency_ms
         needed, taken_ms = self.needed_bytes(bases), sum(one.latency_ms for one in bases)
         parts = []
@@ -220,7 +220,7 @@ class Task:
         return f"{names} takes {' and '.join(parts)}" if parts else ""
 
     def _way_out(self, failed: Sequence[Sequence[PlannedBases]]) -> str:
-        """Say what would fit: fewer dimensions, more memory or more time."""
+        """Return a hint about what would fit: fewer dimensions, more memory or more time."""
         least_bytes = min(self.needed_bytes(bases) for bases in failed)
         least_ms = min(sum(one.latency_ms for one in bases) for bases in failed)
         memory, limit = self.options.memory_bytes, self.options.latency_ms

@@ -89,7 +89,7 @@ def plan(
     options: PlanOptions | None = None,
     progress: Progress | None = None,
 ) -> PlanReport:
-    """Return what an index of the pictures in *sources*, or of so many *images*, would take.
+    """Estimate what an index of the pictures in *sources*, or of a number of *images*, would take.
 
     *Recipe*: as a build chooses it, segment by segment, if that fits the budgets of *options*;
     else an approximate one for all. Exact search reads all of its FAISS file for a query, so this

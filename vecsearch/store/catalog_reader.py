@@ -139,7 +139,7 @@ class CatalogReader:
 
 
 def _identity(folder: Path) -> tuple[int, int]:
-    """Tell a catalog from one that has taken its place under the same name."""
+    """Return what differs after another catalog has taken the place of this one."""
     try:
         facts = (folder / schema.CATALOG).stat()
     except OSError:

@@ -15,7 +15,7 @@ from vecsearch.store import schema, sqlite
 from vecsearch.store.lock import writer_lock
 
 COPY: Final = "migrating.sqlite"
-"""The copy that the steps are tried on; what a crash leaves of it is written over."""
+"""The copy on which the steps are tried; what a crash leaves of it is overwritten."""
 
 
 def migrate_if_older(folder: Path) -> None:

@@ -72,7 +72,7 @@ def delete_unnamed(folder: Path, named: set[str]) -> None:
 
 
 def discard(folder: Path, made: bool) -> None:
-    """Take away what a new index consists of, and the folder if it was made for it."""
+    """Delete the files of a new index, and its folder if that was *made* for it."""
     (folder / schema.CATALOG).unlink(missing_ok=True)
     delete_unnamed(folder, set())
     for name in FOLDERS:

@@ -189,7 +189,7 @@ def _plain(sql: str) -> str:
 
 
 def _format_at(path: Path) -> int:
-    """Ask SQLite for the format of a catalog, 0 if it is none or cannot be used.
+    """Return the format of a catalog, as SQLite reads it; 0 if it is none or cannot be used.
 
     SQLite first undoes what a killed writer left, half of a migration say. Reading the file's
     header without it would, by closing the file, take away the locks that this process has on it.
@@ -234,7 +234,7 @@ def _check(connection: apsw.Connection, folder: Path) -> None:
 
 
 def not_an_index(folder: Path) -> IndexFolderError:
-    """Say that *folder* is no index."""
+    """Return the error for a *folder* without an index."""
     if not folder.exists():
         return IndexFolderError(
             f"no index {folder}", hint="make it with: vecsearch build SOURCE -i INDEX", path=folder

@@ -143,7 +143,7 @@ class Snapshot(Lookups):
 
     @contextmanager
     def _unless_built_anew(self) -> Iterator[None]:
-        """Say of a file that is missing because of a fresh build that it is, and not damaged."""
+        """Raise IndexFolderError, not damage, for a file that a fresh build has deleted."""
         try:
             yield
         except IndexDamagedError:

@@ -66,7 +66,7 @@ def connect(path: Path, flags: int) -> apsw.Connection:
 
 
 def fetch(connection: apsw.Connection, query: str, values: Any = ()) -> list[Any]:
-    """Run *query* and give all its rows, as tuples; raises apsw.Error."""
+    """Run *query* and return all its rows, as tuples; raises apsw.Error."""
     try:
         return connection.execute(query, values).fetchall()
     except UnicodeDecodeError:
@@ -80,7 +80,7 @@ def pragma(connection: apsw.Connection, name: str) -> Any:
 
 
 def catalog_error(path: Path, error: apsw.Error) -> IndexFolderError:
-    """Say what a failure of SQLite means for the user."""
+    """Return the error that tells a user what a failure of SQLite means."""
     reason = " ".join(str(error).split())
     interrupted = isinstance(error, apsw.ReadOnlyError) and has_journal(path)
     refused = isinstance(error, apsw.CantOpenError | apsw.PermissionsError | apsw.ReadOnlyError)
@@ -105,7 +105,7 @@ def catalog_error(path: Path, error: apsw.Error) -> IndexFolderError:
 
 
 def _refusal(path: Path) -> IndexFolderError | None:
-    """Say which permission is lacking, if one is; SQLite tells no more than that it is."""
+    """Return the error that names the missing permission; None if none is missing."""
     # Looked at and not tried: what Python opened and closed would take away SQLite's locks.
     for place, mode, verb in (
         (path.parent, os.X_OK, "read"),
@@ -127,7 +127,7 @@ def _is_read_only(place: Path) -> bool:
 
 
 def damaged_catalog(path: Path, reason: str) -> IndexDamagedError:
-    """Say that the catalog is damaged, and what is left to do."""
+    """Return the error for a damaged catalog, with what is left to do."""
     return IndexDamagedError(
         f"the catalog {path} is damaged ({reason})",
         hint="restore it from a copy, or build with --fresh",

@@ -18,7 +18,7 @@ from vecsearch.types import Image, ImageFile
 
 
 def add_generation(db: apsw.Connection, before: Generation, next_row: int, image_count: int) -> int:
-    """Add the generation after *before* and give its number."""
+    """Add the generation after *before* and return its number."""
     number = before.id + 1
     db.execute(
         "INSERT INTO generations VALUES (?, ?, ?, ?)",
@@ -61,9 +61,9 @@ def copy_rows(
     next_row: int,
     generation: int,
 ) -> None:
-    """Give every live row of the segments that are replaced another one, from *next_row* on.
+    """Give the image of every live row in the replaced segments a new row, from *next_row* on.
 
-    Those that are held out come after the others, as `Compaction` has them.
+    Images that are held out come after the others, as in `Compaction`.
     """
     db.execute("CREATE TEMP TABLE moving (place INTEGER PRIMARY KEY, image INTEGER)")
     for segment in compaction.replaced:
@@ -102,7 +102,7 @@ def forget_before(db: apsw.Connection, generation: int) -> None:
 
 
 def set_config(db: apsw.Connection, key: str, value: str) -> None:
-    """Write down a value of ``config``."""
+    """Set a value of ``config``."""
     db.execute("INSERT OR REPLACE INTO config VALUES (?, ?)", (key, value))
 
 
@@ -114,7 +114,7 @@ def add_rows(
 ) -> None:
     """Add rows from *first_row* on, of new images (None), or of known ones.
 
-    The rows that known ones have had die in *generation*.
+    The rows that known ones had are deleted in *generation*.
     """
     # One statement for all rows: so the ids of new images are counted here, as SQLite would.
     last = sqlite.fetch(db, "SELECT seq FROM sqlite_sequence WHERE name = 'images'")
@@ -141,7 +141,7 @@ def add_rows(
 
 
 def update_images(db: apsw.Connection, images: Iterable[tuple[int, ImageFile]]) -> None:
-    """Write down other files of images; the same content keeps its date, if none is told."""
+    """Update the files of images; the same content keeps its date if *images* have none."""
     db.executemany(
         "UPDATE images SET path = ?, size_bytes = ?, mtime_ns = ?, content_hash = ?, "
         "width = ?, height = ?, taken = coalesce(?, CASE content_hash WHEN ? THEN taken END) "
@@ -159,7 +159,7 @@ def set_dates(db: apsw.Connection, dates: Iterable[tuple[Image, str]]) -> None:
 
 
 def remove_image(db: apsw.Connection, image_id: int, generation: int) -> None:
-    """Let an image and its row end in *generation*."""
+    """Remove an image, and delete its row, in *generation*."""
     db.execute("UPDATE images SET removed = ? WHERE id = ?", (generation, image_id))
     db.execute("UPDATE rows SET died = ? WHERE image = ? AND died IS NULL", (generation, image_id))
 
@@ -198,7 +198,7 @@ def set_apart(
 
 
 def move_paths(db: apsw.Connection, old: bytes, new: bytes, generation: int) -> tuple[int, int]:
-    """Let what is at *old*, or below it, be at *new*; give how many images are, and how many went.
+    """Move paths at or below *old* to *new*; return how many images moved and how many went.
 
     Of two images that would have one path, that from *old* stays if their content is the same, for
     its id is older; else it goes, for the file is not its own. What goes ends in *generation*.
@@ -243,7 +243,7 @@ def move_paths(db: apsw.Connection, old: bytes, new: bytes, generation: int) -> 
 
 
 def name_file(db: apsw.Connection, record: FileRecord) -> None:
-    """Write down that a file counts."""
+    """Record a file that the catalog names."""
     db.execute(
         "INSERT OR REPLACE INTO files VALUES (?, ?, ?)",
         (record.name, record.size_bytes, record.sha256),

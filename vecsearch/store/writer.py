@@ -87,9 +87,9 @@ class Writer:
             self._collect_orphans()
 
     def relocate(self, old: Path, new: Path, sources: Mapping[Path, tuple[Path, str]]) -> int:
-        """Let what is at *old*, or below it, be at *new*, and commit that; give how many images.
+        """Commit that what was at or below *old* is at *new*; return how many images moved.
 
-        *sources* maps those that have another name now to it and their stamp.
+        *sources* maps sources with another name now to this name and their stamp.
         """
         before = self.generation()
         with transaction(self.folder, self._connection) as db:
@@ -107,7 +107,7 @@ class Writer:
         return moved
 
     def compact(self, compaction: Compaction) -> None:
-        """Put copies of live rows into one segment, and its FAISS base beside it."""
+        """Copy live rows into one segment, and write its FAISS base."""
         assert self._published
         before = self.generation()
         number, row_count = before.id + 1, compaction.row_count
@@ -144,7 +144,7 @@ class Writer:
         return Base(file, first_row, count, new.recipe, new.search)
 
     def set_search(self, searches: Mapping[int, str]) -> None:
-        """Let bases, by the first rows of their segments, be searched in another way (JSON)."""
+        """Set how bases, by the first rows of their segments, are searched (JSON)."""
         before = self.generation()
         with transaction(self.folder, self._connection) as db:
             statements.add_generation(db, before, before.next_row, before.image_count)
@@ -152,7 +152,7 @@ class Writer:
                 db.execute("UPDATE bases SET search = ? WHERE first_row = ?", (search, first_row))
 
     def set_config(self, key: str, value: str) -> None:
-        """Write down a choice that the index keeps."""
+        """Set an option that the index keeps."""
         with transaction(self.folder, self._connection) as db:
             statements.set_config(db, key, value)
 

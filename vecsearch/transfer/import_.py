@@ -151,7 +151,7 @@ def _copy(
 
 
 class _Import:
-    """Takes what was read into the buffer of the next commit.
+    """Compares what was read with the index, and adds what differs to the next commit.
 
     *snapshot* is what the index held before, None for a new one. Ids are there once in an import,
     so what is committed meanwhile is not asked for.
@@ -166,7 +166,7 @@ class _Import:
         self._were_skipped = {one.path for one in snapshot.skipped()} if snapshot else set()
 
     def take(self, names: list[str], facts: Iterator[Facts], block: Block) -> None:
-        """Take the vectors in *block*, their ids, and what is known of their files."""
+        """Add the vectors in *block* with their ids *names* and what is known of their files."""
         halves, usable = to_halves(block.values)
         known, same = self._known(names, halves)
         row_bytes = halves.data.cast("B")

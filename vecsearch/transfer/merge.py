@@ -144,7 +144,7 @@ def _take(
     notes: Mapping[Path, str],
     block_bytes: int,
 ) -> Iterator[int]:
-    """Commit what *source* has and *present*, the index so far, has not; give numbers seen."""
+    """Commit what *source* has and *present*, the index so far, lacks; yield numbers of images."""
     images = source.images()
     skipped = {one.path for one in present.skipped()}
     known_sources = set(present.sources())

@@ -96,7 +96,7 @@ def check_same_encoder(
 def differing(
     one: Path, spec: EncoderSpec, another: Path, other: EncoderSpec
 ) -> EncoderMismatchError:
-    """Say that two indexes have encoders whose vectors cannot be compared."""
+    """Return the error for two indexes with encoders whose vectors cannot be compared."""
     return EncoderMismatchError(
         f"{one} and {another} have different encoders: {spec.title} ({spec.fingerprint}) and "
         f"{other.title} ({other.fingerprint})",

@@ -255,7 +255,7 @@ class ParquetWriter:
 
 
 def text_path(path: str | Path, other: str) -> str:
-    """Give *path* as text; raises UsageError, which names the *other* way, where it is none."""
+    """Return *path* as text; raises UsageError, with the hint *other*, if it is not text."""
     text = str(path)
     with contextlib.suppress(UnicodeEncodeError):
         text.encode()
