@@ -171,7 +171,7 @@ class Lookups(CatalogReader):
         return list(map(SortKey._make, found))
 
     def keep_pages(self, size_bytes: int) -> None:
-        """Cache *size_bytes* of the catalog: images may not be stored in the order of their paths."""
+        """Cache *size_bytes* of the catalog: images may be stored in another order than by path."""
         with self._turn:
             self._connection.execute(f"PRAGMA cache_size = {-size_bytes // 1024}")
 
