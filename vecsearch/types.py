@@ -156,7 +156,10 @@ class ImageFile:
 
 @dataclass(frozen=True, slots=True)
 class Image(ImageFile):
-    """An image in an index: its file, its ``id``, never reused, and the ``row`` of its vector."""
+    """An image in an index: its file as it was when it was read, an ``id`` and a ``row``.
+
+    The id is stable and never reused; the row is where its vector lies.
+    """
 
     id: int = field(kw_only=True)
     row: int = field(kw_only=True)

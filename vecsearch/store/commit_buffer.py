@@ -53,9 +53,10 @@ class CommitBuffer:
         """Add images, by their ids or None for new ones, and their *vectors* (n, d)."""
         assert len(images) == len(vectors)
         if images:
-            self.change.embedded += images
+            # The vectors first: if this is interrupted in between, their images are not committed.
             self._parts.append(vectors)
             self._gathered_bytes += vectors.nbytes
+            self.change.embedded += images
 
     def commit_if_due(self) -> None:
         """Commit if enough has gathered."""
