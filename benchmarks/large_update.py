@@ -28,8 +28,9 @@ from measure import alternate, run
 
 import vecsearch
 from vecsearch.embed.spec import EncoderSpec
-from vecsearch.store.change import Change, FileFacts, NewIndex
+from vecsearch.store.change import Change, NewIndex
 from vecsearch.store.writer import open_writer
+from vecsearch.types import ImageFile
 
 DIM: Final = 8
 A_FOLDER: Final = 1000
@@ -90,22 +91,22 @@ def make_index(index: Path, tree: Path, shuffled: bool) -> None:
         for facts in commits_of(tree, shuffled):
             vectors = generator.standard_normal((len(facts), DIM)).astype(np.float32)
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-            embedded: list[tuple[int | None, FileFacts]] = [(None, one) for one in facts]
+            embedded: list[tuple[int | None, ImageFile]] = [(None, one) for one in facts]
             writer.commit(Change(embedded=embedded, vectors=vectors, sources=[tree]))
     vecsearch.compact(index)
 
 
-def commits_of(tree: Path, shuffled: bool) -> Iterator[list[FileFacts]]:
+def commits_of(tree: Path, shuffled: bool) -> Iterator[list[ImageFile]]:
     """Return the files below *tree*, by path or shuffled, as many as a commit takes at a time."""
     paths = sorted(tree.rglob("*.jpg"))
     if shuffled:
         random.Random(0).shuffle(paths)
     for start in range(0, len(paths), A_COMMIT):
-        facts: list[FileFacts] = []
+        facts: list[ImageFile] = []
         for path in paths[start : start + A_COMMIT]:
             stat = path.stat()
             content = bytes.fromhex(f"{len(facts) + start:032x}")
-            facts.append(FileFacts(path, stat.st_size, stat.st_mtime_ns, content, 64, 48))
+            facts.append(ImageFile(path, stat.st_size, stat.st_mtime_ns, content, 64, 48))
         yield facts
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import apsw
 
-from vecsearch.store import schema
+from vecsearch.store import schema, sqlite
 
 _LAST: Final = "WHERE row = (SELECT max(row) FROM rows)"
 
@@ -24,9 +24,9 @@ _MAGIC: Final = bytes.fromhex("d9d505f920a163d7")
 
 def run_sql(index: Path, *statements: str) -> None:
     """Change the catalog of *index* as any program can, its checksums kept right."""
-    schema._load_checksum_vfs()
+    sqlite.load_checksum_vfs()
     path = index / schema.CATALOG
-    catalog = apsw.Connection(path.absolute().as_uri(), flags=_FLAGS, vfs=schema.VFS)
+    catalog = apsw.Connection(path.absolute().as_uri(), flags=_FLAGS, vfs=sqlite.VFS)
     catalog.execute("PRAGMA foreign_keys = OFF; PRAGMA writable_schema = ON")
     for statement in statements:
         catalog.execute(statement)
@@ -167,7 +167,7 @@ def _journal_of_other_pages(path: Path, outside: Path) -> None:
 
 def _pages(journal: Path) -> bytes:
     size_bytes = journal.with_name(schema.CATALOG).stat().st_size
-    return (size_bytes // schema.PAGE_BYTES).to_bytes(4)
+    return (size_bytes // sqlite.PAGE_BYTES).to_bytes(4)
 
 
 def _as_wal(index: Path, outside: Path) -> None:

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 import vecsearch
 from vecsearch.embed.spec import EncoderSpec
-from vecsearch.store.change import Change, FileFacts, NewIndex
+from vecsearch.store.change import Change, NewIndex
 from vecsearch.store.writer import open_writer
-from vecsearch.types import Vectors
+from vecsearch.types import ImageFile, Vectors
 
 _CHANNELS = (0.5, 0.5, 0.5)
 
@@ -61,7 +61,7 @@ def add_vectors(folder: Path, vectors: Vectors, first: int) -> None:
 def _change(vectors: Vectors, first: int) -> Change:
     numbers = range(first, first + len(vectors))
     files = [
-        FileFacts(Path(f"/photos/2026/{n:08d}.jpg"), 100_000 + n, n, n.to_bytes(32), 640, 480)
+        ImageFile(Path(f"/photos/2026/{n:08d}.jpg"), 100_000 + n, n, n.to_bytes(32), 640, 480)
         for n in numbers
     ]
     return Change(embedded=[(None, file) for file in files], vectors=vectors)

@@ -481,7 +481,7 @@ def test_a_projection_is_part_of_the_index(photos: Path, tmp_path: Path) -> None
 def test_an_interrupted_build_keeps_what_it_embedded(
     photos: Path, tmp_path: Path, embedded: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vecsearch.indexing.commits import Stage
+    from vecsearch.indexing.stage import Stage
 
     embed = Stage.embed
 

@@ -208,7 +208,7 @@ def test_reading_gives_every_file_exactly_once_and_reasons_for_the_bad(photos: P
             alone = read_image(path, 224)
             assert alone.pixels is not None
             np.testing.assert_array_equal(image.pixels, alone.pixels)
-            assert (image.width, image.height) == (64, 48)
+            assert (image.file.width, image.file.height) == (64, 48)
 
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF"])

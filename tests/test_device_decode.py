@@ -56,8 +56,7 @@ def assert_read_alike(path: Path, refused: bool = False) -> None:
         assert ours == theirs
     else:
         assert isinstance(ours, ReadImage)
-        assert (ours.width, ours.height) == (theirs.width, theirs.height)
-        assert (ours.content_hash, ours.jpeg) == (theirs.content_hash, None)
+        assert (ours.file, ours.jpeg) == (theirs.file, None)
         difference = np.abs(squares([ours]).astype(int) - squares([theirs]))
         assert difference.max() <= 2
         assert difference.mean() < 0.2  # Pillow takes some tall ones by columns first

@@ -26,7 +26,7 @@ from vecsearch import (
 )
 from vecsearch.embed.backbones.vgg19 import VGG19
 from vecsearch.embed.weights import load_weights
-from vecsearch.store import schema
+from vecsearch.store import schema, sqlite
 from vecsearch.store.migrate import migrate
 
 FORMATS = Path(__file__).parent / "formats"
@@ -121,15 +121,15 @@ def test_verify_leaves_the_catalogs_locks_alone(index: Path) -> None:
     """Closing a file takes every lock that the process has on it."""
     path = index / "catalog.sqlite"
     writer = (
-        "import apsw, pathlib; from vecsearch.store.schema import connect\n"
+        "import apsw, pathlib; from vecsearch.store.sqlite import connect\n"
         f"db = connect(pathlib.Path({str(path)!r}), apsw.SQLITE_OPEN_READWRITE)\n"
         "db.set_busy_timeout(0)\n"
         "db.execute('BEGIN EXCLUSIVE')"
     )
     reader = schema.open_catalog(index, writing=False)
     reader.execute("BEGIN")
-    schema.fetch(reader, "SELECT * FROM config")
-    for look in (lambda: schema.damaged_pages(path), lambda: schema.format_of(index)):
+    sqlite.fetch(reader, "SELECT * FROM config")
+    for look in (lambda: sqlite.damaged_pages(path), lambda: schema.format_of(index)):
         look()
         done = subprocess.run([sys.executable, "-c", writer], capture_output=True, check=False)
         assert b"BusyError" in done.stderr

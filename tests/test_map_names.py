@@ -143,7 +143,7 @@ def test_names_on_the_map_hide_no_picture(tmp_path: Path) -> None:
             paths.append(path)
             points.append(rng.normal((2.5 * number, 0), 1.0, 2))
     labels = np.repeat(np.arange(5), 9)
-    images = [Indexed(n, path, 1, 1, b"", 1, 1, n) for n, path in enumerate(paths)]
+    images = [Indexed(path, 1, 1, b"", 1, 1, id=n, row=n) for n, path in enumerate(paths)]
     placed = np.array(points, np.float32)
     groups = describe(labels, paths)
     collection = CollectionMap(images, placed, labels, groups, MapOptions())

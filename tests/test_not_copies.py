@@ -22,7 +22,7 @@ from vecsearch import (
     UsageError,
 )
 from vecsearch.search import index_reader
-from vecsearch.store import schema
+from vecsearch.store import config_keys
 from vecsearch.store.writer import open_writer
 
 COSINE = 0.999
@@ -247,7 +247,7 @@ def test_what_cannot_be_meant_is_refused(built: Path, copies: Path, run: Run) ->
 
 
 def test_pairs_of_somebody_else_are_read_with_care(built: Path) -> None:
-    pair = schema.apart_key((b"\1" * 16, b"\2" * 16))
+    pair = config_keys.apart_key((b"\1" * 16, b"\2" * 16))
     for bad in ("apart:", "apart:zz:ff", pair[:-2], pair.replace("01", "03"), f"{pair}:"):
         run_sql(built, f"INSERT INTO config VALUES ('{bad}', '')")
         with pytest.raises(IndexDamagedError, match="not a pair"):

@@ -264,7 +264,7 @@ def crowds(tmp_path_factory: pytest.TempPathFactory) -> Path:
             paths.append(draw(folder / name / f"{name}{one}.png", 100 * label + one))
             points.append(rng.normal((14 * label, 7 * (label % 2)), 1.0, 2))
             labels.append(label)
-    images = [Indexed(n, path, 1, 1, b"", 1, 1, n) for n, path in enumerate(paths)]
+    images = [Indexed(path, 1, 1, b"", 1, 1, id=n, row=n) for n, path in enumerate(paths)]
     numbers = np.array(labels)
     groups = describe(numbers, paths)
     placed = np.array(points, np.float32)

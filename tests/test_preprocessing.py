@@ -19,7 +19,7 @@ from vecsearch import (
     QueryOptions,
 )
 from vecsearch.images import PREPROCESSING_VERSION
-from vecsearch.store import schema
+from vecsearch.store import sqlite
 
 FORMATS = Path(__file__).parent / "formats"
 OLD = FORMATS / "3"
@@ -40,7 +40,7 @@ def old(index: Path) -> Path:
 
 def change_preprocessing(index: Path, version: int) -> None:
     now, then = (f'"preprocessing": {one}' for one in (PREPROCESSING_VERSION, version))
-    catalog = schema.connect(index / "catalog.sqlite", apsw.SQLITE_OPEN_READWRITE)
+    catalog = sqlite.connect(index / "catalog.sqlite", apsw.SQLITE_OPEN_READWRITE)
     catalog.execute(
         "UPDATE config SET value = replace(value, ?, ?) WHERE key = 'encoder'", (now, then)
     )

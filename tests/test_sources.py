@@ -188,7 +188,7 @@ def test_a_sample_is_the_same_every_time(photos: Path) -> None:
             options = Options()
             plan_build(open_sources(Named.of([photos], ()), None, options), None, work, options)
             read: Iterator[tuple[int, ReadImage]] = Sample(work, Reader(224, 10**8)).read(5)
-            return sorted((place, image.path.name) for place, image in read)
+            return sorted((place, image.file.path.name) for place, image in read)
 
     assert len({name for _, name in sample()}) == 5
     assert sample() == sample()
@@ -381,7 +381,7 @@ def test_only_tars_that_changed_are_opened(
 def test_an_interrupted_build_of_a_tar_goes_on(
     shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vecsearch.indexing.commits import Stage
+    from vecsearch.indexing.stage import Stage
 
     def interrupted(self: Stage) -> None:
         raise KeyboardInterrupt

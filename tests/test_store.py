@@ -28,7 +28,7 @@ from vecsearch import (
     IndexLockedError,
     NotFoundError,
 )
-from vecsearch.store import schema, statements
+from vecsearch.store import sqlite, statements
 from vecsearch.store import writer as writer_module
 from vecsearch.store.change import Change, FileFacts, NewIndex
 from vecsearch.store.lock import HOLDER_FILE
@@ -185,7 +185,7 @@ def test_damage_is_noticed_before_an_answer(
 
 
 def test_a_newer_format_is_refused_untouched(index: Path) -> None:
-    connection = schema.connect(index / "catalog.sqlite", apsw.SQLITE_OPEN_READWRITE)
+    connection = sqlite.connect(index / "catalog.sqlite", apsw.SQLITE_OPEN_READWRITE)
     connection.execute("PRAGMA user_version = 99")
     connection.close()
     before = (index / "catalog.sqlite").read_bytes()
@@ -206,14 +206,14 @@ def test_what_is_not_an_index_is_said_so(tmp_path: Path) -> None:
 
 
 def test_an_index_on_a_read_only_disk_answers(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = schema.connect
+    real = sqlite.connect
 
     def read_only(path: Path, flags: int) -> apsw.Connection:
         if flags & apsw.SQLITE_OPEN_READWRITE:
             raise apsw.CantOpenError("unable to open database file")
         return real(path, flags)
 
-    monkeypatch.setattr(schema, "connect", read_only)
+    monkeypatch.setattr(sqlite, "connect", read_only)
     assert len(paths_in(index)) == 12
 
 
@@ -267,7 +267,7 @@ def test_a_fresh_build_survives_what_a_killed_writer_left(index: Path, photos: P
     """A hot journal of the old catalog is not replayed into the new one."""
     code = f"""
 import os, apsw, pathlib
-from vecsearch.store.schema import connect
+from vecsearch.store.sqlite import connect
 db = connect(pathlib.Path({str(index / "catalog.sqlite")!r}), apsw.SQLITE_OPEN_READWRITE)
 db.execute("PRAGMA cache_size = 1")
 db.execute("BEGIN IMMEDIATE")
@@ -279,7 +279,7 @@ os._exit(9)
     (photos / "p1.png").unlink()
     vecsearch.build(photos, index=index, encoder=CHEAP, options=FRESH)
     assert len(paths_in(index)) == 11
-    check = schema.connect(index / "catalog.sqlite", apsw.SQLITE_OPEN_READONLY)
+    check = sqlite.connect(index / "catalog.sqlite", apsw.SQLITE_OPEN_READONLY)
     assert check.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     check.close()
 
@@ -287,7 +287,7 @@ os._exit(9)
 def test_a_slow_reader_keeps_no_writer_from_committing(
     index: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schema, "_BUSY_S", 0.2)
+    monkeypatch.setattr(sqlite, "_BUSY_S", 0.2)
     with vecsearch.open_index(index) as reader:
         iterator = iter(reader)
         next(iterator)

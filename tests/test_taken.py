@@ -19,6 +19,7 @@ from vecsearch import ListOptions
 from vecsearch.errors import IndexFolderError, NotFoundError
 from vecsearch.images.date_taken import HEAD_BYTES, date_taken, read_date
 from vecsearch.store import migrate, schema, writer
+from vecsearch.store.transaction import transaction
 
 FORMATS = Path(__file__).parent / "formats"
 
@@ -208,7 +209,7 @@ def test_dates_of_other_tables_are_believed_if_they_are_dates(tmp_path: Path) ->
 
 def forget_dates(index: Path) -> None:
     """Let an index be as one of format 3 is after its migration."""
-    with writer.open_writer(index) as one, one._transaction() as db:
+    with writer.open_writer(index) as one, transaction(index, one._connection) as db:
         db.execute("UPDATE images SET taken = NULL")
 
 

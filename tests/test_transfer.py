@@ -52,7 +52,7 @@ def save(path: Path, vectors: Floats, ids: list[str] | None = None) -> Path:
     return path
 
 
-def options_for(path: Path, **choices: str) -> ImportOptions:
+def options_for(path: Path, **choices: Any) -> ImportOptions:
     return ImportOptions(ids=[path.with_suffix(".txt")], **choices)
 
 
@@ -391,9 +391,9 @@ def test_an_import_that_is_killed_goes_on(tmp_path: Path) -> None:
     file = save(tmp_path / "a.npy", vectors_of(3000), [f"a{n}" for n in range(3000)])
     code = f"""
 import vecsearch
-from vecsearch.transfer import import_
-import_.COMMIT_ROWS, import_._CHUNK_BYTES = 200, 100 * 4 * {DIM}
-options = vecsearch.ImportOptions(ids=[{str(file.with_suffix(".txt"))!r}])
+options = vecsearch.ImportOptions(
+    ids=[{str(file.with_suffix(".txt"))!r}], commit_images=200, block_bytes=100 * 4 * {DIM}
+)
 vecsearch.import_vectors({str(file)!r}, index={str(tmp_path / "ix")!r}, options=options)
 """
     for commits in (1, 4):

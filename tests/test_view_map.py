@@ -33,7 +33,7 @@ def run(run_here: Run) -> Run:
 
 
 def indexed(paths: Sequence[Path]) -> list[Indexed]:
-    return [Indexed(n, path, 1, 1, b"", 1, 1, n) for n, path in enumerate(paths)]
+    return [Indexed(path, 1, 1, b"", 1, 1, id=n, row=n) for n, path in enumerate(paths)]
 
 
 def placed(points: Points, paths: Sequence[Path], labels: list[int] | None = None) -> CollectionMap:

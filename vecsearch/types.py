@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final, Literal, Protocol, Self
@@ -137,23 +137,32 @@ def is_plain(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
-    """An image as the catalog knows it.
+class ImageFile:
+    """The file of an image, as it was when it was read.
 
-    ``id`` is stable and never reused; ``row`` is where its vector lies. ``taken`` is the date that
-    its metadata have, ISO 8601, as the camera's clock showed it; empty if they have none, None if
-    they were not read for it: they are when dates are asked for (`Index.read_dates`).
+    ``taken`` is the date that its metadata have, ISO 8601, as the camera's clock showed it; empty
+    if they have none, None if they were not read for it: they are when dates are asked for
+    (`Index.read_dates`).
     """
 
-    id: int
     path: Path
     size_bytes: int
     mtime_ns: int
     content_hash: bytes
     width: int
     height: int
-    row: int
     taken: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Image(ImageFile):
+    """An image in an index: its file as it was when it was read, an ``id`` and a ``row``.
+
+    The id is stable and never reused; the row is where its vector lies.
+    """
+
+    id: int = field(kw_only=True)
+    row: int = field(kw_only=True)
 
     @property
     def has_file(self) -> bool:

@@ -12,9 +12,9 @@ import apsw
 
 from vecsearch import arguments
 from vecsearch import files as vecsearch_files
-from vecsearch.store import schema, snapshot, write_once, writer
+from vecsearch.store import new_catalog, snapshot, sqlite, write_once
 from vecsearch.store.change import Change, Compaction
-from vecsearch.store.inside import TEMPORARY_PREFIX
+from vecsearch.store.safe_paths import TEMPORARY_PREFIX
 from vecsearch.store.write_once import FileRecord, check_length
 from vecsearch.store.writer import Writer
 
@@ -37,7 +37,7 @@ def no_fsync_of_files() -> None:
 
 def no_fsync_of_folders() -> None:
     """Fsync files only."""
-    for module in (write_once, vecsearch_files, writer):
+    for module in (write_once, vecsearch_files, new_catalog):
         vars(module)["sync_folder"] = lambda folder: None
 
 
@@ -62,14 +62,14 @@ def no_journal() -> None:
 
 
 def _tell_sqlite(command: str) -> None:
-    connect = schema.connect
+    connect = sqlite.connect
 
     def told(path: Path, flags: int) -> apsw.Connection:
         connection = connect(path, flags)
         connection.execute(command)
         return connection
 
-    vars(schema)["connect"] = told
+    vars(sqlite)["connect"] = told
 
 
 def named_before_complete() -> None:

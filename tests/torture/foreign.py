@@ -36,11 +36,11 @@ from vecsearch.evaluation.label_file import read_label_file
 from vecsearch.images.sources.list_file import PictureList, list_source, scan_lists
 from vecsearch.images.sources.tar import read_member, scan_tar
 from vecsearch.search.standard_input import read_piped
-from vecsearch.store import schema
+from vecsearch.store import schema, sqlite
 from vecsearch.store.snapshot import Snapshot
-from vecsearch.transfer.float16 import to_halves
 from vecsearch.transfer.formats.parquet import load_pyarrow
 from vecsearch.transfer.inputs import check_ids, open_inputs
+from vecsearch.transfer.normalise import to_halves
 
 WHOLE_EVERY: Final = 25
 """Every so many vectors are imported to the end; the others are only read."""
@@ -69,9 +69,9 @@ def make_sound(sound: Path) -> None:
         draw(sound / "photos" / f"p{number}.png", number, (24, 16))
     vecsearch.build(sound / "photos", index=sound / "index", encoder=CHEAP)
     np.save(sound / "vectors.npy", _vectors())
-    schema._load_checksum_vfs()
+    sqlite.load_checksum_vfs()
     catalog = sound / "index" / schema.CATALOG
-    connection = apsw.Connection(str(catalog), vfs=schema.VFS)
+    connection = apsw.Connection(str(catalog), vfs=sqlite.VFS)
     connection.execute("PRAGMA cache_size = 1; BEGIN IMMEDIATE")
     connection.execute("UPDATE images SET mtime_ns = mtime_ns + 1")
     connection.execute("CREATE TABLE more AS SELECT randomblob(20000) AS x FROM images")

@@ -20,12 +20,12 @@ from torture.trial import Outcome, Trial
 from vecsearch import Index, IndexFolderError, Skipped
 from vecsearch.indexing import compaction as compacting
 from vecsearch.search import index_reader as opening
-from vecsearch.store import schema
-from vecsearch.store.change import Change, FileFacts, NewIndex
+from vecsearch.store import sqlite
+from vecsearch.store.change import Change, NewIndex
 from vecsearch.store.locate import has_index
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
-from vecsearch.types import Hit, Vectors
+from vecsearch.types import Hit, ImageFile, Vectors
 
 STEPS: Final = 100
 MOST_IMAGES: Final = 40
@@ -40,7 +40,7 @@ class DiffersError(Exception):
 class Known:
     """An image as it should be in the index; ``vector`` is the bytes of its float16 values."""
 
-    facts: FileFacts
+    facts: ImageFile
     vector: bytes
 
 
@@ -75,7 +75,7 @@ class History:
         self.kept: list[Kept] = []
         self.paths = 0
         self.orphans = False
-        self.last: dict[int, FileFacts] = {}
+        self.last: dict[int, ImageFile] = {}
 
     def step(self) -> None:
         """Do one random thing to the index and the model, and compare them."""
@@ -226,9 +226,9 @@ class History:
         odd = os.fsdecode((b"", b"\xff", b"a\nb", "é".encode())[self.random.randint(4)])
         return Path(f"/s/{odd}{self.paths}.png")
 
-    def _facts(self, path: Path) -> FileFacts:
+    def _facts(self, path: Path) -> ImageFile:
         random = self.random
-        return FileFacts(path, random.randint(99), random.randint(1 << 40), random.bytes(16), 7, 9)
+        return ImageFile(path, random.randint(99), random.randint(1 << 40), random.bytes(16), 7, 9)
 
     def _vector(self, model: Model) -> npt.NDArray[np.float16]:
         """Make up a vector, now and then one that is there already."""
@@ -303,7 +303,7 @@ def check_reader(reader: Index, model: Model, random: np.random.RandomState) -> 
     for image, vector in zip(images, vectors, strict=True):
         known = model.images[image.id]
         same(vector.astype(np.float16).tobytes(), known.vector, f"vector of {image.id}")
-        facts = FileFacts(image.path, image.size_bytes, image.mtime_ns, image.content_hash, 7, 9)
+        facts = ImageFile(image.path, image.size_bytes, image.mtime_ns, image.content_hash, 7, 9)
         same(facts, known.facts, f"facts of {image.id}")
         same((image.width, image.height), (7, 9), f"size of {image.id}")
     queries = np.concatenate([vectors[:2], random.normal(size=(2, DIM))]).astype(np.float32)
@@ -343,7 +343,7 @@ def hasty() -> Iterator[None]:
     """Wait for no disk and no thread: what a history shows depends on neither power nor speed."""
     import faiss
 
-    real, threads = schema.connect, faiss.omp_get_max_threads()
+    real, threads = sqlite.connect, faiss.omp_get_max_threads()
 
     def connect(path: Path, flags: int) -> apsw.Connection:
         connection = real(path, flags)
@@ -352,7 +352,7 @@ def hasty() -> Iterator[None]:
 
     with ExitStack() as stack:
         stack.enter_context(mock.patch("os.fsync"))
-        stack.enter_context(mock.patch.object(schema, "connect", connect))
+        stack.enter_context(mock.patch.object(sqlite, "connect", connect))
         faiss.omp_set_num_threads(1)
         stack.callback(faiss.omp_set_num_threads, threads)
         yield

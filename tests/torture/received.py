@@ -25,7 +25,7 @@ import vecsearch
 from torture.damage import FEW
 from torture.trial import Outcome, Trial
 from vecsearch import QueryOptions
-from vecsearch.store import schema
+from vecsearch.store import schema, sqlite
 from vecsearch.view.sheet import draw_sheet
 
 _PER_PROCESS = 50
@@ -186,7 +186,7 @@ def _repair(index: Path, root: Path) -> None:
 
 def mutate_rows(index: Path, chosen: random.Random) -> str:
     """Return some values of the catalog others, by SQL."""
-    schema._load_checksum_vfs()
+    sqlite.load_checksum_vfs()
     statements = []
     for _ in range(chosen.choice((1, 1, 2))):
         table = chosen.choice(schema.TABLES)
@@ -206,22 +206,22 @@ def mutate_rows(index: Path, chosen: random.Random) -> str:
 
 def mutate_pages(index: Path, chosen: random.Random) -> str:
     """Change bytes of the catalog's pages, whose checksums are then right again."""
-    schema._load_checksum_vfs()
+    sqlite.load_checksum_vfs()
     path = index / schema.CATALOG
     flags = [apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READWRITE, 0]
-    file = apsw.VFSFile(schema.VFS, str(path), flags)
+    file = apsw.VFSFile(sqlite.VFS, str(path), flags)
     done = []
     try:
-        pages = file.xFileSize() // schema.PAGE_BYTES
-        file.xRead(schema.PAGE_BYTES, 0)
+        pages = file.xFileSize() // sqlite.PAGE_BYTES
+        file.xRead(sqlite.PAGE_BYTES, 0)
         for _ in range(chosen.choice((1, 1, 3))):
             page = chosen.randrange(pages)
-            data = bytearray(file.xRead(schema.PAGE_BYTES, page * schema.PAGE_BYTES))
+            data = bytearray(file.xRead(sqlite.PAGE_BYTES, page * sqlite.PAGE_BYTES))
             for _ in range(chosen.choice((1, 2, 8))):
                 place = chosen.choice((chosen.randrange(4088), chosen.randrange(120)))
                 data[place] = chosen.choice((chosen.randrange(256), 0, 255, data[place] ^ 1))
                 done.append((page, place, data[place]))
-            file.xWrite(bytes(data), page * schema.PAGE_BYTES)
+            file.xWrite(bytes(data), page * sqlite.PAGE_BYTES)
     finally:
         file.xClose()
     return f"pages {done}"

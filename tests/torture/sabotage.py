@@ -20,7 +20,7 @@ import numpy as np
 from torture import askers, batches, crowd, pictures, readers
 from vecsearch import ImageError
 from vecsearch.embed.engines.openvino_engine import OpenVINOEngine
-from vecsearch.store import schema
+from vecsearch.store import sqlite
 from vecsearch.store.lookups import Lookups
 from vecsearch.store.segments import gather
 from vecsearch.types import Pixels, Vectors
@@ -118,15 +118,15 @@ def with_one_request(*given: Any) -> None:
 
 def without_turns(*given: Any) -> None:
     """Ask by threads that do not wait for each other at the catalog."""
-    fetch = schema.fetch
+    fetch = sqlite.fetch
 
     def slowly(*asked: Any) -> Any:
         time.sleep(0.001)
         return fetch(*asked)
 
     with (
-        mock.patch("vecsearch.store.lookups.RLock", MagicMock),
-        mock.patch.object(schema, "fetch", slowly),
+        mock.patch("vecsearch.store.catalog_reader.RLock", MagicMock),
+        mock.patch.object(sqlite, "fetch", slowly),
     ):
         askers.ask_beside(*given)
 

@@ -13,7 +13,7 @@ import vecsearch
 from torture.stub import DIM, content_of, save_picture, stubbed
 from vecsearch import BuildOptions
 from vecsearch.errors import IndexDamagedError
-from vecsearch.store import schema
+from vecsearch.store import schema, sqlite
 from vecsearch.store.locate import has_index
 from vecsearch.store.snapshot import Snapshot
 
@@ -157,8 +157,8 @@ def _open(pictures: Path, index: Path) -> None:
 def _damaged(pictures: Path, index: Path) -> None:
     _many(pictures, index)
     with (index / schema.CATALOG).open("r+b") as file:
-        file.seek(2 * schema.PAGE_BYTES)
-        file.write(bytes(8 * schema.PAGE_BYTES))
+        file.seek(2 * sqlite.PAGE_BYTES)
+        file.write(bytes(8 * sqlite.PAGE_BYTES))
 
 
 def _without_base(pictures: Path, index: Path) -> None:

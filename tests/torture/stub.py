@@ -64,7 +64,7 @@ def stubbed() -> Iterator[EncoderConfig]:
     """Let builds use the stub, and give the configuration to build with."""
     with ExitStack() as stack:
         for name in (
-            *("indexing.build.make", "indexing.build.open"),
+            *("indexing.build_encoder.make", "indexing.build_encoder.open"),
             *("maintenance.repair.make", "maintenance.repair.open", "maintenance.verify.open"),
         ):
             # Not a mock, which would remember every call.

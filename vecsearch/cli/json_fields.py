@@ -27,7 +27,7 @@ def encoder_fields(encoder: EncoderSpec) -> dict[str, object]:
 
 def image_fields(image: Image) -> dict[str, object]:
     """Return what an index knows of an image; where its vector lies is the index's own matter."""
-    known = record_fields(image)
+    known = {"id": image.id} | record_fields(image)
     del known["row"]
     return known
 

@@ -12,8 +12,8 @@ from vecsearch.arguments import checked
 from vecsearch.errors import NotFoundError, UsageError
 from vecsearch.search.resolve import image_at
 from vecsearch.store.change import Change
+from vecsearch.store.config_keys import HASH_BYTES, MOST_APART
 from vecsearch.store.locate import only_index
-from vecsearch.store.schema import HASH_BYTES, MOST_APART
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import open_writer
 from vecsearch.types import Image

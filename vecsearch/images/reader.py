@@ -19,7 +19,7 @@ from vecsearch.images.decoders.decode import MAX_MEGAPIXELS, OVERSAMPLING, decod
 from vecsearch.images.decoders.jpeg import Jpeg, JpegDecoder, plain_jpeg
 from vecsearch.images.own_drawings import is_drawn
 from vecsearch.images.sources.access import NO_TIME, read_content
-from vecsearch.types import Pixels, QueryImage
+from vecsearch.types import ImageFile, Pixels, QueryImage
 
 WINDOW: Final = 64
 """How many pictures are being read or wait to be taken; each waiting one holds 150 kB."""
@@ -38,23 +38,19 @@ T = TypeVar("T")
 class ReadImage:
     """A file that was read: ``pixels`` (size, size, 3), or None if its content is known already.
 
-    ``jpeg`` is what another decoder still has to make pixels of; `read_images` gives none.
-    ``taken`` is that of `date_taken`.
+    Of what is not decoded the file has no width and height. ``jpeg`` is what another decoder still
+    has to make pixels of; `read_images` gives none.
     """
 
-    path: Path
-    size_bytes: int
-    mtime_ns: int
-    content_hash: bytes
-    width: int
-    height: int
-    pixels: Pixels | None
+    file: ImageFile
+    pixels: Pixels | None = None
     jpeg: Jpeg | None = None
-    taken: str | None = None
 
     def timed(self, mtime_ns: int) -> ReadImage:
         """Return it with the time that its listing told, if reading does not tell it."""
-        return replace(self, mtime_ns=mtime_ns) if self.mtime_ns == NO_TIME else self
+        if self.file.mtime_ns != NO_TIME:
+            return self
+        return replace(self, file=replace(self.file, mtime_ns=mtime_ns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +87,22 @@ def read_image(
         raise ImageError("is a sheet or map drawn by vecsearch", path=path)
     digest = hashlib.sha256(data).digest()[:16]
     taken = date_taken(data)
-    image = ReadImage(path, len(data), content.mtime_ns, digest, 0, 0, None, taken=taken)
+    file = ImageFile(path, len(data), content.mtime_ns, digest, 0, 0, taken)
     if known is not None and known(digest):
-        return image
+        return ReadImage(file)
     if leave_jpegs and (jpeg := plain_jpeg(data, max_pixels)):
         width, height = jpeg.upright_size
-        return replace(image, width=width, height=height, jpeg=jpeg)
-    return _decoded(image, data, size, max_pixels)
+        return ReadImage(replace(file, width=width, height=height), jpeg=jpeg)
+    return _decoded(file, data, size, max_pixels)
 
 
-def _decoded(image: ReadImage, data: bytes, size: int, max_pixels: int) -> ReadImage:
+def _decoded(file: ImageFile, data: bytes, size: int, max_pixels: int) -> ReadImage:
     try:
         picture, (width, height) = decode(data, at_least=OVERSAMPLING * size, max_pixels=max_pixels)
         pixels = preprocess(picture, size)
     except MemoryError:
-        raise UnreadableError(_NO_MEMORY, path=image.path) from None
-    return replace(image, width=width, height=height, pixels=pixels, jpeg=None)
+        raise UnreadableError(_NO_MEMORY, path=file.path) from None
+    return ReadImage(replace(file, width=width, height=height), pixels)
 
 
 def read_images(
@@ -197,9 +193,9 @@ def _decode_left(
         squares = decode_jpegs([jpeg for _, _, jpeg in left], size)
         for (tag, image, jpeg), pixels in zip(left, squares, strict=True):
             if pixels is None:
-                yield _outcome(tag, partial(_decoded, image, jpeg.data, size, max_pixels))
+                yield _outcome(tag, partial(_decoded, image.file, jpeg.data, size, max_pixels))
             else:
-                yield Outcome(tag, replace(image, pixels=pixels, jpeg=None))
+                yield Outcome(tag, ReadImage(image.file, pixels))
         left.clear()
 
     for outcome in outcomes:

@@ -18,7 +18,7 @@ def batched(
 ) -> Iterator[tuple[list[tuple[T, ReadImage]], Pixels]]:
     """Group images that were decoded: (the group, (n, side, side, 3) uint8).
 
-    *size* is asked when there is a first image, and may start an engine to know.
+    *size* is called after the first image, for it may start an engine.
     """
     group: list[tuple[T, ReadImage]] = []
     for tag, image in images:

@@ -3,48 +3,43 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
-from itertools import chain
 from pathlib import Path
 
 from vecsearch.ann.recipes import AUTO, check_recipe
 from vecsearch.arguments import checked
-from vecsearch.embed.encoder import (
-    Encoder,
-    EncoderConfig,
-    check_same,
-    make_encoder,
-    model_of,
-    open_encoder,
-)
+from vecsearch.embed.encoder import Encoder, EncoderConfig, model_of
 from vecsearch.embed.spec import EncoderSpec
-from vecsearch.errors import EncoderMismatchError, IndexFolderError, SourceError, UsageError
-from vecsearch.images.reader import ReadImage
+from vecsearch.errors import IndexFolderError, SourceError, UsageError
 from vecsearch.images.sources.exclude import Excluded
 from vecsearch.images.sources.scan import Scan
-from vecsearch.indexing.batches import batched
+from vecsearch.indexing.build_encoder import (
+    FittedEncoder,
+    carried_encoder,
+    checked_spec,
+    new_encoder,
+    new_index_of,
+)
 from vecsearch.indexing.build_options import BuildOptions
-from vecsearch.indexing.commits import Counts, Stage
 from vecsearch.indexing.compaction import compact_if_due
-from vecsearch.indexing.diff import Plan
-from vecsearch.indexing.fit import Sample, fit_int8, fit_projection
+from vecsearch.indexing.embed_files import embed_files
+from vecsearch.indexing.fit import Sample
 from vecsearch.indexing.open_sources import Named, kept_patterns, open_sources, plan_build
-from vecsearch.indexing.read import Reader, make_reader
+from vecsearch.indexing.read import make_reader
 from vecsearch.indexing.renamed import (
     RelocateReport,
     check_not_renamed,
     missing_sources,
     take_renamed,
 )
-from vecsearch.indexing.worklist import ToRead, Worklist
-from vecsearch.store.change import NewIndex
+from vecsearch.indexing.stage import Counts, Stage
+from vecsearch.indexing.worklist import Worklist
 from vecsearch.store.locate import has_index
 from vecsearch.store.own_files import check_free
 from vecsearch.store.snapshot import Snapshot
@@ -103,75 +98,145 @@ def build(
     Raises SourceError, WeightsError, UsageError, EncoderMismatchError, IndexFolderError.
     """
     start = time.monotonic()
-    config, given = encoder or EncoderConfig(), options or BuildOptions()
-    options = given
+    given = options or BuildOptions()
     lists = [from_list] if isinstance(from_list, str | Path) else from_list
     named = Named.of(sources, lists, null=null)
     folder = Path(os.path.normpath(index or named.index()))
-    reduction, agreement = None, None
-    relocated: list[RelocateReport] = []
-    missing: list[Path] = []
-    if has_index(folder) and not options.fresh:
-        with open_writer(folder) as writer:
-            with closing(Snapshot(folder)) as snapshot:
-                spec = _checked_spec(snapshot, config)
-                _check_same_recipe(snapshot, options.recipe)
-            reader = make_reader(options, config.engine, spec.precision, spec.image_size)
-            relocated = take_renamed(writer, named.roots)
-            with closing(Snapshot(folder)) as snapshot, closing(Worklist()) as work:
-                if index is None:
-                    _check_same_sources(snapshot, named.roots)
-                options = _with_kept(options, snapshot)
-                scans = open_sources(named, snapshot, options)
-                missing = missing_sources(snapshot, [scan.root for scan in scans])
-                plan = plan_build(scans, snapshot, work, options)
-                opened = cache(partial(_carried_encoder, snapshot, spec, config))
-                stage = Stage(writer, snapshot, scans, plan, options)
-                counts = _bring_up_to_date(stage, plan, opened, reader, progress)
-                compact_if_due(writer, progress)
-                total = writer.generation().image_count
-    else:
-        check_free(folder, fresh=options.fresh)
-        if index is None and not options.fresh:
-            check_not_renamed(named.roots, folder)
-        image_size = model_of(config).facts.image_size
-        reader = make_reader(options, config.engine, config.precision, image_size)
-        options = _with_kept_of(folder, options)
-        scans = _open_anew(folder, named, options)
-        with closing(Worklist()) as work:
-            plan = plan_build(scans, None, work, options)
-            made, reduction, agreement = _new_encoder(
-                config, Sample(work, reader), options, _existing(folder), progress
-            )
-            spec = made.spec
-            check_recipe(options.recipe or AUTO, spec.dim)
-            made, begun = _begun(folder, made, agreement, reduction, options)
-            with begun as writer:
-                stage = Stage(writer, None, scans, plan, options)
-                counts = _bring_up_to_date(stage, plan, lambda: made, reader, progress)
-                if not writer.generation().image_count:
-                    raise SourceError(
-                        f"none of {counted(counts.skipped, 'picture')} can be used; "
-                        f"the first: {stage.first_reason}"
-                    )
-                writer.publish()
-                compact_if_due(writer, progress)
-                total = writer.generation().image_count
+    order = _Order(
+        named=named,
+        folder=folder,
+        is_index_named=index is not None,
+        config=encoder or EncoderConfig(),
+        options=given,
+        progress=progress,
+    )
+    done = _build_anew(order) if given.fresh or not has_index(folder) else _update(order)
     return BuildReport(
         index=folder,
-        counts=counts,
-        total=total,
+        counts=done.counts,
+        total=done.total,
         seconds=time.monotonic() - start,
+        encoder=done.encoder,
+        reduction=done.reduction,
+        agreement=done.agreement,
+        relocated=tuple(done.relocated),
+        missing=tuple(done.missing),
+        left_out=dict(sum((scan.left_out for scan in done.scans), Counter())),
+        exclude=tuple(done.options.exclude or ()),
+        excluded=_excluded(done.scans),
+        unused=_unused(given.exclude or (), done.scans),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """What a build is asked for: which sources, into which folder, and how."""
+
+    named: Named
+    folder: Path
+    is_index_named: bool
+    config: EncoderConfig
+    options: BuildOptions
+    progress: Progress | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """What a build has done; ``options`` are with the patterns that the index keeps."""
+
+    counts: Counts
+    total: int
+    encoder: EncoderSpec
+    scans: Sequence[Scan]
+    options: BuildOptions
+    reduction: Reduction | None = None
+    agreement: Agreement | None = None
+    relocated: Sequence[RelocateReport] = ()
+    missing: Sequence[Path] = ()
+
+
+def _update(order: _Order) -> _Done:
+    """Bring the index in the folder up to date."""
+    folder, named, config, options = order.folder, order.named, order.config, order.options
+    with open_writer(folder) as writer:
+        with closing(Snapshot(folder)) as snapshot:
+            spec = checked_spec(snapshot, config)
+            _check_same_recipe(snapshot, options.recipe)
+        reader = make_reader(options, config.engine, spec.precision, spec.image_size)
+        relocated = take_renamed(writer, named.roots)
+        with closing(Snapshot(folder)) as snapshot, closing(Worklist()) as work:
+            if not order.is_index_named:
+                _check_same_sources(snapshot, named.roots)
+            options = _with_kept(options, snapshot)
+            scans = open_sources(named, snapshot, options)
+            missing = missing_sources(snapshot, [scan.root for scan in scans])
+            plan = plan_build(scans, snapshot, work, options)
+            opened = cache(partial(carried_encoder, snapshot, spec, config))
+            stage = Stage(writer, snapshot, scans, plan, options)
+            embed_files(stage, plan, opened, reader, order.progress)
+            compact_if_due(writer, order.progress)
+            total = writer.generation().image_count
+    return _Done(
+        counts=stage.counts,
+        total=total,
         encoder=spec,
+        scans=scans,
+        options=options,
+        relocated=relocated,
+        missing=missing,
+    )
+
+
+def _build_anew(order: _Order) -> _Done:
+    """Build a new index in the folder, in place of the one that may be there."""
+    folder, named, config, options = order.folder, order.named, order.config, order.options
+    check_free(folder, fresh=options.fresh)
+    if not (order.is_index_named or options.fresh):
+        check_not_renamed(named.roots, folder)
+    image_size = model_of(config).facts.image_size
+    reader = make_reader(options, config.engine, config.precision, image_size)
+    options = _with_kept_of(folder, options)
+    scans = _open_anew(folder, named, options)
+    with closing(Worklist()) as work:
+        plan = plan_build(scans, None, work, options)
+        new = new_encoder(config, Sample(work, reader), options.force, folder, order.progress)
+        recipe = options.recipe or AUTO
+        check_recipe(recipe, new.encoder.spec.dim)
+        encoder, begun = _begun(folder, new, recipe, fresh=options.fresh)
+        reduction, agreement, spec = new.reduction, new.agreement, new.encoder.spec
+        del new  # its network is another one now
+        with begun as writer:
+            stage = Stage(writer, None, scans, plan, options)
+            embed_files(stage, plan, lambda: encoder, reader, order.progress)
+            if not writer.generation().image_count:
+                raise SourceError(
+                    f"none of {counted(stage.counts.skipped, 'picture')} can be used; "
+                    f"the first: {stage.first_reason}"
+                )
+            writer.publish()
+            compact_if_due(writer, order.progress)
+            total = writer.generation().image_count
+    return _Done(
+        counts=stage.counts,
+        total=total,
+        encoder=spec,
+        scans=scans,
+        options=options,
         reduction=reduction,
         agreement=agreement,
-        relocated=tuple(relocated),
-        missing=tuple(missing),
-        left_out=dict(sum((scan.left_out for scan in scans), Counter())),
-        exclude=tuple(options.exclude or ()),
-        excluded=_excluded(scans),
-        unused=_unused(given.exclude or (), scans),
     )
+
+
+def _begun(
+    folder: Path, new: FittedEncoder, recipe: str, *, fresh: bool
+) -> tuple[Encoder, AbstractContextManager[Writer]]:
+    """Return the very network that will be asked, rounding and all, and the index that has it.
+
+    The files' contents, a quarter of a gigabyte with a long PCA, are left to the writer to forget.
+    """
+    files = new.encoder.serialize()
+    begun = new_index_of(new, *files, recipe)
+    return new.encoder.reread(*files), open_writer(folder, begun, fresh=fresh)
 
 
 def _with_kept(options: BuildOptions, snapshot: Snapshot) -> BuildOptions:
@@ -235,137 +300,3 @@ def _check_same_recipe(snapshot: Snapshot, recipe: str | None) -> None:
             f"{snapshot.folder} has the recipe {snapshot.recipe}",
             hint=f"vecsearch reindex --recipe {recipe} gives it another, without reading a picture",
         )
-
-
-def _checked_spec(snapshot: Snapshot, config: EncoderConfig) -> EncoderSpec:
-    spec = EncoderSpec.from_json(snapshot.encoder_json, snapshot.dim)
-    if spec.is_external:
-        raise EncoderMismatchError(
-            f"{snapshot.folder} was imported and has no network to embed pictures with",
-            hint="choose another index with -i, or import it anew with --encoder INDEX",
-            path=snapshot.folder,
-        )
-    differing = check_same(config, spec)
-    if differing:
-        raise EncoderMismatchError(
-            f"{snapshot.folder} was built with another encoder than {', '.join(differing)}",
-            hint="leave the option out to update it, build with --fresh to start over, "
-            "or choose another index with -i",
-            path=snapshot.folder,
-        )
-    return spec
-
-
-def _new_encoder(
-    config: EncoderConfig,
-    sample: Sample,
-    options: BuildOptions,
-    folder: Path,
-    progress: Progress | None,
-) -> tuple[Encoder, Reduction | None, Agreement | None]:
-    encoder = make_encoder(config, progress)
-    reduction, agreement = None, None
-    if config.dim is not None:
-        encoder, reduction = fit_projection(encoder, sample, config.dim, folder, progress)
-    if config.precision == "int8":
-        encoder, agreement = fit_int8(encoder, sample, options.force, progress)
-    return encoder, reduction, agreement
-
-
-def _begun(
-    folder: Path,
-    encoder: Encoder,
-    agreement: Agreement | None,
-    reduction: Reduction | None,
-    options: BuildOptions,
-) -> tuple[Encoder, AbstractContextManager[Writer]]:
-    """Return the very network that will be asked, rounding and all, and the index that has it.
-
-    The files' contents, a quarter of a gigabyte with a long PCA, are left to the writer to forget.
-    """
-    files = encoder.serialize()
-    spec = encoder.spec
-    new = NewIndex(
-        spec.to_json(),
-        spec.dim,
-        *files,
-        agreement=_note(agreement),
-        reduction=_note(reduction),
-        recipe=options.recipe or AUTO,
-        encoder_words=encoder.words.to_bytes() if encoder.words else b"",
-    )
-    return encoder.reread(*files), open_writer(folder, new, fresh=options.fresh)
-
-
-def _existing(folder: Path) -> Path:
-    """Return *folder*, or what there is of the way to it: on its disk, where there is to be room.
-
-    The system's folder for temporary files is often in memory, which is what such a file spares.
-    """
-    return next(one for one in (folder, *folder.absolute().parents) if one.is_dir())
-
-
-def _note(measured: Agreement | Reduction | None) -> str:
-    return json.dumps(dataclasses.asdict(measured)) if measured else ""
-
-
-def _carried_encoder(snapshot: Snapshot, spec: EncoderSpec, config: EncoderConfig) -> Encoder:
-    spec.check_current(snapshot.folder)
-    xml, constants, _ = snapshot.encoder_files()
-    snapshot.check_constants()
-    return open_encoder(spec, xml, constants, engine=config.engine)
-
-
-def _bring_up_to_date(
-    stage: Stage,
-    plan: Plan,
-    encoder: Callable[[], Encoder],
-    reader: Reader,
-    progress: Progress | None,
-) -> Counts:
-    try:
-        _read_and_embed(plan, stage, encoder, reader, progress)
-        stage.finish()
-    except KeyboardInterrupt:
-        stage.commit()
-        raise
-    return stage.counts
-
-
-def _read_and_embed(
-    plan: Plan,
-    stage: Stage,
-    encoder: Callable[[], Encoder],
-    reader: Reader,
-    progress: Progress | None,
-) -> None:
-    total = len(plan.work)
-    done = 0
-
-    def report(count: int) -> None:
-        nonlocal done
-        done += count
-        if progress and total:
-            progress("embedding", done, total)
-
-    def to_embed() -> Iterator[tuple[ToRead, ReadImage]]:
-        files = ((source, source.file.as_path()) for source in plan.work)
-        for outcome in reader.read(files, known=stage.knows):
-            image = outcome.image and outcome.image.timed(outcome.tag.file.mtime_ns)
-            if image is not None and image.pixels is not None:
-                yield outcome.tag, image
-                continue
-            if image is None:
-                stage.skip(outcome.tag, outcome.reason, outcome.settled)
-            else:
-                stage.reuse(outcome.tag, image)
-            stage.commit_if_due()
-            report(1)
-
-    report(0)
-    batches = batched(to_embed(), lambda: encoder().engine.batch_size)
-    for first in batches:  # the encoder is not even opened when all content is known
-        for batch, vectors in encoder().stream(chain([first], batches)):
-            stage.embed(batch, vectors)
-            stage.commit_if_due()
-            report(len(batch))

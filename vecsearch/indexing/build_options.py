@@ -1,4 +1,4 @@
-"""How a build is to go about its work."""
+"""The options of a build."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DECODERS: Final = ("cpu", "device")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions:
-    """Choices of one build.
+    """Options of one build.
 
     ``fresh`` starts over; the old index answers until the new one is complete. ``force`` takes an
     int8 network that agrees little with fp32. ``allow_empty`` believes that a source that is gone

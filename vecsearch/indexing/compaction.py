@@ -20,26 +20,26 @@ from vecsearch.store.writer import Writer
 from vecsearch.types import Float16Vectors, Progress, Rows
 
 STALE_SHARE: Final = 0.1
-"""What is not settled is compacted when this share of the FAISS bases' rows came after or died."""
+"""Unsettled segments are compacted if this share of the rows of FAISS bases is deleted or new."""
 
 UNCOVERED_BYTES: Final = 128 << 20
-"""So much without a base is compacted in any case: exact search of it takes 6 ms."""
+"""More than this without a base is always compacted: exact search of it takes 6 ms."""
 
 MANY_SEGMENTS: Final = 64
-"""So many segments without a base are made one."""
+"""More segments than this without a base are merged into one."""
 
 SEGMENT_BYTES: Final = 2 << 30
-"""A segment becomes no larger, so that making its base takes bounded memory."""
+"""The size of the largest segment, so that making its base takes bounded memory."""
 
 HELD_OUT: Final = 1000
-"""So many rows of a segment are kept out of an approximate base, to measure it."""
+"""How many rows of a segment are kept out of an approximate base, to measure it."""
 
 LEAST_STRIDE: Final = 10
-"""At most one of so many rows is held out."""
+"""At most one row in this many is held out."""
 
 
 def compact_if_due(writer: Writer, progress: Progress | None = None) -> None:
-    """Compact when so much has gathered that it pays: each row is copied a few times at most."""
+    """Compact if it is worth the work: each row is copied a few times at most."""
     with closing(Snapshot(writer.folder)) as snapshot:
         uncovered = [one for one in snapshot.segments if one.first_row not in snapshot.bases]
         if _is_due(snapshot):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from vecsearch.images.sources.scan import CHUNK, Entry, FoundFile, Scan, after, below
-from vecsearch.indexing.worklist import Known, ToRead, Worklist
+from vecsearch.indexing.worklist import ToRead, Worklist
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import Skipped, path_of
 
@@ -18,7 +18,7 @@ UNSETTLED: Final = -1
 """The time of a skipped file that is tried again by every build."""
 
 _PAGE: Final = CHUNK + 1
-"""So many images are looked at together: one more than a chunk of files that are all unchanged."""
+"""How many images are compared at a time: one more than a chunk of unchanged files has."""
 
 
 @dataclass(slots=True)
@@ -152,8 +152,7 @@ def add_unchanged(plan: Plan, scan: Scan, snapshot: Snapshot) -> bool:
 
 def add_known(plan: Plan, snapshot: Snapshot) -> None:
     """Add to *plan* the content that need not be embedded again, after all scans."""
-    contents = snapshot.contents_with_sizes(plan.work.sizes())
-    plan.work.add_known(Known(*content) for content in contents)
+    plan.work.add_known(snapshot.images_with_sizes(plan.work.sizes()))
 
 
 def _add_stretch(

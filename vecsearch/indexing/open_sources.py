@@ -27,8 +27,9 @@ from vecsearch.indexing.build_options import BuildOptions
 from vecsearch.indexing.diff import Plan, add_known, add_scan, add_unchanged
 from vecsearch.indexing.worklist import Worklist
 from vecsearch.store.locate import all_indexes, has_index, index_of, only_index
-from vecsearch.store.schema import CATALOG, damaged_catalog
+from vecsearch.store.schema import CATALOG
 from vecsearch.store.snapshot import Snapshot
+from vecsearch.store.sqlite import damaged_catalog
 from vecsearch.types import UrlPath, absolute_path
 from vecsearch.types import wanted as fetchable
 from vecsearch.wording import counted

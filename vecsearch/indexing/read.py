@@ -18,8 +18,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """The side of what the network wants, the size of picture that is too large, and what decodes
-    JPEGs if not Pillow.
+    """Reads pictures for a network with inputs of ``image_size`` pixels a side.
+
+    Pictures of more than ``max_pixels`` are skipped. ``decode_jpegs`` decodes JPEGs, if not Pillow.
     """
 
     image_size: int

@@ -1,4 +1,4 @@
-"""A source that got another name or place: found, and told to the index, which keeps its ids."""
+"""Sources that were renamed or moved: they are found, and their images keep their ids."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from vecsearch.store.writer import Writer
 from vecsearch.types import Image, UrlPath, path_of
 
 _SAMPLE: Final = 100
-"""How many images are looked for in the new place before it is believed."""
+"""How many images at most are looked for in the new place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelocateReport:
-    """What is now found below ``new`` instead of ``old``: a number of ``images``.
+    """How many ``images`` are below ``new`` now instead of ``old``.
 
-    Of those, ``compared`` were looked for there, and ``same`` found with the same size and content.
+    ``compared`` of them were looked for there, ``same`` were found with the same size and content.
     """
 
     index: Path
@@ -61,7 +61,7 @@ def take_renamed(writer: Writer, roots: Sequence[Path]) -> list[RelocateReport]:
 
 
 def check_not_renamed(roots: Sequence[Path], folder: Path) -> None:
-    """Raise SourceError if an index has one of *roots* by another name: no new one is wanted then.
+    """Raise SourceError if an index has one of *roots* under another name, so that none is needed.
 
     *folder* is where the new one would be.
     """
@@ -191,7 +191,7 @@ def _is_there(image: Image, path: Path) -> bool:
             return True
         if size_bytes != image.size_bytes:
             return False
-        return read_image(path, 0, known=lambda _: True).content_hash == image.content_hash
+        return read_image(path, 0, known=lambda _: True).file.content_hash == image.content_hash
     except (OSError, ValueError, ImageError):
         return False
 

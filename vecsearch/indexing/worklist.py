@@ -1,4 +1,4 @@
-"""What a build has to do, on the disk: there may be millions of files to read, or images gone."""
+"""What a build has to do, on the disk: there may be millions of files to read."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from threading import Lock
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import apsw
 
 from vecsearch.images.sources.scan import FoundFile
+from vecsearch.types import Image
 
 _PAGE: Final = 1000
 _TABLES: Final = """
@@ -38,10 +39,10 @@ class ToRead:
     content_hash: bytes | None = None
 
 
-class Known(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class KnownContent:
     """Content that the index has: the row of its vector, and the picture's size in pixels."""
 
-    content_hash: bytes
     row: int
     width: int
     height: int
@@ -50,7 +51,7 @@ class Known(NamedTuple):
 class Worklist:
     """Files to read, in order, images whose file is gone, and content that need not be embedded.
 
-    It lies in a temporary file of SQLite's own, which no path leads to. Any thread may ask.
+    It is in a temporary file of SQLite, which has no path. Any thread may use it.
     """
 
     def __init__(self) -> None:
@@ -81,9 +82,12 @@ class Worklist:
         """Add images, as ids and content hashes, whose file is gone."""
         self._insert("INSERT INTO gone VALUES (?, ?)", images)
 
-    def add_known(self, contents: Iterable[Known]) -> None:
-        """Add content that the index has."""
-        self._insert("INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?)", contents)
+    def add_known(self, images: Iterable[Image]) -> None:
+        """Add the content of images that the index has."""
+        self._insert(
+            "INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?)",
+            ((one.content_hash, one.row, one.width, one.height) for one in images),
+        )
 
     def sizes(self) -> Iterator[int]:
         """Iterate over the sizes of the files to read, in bytes."""
@@ -109,13 +113,14 @@ class Worklist:
         (row,) = self._rows("SELECT * FROM files WHERE number = ?", place + 1)
         return _to_read(row).file
 
-    def find_known(self, content_hash: bytes) -> Known | None:
+    def find_known(self, content_hash: bytes) -> KnownContent | None:
         """Find content that the index has."""
-        found = self._rows("SELECT * FROM known WHERE content_hash = ?", content_hash)
-        return Known(*found[0]) if found else None
+        query = "SELECT row, width, height FROM known WHERE content_hash = ?"
+        found = self._rows(query, content_hash)
+        return KnownContent(*found[0]) if found else None
 
     def take_gone(self, content_hash: bytes) -> int | None:
-        """Take the id of an image with this content off those that are gone."""
+        """Return the id of an image with this content, which is no longer gone then."""
         found = self._rows(
             "DELETE FROM gone WHERE image = (SELECT max(image) FROM gone WHERE content_hash = ?) "
             "RETURNING image",

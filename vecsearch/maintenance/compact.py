@@ -1,4 +1,4 @@
-"""The command ``compact``: what was deleted goes out of the files, what was added is folded in."""
+"""The command ``compact``: deleted rows are dropped from the files, new rows get FAISS bases."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def compact(
     segment_bytes: int = SEGMENT_BYTES,
     progress: Progress | None = None,
 ) -> CompactReport:
-    """Take what was removed or replaced out of the index's files, and fold in what was added.
+    """Drop deleted rows from the index's files, and add new rows to its FAISS bases.
 
-    The vectors are put into files of up to *segment_bytes*. An index that has nothing of the kind
-    is left as it is. Raises IndexFolderError or a subclass.
+    The vectors are put into files of up to *segment_bytes*. An index without such rows is left as
+    it is. Raises IndexFolderError or a subclass.
     """
     start = time.monotonic()
     folder = Path(index) if index is not None else only_index()

@@ -19,7 +19,7 @@ from vecsearch.types import UrlPath, absolute_path
 def relocate(
     old: str | Path, new: str | Path, *, index: str | Path | None = None, dry_run: bool = False
 ) -> RelocateReport:
-    """Tell an index that what was at *old*, a folder, tar, URL or file, is at *new* now.
+    """Change the paths of an index after *old*, a folder, tar, URL or file, was moved to *new*.
 
     Images keep their ids and vectors, and what was removed or skipped stays so. Before that is
     committed, up to 100 images are looked for at *new*: more than half of them must be there, with

@@ -1,4 +1,4 @@
-"""The command ``repair``: what is damaged is made anew from what is not."""
+"""The command ``repair``: damaged files are made again from those that are sound."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ from vecsearch.errors import IndexDamagedError, IndexFolderError, VecsearchError
 from vecsearch.images.reader import ReadImage, read_images
 from vecsearch.images.sources.allowed_urls import check_fetch
 from vecsearch.indexing.batches import batched
-from vecsearch.indexing.commits import facts_of
 from vecsearch.indexing.compaction import compact_segments
 from vecsearch.indexing.diff import UNSETTLED
 from vecsearch.maintenance.verify import find_problems
 from vecsearch.store.change import Change
 from vecsearch.store.locate import only_index
 from vecsearch.store.salvage import Salvaged, salvage
-from vecsearch.store.schema import damaged_catalog
 from vecsearch.store.segments import Segment
 from vecsearch.store.snapshot import Snapshot
+from vecsearch.store.sqlite import damaged_catalog
 from vecsearch.store.writer import Writer, open_writer
 from vecsearch.types import Image, Problem, Progress, Skipped, UrlPath, wanted
 
@@ -121,7 +120,7 @@ def _mend_encoder(writer: Writer, progress: Progress | None) -> None:
 
 
 def _mend_words(writer: Writer, progress: Progress | None) -> bool:
-    """Take the words from the weights again, and tell whether they are there; else drop them.
+    """Take the words from the weights again, or drop them; return whether there are words.
 
     The space that a PCA leads to is known by the damaged file alone.
     """
@@ -179,7 +178,7 @@ def _mend_vectors(
         if run.sound:
             writer.commit(
                 Change(
-                    embedded=[(image.id, facts_of(image)) for image in run.sound],
+                    embedded=[(image.id, image) for image in run.sound],
                     vectors=run.vectors,
                 )
             )
@@ -220,9 +219,7 @@ def _embedded_anew(
             batched(readable(), lambda: encoder.engine.batch_size)
         ):
             yield Change(
-                embedded=[
-                    (image.id, facts_of(read.timed(image.mtime_ns))) for image, read in batch
-                ],
+                embedded=[(image.id, read.timed(image.mtime_ns).file) for image, read in batch],
                 vectors=vectors,
             )
             for image, _ in batch:

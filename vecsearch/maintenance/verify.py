@@ -57,7 +57,7 @@ def verify(
 
 
 def find_problems(folder: Path, *, quick: bool, progress: Progress | None) -> Iterator[Problem]:
-    """Look for damage, from the ground up; what rests on something damaged is not looked at."""
+    """Look for damage; what depends on a damaged part is not checked."""
     steps = 1 if quick else 3
     _report(progress, 0, steps)
     damaged_catalog = audit_catalog(folder, quick=quick)
@@ -128,11 +128,11 @@ def _open_encoder(snapshot: Snapshot) -> Iterator[Problem]:
     spec = EncoderSpec.from_json(snapshot.encoder_json, snapshot.dim)
     if spec.is_external:
         return
-    xml, constants, _ = snapshot.encoder_files()
+    files = snapshot.encoder_files()
     try:
-        open_encoder(spec, xml, constants, engine="openvino")
+        open_encoder(spec, files.xml, files.constants, engine="openvino")
     except VecsearchError as error:
-        yield Problem("encoder", xml, " ".join(str(error).split()))
+        yield Problem("encoder", files.xml, " ".join(str(error).split()))
 
 
 def _open_words(snapshot: Snapshot) -> Iterator[Problem]:

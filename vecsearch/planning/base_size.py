@@ -109,7 +109,7 @@ def untrained(factory: str, dim: int) -> Any:
 
 
 def fill_centroids(base: Any, centroids: Vectors | None = None) -> None:
-    """Return the inverted file in *base*, if it has one, *centroids*, or random ones.
+    """Set the centroids of the inverted file in *base*, if it has one; random ones by default.
 
     Those that it has already it does not look for: this takes the place of k-means.
     """
@@ -124,7 +124,7 @@ def fill_centroids(base: Any, centroids: Vectors | None = None) -> None:
 
 
 def shorten_training(base: Any, iterations: int) -> None:
-    """Let product quantisers in *base* train by few *iterations*, of few rows without a warning."""
+    """Limit product quantisers in *base* to *iterations*, without a warning about few rows."""
     import faiss
 
     for transform in transforms(base):

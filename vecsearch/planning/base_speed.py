@@ -197,7 +197,7 @@ def _flops(xq: Vectors, halves: Any) -> float:
 
 
 def _shortened(base: Any) -> float:
-    """Shorten the training of *base*; give what its time is to be multiplied by."""
+    """Shorten the training of *base*; return the factor by which its time grows without that."""
     inner = inner_of(base)
     if not hasattr(inner, "pq"):
         return 1.0

@@ -32,7 +32,7 @@ _LEAST_DIM: Final = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOptions:
-    """What a plan may use: so much memory, and so long for a query; None for no limit.
+    """How much memory and time for a query a plan may use; None for no limit.
 
     ``recipe`` is ``auto`` or a FAISS factory string. Without ``calibrate`` nothing is measured on
     this machine.
@@ -101,6 +101,26 @@ class Measurements:
 
 
 @dataclass(frozen=True, slots=True)
+class _Segments:
+    """``count`` segments of ``rows`` each, and the recipe of their bases."""
+
+    recipe: Recipe
+    rows: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """Recipes for all segments, and the ``option`` by which a build makes this choice.
+
+    The option is empty if a build chooses the same by itself.
+    """
+
+    segments: Sequence[_Segments]
+    option: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """``images`` vectors of ``dim`` dimensions, asked by a process that takes memory of its own."""
 
@@ -116,10 +136,10 @@ class Task:
         That is nothing where it chooses the same by itself. Raises UsageError if nothing fits.
         """
         failed = []
-        for recipes, option in self._possible():
-            bases = tuple(self._planned(*one) for one in recipes)
+        for choice in self._possible():
+            bases = tuple(map(self._planned, choice.segments))
             if not self._excess(bases):
-                return bases, option
+                return bases, choice.option
             failed.append(bases)
         told = dict.fromkeys(self._excess(bases) for bases in failed)
         raise UsageError(
@@ -131,33 +151,34 @@ class Task:
         """Return what *bases* and a process that searches them should have, page cache included."""
         return self.process_bytes + sum(one.size_bytes for one in bases)
 
-    def _possible(self) -> Iterator[tuple[list[tuple[Recipe, int, int]], str]]:
-        """Return recipes for the segments, the preferred first, and the option of a build."""
-        wanted, limit, segments = self.options.recipe, self.options.latency_ms, self._segments()
-        most, _ = segments[0]
+    def _possible(self) -> Iterator[_Choice]:
+        """Return recipes for the segments, the preferred first."""
+        wanted, limit, sizes = self.options.recipe, self.options.latency_ms, self._sizes()
+        most, _ = sizes[0]
 
-        def same(recipe: Recipe) -> tuple[list[tuple[Recipe, int, int]], str]:
-            return [(recipe, *one) for one in segments], recipe.factory
+        def same(recipe: Recipe) -> _Choice:
+            return _Choice([_Segments(recipe, *size) for size in sizes], recipe.factory)
 
         if wanted != AUTO:
             yield same(choose_recipe(wanted, most, self.dim))
             return
         if limit is not None and limit > LATENCY_MS:
             yield same(choose_recipe(AUTO, most, self.dim, math.inf))
-        by_build = [(choose_recipe(AUTO, rows, self.dim), rows, count) for rows, count in segments]
-        yield by_build, ""
-        if any(recipe.is_exact for recipe, _, _ in by_build):
+        by_build = [_Segments(choose_recipe(AUTO, rows, self.dim), rows, n) for rows, n in sizes]
+        yield _Choice(by_build)
+        if any(one.recipe.is_exact for one in by_build):
             approximate = choose_recipe(AUTO, most, self.dim, 0.0)
             if _is_makeable(approximate, self.dim):  # what is for many rows may not be for few
                 yield same(replace(approximate, reason="exact search does not fit the budget"))
 
-    def _segments(self) -> list[tuple[int, int]]:
+    def _sizes(self) -> list[tuple[int, int]]:
         """Divide the rows into segments as full as they may be: (rows, how many of these)."""
         most = most_rows(self.dim)
         full, rest = divmod(self.images, most)
         return [(rows, count) for rows, count in ((most, full), (rest, 1)) if rows and count]
 
-    def _planned(self, recipe: Recipe, rows: int, count: int) -> PlannedBases:
+    def _planned(self, segments: _Segments) -> PlannedBases:
+        recipe, rows, count = segments.recipe, segments.rows, segments.count
         size = size_of(recipe.factory, self.dim)
         rates = self.measurements.rates(recipe, rows, self.dim)
         held = 0 if recipe.is_exact else held_rows(rows)
@@ -187,7 +208,7 @@ class Task:
         )
 
     def _excess(self, bases: Sequence[PlannedBases]) -> str:
-        """Say in which way *bases* are too much, nothing if they fit."""
+        """Return the reason why *bases* are too much, empty if they fit."""
         memory, limit = self.options.memory_bytes, self.options.latency_ms
         needed, taken_ms = self.needed_bytes(bases), sum(one.latency_ms for one in bases)
         parts = []
@@ -199,7 +220,7 @@ class Task:
         return f"{names} takes {' and '.join(parts)}" if parts else ""
 
     def _way_out(self, failed: Sequence[Sequence[PlannedBases]]) -> str:
-        """Say what would fit: fewer dimensions, more memory or more time."""
+        """Return a hint about what would fit: fewer dimensions, more memory or more time."""
         least_bytes = min(self.needed_bytes(bases) for bases in failed)
         least_ms = min(sum(one.latency_ms for one in bases) for bases in failed)
         memory, limit = self.options.memory_bytes, self.options.latency_ms
@@ -221,9 +242,9 @@ class Task:
         dim = self.dim // 2
         while dim >= _LEAST_DIM:
             smaller = replace(self, dim=dim, measurements=Measurements(calibrate=False))
-            for recipes, _ in smaller._possible():
-                makeable = all(_is_makeable(recipe, dim) for recipe, _, _ in recipes)
-                if makeable and not smaller._excess([smaller._planned(*one) for one in recipes]):
+            for choice in smaller._possible():
+                makeable = all(_is_makeable(one.recipe, dim) for one in choice.segments)
+                if makeable and not smaller._excess(list(map(smaller._planned, choice.segments))):
                     return dim
             dim //= 2
         return 0

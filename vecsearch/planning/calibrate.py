@@ -22,7 +22,7 @@ EMBEDDED_S: Final = 4.0
 _MOST_PICTURES: Final = 4096
 
 NETWORK_SHARE: Final = 0.94
-"""A build runs at so much of the rate of the network alone."""
+"""The rate of a build as a share of the rate of the network alone."""
 
 
 def planned_encoder(config: EncoderConfig) -> Encoder:

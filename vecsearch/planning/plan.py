@@ -12,7 +12,7 @@ from typing import Final
 
 from vecsearch.ann.recipes import check_recipe
 from vecsearch.arguments import checked
-from vecsearch.embed.backbones.backbone import CLASSES
+from vecsearch.embed.backbones.backbone import CLASSES, Backbone
 from vecsearch.embed.classifier import follows
 from vecsearch.embed.encoder import EncoderConfig, layers_of, model_of, pool_of
 from vecsearch.embed.engines.engine import choose_engine, choose_precision
@@ -89,7 +89,7 @@ def plan(
     options: PlanOptions | None = None,
     progress: Progress | None = None,
 ) -> PlanReport:
-    """Return what an index of the pictures in *sources*, or of so many *images*, would take.
+    """Estimate what an index of the pictures in *sources*, or of a number of *images*, would take.
 
     *Recipe*: as a build chooses it, segment by segment, if that fits the budgets of *options*;
     else an approximate one for all. Exact search reads all of its FAISS file for a query, so this
@@ -107,11 +107,63 @@ def plan(
     Raises SourceError, UsageError: also when nothing fits, with what would.
     """
     config, options = encoder or EncoderConfig(), options or PlanOptions()
-    backbone, layers, pool = model_of(config), layers_of(config), pool_of(config)
-    precision = choose_precision(
-        config.precision or "auto", choose_engine(config.engine, config.precision)
+    pictures = _pictures(sources, images)
+    network = _network(config, pictures.count)
+    check_recipe(options.recipe, network.dim)
+    task = Task(
+        images=pictures.count,
+        dim=network.dim,
+        process_bytes=_QUERY_BYTES + network.encoder_bytes,
+        options=options,
+        measurements=Measurements(options.calibrate, progress),
     )
-    count, path_bytes, paths = _pictures(sources, images)
+    bases, recipe_option = task.choose()
+    rate = known_rate(network.backbone, network.layers, network.precision)
+    if options.calibrate:
+        rate = pictures_per_second(planned_encoder(config), config, pictures.sample, progress)
+    return _report(network, pictures, bases, recipe_option, rate, options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Network:
+    """What is known of the encoder without its weights.
+
+    ``sampled`` pictures train its PCA, 0 if there is none; ``parameters`` are those of the network
+    and the PCA.
+    """
+
+    backbone: Backbone
+    layers: tuple[str, ...]
+    pool: str
+    precision: str
+    feature_dim: int
+    dim: int
+    sampled: int
+    parameters: int
+    has_words: bool
+
+    @property
+    def encoder_bytes(self) -> int:
+        """The bytes of its numbers, on the disk and in the memory of a process that answers."""
+        return _PARAMETER_BYTES[self.precision] * self.parameters
+
+    @property
+    def words_bytes(self) -> int:
+        """The bytes of its words, a float16 vector for each."""
+        return 2 * CLASSES * self.dim if self.has_words else 0
+
+    @property
+    def pca_bytes(self) -> int:
+        """The memory that training its PCA takes."""
+        if not self.sampled:
+            return 0
+        return 4 * self.dim * self.feature_dim + 8 * min(self.sampled, self.feature_dim) ** 2
+
+
+def _network(config: EncoderConfig, count: int) -> _Network:
+    """Return what is known of an encoder for *count* pictures; raises UsageError."""
+    backbone, layers, pool = model_of(config), layers_of(config), pool_of(config)
+    engine = choose_engine(config.engine, config.precision)
     features = feature_dim(backbone, layers, pool)
     dim, sampled = features, 0
     parameters = sum(map(math.prod, backbone.parameters(layers[-1]).values()))
@@ -120,68 +172,83 @@ def plan(
         check_dim(dim, features, samples=count)
         sampled = min(count, sample_size(dim, features))
         parameters += dim * (features + 1)
-    check_recipe(options.recipe, dim)
-    encoder_bytes = _PARAMETER_BYTES[precision] * parameters
-    task = Task(
-        images=count,
+    is_trained = not (config.weights or "").startswith(RANDOM)
+    return _Network(
+        backbone=backbone,
+        layers=layers,
+        pool=pool,
+        precision=choose_precision(config.precision or "auto", engine),
+        feature_dim=features,
         dim=dim,
-        process_bytes=_QUERY_BYTES + encoder_bytes,
-        options=options,
-        measurements=Measurements(options.calibrate, progress),
+        sampled=sampled,
+        parameters=parameters,
+        has_words=is_trained and follows(backbone, layers, pool),
     )
-    bases, recipe_option = task.choose()
-    rate = known_rate(backbone, layers, precision)
-    if options.calibrate:
-        rate = pictures_per_second(planned_encoder(config), config, paths, progress)
-    catalog_bytes = round(count * (_CATALOG_BYTES + _CATALOG_PATH_FACTOR * path_bytes))
+
+
+def _report(
+    network: _Network,
+    pictures: _Pictures,
+    bases: tuple[PlannedBases, ...],
+    recipe_option: str,
+    rate: float,
+    options: PlanOptions,
+) -> PlanReport:
+    """Add up what the parts take; *rate* is in pictures per second."""
+    count, dim = pictures.count, network.dim
+    catalog_bytes = round(count * (_CATALOG_BYTES + _CATALOG_PATH_FACTOR * pictures.path_bytes))
     segments_bytes = segment_bytes(count, dim)
     bases_bytes = sum(one.size_bytes for one in bases)
     image_bytes = segments_bytes + bases_bytes + catalog_bytes
-    has_words = follows(backbone, layers, pool) and not (config.weights or "").startswith(RANDOM)
-    words_bytes = 2 * CLASSES * dim if has_words else 0
-    disk_bytes = image_bytes + encoder_bytes + words_bytes
+    encoder_bytes = network.encoder_bytes + network.words_bytes
+    disk_bytes = image_bytes + encoder_bytes
     cached = sum(one.size_bytes for one in bases if one.mapped)
-    pca_bytes = 4 * dim * features + 8 * min(sampled, features) ** 2 if sampled else 0
-    training = max(pca_bytes, *(one.training_bytes for one in bases))
+    training = max(network.pca_bytes, *(one.training_bytes for one in bases))
     return PlanReport(
         images=count,
-        model=backbone.facts.name,
-        layer="+".join(layers),
-        pool=pool,
-        precision=precision,
-        feature_dim=features,
+        model=network.backbone.facts.name,
+        layer="+".join(network.layers),
+        pool=network.pool,
+        precision=network.precision,
+        feature_dim=network.feature_dim,
         dim=dim,
         bases=bases,
         recipe_option=recipe_option,
         segments_bytes=segments_bytes,
         bases_bytes=bases_bytes,
         catalog_bytes=catalog_bytes,
-        encoder_bytes=encoder_bytes + words_bytes,
+        encoder_bytes=encoder_bytes,
         disk_bytes=disk_bytes,
         peak_bytes=disk_bytes + segment_bytes(min(count, most_rows(dim)), dim),
         image_bytes=image_bytes / count,
-        query_memory_bytes=task.needed_bytes(bases) - cached,
+        query_memory_bytes=_QUERY_BYTES + network.encoder_bytes + bases_bytes - cached,
         query_cache_bytes=cached,
-        build_memory_bytes=_BUILD_BYTES + _PARAMETER_BYTES["fp32"] * parameters + training,
+        build_memory_bytes=_BUILD_BYTES + _PARAMETER_BYTES["fp32"] * network.parameters + training,
         latency_ms=sum(one.latency_ms for one in bases),
         pictures_per_second=rate,
-        embedding_seconds=(count + sampled) / rate,
+        embedding_seconds=(count + network.sampled) / rate,
         indexing_seconds=sum(one.indexing_seconds for one in bases),
         calibrated=options.calibrate,
     )
 
 
-def _pictures(sources: Sequence[str | Path], images: int | None) -> tuple[int, float, list[Path]]:
-    """Count the pictures in *sources*: their number, the mean length of their paths, and some.
+@dataclass(frozen=True, slots=True)
+class _Pictures:
+    """How many pictures there are, the mean length of their paths, and the paths of some."""
 
-    Raises UsageError unless they or a number are given.
-    """
+    count: int
+    path_bytes: float
+    sample: Sequence[Path] = ()
+
+
+def _pictures(sources: Sequence[str | Path], images: int | None) -> _Pictures:
+    """Count the pictures in *sources*; raises UsageError unless these or a number are given."""
     if images is not None:
         if sources:
             raise UsageError("SOURCE and --images are both given", hint="leave one out")
         if images < 1:
             raise UsageError(f"--images is {images}", hint="give at least 1")
-        return images, _PATH_BYTES, []
+        return _Pictures(images, _PATH_BYTES)
     if not sources:
         raise UsageError(
             "nothing to plan for", hint="give a folder of pictures, or their number with --images"
@@ -191,4 +258,4 @@ def _pictures(sources: Sequence[str | Path], images: int | None) -> tuple[int, f
         plan_build(open_sources(Named.of(sources, ()), None, options), None, work, options)
         path_bytes = sum(len(one.file.path) for one in work) / len(work)
         chosen = random.Random(0).sample(range(len(work)), min(len(work), _SOME))  # noqa: S311
-        return len(work), path_bytes, [work[place].as_path() for place in chosen]
+        return _Pictures(len(work), path_bytes, [work[place].as_path() for place in chosen])

@@ -25,8 +25,9 @@ from vecsearch.search.answers import CHUNK, named
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.missing_dates import dates_of
 from vecsearch.search.query_vectors import Embedder
-from vecsearch.store.schema import CATALOG, damaged_catalog
+from vecsearch.store.schema import CATALOG
 from vecsearch.store.snapshot import Snapshot
+from vecsearch.store.sqlite import damaged_catalog
 from vecsearch.types import Agreement, Guess, Progress, QueryImage, Reduction, Skipped
 
 T = TypeVar("T", Reduction, Agreement)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from vecsearch.search.dates import Moment
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.missing_dates import dates_of, dates_read
 from vecsearch.search.query_options import ImageFilter
+from vecsearch.store.lookups import SortKey
 from vecsearch.types import Image, ListedImage, local_time
 
 SORTS: Final = ("id", "path", "taken", "size")
@@ -114,12 +115,12 @@ def _sorted_rows(opened: IndexReader, options: ListOptions) -> list[int]:
         from vecsearch.search.filters import chosen_rows
 
         chosen = chosen_rows(snapshot, options.filter).tolist()
-    keys: list[tuple[Any, int, int]]
+    keys: list[SortKey]
     if options.sort == "taken":
         read = dates_read(snapshot)
         times = {row: time_ns for time_ns, _, row in snapshot.sort_keys("mtime_ns", chosen)}
         keys = [
-            (read.get(row) or taken or local_time(times[row]), number, row)
+            SortKey(read.get(row) or taken or local_time(times[row]), number, row)
             for taken, number, row in snapshot.sort_keys("taken", chosen)
         ]
     else:

@@ -84,7 +84,7 @@ def _record(snapshot: Snapshot, found: list[tuple[Image, str]]) -> bool:
         return True
     try:
         with open_writer(snapshot.folder) as writer:
-            writer.set_dates((image.id, image.content_hash, taken) for image, taken in found)
+            writer.set_dates(found)
     except VecsearchError:
         return False
     return True

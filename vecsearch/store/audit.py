@@ -10,10 +10,10 @@ from typing import Final
 import apsw
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError
-from vecsearch.store import schema
-from vecsearch.store.inside import file_path
+from vecsearch.store import config_keys, schema, sqlite
 from vecsearch.store.migrate import migrate_if_older
 from vecsearch.store.records import StoredSegment, read_state
+from vecsearch.store.safe_paths import file_path
 from vecsearch.store.segments import read_damaged
 from vecsearch.store.write_once import FileRecord, check_file, check_length
 from vecsearch.types import DamageKind, Problem
@@ -95,11 +95,11 @@ def audit_catalog(folder: Path, *, quick: bool) -> list[Problem]:
                 read_state(catalog)
                 return []
             catalog.execute("BEGIN")  # no writer commits while the pages are read
-            schema.fetch(catalog, "SELECT max(id) FROM generations")
+            sqlite.fetch(catalog, "SELECT max(id) FROM generations")
             found = _audit_pages(catalog, path) or audit_relations(catalog)
             catalog.execute("COMMIT")
     except apsw.Error as error:
-        found = [_reason(schema.catalog_error(path, error), path)]
+        found = [_reason(sqlite.catalog_error(path, error), path)]
     except ValueError as error:
         found = [str(error)]
     except IndexDamagedError as error:
@@ -108,10 +108,10 @@ def audit_catalog(folder: Path, *, quick: bool) -> list[Problem]:
 
 
 def _audit_pages(catalog: apsw.Connection, path: Path) -> list[str]:
-    damaged = schema.damaged_pages(path)
+    damaged = sqlite.damaged_pages(path)
     if damaged:
         return [f"pages with wrong checksums: {len(damaged)}, the first is {damaged[0]}"]
-    check = schema.fetch(catalog, "PRAGMA integrity_check")
+    check = sqlite.fetch(catalog, "PRAGMA integrity_check")
     return [" ".join(str(what).split()) for (what,) in check if what != "ok"]
 
 
@@ -120,14 +120,14 @@ def audit_relations(catalog: apsw.Connection) -> list[str]:
     found = []
     queries = _MUST_BE_ZERO | (_DATES_MUST_BE_ZERO if schema.has_dates(catalog) else {})
     for what, query in queries.items():
-        ((count,),) = schema.fetch(catalog, query)
+        ((count,),) = sqlite.fetch(catalog, query)
         if count:
             found.append(what.format(count))
-    if strangers := schema.fetch(catalog, "PRAGMA foreign_key_check"):
+    if strangers := sqlite.fetch(catalog, "PRAGMA foreign_key_check"):
         found.append(f"references that lead nowhere: {len(strangers)}")
     try:
         read_state(catalog)
-        schema.read_apart(catalog)
+        config_keys.read_apart(catalog)
     except ValueError as error:
         found.append(str(error))
     return found
@@ -141,7 +141,7 @@ def check_sound(folder: Path) -> None:
         with closing(schema.open_catalog(folder, writing=False)) as catalog:
             refuse_damaged(folder, catalog)
     except apsw.Error as error:
-        raise schema.catalog_error(path, error) from None
+        raise sqlite.catalog_error(path, error) from None
 
 
 def refuse_damaged(folder: Path, catalog: apsw.Connection) -> None:
@@ -152,10 +152,10 @@ def refuse_damaged(folder: Path, catalog: apsw.Connection) -> None:
     path = folder / schema.CATALOG
     found: list[str] = []
     if path.stat().st_size <= _CHECKED_CATALOG_BYTES:
-        check = schema.fetch(catalog, "PRAGMA integrity_check(1)")
+        check = sqlite.fetch(catalog, "PRAGMA integrity_check(1)")
         found = [" ".join(str(what).split()) for (what,) in check if what != "ok"]
     if found := found or audit_relations(catalog):
-        raise schema.damaged_catalog(path, found[0])
+        raise sqlite.damaged_catalog(path, found[0])
     for record in read_state(catalog).files.values():
         check_length(folder, record)
 
@@ -166,11 +166,15 @@ def audit_files(folder: Path, *, quick: bool) -> list[Problem]:
         return list(_audit_each(folder, quick))
     except apsw.Error as error:
         path = folder / schema.CATALOG
-        return [Problem("catalog", path, _reason(schema.catalog_error(path, error), path))]
+        return [Problem("catalog", path, _reason(sqlite.catalog_error(path, error), path))]
 
 
 def _audit_each(folder: Path, quick: bool) -> Iterator[Problem]:
-    for record, segment, dim in _named_files(folder):
+    with closing(schema.open_catalog(folder, writing=False)) as catalog:
+        state = read_state(catalog)
+    segments = {one.record.name: one for one in state.segments}
+    for record in state.files.values():
+        segment, dim = segments.get(record.name), state.dim
         path = folder / record.name
         what = ""
         rows: tuple[int, ...] = ()
@@ -206,16 +210,9 @@ def _damaged_rows(segment: StoredSegment, path: Path, dim: int) -> tuple[int, ..
     return tuple(segment.first_row + place for place in damaged)
 
 
-def _named_files(folder: Path) -> list[tuple[FileRecord, StoredSegment | None, int]]:
-    with closing(schema.open_catalog(folder, writing=False)) as catalog:
-        state = read_state(catalog)
-    segments = {one.record.name: one for one in state.segments}
-    return [(one, segments.get(one.name), state.dim) for one in state.files.values()]
-
-
 def _is_named(folder: Path, record: FileRecord) -> bool:
     with closing(schema.open_catalog(folder, writing=False)) as catalog:
-        return bool(schema.fetch(catalog, "SELECT 1 FROM files WHERE name = ?", (record.name,)))
+        return bool(sqlite.fetch(catalog, "SELECT 1 FROM files WHERE name = ?", (record.name,)))
 
 
 def _audit_head(path: Path) -> str:

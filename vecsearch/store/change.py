@@ -9,26 +9,10 @@ from typing import Final
 
 from vecsearch.store.segments import Segment
 from vecsearch.store.write_once import Write
-from vecsearch.types import Float16Vectors, Skipped, Vectors
+from vecsearch.types import Float16Vectors, ImageFile, Skipped, Vectors
 
 REMOVED: Final = "removed with vecsearch remove"
 """The reason for which content that a user removed is skipped."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileFacts:
-    """What the catalog keeps of an image's file.
-
-    ``taken`` is empty if its metadata have no date, None if they were not read for it.
-    """
-
-    path: Path
-    size_bytes: int
-    mtime_ns: int
-    content_hash: bytes
-    width: int
-    height: int
-    taken: str | None = None
 
 
 @dataclass(slots=True)
@@ -47,9 +31,9 @@ class Change:
     have no live row any more.
     """
 
-    embedded: list[tuple[int | None, FileFacts]] = field(default_factory=list)
+    embedded: list[tuple[int | None, ImageFile]] = field(default_factory=list)
     vectors: Vectors | Float16Vectors | None = None
-    refiled: list[tuple[int, FileFacts]] = field(default_factory=list)
+    refiled: list[tuple[int, ImageFile]] = field(default_factory=list)
     removed: list[int] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     forgotten: list[Path] = field(default_factory=list)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError
-from vecsearch.store.inside import check_own, check_plain
+from vecsearch.store.safe_paths import check_own, check_plain
 
 _MAGIC: Final = bytes.fromhex("d9d505f920a163d7")
 _TAIL_BYTES: Final = 16  # length and checksum of a name, and the magic number

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from vecsearch.errors import IndexFolderError
-from vecsearch.store.inside import is_file
+from vecsearch.store.safe_paths import is_file
 from vecsearch.store.schema import CATALOG
 
 INDEXES: Final = Path("indexes")

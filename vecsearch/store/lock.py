@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vecsearch.errors import IndexFolderError, IndexLockedError
-from vecsearch.store.inside import check_own, check_plain
+from vecsearch.store.safe_paths import check_own, check_plain
 
 LOCK_FILE = "writer.lock"
 HOLDER_FILE = "writer.json"

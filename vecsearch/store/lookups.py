@@ -4,48 +4,42 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from threading import RLock
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple
 
 import apsw
 
-from vecsearch.errors import IndexDamagedError, IndexFolderError, IndexOutdatedError
-from vecsearch.locks import free_at_fork
-from vecsearch.store import schema
-from vecsearch.store.records import Generation, record_of
+from vecsearch.store import config_keys, schema, sqlite
+from vecsearch.store.catalog_reader import CatalogReader
+from vecsearch.store.records import image_of, record_of, skipped_of, stored_path
 from vecsearch.store.write_once import FileRecord
 from vecsearch.types import Image, Skipped, path_of, wanted
-
-T = TypeVar("T", int, bytes)
 
 _IMAGES: Final = (
     "SELECT images.id, path, size_bytes, mtime_ns, content_hash, width, height, row, taken "
     "FROM images JOIN rows ON rows.image = images.id "
 )
 _LIVE: Final = "row < :next_row AND (died IS NULL OR died > :generation)"
-_STATE: Final = "SELECT key, value FROM config WHERE key IN ('instance', 'oldest')"
 _PRESENT: Final = "removed IS NULL"
 _REMOVED_SINCE: Final = "removed > :generation"
-_TAKEN: Final = re.compile(r"|\d{4}-\d\d-\d\d[-0-9T:.+]{0,30}", re.ASCII)
 _MANY: Final = 500
 _PAGE: Final = 8192
-_CACHE_KIB: Final = 256 << 10
-"""How much of the catalog a reader keeps: as much as it has used of a million images."""
 
 
-class Lookups:
-    """A connection to the catalog, and the generation as of which it is asked.
+class SortKey(NamedTuple):
+    """By what an image is sorted: a value of its own, then its id; and the row that it has."""
 
-    Row numbers are never reused, so images are looked up when asked for, as they were at this
-    generation. After a fresh build, or a second compaction, every look-up says that the index must
-    be opened again. Which generation it is, whoever derives from this reads in a transaction.
+    value: Any
+    id: int
+    row: int
 
-    Any number of threads may ask; they have the one connection by turns.
+
+class Lookups(CatalogReader):
+    """Questions to the catalog, answered as of the generation that was read.
+
+    Images are looked up when asked for, as they were at this generation.
     """
 
     def __init__(self, folder: Path, *, fetch: bool = False) -> None:
@@ -53,46 +47,11 @@ class Lookups:
 
         Images behind URLs may be fetched if *fetch* says so, whoever made the index.
         """
-        self.folder = folder
+        super().__init__(folder)
         self._fetch = fetch
-        self._turn = free_at_fork(RLock())
-        self._connection = schema.open_catalog(folder, writing=False)
-        self._identity = _identity(folder)
-        try:
-            self._has_dates = schema.has_dates(self._connection)
-        except apsw.Error as error:
-            self._connection.close()
-            raise schema.catalog_error(folder / schema.CATALOG, error) from None
         self._images = _IMAGES if self._has_dates else _IMAGES.replace(", taken ", ", NULL ")
-        self._instance = ""
-        self.generation = Generation(0, 0, 0, 0)
-        self._version = self._intact_version = -1
         self.dates_read: dict[int, str] | None = None
         """By row, what was read of the dates that the catalog lacks; None before that is tried."""
-
-    def _begin(self) -> None:
-        """Begin the transaction in which the generation is read; raises apsw.Error."""
-        self._connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}; BEGIN")
-        # It changes whenever another process has committed.
-        ((self._version,),) = self._connection.execute("PRAGMA data_version")
-        self._intact_version = self._version
-
-    def close(self) -> None:
-        """Close the catalog; mapped vectors stay valid as long as they are referenced."""
-        with self._turn:
-            self._connection.close()
-
-    def is_newest(self) -> bool:
-        """Return whether nothing was committed since, and the folder has the same index."""
-        if self._identity != _identity(self.folder):
-            return False
-        with self._reading() as connection:
-            ((version,),) = connection.execute("PRAGMA data_version")
-            if version == self._version:
-                return True
-            config = dict(schema.fetch(connection, _STATE))
-            newest = schema.fetch(connection, "SELECT max(id) FROM generations")
-            return config["instance"] == self._instance and newest == [(self.generation.id,)]
 
     def images(self) -> Iterator[Image]:
         """Iterate over all images, in the order of their ids."""
@@ -134,10 +93,9 @@ class Lookups:
         found = self._rows(query, {"wanted": wanted})
         return {os.fsdecode(fields[1]): self._image(fields) for fields in found}
 
-    def contents_with_sizes(self, sizes: Iterable[int]) -> Iterator[tuple[bytes, int, int, int]]:
-        """Return content hash, row, width, height of images whose files have *sizes* (bytes)."""
-        for image in self._images_in("size_bytes", sizes):
-            yield image.content_hash, image.row, image.width, image.height
+    def images_with_sizes(self, sizes: Iterable[int]) -> Iterator[Image]:
+        """Find the images whose files have any of *sizes* in bytes."""
+        return self._images_in("size_bytes", sizes)
 
     def image_by_id(self, image_id: int) -> Image | None:
         """Find an image by its id."""
@@ -198,7 +156,7 @@ class Lookups:
         found = self._rows(f"SELECT id FROM images WHERE {lacking}")  # noqa: S608
         return [number for (number,) in found]
 
-    def sort_keys(self, column: str, rows: Sequence[int] | None) -> list[tuple[Any, int, int]]:
+    def sort_keys(self, column: str, rows: Sequence[int] | None) -> list[SortKey]:
         """List a *column* of ``images`` with id and row, for all images or for some *rows*."""
         if column == "taken" and not self._has_dates:
             column = "NULL"
@@ -210,10 +168,10 @@ class Lookups:
         found = self._rows(f"{query} WHERE {among} AND {_LIVE}", wanted)
         if len({type(key) for key, _, _ in found} - {type(None)}) > 1:
             raise self._damaged(f"its images have a {column} of several kinds")
-        return found
+        return list(map(SortKey._make, found))
 
     def keep_pages(self, size_bytes: int) -> None:
-        """Hold so much of the catalog in memory: images may not lie in the order of their paths."""
+        """Cache *size_bytes* of the catalog: images may be stored in another order than by path."""
         with self._turn:
             self._connection.execute(f"PRAGMA cache_size = {-size_bytes // 1024}")
 
@@ -248,16 +206,16 @@ class Lookups:
         """List what was scanned."""
         rows = self._rows("SELECT path FROM sources ORDER BY path")
         with self._explained():
-            return [_path(path) for (path,) in rows]
+            return [stored_path(path) for (path,) in rows]
 
     def is_removed(self, content_hash: bytes) -> bool:
         """Return whether this content was removed and is to stay out."""
-        key = {"key": schema.removed_key(content_hash)}
+        key = {"key": config_keys.removed_key(content_hash)}
         return bool(self._rows("SELECT 1 FROM config WHERE key = :key", key))
 
     def removed_contents(self) -> list[bytes]:
         """List the hashes of the content that was removed and is to stay out."""
-        start = schema.removed_key(b"")
+        start = config_keys.removed_key(b"")
         query = "SELECT key FROM config WHERE key >= :start AND key < :end"
         keys = self._rows(query, {"start": start, "end": f"{start}g"})  # behind all hex digits
         with self._explained():
@@ -267,7 +225,7 @@ class Lookups:
         """Read the pairs of content hashes, each sorted, that are said to be no copies."""
         with self._explained(), self._reading() as connection:
             self._check_all_there(connection)
-            return schema.read_apart(connection)
+            return config_keys.read_apart(connection)
 
     def images_by_content(self, hashes: Iterable[bytes]) -> dict[bytes, Image]:
         """Find an image, the one with the least id, with each of these content hashes."""
@@ -282,12 +240,12 @@ class Lookups:
     def stamp(self, source: Path) -> str:
         """Return what is remembered of a source, nothing if it has no stamp."""
         query = "SELECT value FROM config WHERE key = :key"
-        rows = self._rows(query, {"key": schema.stamp_key(source)})
+        rows = self._rows(query, {"key": config_keys.stamp_key(source)})
         return str(rows[0][0]) if rows else ""
 
     def stamps_of_rows(self) -> dict[Path, str]:
         """Return the stamps that tell whose vectors are called by file and row."""
-        start = schema.stamp_key(Path("rows:"))
+        start = config_keys.stamp_key(Path("rows:"))
         query = "SELECT key, value FROM config WHERE key >= :start AND key < :end"
         rows = self._rows(query, {"start": start, "end": f"{start}g"})  # behind all hex digits
         try:
@@ -295,13 +253,13 @@ class Lookups:
                 path_of(bytes.fromhex(key.partition(":")[2])): str(value) for key, value in rows
             }
         except ValueError as error:
-            raise schema.damaged_catalog(self.folder / schema.CATALOG, repr(error)) from None
+            raise sqlite.damaged_catalog(self.folder / schema.CATALOG, repr(error)) from None
 
     def skipped(self) -> list[Skipped]:
         """List the files that could not be used."""
         rows = self._rows("SELECT path, size_bytes, mtime_ns, reason FROM skipped ORDER BY path")
         with self._explained():
-            return [_skipped_of(fields) for fields in rows]
+            return [skipped_of(fields) for fields in rows]
 
     def files(self) -> list[FileRecord]:
         """List the write-once files of the index."""
@@ -311,26 +269,10 @@ class Lookups:
 
     def _image(self, fields: tuple[Any, ...]) -> Image:
         try:
-            image = _image_of(fields)
+            image = image_of(fields)
         except ValueError as error:
             raise self._damaged(str(error)) from None
         return replace(image, path=wanted(image.path)) if self._fetch else image
-
-    def _later(self, before: T, last: T) -> T:
-        """Return *last*, the end of a page; pages that do not advance would never end."""
-        if last <= before:
-            raise self._damaged("its pages lead in a circle")
-        return last
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except ValueError as error:
-            raise self._damaged(str(error)) from None
-
-    def _damaged(self, why: str) -> IndexDamagedError:
-        return schema.damaged_catalog(self.folder / schema.CATALOG, why)
 
     def _one(self, column: str, value: object) -> Image | None:
         page = self._rows(f"{self._images} WHERE {column} = :value AND {_LIVE}", {"value": value})
@@ -348,49 +290,6 @@ class Lookups:
         for fields in self._rows(query, {"wanted": json.dumps(list(values))}):
             yield self._image(fields)
 
-    def _rows(self, query: str, values: dict[str, Any] | None = None) -> list[Any]:
-        """Run one look-up; raises IndexFolderError if this generation is no longer all there."""
-        present = {"next_row": self.generation.next_row, "generation": self.generation.id}
-        with self._reading() as connection:
-            self._check_all_there(connection)
-            return schema.fetch(connection, query, present | (values or {}))
-
-    def _check_all_there(self, connection: apsw.Connection) -> None:
-        """Raise IndexFolderError if what was committed since took this generation apart."""
-        ((version,),) = connection.execute("PRAGMA data_version")
-        if version == self._intact_version:
-            return
-        config = dict(schema.fetch(connection, _STATE))
-        if config["instance"] != self._instance:
-            raise IndexFolderError(
-                f"{self.folder} was built anew meanwhile", hint="open it again", path=self.folder
-            )
-        if int(config["oldest"]) > self.generation.id:
-            raise IndexOutdatedError(
-                f"{self.folder} has changed much since it was opened",
-                hint="open it again",
-                path=self.folder,
-            )
-        self._intact_version = version
-
-    @contextmanager
-    def _reading(self) -> Iterator[apsw.Connection]:
-        """Hold one state of the catalog; raises IndexFolderError for what SQLite raises."""
-        try:
-            with self._turn:
-                self._connection.execute("BEGIN")
-                try:
-                    yield self._connection
-                finally:
-                    if self._connection.in_transaction:  # some errors have ended it
-                        self._connection.execute("COMMIT")
-        except apsw.ConnectionClosedError:
-            raise IndexFolderError(
-                f"{self.folder} was closed", hint="open it again", path=self.folder
-            ) from None
-        except apsw.Error as error:
-            raise schema.catalog_error(self.folder / schema.CATALOG, error) from None
-
 
 def _select_between(columns: str, present: str, end: bytes | None) -> str:
     """Write the query for live images whose path lies between ``:start`` and ``:end``."""
@@ -402,40 +301,7 @@ def _select_between(columns: str, present: str, end: bytes | None) -> str:
     )
 
 
-def _identity(folder: Path) -> tuple[int, int]:
-    """Tell a catalog from one that has taken its place under the same name."""
-    try:
-        facts = (folder / schema.CATALOG).stat()
-    except OSError:
-        return 0, 0
-    return facts.st_dev, facts.st_ino
-
-
 def live_images(connection: apsw.Connection, first_row: int, end_row: int) -> list[Image]:
     """List the present images whose row lies in a range, by row."""
     query = f"{_IMAGES} WHERE died IS NULL AND row >= ? AND row < ? ORDER BY row"
-    return [_image_of(fields) for fields in schema.fetch(connection, query, (first_row, end_row))]
-
-
-def _image_of(fields: tuple[Any, ...]) -> Image:
-    number, path, size_bytes, mtime_ns, content_hash, width, height, row, taken = fields
-    numbers = (size_bytes, mtime_ns, width, height)
-    if set(map(type, numbers)) != {int} or type(content_hash) is not bytes or min(numbers[::2]) < 0:
-        raise ValueError(f"image {number} is not valid")
-    if taken is not None and not (type(taken) is str and _TAKEN.fullmatch(taken)):
-        raise ValueError(f"image {number} was taken at {taken!r:.100}")
-    path = _path(path)
-    return Image(number, path, size_bytes, mtime_ns, content_hash, width, height, row, taken)
-
-
-def _skipped_of(fields: tuple[Any, ...]) -> Skipped:
-    path, size_bytes, mtime_ns, reason = fields
-    if type(size_bytes) is not int or type(mtime_ns) is not int or type(reason) is not str:
-        raise ValueError("a skipped file is not valid")
-    return Skipped(_path(path), size_bytes, mtime_ns, reason)
-
-
-def _path(value: object) -> Path:
-    if type(value) is not bytes or not value or b"\0" in value:
-        raise ValueError(f"{value!r:.100} is not a path")
-    return path_of(value)
+    return [image_of(fields) for fields in sqlite.fetch(connection, query, (first_row, end_row))]

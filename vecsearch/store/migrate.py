@@ -11,11 +11,11 @@ from typing import Final
 import apsw
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError
-from vecsearch.store import schema
+from vecsearch.store import schema, sqlite
 from vecsearch.store.lock import writer_lock
 
 COPY: Final = "migrating.sqlite"
-"""The copy that the steps are tried on; what a crash leaves of it is written over."""
+"""The copy on which the steps are tried; what a crash leaves of it is overwritten."""
 
 
 def migrate_if_older(folder: Path) -> None:
@@ -47,16 +47,16 @@ def migrate(folder: Path) -> None:
         _discard(copy)  # left by a crash, perhaps after all was done
         if not 0 < schema.format_of(folder) < schema.FORMAT:
             return
-        with closing(schema.connect(path, apsw.SQLITE_OPEN_READWRITE)) as catalog:
+        with closing(sqlite.connect(path, apsw.SQLITE_OPEN_READWRITE)) as catalog:
             flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
-            with closing(schema.connect(copy, flags)) as trial:
+            with closing(sqlite.connect(copy, flags)) as trial:
                 _replace(trial, catalog)
                 _run_steps(trial)
                 _check(trial, path)
-            with closing(schema.connect(copy, apsw.SQLITE_OPEN_READONLY)) as trial:
+            with closing(sqlite.connect(copy, apsw.SQLITE_OPEN_READONLY)) as trial:
                 _replace(catalog, trial)
     except apsw.Error as error:
-        raise schema.catalog_error(path, error) from None
+        raise sqlite.catalog_error(path, error) from None
     except OSError as error:
         raise IndexFolderError(
             f"{folder} has an older format and cannot be migrated: {error.strerror}", path=folder
@@ -96,7 +96,7 @@ def _run_steps(catalog: apsw.Connection) -> None:
 def _check(catalog: apsw.Connection, path: Path) -> None:
     ((sound,),) = catalog.execute("PRAGMA integrity_check(1)")
     if sound != "ok" or catalog.execute("PRAGMA foreign_key_check").fetchall():
-        raise schema.damaged_catalog(path, f"it cannot be migrated: {sound}")
+        raise sqlite.damaged_catalog(path, f"it cannot be migrated: {sound}")
     schema.check_tables(catalog, path)
 
 
@@ -157,5 +157,5 @@ CREATE INDEX images_taken ON images (taken, mtime_ns);
 
 No dates are read from what has no file, or is behind a URL."""
 
-_AFTERWARDS: Final[dict[int, Callable[[apsw.Connection], None]]] = {1: schema.reserve_checksums}
+_AFTERWARDS: Final[dict[int, Callable[[apsw.Connection], None]]] = {1: sqlite.reserve_checksums}
 """What cannot be done within a transaction."""

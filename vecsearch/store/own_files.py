@@ -8,9 +8,9 @@ from typing import Final
 
 from vecsearch.errors import IndexFolderError
 from vecsearch.store import schema
-from vecsearch.store.inside import FOLDERS, check_folder, is_ours, our_files
 from vecsearch.store.lock import HOLDER_FILE, LOCK_FILE
 from vecsearch.store.migrate import COPY
+from vecsearch.store.safe_paths import FOLDERS, check_folder, is_ours, our_files
 
 NEXT: Final = "next.sqlite"
 """A catalog that is being made beside the one in force."""
@@ -72,7 +72,7 @@ def delete_unnamed(folder: Path, named: set[str]) -> None:
 
 
 def discard(folder: Path, made: bool) -> None:
-    """Take away what a new index consists of, and the folder if it was made for it."""
+    """Delete the files of a new index, and its folder if that was *made* for it."""
     (folder / schema.CATALOG).unlink(missing_ok=True)
     delete_unnamed(folder, set())
     for name in FOLDERS:

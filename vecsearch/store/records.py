@@ -1,17 +1,20 @@
-"""What the catalog tells of its commits and files, as values that are checked."""
+"""What the catalog tells of commits, files and images, as values that are checked."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import apsw
 
-from vecsearch.store import schema
-from vecsearch.store.inside import is_name, is_name_of
+from vecsearch.store import config_keys, sqlite
+from vecsearch.store.safe_paths import is_name, is_name_of
 from vecsearch.store.segments import segment_bytes
 from vecsearch.store.write_once import FileRecord
+from vecsearch.types import Image, Skipped, path_of
 
 _HASH_BYTES: Final = 32
 _MOST_DIM: Final = 1 << 26
@@ -20,6 +23,7 @@ _LARGEST: Final = (1 << 62) - 1
 
 _ENCODER: Final = ("encoder_xml", "encoder_bin")
 _TEXTS: Final = ("instance", "encoder", "agreement", "recipe")
+_TAKEN: Final = re.compile(r"|\d{4}-\d\d-\d\d[-0-9T:.+]{0,30}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class State:
 
 def read_generation(connection: apsw.Connection) -> Generation:
     """Read the newest generation; raises ValueError for what is none."""
-    newest = schema.fetch(
+    newest = sqlite.fetch(
         connection,
         "SELECT id, created_ns, next_row, image_count FROM generations ORDER BY id DESC LIMIT 1",
     )
@@ -124,12 +128,12 @@ def read_state(connection: apsw.Connection) -> State:
 def read_file(connection: apsw.Connection, name: str, kind: str) -> FileRecord:
     """Read what the catalog knows of a file of a *kind* of `KINDS`; raises ValueError."""
     query = "SELECT name, size_bytes, sha256 FROM files WHERE name = ?"
-    found = {row[0]: record_of(row) for row in schema.fetch(connection, query, (name,))}
+    found = {row[0]: record_of(row) for row in sqlite.fetch(connection, query, (name,))}
     return _file(found, name, kind)
 
 
 def _read_config(connection: apsw.Connection) -> dict[str, str]:
-    config = dict(schema.fetch(connection, schema.CONFIG))
+    config = dict(sqlite.fetch(connection, config_keys.CONFIG))
     for key, value in config.items():
         if not (isinstance(key, str) and isinstance(value, str)):
             raise ValueError(f"its {key!r} is not text")
@@ -140,7 +144,7 @@ def _read_config(connection: apsw.Connection) -> dict[str, str]:
 
 
 def _read_files(connection: apsw.Connection) -> dict[str, FileRecord]:
-    rows = schema.fetch(connection, "SELECT name, size_bytes, sha256 FROM files ORDER BY name")
+    rows = sqlite.fetch(connection, "SELECT name, size_bytes, sha256 FROM files ORDER BY name")
     return {row[0]: record_of(row) for row in rows}
 
 
@@ -150,7 +154,7 @@ def _read_segments(
     query = "SELECT first_row, row_count, file FROM segments ORDER BY first_row"
     segments: list[StoredSegment] = []
     end, seen = 0, set()
-    for first, count, name in schema.fetch(connection, query):
+    for first, count, name in sqlite.fetch(connection, query):
         record = _file(files, name, "vectors")
         _number(first, "a segment")
         _number(count, "a segment", least=1)
@@ -172,7 +176,7 @@ def _read_bases(
     query = "SELECT file, first_row, row_count, recipe, search FROM bases ORDER BY first_row"
     rows_at = {one.first_row: one.row_count for one in segments}
     bases = []
-    for name, first, count, recipe, search in schema.fetch(connection, query):
+    for name, first, count, recipe, search in sqlite.fetch(connection, query):
         _number(count, "a FAISS file", least=1)
         if first not in rows_at or count > rows_at[first]:
             raise ValueError(f"{name!r} is of {count} rows that no segment has")
@@ -191,6 +195,33 @@ def record_of(row: tuple[Any, ...]) -> FileRecord:
     if not (isinstance(sha256, bytes) and len(sha256) == _HASH_BYTES):
         raise ValueError(f"it has no SHA-256 of {name}")
     return FileRecord(name, size_bytes, sha256)
+
+
+def image_of(fields: tuple[Any, ...]) -> Image:
+    """Make an image of what a look-up returns; raises ValueError for what is none."""
+    number, path, size_bytes, mtime_ns, content_hash, width, height, row, taken = fields
+    numbers = (size_bytes, mtime_ns, width, height)
+    if set(map(type, numbers)) != {int} or type(content_hash) is not bytes or min(numbers[::2]) < 0:
+        raise ValueError(f"image {number} is not valid")
+    if taken is not None and not (type(taken) is str and _TAKEN.fullmatch(taken)):
+        raise ValueError(f"image {number} was taken at {taken!r:.100}")
+    path = stored_path(path)
+    return Image(path, size_bytes, mtime_ns, content_hash, width, height, taken, id=number, row=row)
+
+
+def skipped_of(fields: tuple[Any, ...]) -> Skipped:
+    """Make a record of a line of ``skipped``; raises ValueError for what is none."""
+    path, size_bytes, mtime_ns, reason = fields
+    if type(size_bytes) is not int or type(mtime_ns) is not int or type(reason) is not str:
+        raise ValueError("a skipped file is not valid")
+    return Skipped(stored_path(path), size_bytes, mtime_ns, reason)
+
+
+def stored_path(value: object) -> Path:
+    """Return the path that is stored as *value*; raises ValueError for what is none."""
+    if type(value) is not bytes or not value or b"\0" in value:
+        raise ValueError(f"{value!r:.100} is not a path")
+    return path_of(value)
 
 
 def _file(files: Mapping[str, FileRecord], name: object, kind: str) -> FileRecord:

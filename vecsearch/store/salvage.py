@@ -12,9 +12,9 @@ import numpy as np
 
 from vecsearch.errors import IndexDamagedError
 from vecsearch.store import schema
-from vecsearch.store.inside import file_path
 from vecsearch.store.lookups import live_images
 from vecsearch.store.records import StoredSegment, read_state
+from vecsearch.store.safe_paths import file_path
 from vecsearch.store.segments import read_damaged
 from vecsearch.store.write_once import check_file
 from vecsearch.types import Image, Vectors

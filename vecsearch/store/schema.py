@@ -1,7 +1,6 @@
-"""The tables of catalog.sqlite, and how a catalog is opened.
+"""The tables of catalog.sqlite, and how a catalog is created and opened.
 
-Every page carries a checksum (SQLite's own checksum VFS), so that damage is an error and never an
-answer. Format 4:
+Format 4:
 
 - ``config``: the encoder's description; the ``recipe`` that was asked for and the ``recall`` that
   bases are tuned for; an ``instance`` that differs after every fresh build; ``compacted``, the
@@ -29,19 +28,17 @@ answer. Format 4:
 
 from __future__ import annotations
 
-import errno
-import os
 import re
 from contextlib import closing
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import apsw
 
-from vecsearch.errors import IndexDamagedError, IndexFolderError, IndexFormatError, VecsearchError
-from vecsearch.store.inside import check_own, check_plain, has_other_names, is_file
-from vecsearch.store.journal import check_beside, has_journal
+from vecsearch.errors import IndexFolderError, IndexFormatError
+from vecsearch.store import sqlite
+from vecsearch.store.safe_paths import has_other_names, is_file
 
 CATALOG: Final = "catalog.sqlite"
 FORMAT: Final = 4
@@ -53,8 +50,6 @@ TABLES: Final = (
     "skipped",
 )
 APPLICATION_ID: Final = 0x76656373  # "vecs"
-PAGE_BYTES: Final = 4096
-VFS: Final = "cksmvfs"
 
 _WITH_DATES: Final = 4
 _TAKEN: Final = ", taken TEXT"
@@ -99,50 +94,21 @@ CREATE TABLE skipped (
 ) WITHOUT ROWID;
 """
 
-CONFIG: Final = (
-    "SELECT key, value FROM config WHERE (key < 'removed:' OR key >= 'removed;') "
-    "AND (key < 'stamp:' OR key >= 'stamp;') AND (key < 'apart:' OR key >= 'apart;')"
-)
-"""Asks for the config without what there may be much of."""
-
-HASH_BYTES: Final = 16
-"""The length of a content hash."""
-
-MOST_APART: Final = 100_000
-"""So many pairs of pictures may be said to be no copies."""
-
-_APART: Final = re.compile(f"apart:([0-9a-f]{{{2 * HASH_BYTES}}}):([0-9a-f]{{{2 * HASH_BYTES}}})")
-
-_BUSY_S = 10.0
 _WRITER_CACHE_KIB: Final = 64 << 10
 """What commits of 100,000 rows touch; with SQLite's 2 MB they take half as long again."""
-
-_CHECKSUM_BYTES: Final = 8
-_DAMAGE: Final = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError, apsw.TooBigError)
-
-_MOST_BYTES: Final = 256 << 20
-"""The longest value, statement or row that SQLite is to take; a parameter may list all rows."""
-
-_HARDENED: Final = (
-    (apsw.SQLITE_DBCONFIG_DEFENSIVE, 1),
-    (apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0),
-    (apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, 0),
-    (apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0),
-)
-"""A catalog may come from somebody else: https://sqlite.org/security.html"""
 
 
 def create_catalog(path: Path) -> apsw.Connection:
     """Create the tables in a new file at *path* and return the writing connection."""
     try:
-        connection = connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
-        connection.reserve_bytes(None, _CHECKSUM_BYTES)
+        connection = sqlite.connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
+        connection.reserve_bytes(None, sqlite.CHECKSUM_BYTES)
         connection.execute(
-            f"PRAGMA page_size = {PAGE_BYTES}; BEGIN IMMEDIATE; {_TABLES}"
+            f"PRAGMA page_size = {sqlite.PAGE_BYTES}; BEGIN IMMEDIATE; {_TABLES}"
             f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}; COMMIT;"
         )
     except apsw.Error as error:
-        raise catalog_error(path, error) from None
+        raise sqlite.catalog_error(path, error) from None
     return connection
 
 
@@ -169,136 +135,27 @@ def open_catalog(folder: Path, *, writing: bool) -> apsw.Connection:
         try:
             # Where a rollback would write to a file that others have, reading must do.
             reading = not writing and has_other_names(path)
-            connection = connect(
+            connection = sqlite.connect(
                 path, apsw.SQLITE_OPEN_READONLY if reading else apsw.SQLITE_OPEN_READWRITE
             )
         except apsw.CantOpenError:
-            connection = connect(path, apsw.SQLITE_OPEN_READONLY)
+            connection = sqlite.connect(path, apsw.SQLITE_OPEN_READONLY)
         try:
             _check(connection, folder)
         except BaseException:
             connection.close()
             raise
     except apsw.Error as error:
-        raise catalog_error(path, error) from None
+        raise sqlite.catalog_error(path, error) from None
     connection.execute(f"PRAGMA query_only = {'OFF' if writing else 'ON'}")
     if writing:
         connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
     return connection
 
 
-def connect(path: Path, flags: int) -> apsw.Connection:
-    """Open an SQLite file under the checksum VFS; raises apsw.Error, IndexFolderError.
-
-    Neither the file nor what lies beside it is believed to be ours.
-    """
-    if flags & apsw.SQLITE_OPEN_READWRITE:
-        check_own(path)
-    else:
-        check_plain(path)
-    check_beside(path)
-    _load_checksum_vfs()
-    uri = path.absolute().as_uri()  # any bytes may be in a path
-    connection = apsw.Connection(uri, flags=flags | apsw.SQLITE_OPEN_URI, vfs=VFS)
-    connection.set_busy_timeout(round(1000 * _BUSY_S))
-    for option, value in _HARDENED:
-        connection.config(option, value)
-    connection.limit(apsw.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
-    # EXTRA is FULL plus an fsync of the folder after the journal is gone: files that a commit
-    # made superfluous are deleted next, so the commit must not be undone by a power loss.
-    connection.execute(
-        "PRAGMA foreign_keys = ON; PRAGMA synchronous = EXTRA; PRAGMA temp_store = MEMORY; "
-        "PRAGMA cell_size_check = ON"
-    )
-    return connection
-
-
-def fetch(connection: apsw.Connection, query: str, values: Any = ()) -> list[Any]:
-    """Run *query* and give all its rows, as tuples; raises apsw.Error."""
-    try:
-        return connection.execute(query, values).fetchall()
-    except UnicodeDecodeError:
-        raise apsw.CorruptError("a text in it is not UTF-8") from None
-
-
-def catalog_error(path: Path, error: apsw.Error) -> IndexFolderError:
-    """Say what a failure of SQLite means for the user."""
-    reason = " ".join(str(error).split())
-    interrupted = isinstance(error, apsw.ReadOnlyError) and has_journal(path)
-    refused = isinstance(error, apsw.CantOpenError | apsw.PermissionsError | apsw.ReadOnlyError)
-    if refused and not interrupted and (refusal := _refusal(path)):
-        return refusal
-    if isinstance(error, apsw.ReadOnlyError):
-        return IndexFolderError(
-            f"{path.parent} cannot be written, and a write to it was interrupted",
-            hint="open it once where it can be written, so that the write is undone",
-            path=path,
-        )
-    code = getattr(error, "extendedresult", None)
-    if isinstance(error, _DAMAGE):
-        return damaged_catalog(path, reason)
-    if code == apsw.SQLITE_IOERR_DATA:
-        return damaged_catalog(path, "the checksum of a page is wrong")
-    return IndexFolderError(
-        f"the catalog {path} cannot be used: {reason}",
-        hint="nothing that was committed is lost",
-        path=path,
-    )
-
-
-def _refusal(path: Path) -> IndexFolderError | None:
-    """Say which permission is lacking, if one is; SQLite tells no more than that it is."""
-    # Looked at and not tried: what Python opened and closed would take away SQLite's locks.
-    for place, mode, verb in (
-        (path.parent, os.X_OK, "read"),
-        (path, os.R_OK, "read"),
-        (path, os.W_OK, "written"),
-        (path.parent, os.W_OK, "written"),
-    ):
-        if os.path.lexists(place) and not os.access(place, mode):
-            reason = os.strerror(errno.EROFS if _is_read_only(place) else errno.EACCES)
-            return IndexFolderError(f"{place} cannot be {verb}: {reason}", path=place)
-    return None
-
-
-def _is_read_only(place: Path) -> bool:
-    try:
-        return bool(os.statvfs(place).f_flag & os.ST_RDONLY)
-    except (AttributeError, OSError):  # Windows has no such call
-        return False
-
-
-def damaged_catalog(path: Path, reason: str) -> IndexDamagedError:
-    """Say that the catalog is damaged, and what is left to do."""
-    return IndexDamagedError(
-        f"the catalog {path} is damaged ({reason})",
-        hint="restore it from a copy, or build with --fresh",
-        path=path,
-    )
-
-
-def damaged_pages(path: Path) -> list[int]:
-    """List the pages of the file (from 1), used or not, whose checksum is wrong."""
-    # Through SQLite's own layer: a file that Python opened and closed would take away the locks
-    # that this process has on it.
-    flags = [apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READONLY, 0]
-    check_plain(path)
-    file = apsw.VFSFile(VFS, str(path), flags)
-    damaged = []
-    try:
-        for offset in range(0, file.xFileSize(), PAGE_BYTES):
-            try:
-                file.xRead(PAGE_BYTES, offset)
-            except apsw.IOError:
-                damaged.append(offset // PAGE_BYTES + 1)
-    finally:
-        file.xClose()
-    return damaged
-
-
 def has_dates(connection: apsw.Connection) -> bool:
     """Return whether the catalog keeps when pictures were taken."""
-    return int(_pragma(connection, "user_version")) >= _WITH_DATES
+    return int(sqlite.pragma(connection, "user_version")) >= _WITH_DATES
 
 
 def check_tables(connection: apsw.Connection, path: Path, version: int = FORMAT) -> None:
@@ -306,10 +163,10 @@ def check_tables(connection: apsw.Connection, path: Path, version: int = FORMAT)
 
     A trigger, a view, a virtual table or a generated column would do what we did not write.
     """
-    found = fetch(connection, "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
+    found = sqlite.fetch(connection, "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
     expected = _expected_tables(version)
     if dict(found) != expected and not _same_tables(found, expected):
-        raise damaged_catalog(path, "its tables are not those of an index")
+        raise sqlite.damaged_catalog(path, "its tables are not those of an index")
 
 
 def _same_tables(found: list[tuple[str, str]], tables: dict[str, str]) -> bool:
@@ -331,66 +188,8 @@ def _plain(sql: str) -> str:
     return " ".join(re.sub("([(),])", r" \1 ", sql.replace('"', "")).split())
 
 
-def reserve_checksums(connection: apsw.Connection) -> None:
-    """Rewrite a database without checksums as one that has them."""
-    connection.reserve_bytes(None, _CHECKSUM_BYTES)
-    connection.execute("VACUUM")
-
-
-@cache
-def _load_checksum_vfs() -> None:
-    # apsw.sqlite_extra finds the same file, but what it imports takes 30 ms of every query.
-    folder = Path(apsw.__file__).with_name("sqlite_extra_binaries")
-    library = next(folder.glob("cksumvfs.*"), None)
-    if library is None:
-        raise VecsearchError(
-            "this apsw comes without SQLite's checksum VFS",
-            hint="install a wheel of it: pip install --only-binary apsw --force-reinstall apsw",
-        )
-    connection = apsw.Connection(":memory:")
-    try:
-        connection.enable_load_extension(True)
-        connection.load_extension(str(library))
-    finally:
-        connection.close()
-
-
-def stamp_key(source: Path) -> str:
-    """Return the key under which the stamp of a source is kept; its path need not be text."""
-    return f"stamp:{os.fsencode(source).hex()}"
-
-
-def removed_key(content_hash: bytes) -> str:
-    """Return the key under which it is kept that this content was removed."""
-    return f"removed:{content_hash.hex()}"
-
-
-def apart_key(pair: tuple[bytes, bytes]) -> str:
-    """Return the key under which it is kept that pictures with these hashes are no copies."""
-    first, second = sorted(pair)
-    return f"apart:{first.hex()}:{second.hex()}"
-
-
-def read_apart(connection: apsw.Connection) -> set[tuple[bytes, bytes]]:
-    """Read the pairs of content hashes, each sorted, of pictures that are said to be no copies.
-
-    Raises ValueError for what is no pair, and for more than `MOST_APART`; apsw.Error.
-    """
-    query = "SELECT key FROM config WHERE key >= 'apart:' AND key < 'apart;' LIMIT ?"
-    keys = fetch(connection, query, (MOST_APART + 1,))
-    if len(keys) > MOST_APART:
-        raise ValueError(f"it has more than {MOST_APART} pairs that are no copies")
-    pairs = set()
-    for (key,) in keys:
-        found = _APART.fullmatch(key)
-        if found is None or found[1] >= found[2]:
-            raise ValueError(f"{key!r:.100} is not a pair of pictures")
-        pairs.add((bytes.fromhex(found[1]), bytes.fromhex(found[2])))
-    return pairs
-
-
 def _format_at(path: Path) -> int:
-    """Ask SQLite for the format of a catalog, 0 if it is none or cannot be used.
+    """Return the format of a catalog, as SQLite reads it; 0 if it is none or cannot be used.
 
     SQLite first undoes what a killed writer left, half of a migration say. Reading the file's
     header without it would, by closing the file, take away the locks that this process has on it.
@@ -399,10 +198,10 @@ def _format_at(path: Path) -> int:
         return 0
     for flags in (apsw.SQLITE_OPEN_READWRITE, apsw.SQLITE_OPEN_READONLY):
         try:
-            with closing(connect(path, flags)) as connection:
-                if _pragma(connection, "application_id") != APPLICATION_ID:
+            with closing(sqlite.connect(path, flags)) as connection:
+                if sqlite.pragma(connection, "application_id") != APPLICATION_ID:
                     return 0
-                return int(_pragma(connection, "user_version"))
+                return int(sqlite.pragma(connection, "user_version"))
         except (apsw.CantOpenError, IndexFolderError):
             continue
         except apsw.Error:
@@ -412,7 +211,8 @@ def _format_at(path: Path) -> int:
 
 def _check(connection: apsw.Connection, folder: Path) -> None:
     application, version, journal = (
-        _pragma(connection, name) for name in ("application_id", "user_version", "journal_mode")
+        sqlite.pragma(connection, name)
+        for name in ("application_id", "user_version", "journal_mode")
     )
     if application != APPLICATION_ID:
         raise not_an_index(folder)
@@ -422,24 +222,19 @@ def _check(connection: apsw.Connection, folder: Path) -> None:
             hint="update vecsearch",
             path=folder,
         )
-    if connection.reserve_bytes(None) != _CHECKSUM_BYTES:
-        raise damaged_catalog(folder / CATALOG, "its pages have no checksums")
+    if connection.reserve_bytes(None) != sqlite.CHECKSUM_BYTES:
+        raise sqlite.damaged_catalog(folder / CATALOG, "its pages have no checksums")
     if journal == "wal":  # the one kind that a catalog itself can ask for
-        raise damaged_catalog(folder / CATALOG, "its journal is of another kind, wal")
+        raise sqlite.damaged_catalog(folder / CATALOG, "its journal is of another kind, wal")
     if version >= READ_FROM:
         check_tables(connection, folder / CATALOG, version)
     # A page that is cut off is filled with zeros, and its checksum not compared.
-    if (folder / CATALOG).stat().st_size % PAGE_BYTES:
-        raise damaged_catalog(folder / CATALOG, "its last page is cut off")
-
-
-def _pragma(connection: apsw.Connection, name: str) -> Any:
-    ((value,),) = connection.execute(f"PRAGMA {name}")
-    return value
+    if (folder / CATALOG).stat().st_size % sqlite.PAGE_BYTES:
+        raise sqlite.damaged_catalog(folder / CATALOG, "its last page is cut off")
 
 
 def not_an_index(folder: Path) -> IndexFolderError:
-    """Say that *folder* is no index."""
+    """Return the error for a *folder* without an index."""
     if not folder.exists():
         return IndexFolderError(
             f"no index {folder}", hint="make it with: vecsearch build SOURCE -i INDEX", path=folder

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import apsw
 import numpy as np
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError
-from vecsearch.store import schema
-from vecsearch.store.inside import file_path
+from vecsearch.store import schema, sqlite
 from vecsearch.store.lookups import Lookups
 from vecsearch.store.migrate import migrate_if_older
-from vecsearch.store.records import Base, StoredSegment, read_state
+from vecsearch.store.records import Base, StoredSegment
+from vecsearch.store.safe_paths import file_path
 from vecsearch.store.segments import Segment, map_segment
 from vecsearch.store.write_once import FileRecord, check_file, check_length
 from vecsearch.types import Rows
@@ -24,6 +24,14 @@ T = TypeVar("T")
 
 _MOST_WORD_BYTES: Final = 256 << 20
 """1,000 words of 4,096 dimensions are 8 MB."""
+
+
+class EncoderFiles(NamedTuple):
+    """The network of an index: its OpenVINO XML, its constants, and a digest of both."""
+
+    xml: Path
+    constants: Path
+    digest: bytes
 
 
 class Snapshot(Lookups):
@@ -44,11 +52,9 @@ class Snapshot(Lookups):
         migrate_if_older(folder)
         super().__init__(folder, fetch=fetch)
         try:
-            self._begin()
-            state = read_state(self._connection)
+            state = self._begin()
             for name in state.files:
                 file_path(folder, name)  # no link is left for later
-            self._instance = state.config["instance"]
             self.encoder_json = state.config["encoder"]
             self.agreement = state.config["agreement"]
             self.reduction = state.config.get("reduction", "")  # older indexes have none
@@ -58,7 +64,6 @@ class Snapshot(Lookups):
             self.words_record = state.words
             self.recipe = state.config["recipe"]
             self.recall = state.recall
-            self.generation = state.generation
             mapped = before.mapped if before else {}
             # Under the transaction no writer can commit, so none can collect these files.
             self.mapped: dict[FileRecord, Segment] = {}
@@ -68,7 +73,7 @@ class Snapshot(Lookups):
                 self.mapped[one.record] = known if known and same else self._map(one)
             self.segments = list(self.mapped.values())
             self.bases = {base.first_row: base for base in state.bases}
-            deleted = schema.fetch(
+            deleted = sqlite.fetch(
                 self._connection,
                 "SELECT row FROM rows WHERE died IS NOT NULL AND row >= ? ORDER BY row",
                 (self.segments[0].first_row if self.segments else 0,),
@@ -77,10 +82,10 @@ class Snapshot(Lookups):
             self._connection.execute("COMMIT")
         except apsw.Error as error:
             self.close()
-            raise schema.catalog_error(folder / schema.CATALOG, error) from None
+            raise sqlite.catalog_error(folder / schema.CATALOG, error) from None
         except ValueError as error:
             self.close()
-            raise schema.damaged_catalog(folder / schema.CATALOG, str(error)) from None
+            raise sqlite.damaged_catalog(folder / schema.CATALOG, str(error)) from None
         except BaseException:
             self.close()
             raise
@@ -99,8 +104,8 @@ class Snapshot(Lookups):
                 raise
             return None
 
-    def encoder_files(self) -> tuple[Path, Path, bytes]:
-        """Return the files of the encoder, the OpenVINO XML and its constants, and their digest.
+    def encoder_files(self) -> EncoderFiles:
+        """Return the files of the encoder.
 
         The XML is checked; of the constants, which are numbers and nothing else, the length is.
         Whoever uses them calls `check_constants` before believing a result. Raises IndexFolderError
@@ -110,7 +115,8 @@ class Snapshot(Lookups):
         with self._unless_built_anew():
             paths = check_file(self.folder, xml), check_length(self.folder, constants)
         # The cache must never give what was made of another network: so its length too.
-        return *paths, xml.sha256 + constants.sha256 + constants.size_bytes.to_bytes(8)
+        digest = xml.sha256 + constants.sha256 + constants.size_bytes.to_bytes(8)
+        return EncoderFiles(*paths, digest)
 
     def check_constants(self) -> None:
         """Compare the checksum of the encoder's constants; raises IndexDamagedError."""
@@ -137,7 +143,7 @@ class Snapshot(Lookups):
 
     @contextmanager
     def _unless_built_anew(self) -> Iterator[None]:
-        """Say of a file that is missing because of a fresh build that it is, and not damaged."""
+        """Raise IndexFolderError, not damage, for a file that a fresh build has deleted."""
         try:
             yield
         except IndexDamagedError:

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import apsw
 
-from vecsearch.store import schema
-from vecsearch.store.change import FileFacts
+from vecsearch.store import config_keys, sqlite
+from vecsearch.store.change import Compaction
 from vecsearch.store.records import Base, Generation
 from vecsearch.store.write_once import FileRecord
+from vecsearch.types import Image, ImageFile
 
 
 def add_generation(db: apsw.Connection, before: Generation, next_row: int, image_count: int) -> int:
-    """Add the generation after *before* and give its number."""
+    """Add the generation after *before* and return its number."""
     number = before.id + 1
     db.execute(
         "INSERT INTO generations VALUES (?, ?, ?, ?)",
@@ -44,31 +45,29 @@ def add_base(db: apsw.Connection, base: Base) -> None:
 def drop_base(db: apsw.Connection, first_row: int) -> None:
     """Forget the FAISS file, if there is one, of the segment at *first_row*."""
     drop = "DELETE FROM bases WHERE first_row = ? RETURNING file"
-    db.executemany("DELETE FROM files WHERE name = ?", schema.fetch(db, drop, (first_row,)))
+    db.executemany("DELETE FROM files WHERE name = ?", sqlite.fetch(db, drop, (first_row,)))
 
 
 def drop_segment(db: apsw.Connection, first_row: int) -> None:
     """Forget the segment at *first_row*, and its files."""
     drop_base(db, first_row)
     drop = "DELETE FROM segments WHERE first_row = ? RETURNING file"
-    db.executemany("DELETE FROM files WHERE name = ?", schema.fetch(db, drop, (first_row,)))
+    db.executemany("DELETE FROM files WHERE name = ?", sqlite.fetch(db, drop, (first_row,)))
 
 
 def copy_rows(
     db: apsw.Connection,
-    ranges: Iterable[tuple[int, int]],
+    compaction: Compaction,
     next_row: int,
-    counts: tuple[int, int, int],
     generation: int,
 ) -> None:
-    """Return the image of every live row in *ranges* (first, end) a row from *next_row* on.
+    """Give the image of every live row in the replaced segments a new row, from *next_row* on.
 
-    *counts* are how many there are, and how they are divided: every ``stride``-th, from the first
-    on, comes after the ``first_part`` others; with a stride of 0 all keep their order.
+    Images that are held out come after the others, as in `Compaction`.
     """
-    row_count, first_part, stride = counts
     db.execute("CREATE TEMP TABLE moving (place INTEGER PRIMARY KEY, image INTEGER)")
-    for span in ranges:
+    for segment in compaction.replaced:
+        span = segment.first_row, segment.end_row
         live = "died IS NULL AND row >= ? AND row < ?"
         db.execute(
             f"INSERT INTO moving (image) SELECT image FROM rows WHERE {live} ORDER BY row",  # noqa: S608
@@ -76,11 +75,11 @@ def copy_rows(
         )
         db.execute(f"UPDATE rows SET died = ? WHERE {live}", (generation, *span))  # noqa: S608
     ((moving,),) = db.execute("SELECT count(*) FROM moving")
-    assert moving == row_count
-    place = "place - 1"
-    if stride:
+    assert moving == compaction.row_count
+    place, first_held = "place - 1", compaction.base_count
+    if stride := compaction.held_stride:
         place = (
-            f"CASE (place - 1) % {stride} WHEN 0 THEN {first_part} + (place - 1) / {stride} "
+            f"CASE (place - 1) % {stride} WHEN 0 THEN {first_held} + (place - 1) / {stride} "
             f"ELSE place - 2 - (place - 1) / {stride} END"
         )
     db.execute(f"INSERT INTO rows (row, image) SELECT ? + {place}, image FROM moving", (next_row,))  # noqa: S608
@@ -103,36 +102,36 @@ def forget_before(db: apsw.Connection, generation: int) -> None:
 
 
 def set_config(db: apsw.Connection, key: str, value: str) -> None:
-    """Write down a value of ``config``."""
+    """Set a value of ``config``."""
     db.execute("INSERT OR REPLACE INTO config VALUES (?, ?)", (key, value))
 
 
 def add_rows(
     db: apsw.Connection,
-    embedded: Sequence[tuple[int | None, FileFacts]],
+    embedded: Sequence[tuple[int | None, ImageFile]],
     first_row: int,
     generation: int,
 ) -> None:
     """Add rows from *first_row* on, of new images (None), or of known ones.
 
-    The rows that known ones have had die in *generation*.
+    The rows that known ones had are deleted in *generation*.
     """
     # One statement for all rows: so the ids of new images are counted here, as SQLite would.
-    last = schema.fetch(db, "SELECT seq FROM sqlite_sequence WHERE name = 'images'")
+    last = sqlite.fetch(db, "SELECT seq FROM sqlite_sequence WHERE name = 'images'")
     new_ids = count(last[0][0] + 1 if last else 1)
     ids = [next(new_ids) if known_id is None else known_id for known_id, _ in embedded]
-    known = [(facts, known_id) for known_id, facts in embedded if known_id is not None]
+    known = [(image_id, file) for image_id, file in embedded if image_id is not None]
     update_images(db, known)
     db.executemany(
         "UPDATE rows SET died = ? WHERE image = ? AND died IS NULL",
-        ((generation, image_id) for _, image_id in known),
+        ((generation, image_id) for image_id, _ in known),
     )
     db.executemany(
         "INSERT INTO images (id, path, size_bytes, mtime_ns, content_hash, width, height, taken) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            (image_id, *_columns(facts))
-            for image_id, (known_id, facts) in zip(ids, embedded, strict=True)
+            (image_id, *_columns(file))
+            for image_id, (known_id, file) in zip(ids, embedded, strict=True)
             if known_id is None
         ),
     )
@@ -141,26 +140,26 @@ def add_rows(
     )
 
 
-def update_images(db: apsw.Connection, images: Iterable[tuple[FileFacts, int]]) -> None:
-    """Write down other files of images; the same content keeps its date, if none is told."""
+def update_images(db: apsw.Connection, images: Iterable[tuple[int, ImageFile]]) -> None:
+    """Update the files of images; the same content keeps its date if *images* have none."""
     db.executemany(
         "UPDATE images SET path = ?, size_bytes = ?, mtime_ns = ?, content_hash = ?, "
         "width = ?, height = ?, taken = coalesce(?, CASE content_hash WHEN ? THEN taken END) "
         "WHERE id = ?",
-        ((*_columns(facts), facts.content_hash, image_id) for facts, image_id in images),
+        ((*_columns(file), file.content_hash, image_id) for image_id, file in images),
     )
 
 
-def set_dates(db: apsw.Connection, dates: Iterable[tuple[int, bytes, str]]) -> None:
-    """Write down when images were taken, by id and content, if it is not known yet."""
+def set_dates(db: apsw.Connection, dates: Iterable[tuple[Image, str]]) -> None:
+    """Write down when images were taken, if it is not known yet and their content is the same."""
     db.executemany(
         "UPDATE images SET taken = ? WHERE id = ? AND content_hash = ? AND taken IS NULL",
-        ((taken, image_id, content_hash) for image_id, content_hash, taken in dates),
+        ((taken, image.id, image.content_hash) for image, taken in dates),
     )
 
 
 def remove_image(db: apsw.Connection, image_id: int, generation: int) -> None:
-    """Let an image and its row end in *generation*."""
+    """Remove an image, and delete its row, in *generation*."""
     db.execute("UPDATE images SET removed = ? WHERE id = ?", (generation, image_id))
     db.execute("UPDATE rows SET died = ? WHERE image = ? AND died IS NULL", (generation, image_id))
 
@@ -169,10 +168,10 @@ def set_stamps(db: apsw.Connection, stamps: Mapping[Path, str], gone: Iterable[P
     """Remember the stamps of sources, and forget those of *gone* ones."""
     db.executemany(
         "INSERT OR REPLACE INTO config VALUES (?, ?)",
-        ((schema.stamp_key(source), stamp) for source, stamp in stamps.items()),
+        ((config_keys.stamp_key(source), stamp) for source, stamp in stamps.items()),
     )
     db.executemany(
-        "DELETE FROM config WHERE key = ?", ((schema.stamp_key(source),) for source in gone)
+        "DELETE FROM config WHERE key = ?", ((config_keys.stamp_key(source),) for source in gone)
     )
 
 
@@ -180,9 +179,9 @@ def set_removed(
     db: apsw.Connection, contents: Iterable[bytes], readmitted: Iterable[bytes]
 ) -> None:
     """Remember which content was removed, and forget that of what was *readmitted*."""
-    keys = ((schema.removed_key(one),) for one in contents)
+    keys = ((config_keys.removed_key(one),) for one in contents)
     db.executemany("INSERT OR REPLACE INTO config VALUES (?, '')", keys)
-    keys = ((schema.removed_key(one),) for one in readmitted)
+    keys = ((config_keys.removed_key(one),) for one in readmitted)
     db.executemany("DELETE FROM config WHERE key = ?", keys)
 
 
@@ -192,14 +191,14 @@ def set_apart(
     rejoined: Iterable[tuple[bytes, bytes]],
 ) -> None:
     """Remember which contents are no copies of each other, and forget it of *rejoined* ones."""
-    keys = ((schema.apart_key(one),) for one in rejoined)
+    keys = ((config_keys.apart_key(one),) for one in rejoined)
     db.executemany("DELETE FROM config WHERE key = ?", keys)
-    keys = ((schema.apart_key(one),) for one in pairs)
+    keys = ((config_keys.apart_key(one),) for one in pairs)
     db.executemany("INSERT OR REPLACE INTO config VALUES (?, '')", keys)
 
 
 def move_paths(db: apsw.Connection, old: bytes, new: bytes, generation: int) -> tuple[int, int]:
-    """Let what is at *old*, or below it, be at *new*; give how many images are, and how many went.
+    """Move paths at or below *old* to *new*; return how many images moved and how many went.
 
     Of two images that would have one path, that from *old* stays if their content is the same, for
     its id is older; else it goes, for the file is not its own. What goes ends in *generation*.
@@ -214,7 +213,7 @@ def move_paths(db: apsw.Connection, old: bytes, new: bytes, generation: int) -> 
         "rest": len(bare) + 1,
     }
     moves = "({0}.path = :old OR {0}.path >= :start AND {0}.path < :end)"
-    twins = schema.fetch(
+    twins = sqlite.fetch(
         db,
         "SELECT one.id, twin.id, one.content_hash = twin.content_hash FROM images one "  # noqa: S608
         "JOIN images twin ON twin.path = CAST(:new || substr(one.path, :rest) AS BLOB) "
@@ -244,20 +243,20 @@ def move_paths(db: apsw.Connection, old: bytes, new: bytes, generation: int) -> 
 
 
 def name_file(db: apsw.Connection, record: FileRecord) -> None:
-    """Write down that a file counts."""
+    """Record a file that the catalog names."""
     db.execute(
         "INSERT OR REPLACE INTO files VALUES (?, ?, ?)",
         (record.name, record.size_bytes, record.sha256),
     )
 
 
-def _columns(facts: FileFacts) -> tuple[object, ...]:
+def _columns(file: ImageFile) -> tuple[object, ...]:
     return (
-        os.fsencode(facts.path),
-        facts.size_bytes,
-        facts.mtime_ns,
-        facts.content_hash,
-        facts.width,
-        facts.height,
-        facts.taken,
+        os.fsencode(file.path),
+        file.size_bytes,
+        file.mtime_ns,
+        file.content_hash,
+        file.width,
+        file.height,
+        file.taken,
     )

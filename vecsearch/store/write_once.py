@@ -14,7 +14,7 @@ from typing import Final
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError
 from vecsearch.files import make_folder, sync_folder
-from vecsearch.store.inside import TEMPORARY_PREFIX, check_folder, file_path
+from vecsearch.store.safe_paths import TEMPORARY_PREFIX, check_folder, file_path
 
 CHECKED_AT_OPENING_BYTES: Final = 32 << 20
 """Files up to this size, which takes 20 ms, are hashed whole before they are believed."""
@@ -63,6 +63,11 @@ def write_once(folder: Path, name: str, fill: Callable[[Write], object]) -> File
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
     return FileRecord(name, size, digest.digest())
+
+
+def write_bytes_once(folder: Path, name: str, data: bytes) -> FileRecord:
+    """Write *data* as a write-once file."""
+    return write_once(folder, name, lambda write: write(data))
 
 
 @contextmanager

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,22 +11,20 @@ from pathlib import Path
 import apsw
 
 from vecsearch.errors import IndexFolderError, IndexLockedError
-from vecsearch.files import make_folder, sync_folder
-from vecsearch.store import schema, statements
+from vecsearch.files import make_folder
+from vecsearch.store import schema, sqlite, statements
 from vecsearch.store.audit import refuse_damaged
 from vecsearch.store.change import Change, Compaction, NewIndex
 from vecsearch.store.locate import has_index
 from vecsearch.store.lock import writer_lock
 from vecsearch.store.migrate import migrate
-from vecsearch.store.own_files import NEXT, check_free, delete_begun, delete_unnamed, discard
+from vecsearch.store.new_catalog import begin_catalog, take_place, write_encoder, write_words
+from vecsearch.store.own_files import check_free, delete_begun, delete_unnamed, discard
 from vecsearch.store.records import Base, Generation, read_file, read_generation
 from vecsearch.store.segments import map_segment, write_segment
-from vecsearch.store.write_once import (
-    FileRecord,
-    check_file,
-    refusals_told,
-    write_once,
-)
+from vecsearch.store.transaction import explained, transaction
+from vecsearch.store.write_once import FileRecord, check_file, write_once
+from vecsearch.types import Image
 
 
 class Writer:
@@ -56,7 +52,7 @@ class Writer:
             halves = change.vectors.astype("<f2", copy=False)
             segment = write_segment(self.folder, before.id + 1, [halves])
         new = sum(known_id is None for known_id, _ in change.embedded)
-        with self._transaction() as db:
+        with transaction(self.folder, self._connection) as db:
             number = statements.add_generation(
                 db, before, before.next_row + added, before.image_count + new - len(change.removed)
             )
@@ -64,7 +60,7 @@ class Writer:
                 statements.add_segment(db, segment, before.next_row, added)
             for image_id in change.removed:
                 statements.remove_image(db, image_id, number)
-            statements.update_images(db, ((facts, known_id) for known_id, facts in change.refiled))
+            statements.update_images(db, change.refiled)
             statements.add_rows(db, change.embedded, before.next_row, number)
             db.executemany(
                 "DELETE FROM skipped WHERE path = ?",
@@ -91,12 +87,12 @@ class Writer:
             self._collect_orphans()
 
     def relocate(self, old: Path, new: Path, sources: Mapping[Path, tuple[Path, str]]) -> int:
-        """Let what is at *old*, or below it, be at *new*, and commit that; give how many images.
+        """Commit that what was at or below *old* is at *new*; return how many images moved.
 
-        *sources* maps those that have another name now to it and their stamp.
+        *sources* maps sources with another name now to this name and their stamp.
         """
         before = self.generation()
-        with self._transaction() as db:
+        with transaction(self.folder, self._connection) as db:
             number = statements.add_generation(db, before, before.next_row, before.image_count)
             moved, went = statements.move_paths(db, os.fsencode(old), os.fsencode(new), number)
             db.execute(
@@ -111,7 +107,7 @@ class Writer:
         return moved
 
     def compact(self, compaction: Compaction) -> None:
-        """Put copies of live rows into one segment, and its FAISS base beside it."""
+        """Copy live rows into one segment, and write its FAISS base."""
         assert self._published
         before = self.generation()
         number, row_count = before.id + 1, compaction.row_count
@@ -120,7 +116,7 @@ class Writer:
             segment = write_segment(self.folder, number, compaction.blocks)
             if compaction.make_base:
                 base = self._write_base(segment, before.next_row, compaction)
-        with self._transaction() as db:
+        with transaction(self.folder, self._connection) as db:
             statements.add_generation(db, before, before.next_row + row_count, before.image_count)
             for one in compaction.replaced:
                 statements.drop_segment(db, one.first_row)
@@ -128,13 +124,7 @@ class Writer:
                 statements.add_segment(db, segment, before.next_row, row_count)
             if base:
                 statements.add_base(db, base)
-            statements.copy_rows(
-                db,
-                [(one.first_row, one.end_row) for one in compaction.replaced],
-                before.next_row,
-                (row_count, compaction.base_count, compaction.held_stride),
-                number,
-            )
+            statements.copy_rows(db, compaction, before.next_row, number)
             if compaction.forget:
                 statements.forget_before(db, int(self._config("compacted")))
                 statements.set_config(db, "compacted", str(number))
@@ -154,24 +144,24 @@ class Writer:
         return Base(file, first_row, count, new.recipe, new.search)
 
     def set_search(self, searches: Mapping[int, str]) -> None:
-        """Let bases, by the first rows of their segments, be searched in another way (JSON)."""
+        """Set how bases, by the first rows of their segments, are searched (JSON)."""
         before = self.generation()
-        with self._transaction() as db:
+        with transaction(self.folder, self._connection) as db:
             statements.add_generation(db, before, before.next_row, before.image_count)
             for first_row, search in searches.items():
                 db.execute("UPDATE bases SET search = ? WHERE first_row = ?", (search, first_row))
 
     def set_config(self, key: str, value: str) -> None:
-        """Write down a choice that the index keeps."""
-        with self._transaction() as db:
+        """Set an option that the index keeps."""
+        with transaction(self.folder, self._connection) as db:
             statements.set_config(db, key, value)
 
-    def set_dates(self, dates: Iterable[tuple[int, bytes, str]]) -> None:
-        """Write down when images were taken, by id and content, if it is not known yet.
+    def set_dates(self, dates: Iterable[tuple[Image, str]]) -> None:
+        """Write down when images were taken, if it is not known yet and their content is the same.
 
         That is no change of the index, and no generation: a reader may be told it or not.
         """
-        with self._transaction() as db:
+        with transaction(self.folder, self._connection) as db:
             statements.set_dates(db, dates)
 
     def encoder_json(self) -> str:
@@ -189,8 +179,8 @@ class Writer:
     def replace_encoder(self, xml: bytes, constants: bytes) -> None:
         """Write the two files of the encoder anew and commit them."""
         before = self.generation()
-        files = self._write_encoder(before.id + 1, xml, constants)
-        with self._transaction() as db:
+        files = write_encoder(self.folder, before.id + 1, xml, constants)
+        with transaction(self.folder, self._connection) as db:
             statements.add_generation(db, before, before.next_row, before.image_count)
             for key, record in files.items():
                 db.execute("DELETE FROM files WHERE name = ?", (self._config(key),))
@@ -201,8 +191,8 @@ class Writer:
     def replace_words(self, words: bytes) -> None:
         """Write the file of the words anew, or without *words* do without one, and commit that."""
         before = self.generation()
-        record = self._write_words(before.id + 1, words) if words else None
-        with self._transaction() as db:
+        record = write_words(self.folder, before.id + 1, words) if words else None
+        with transaction(self.folder, self._connection) as db:
             statements.add_generation(db, before, before.next_row, before.image_count)
             db.execute("DELETE FROM files WHERE name = ?", (self._config("encoder_words"),))
             db.execute("DELETE FROM config WHERE key = 'encoder_words'")
@@ -217,36 +207,12 @@ class Writer:
             self._connection.execute("VACUUM")
 
     def publish(self) -> None:
-        """Make a catalog that was begun beside another the index's own; else do nothing.
-
-        The other one's file is not replaced, for readers have it open: one transaction exchanges
-        all that is in it.
-        """
-        if self._published:
-            return
-        self._connection.close()
-        if _last_generation(self.folder) is None:
-            with refusals_told(self.folder / schema.CATALOG):
-                # The journal of a catalog that is gone or beyond use would be replayed into ours.
-                (self.folder / f"{schema.CATALOG}-journal").unlink(missing_ok=True)
-                (self.folder / NEXT).replace(self.folder / schema.CATALOG)
-                sync_folder(self.folder)
-            self._connection = schema.open_catalog(self.folder, writing=True)
-        else:
-            self._connection = schema.open_catalog(self.folder, writing=True)
-            # Read only, so that the transaction is one file's and needs no journal above two.
-            self._connection.execute("ATTACH ? AS next", (f"{_uri(self.folder / NEXT)}?mode=ro",))
-            with self._transaction() as db:
-                db.execute("PRAGMA defer_foreign_keys = ON")
-                apart = _apart_of(db)  # what was said of pictures outlives what was made of them
-                for table in (*schema.TABLES, "sqlite_sequence"):
-                    db.execute(f"DELETE FROM main.{table}")  # noqa: S608
-                for table in (*schema.TABLES, "sqlite_sequence"):
-                    db.execute(f"INSERT INTO main.{table} SELECT * FROM next.{table}")  # noqa: S608
-                statements.set_apart(db, apart, ())
-            self._connection.execute("DETACH next")
-        self._published = True
-        self._collect_orphans()
+        """Make a catalog that was begun beside another the index's own; else do nothing."""
+        if not self._published:
+            self._connection.close()
+            self._connection = take_place(self.folder)
+            self._published = True
+            self._collect_orphans()
 
     def has_rows(self) -> bool:
         """Return whether anything was committed; a connection in trouble counts as yes."""
@@ -259,59 +225,10 @@ class Writer:
         """Close the catalog."""
         self._connection.close()
 
-    def begin(self, new: NewIndex, generation: int) -> None:
-        """Fill an empty catalog with its encoder; *generation* is its first, empty one."""
-        files = {}
-        if new.encoder_xml:
-            files = self._write_encoder(generation, new.encoder_xml, new.encoder_bin)
-        if new.encoder_words:
-            files["encoder_words"] = self._write_words(generation, new.encoder_words)
-        config = {
-            "instance": secrets.token_hex(16),
-            "encoder": new.encoder_json,
-            "dim": str(new.dim),
-            "agreement": new.agreement,
-            "recipe": new.recipe,
-            "recall": str(new.recall),
-            "compacted": str(generation),
-            "reduction": new.reduction,
-            "oldest": str(generation),
-        }
-        with self._transaction() as db:
-            for key, record in files.items():
-                statements.name_file(db, record)
-                config[key] = record.name
-            db.executemany("INSERT INTO config VALUES (?, ?)", config.items())
-            db.execute("INSERT INTO generations VALUES (?, ?, 0, 0)", (generation, time.time_ns()))
-
-    def _write_encoder(
-        self, generation: int, xml: bytes, constants: bytes
-    ) -> dict[str, FileRecord]:
-        stem = f"encoder/{generation:06d}"
-        return {
-            "encoder_xml": write_bytes_once(self.folder, f"{stem}.xml", xml),
-            "encoder_bin": write_bytes_once(self.folder, f"{stem}.bin", constants),
-        }
-
-    def _write_words(self, generation: int, words: bytes) -> FileRecord:
-        return write_bytes_once(self.folder, f"encoder/{generation:06d}.words", words)
-
     def _config(self, key: str) -> str:
         query = "SELECT value FROM config WHERE key = ?"
-        ((value,),) = schema.fetch(self._connection, query, (key,))
+        ((value,),) = sqlite.fetch(self._connection, query, (key,))
         return str(value)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[apsw.Connection]:
-        with _explained(self.folder):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
 
     def _collect_orphans(self) -> None:
         """Delete files of ours that the catalog does not name."""
@@ -343,7 +260,7 @@ def open_writer(
             ) from None
     elif not has_index(folder):
         raise schema.not_an_index(folder)
-    with writer_lock(folder), _explained(folder):
+    with writer_lock(folder), explained(folder):
         existing = has_index(folder)
         if new is not None and existing and not fresh:
             raise IndexLockedError(
@@ -367,20 +284,6 @@ def open_writer(
                     discard(folder, made)
 
 
-@contextmanager
-def _explained(folder: Path) -> Iterator[None]:
-    """Turn what SQLite raises into what it means."""
-    try:
-        yield
-    except apsw.Error as error:
-        raise schema.catalog_error(folder / schema.CATALOG, error) from None
-
-
-def write_bytes_once(folder: Path, name: str, data: bytes) -> FileRecord:
-    """Write *data* as a write-once file."""
-    return write_once(folder, name, lambda write: write(data))
-
-
 def _writer(folder: Path, new: NewIndex | None, *, fresh: bool, mending: bool) -> Writer:
     if new is None:
         migrate(folder)
@@ -392,39 +295,11 @@ def _writer(folder: Path, new: NewIndex | None, *, fresh: bool, mending: bool) -
         except BaseException:
             connection.close()
             raise
-    # File names are generation numbers: going on from the old one's, none is used again.
-    generation = (_last_generation(folder) or 0) + 1
-    with refusals_told(folder / NEXT):
-        delete_begun(folder)
-    writer = Writer(folder, schema.create_catalog(folder / NEXT), published=False)
+    writer = Writer(folder, begin_catalog(folder, new), published=False)
     try:
-        writer.begin(new, generation)
         if not fresh:
             writer.publish()
     except BaseException:
         writer.close()
         raise
     return writer
-
-
-def _last_generation(folder: Path) -> int | None:
-    """Read the newest generation of *folder*; None if it has no catalog that can be read."""
-    try:
-        migrate(folder)
-        with closing(schema.open_catalog(folder, writing=True)) as catalog:
-            ((sound,),) = catalog.execute("PRAGMA quick_check(1)")
-            return read_generation(catalog).id if sound == "ok" else None
-    except (IndexFolderError, apsw.Error, ValueError):
-        return None
-
-
-def _apart_of(db: apsw.Connection) -> set[tuple[bytes, bytes]]:
-    """Read the pairs that are no copies; none, if they are not what they must be."""
-    try:
-        return schema.read_apart(db)
-    except ValueError:
-        return set()
-
-
-def _uri(path: Path) -> str:
-    return path.absolute().as_uri()

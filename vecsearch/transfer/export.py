@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -67,6 +67,32 @@ def export_vectors(
     folder = Path(index) if index is not None else only_index()
     output = Path(output)
     ids = Path(ids) if ids is not None else None
+    _check_choices(output, ids, dtype)
+    with closing(Snapshot(folder)) as snapshot:
+        total = snapshot.generation.image_count
+        for path in filter(None, (output, ids)):
+            _refuse_pictures(snapshot, path)
+        done = 0
+        with _writing(output, snapshot, dtype) as write, _writing_ids(ids) as write_ids:
+            for images, vectors in _blocks(snapshot):
+                write(images, vectors)
+                write_ids(images)
+                done += len(images)
+                if progress:
+                    progress("exporting", done, total)
+            assert done == total
+    return ExportReport(
+        index=folder,
+        output=output,
+        ids=ids,
+        vectors=total,
+        dim=snapshot.dim,
+        dtype=dtype,
+        seconds=time.monotonic() - start,
+    )
+
+
+def _check_choices(output: Path, ids: Path | None, dtype: str) -> None:
     kind = output.suffix.lower()
     if kind not in (".npy", ".parquet"):
         raise UsageError(f"{output} is neither .npy nor .parquet", hint="choose by the ending")
@@ -74,50 +100,42 @@ def export_vectors(
         raise UsageError(f"unknown dtype {dtype!r}", hint=f"known are {', '.join(DTYPES)}")
     if ids is not None and kind == ".parquet":
         raise UsageError("a .parquet has the ids itself", hint="leave --ids out")
-    with ExitStack() as stack:
-        snapshot = stack.enter_context(closing(Snapshot(folder)))
-        total, dim = snapshot.generation.image_count, snapshot.dim
-        for path in filter(None, (output, ids)):
-            _refuse_pictures(snapshot, path)
-        file = stack.enter_context(whole_file(output))
-        ids_writer = None
-        if ids is not None:
-            ids_writer = IdsWriter(stack.enter_context(whole_file(ids)), ids)
-        table, words = None, None
-        if kind == ".parquet" and snapshot.words_record is not None:
-            spec = EncoderSpec.from_json(snapshot.encoder_json, snapshot.dim)
-            words = Vocabulary(spec).of(snapshot)
-        if kind == ".npy":
-            array = NpyWriter(file, total, dim, dtype)
-        else:
-            table = ParquetWriter(
-                file, dim, dtype, snapshot.encoder_json, with_words=words is not None
+
+
+@contextmanager
+def _writing(
+    output: Path, snapshot: Snapshot, dtype: str
+) -> Iterator[Callable[[Sequence[Image], Vectors], object]]:
+    """Begin the file that *output* asks for by its ending; return what writes images to it."""
+    dim = snapshot.dim
+    with whole_file(output) as file:
+        if output.suffix.lower() == ".npy":
+            array = NpyWriter(file, snapshot.generation.image_count, dim, dtype)
+            yield lambda _, vectors: array.write(vectors)
+            return
+        words = None
+        if snapshot.words_record is not None:
+            words = Vocabulary(EncoderSpec.from_json(snapshot.encoder_json, dim)).of(snapshot)
+        table = ParquetWriter(file, dim, dtype, snapshot.encoder_json, with_words=words is not None)
+        try:
+            yield lambda images, vectors: table.write(
+                images, vectors, words.guess(vectors) if words else ()
             )
-            stack.callback(table.discard)
-        done = 0
-        for images, vectors in _blocks(snapshot):
-            if table is not None:
-                table.write(images, vectors, words.guess(vectors) if words else ())
-            else:
-                array.write(vectors)
-            if ids_writer is not None:
-                ids_writer.write(str(image.path) for image in images)
-            done += len(images)
-            if progress:
-                progress("exporting", done, total)
-        assert done == total
-        for writer in (table, ids_writer):
-            if writer is not None:
-                writer.finish()
-    return ExportReport(
-        index=folder,
-        output=output,
-        ids=ids,
-        vectors=total,
-        dim=dim,
-        dtype=dtype,
-        seconds=time.monotonic() - start,
-    )
+            table.finish()
+        finally:
+            table.discard()
+
+
+@contextmanager
+def _writing_ids(ids: Path | None) -> Iterator[Callable[[Sequence[Image]], object]]:
+    """Begin the file of the ids, if there is to be one; return what writes them."""
+    if ids is None:
+        yield lambda _: None
+        return
+    with whole_file(ids) as file:
+        writer = IdsWriter(file, ids)
+        yield lambda images: writer.write(str(image.path) for image in images)
+        writer.finish()
 
 
 def _blocks(snapshot: Snapshot) -> Iterator[tuple[list[Image], Vectors]]:

@@ -20,34 +20,27 @@ from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import SourceError
 from vecsearch.images.date_taken import read_date
 from vecsearch.images.file_times import kept_ns
-from vecsearch.indexing.commits import facts_of
 from vecsearch.indexing.compaction import compact_if_due
-from vecsearch.store.change import Change, FileFacts
+from vecsearch.store.change import Change
+from vecsearch.store.commit_buffer import CommitBuffer
 from vecsearch.store.locate import has_index, index_of
 from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
-from vecsearch.transfer.float16 import to_halves
 from vecsearch.transfer.formats.blocks import Block
 from vecsearch.transfer.formats.parquet import Facts
-from vecsearch.transfer.import_encoder import check_same_encoder, new_index
 from vecsearch.transfer.inputs import ImportOptions, Input, check_ids, open_inputs
+from vecsearch.transfer.normalise import to_halves
 from vecsearch.transfer.row_names import name_rows
-from vecsearch.types import Float16Vectors, Image, Progress, Skipped, path_of
+from vecsearch.transfer.vector_encoder import check_same_encoder, new_index
+from vecsearch.types import Float16Vectors, Image, ImageFile, Progress, Skipped, path_of
 from vecsearch.wording import counted
-
-COMMIT_BYTES: Final = 128 << 20
-"""So large is a segment, and so much is done again after an interruption."""
-
-COMMIT_ROWS: Final = 1 << 17
-"""For short vectors: what the catalog keeps of so many takes 100 MB on its way there."""
 
 NO_DIRECTION: Final = "its vector is zero or not finite"
 
 _LONGEST_DATE: Final = 64
 
-_CHUNK_BYTES: Final = 4 << 20
-_UNKNOWN: Final[Facts] = (0, 0, 0, 0, "")
+_UNKNOWN: Final = Facts()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,14 +88,14 @@ def import_vectors(
             spec = EncoderSpec.from_json(snapshot.encoder_json, snapshot.dim)
             check_same_encoder(spec, folder, inputs, options)
             report = ImportReport(index=folder, encoder=spec)
-            _copy(*name_rows(inputs, snapshot), writer, snapshot, report, progress)
+            _copy(*name_rows(inputs, snapshot), writer, snapshot, report, options, progress)
     else:
         named, stamps = name_rows(inputs, None)
         check_ids(named)
         new = new_index(inputs, options, Path(files[0]).stem)
         report = ImportReport(index=folder, encoder=EncoderSpec.from_json(new.encoder_json))
         with open_writer(folder, new) as writer:
-            _copy(named, stamps, writer, None, report, progress)
+            _copy(named, stamps, writer, None, report, options, progress)
     report.seconds = time.monotonic() - start
     return report
 
@@ -113,18 +106,25 @@ def _copy(
     writer: Writer,
     snapshot: Snapshot | None,
     report: ImportReport,
+    options: ImportOptions,
     progress: Progress | None,
 ) -> None:
     if snapshot is not None:
         check_ids(inputs)
     total = sum(one.vectors.row_count for one in inputs)
-    pending = _Pending(writer, snapshot, report, stamps)
+    buffer = CommitBuffer(
+        writer,
+        commit_images=options.commit_images,
+        commit_bytes=options.commit_bytes,
+        change=Change(stamps=dict(stamps)),
+    )
+    taker = _Import(buffer, snapshot, report)
     done = 0
     for one in inputs:
         paths = one.paths()
         facts = one.facts()
         row = 0
-        step = max(1, _CHUNK_BYTES // (4 * one.vectors.dim))
+        step = max(1, options.block_bytes // (4 * one.vectors.dim))
         for block in one.vectors.blocks(step):
             count = len(block.values)
             names = list(islice(paths, count))
@@ -133,13 +133,13 @@ def _copy(
                 first = f"row {row + names.index('')} of {one.ids_file or one.path}"
                 report.nameless_at = report.nameless_at or first
                 report.nameless += names.count("")
-            pending.take(names, known, block)
-            pending.commit_if_due()
+            taker.take(names, known, block)
+            buffer.commit_if_due()
             row += count
             done += count
             if progress:
                 progress("importing", done, total)
-    pending.commit()
+    buffer.commit()
     report.total = writer.generation().image_count
     if not report.total:
         raise SourceError(
@@ -150,35 +150,30 @@ def _copy(
     compact_if_due(writer, progress)
 
 
-class _Pending:
-    """What was read and not yet committed.
+class _Import:
+    """Compares what was read with the index, and adds what differs to the next commit.
 
     *snapshot* is what the index held before, None for a new one. Ids are there once in an import,
     so what is committed meanwhile is not asked for.
     """
 
     def __init__(
-        self,
-        writer: Writer,
-        snapshot: Snapshot | None,
-        report: ImportReport,
-        stamps: Mapping[Path, str],
+        self, buffer: CommitBuffer, snapshot: Snapshot | None, report: ImportReport
     ) -> None:
-        self._writer = writer
+        self._buffer = buffer
         self._snapshot = snapshot
         self._report = report
         self._were_skipped = {one.path for one in snapshot.skipped()} if snapshot else set()
-        self._change = Change(stamps=dict(stamps))
-        self._parts: list[Float16Vectors] = []
 
     def take(self, names: list[str], facts: Iterator[Facts], block: Block) -> None:
-        """Take the vectors in *block*, their ids, and what is known of their files."""
+        """Add the vectors in *block* with their ids *names* and what is known of their files."""
         halves, usable = to_halves(block.values)
         known, same = self._known(names, halves)
         row_bytes = halves.data.cast("B")
         width = 2 * halves.shape[1]
-        change, report = self._change, self._report
-        new = []
+        change, report = self._buffer.change, self._report
+        new: list[int] = []
+        embedded: list[tuple[int | None, ImageFile]] = []
         columns = enumerate(zip(names, facts, usable.tolist(), strict=True))
         for place, (name, (size_bytes, mtime_ns, w, h, date), good) in columns:
             if not name:
@@ -193,21 +188,20 @@ class _Pending:
             elif before is None or before.id not in same:
                 row = row_bytes[place * width : (place + 1) * width]
                 content_hash = hashlib.sha256(row).digest()[:16]
-                embedded = FileFacts(path_of(name), size_bytes, mtime_ns, content_hash, w, h, taken)
-                change.embedded.append((before.id if before else None, embedded))
+                file = ImageFile(path_of(name), size_bytes, mtime_ns, content_hash, w, h, taken)
+                embedded.append((before.id if before else None, file))
                 new.append(place)
+                report.added += before is None
                 report.replaced += before is not None
             else:
                 report.unchanged += 1
                 if mtime_ns and (size_bytes, mtime_ns) != (before.size_bytes, before.mtime_ns):
-                    touched = replace(
-                        facts_of(before), size_bytes=size_bytes, mtime_ns=mtime_ns, taken=taken
-                    )
+                    touched = replace(before, size_bytes=size_bytes, mtime_ns=mtime_ns, taken=taken)
                     change.refiled.append((before.id, touched))
         if self._were_skipped:
             good_names = compress(names, usable.tolist())
             change.forgotten += self._were_skipped.intersection(map(path_of, good_names))
-        self._parts.append(halves if len(new) == len(halves) else halves[new])
+        self._buffer.add(embedded, halves if len(new) == len(halves) else halves[new])
 
     def _known(self, names: list[str], halves: Float16Vectors) -> tuple[dict[str, Image], set[int]]:
         """Find the images that the index has of *names*, and the ids of those with the vectors."""
@@ -222,25 +216,6 @@ class _Pending:
         equal = (stored == halves[[place for place, _ in found]]).all(axis=1).tolist()
         return known, {image.id for (_, image), same in zip(found, equal, strict=True) if same}
 
-    def commit_if_due(self) -> None:
-        """Commit when a segment's worth has gathered."""
-        if (
-            len(self._change.embedded) >= COMMIT_ROWS
-            or sum(part.nbytes for part in self._parts) >= COMMIT_BYTES
-        ):
-            self.commit()
-
-    def commit(self) -> None:
-        """Commit what has gathered."""
-        change, parts = self._change, self._parts
-        self._change, self._parts = Change(), []
-        if change.embedded:
-            change.vectors = np.concatenate(parts)
-            self._report.added += sum(known_id is None for known_id, _ in change.embedded)
-        parts.clear()
-        if change:
-            self._writer.commit(change)
-
 
 def _stat(path: str) -> Facts:
     """Look for the file that an id may be the path of, so that it can be asked for by it."""
@@ -248,8 +223,6 @@ def _stat(path: str) -> Facts:
         facts = os.stat(path)  # noqa: PTH116 - for a million of them
     except (OSError, ValueError):
         return _UNKNOWN
-    return (
-        (facts.st_size, kept_ns(facts.st_mtime_ns), 0, 0, "")
-        if stat.S_ISREG(facts.st_mode)
-        else _UNKNOWN
-    )
+    if not stat.S_ISREG(facts.st_mode):
+        return _UNKNOWN
+    return Facts(facts.st_size, kept_ns(facts.st_mtime_ns))

@@ -18,20 +18,20 @@ from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import SourceError, UsageError
 from vecsearch.images.sources.exclude import KEPT
 from vecsearch.images.sources.list_file import is_list
-from vecsearch.indexing.commits import facts_of
 from vecsearch.indexing.compaction import compact_if_due
 from vecsearch.store.audit import check_sound
 from vecsearch.store.change import Change
+from vecsearch.store.commit_buffer import CommitBuffer
+from vecsearch.store.config_keys import MOST_APART
 from vecsearch.store.locate import has_index
-from vecsearch.store.schema import MOST_APART
 from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
-from vecsearch.transfer.import_ import COMMIT_BYTES, COMMIT_ROWS
-from vecsearch.transfer.import_encoder import carried, differing
-from vecsearch.types import Float16Vectors, Image, Progress
+from vecsearch.transfer.inputs import COMMIT_BYTES, COMMIT_IMAGES
+from vecsearch.transfer.vector_encoder import carried, differing
+from vecsearch.types import Image, Progress
 
-_CHUNK_BYTES: Final = 16 << 20
+_BLOCK_BYTES: Final = 16 << 20
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,13 +55,21 @@ class MergeReport:
 
 
 @checked
-def merge(*indexes: str | Path, index: str | Path, progress: Progress | None = None) -> MergeReport:
+def merge(
+    *indexes: str | Path,
+    index: str | Path,
+    commit_images: int = COMMIT_IMAGES,
+    commit_bytes: int = COMMIT_BYTES,
+    block_bytes: int = _BLOCK_BYTES,
+    progress: Progress | None = None,
+) -> MergeReport:
     """Put the images of *indexes* into *index*, a new one or one that is there.
 
     All must have one encoder. Of images at the same path the one with the newest file stays, among
     equal ones the first: that of *index*, then in the order of *indexes*, which are only read.
     Images get new ids; folders to scan and skipped files are united. What is committed stays if the
-    merge is interrupted, and the same call goes on from there.
+    merge is interrupted, and the same call goes on from there. Vectors are read *block_bytes* at a
+    time, and committed as `ImportOptions` says.
 
     Raises SourceError where there is nothing to merge, UsageError, EncoderMismatchError,
     IndexFolderError or a subclass.
@@ -86,10 +94,11 @@ def merge(*indexes: str | Path, index: str | Path, progress: Progress | None = N
         notes = {KEPT: kept.pop()} if len(kept) == 1 and not has_index(target) else {}
         writer = stack.enter_context(_opened(target, sources))
         total = sum(one.generation.image_count for one in sources)
+        buffer = CommitBuffer(writer, commit_images=commit_images, commit_bytes=commit_bytes)
         done = 0
         for source in sources:
             with closing(Snapshot(target)) as present:
-                for count in _take(source, present, writer, report, notes):
+                for count in _take(source, present, buffer, report, notes, block_bytes):
                     done += count
                     if progress:
                         progress("merging", done, total)
@@ -130,11 +139,12 @@ def _check_encoders(snapshots: Sequence[Snapshot]) -> None:
 def _take(
     source: Snapshot,
     present: Snapshot,
-    writer: Writer,
+    buffer: CommitBuffer,
     report: MergeReport,
     notes: Mapping[Path, str],
+    block_bytes: int,
 ) -> Iterator[int]:
-    """Commit what *source* has and *present*, the index so far, has not; give numbers seen."""
+    """Commit what *source* has and *present*, the index so far, lacks; yield numbers of images."""
     images = source.images()
     skipped = {one.path for one in present.skipped()}
     known_sources = set(present.sources())
@@ -145,34 +155,18 @@ def _take(
         name: file for name, file in source.stamps_of_rows().items() if not present.stamp(name)
     }
     stamps |= {name: note for name, note in notes.items() if note != present.stamp(name)}
-    change = Change(sources=new_sources, stamps=stamps)
-    parts: list[Float16Vectors] = []
-
-    def commit() -> None:
-        nonlocal change
-        if parts:
-            change.vectors = np.concatenate(parts)
-        if change:
-            writer.commit(change)
-        change = Change()
-        parts.clear()
-
-    step = max(1, _CHUNK_BYTES // (4 * source.dim))
+    buffer.change = Change(sources=new_sources, stamps=stamps)
+    step = max(1, block_bytes // (4 * source.dim))
     while block := list(islice(images, step)):
         new = list(_newer(block, present, report))
         if new:
             rows = np.array([image.row for _, image in new], np.int64)
-            parts.append(gather(source.segments, rows, source.dim).astype(np.float16))
-            change.embedded += [(known_id, facts_of(image)) for known_id, image in new]
+            buffer.add(new, gather(source.segments, rows, source.dim).astype(np.float16))
             if skipped:
-                change.forgotten += skipped.intersection(image.path for _, image in new)
-        if (
-            sum(part.nbytes for part in parts) >= COMMIT_BYTES
-            or len(change.embedded) >= COMMIT_ROWS
-        ):
-            commit()
+                buffer.change.forgotten += skipped.intersection(image.path for _, image in new)
+        buffer.commit_if_due()
         yield len(block)
-    commit()
+    buffer.commit()
 
 
 def _newer(

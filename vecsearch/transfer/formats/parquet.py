@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import repeat
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -33,10 +33,15 @@ _MOST_TIMES: Final = 1000
 
 _VALUE_BYTES: Final = 4
 
-Facts = tuple[int, int, int, int, str]
-"""Of an image's file: its size in bytes, modification time in ns, width and height; 0: unknown.
 
-Then the date in its metadata, empty if that is not known."""
+class Facts(NamedTuple):
+    """What a table tells of an image's file; 0, or an empty date, for what is not known."""
+
+    size_bytes: int = 0
+    mtime_ns: int = 0
+    width: int = 0
+    height: int = 0
+    taken: str = ""
 
 
 class ParquetTable:
@@ -122,7 +127,7 @@ class ParquetTable:
         has_dates = kind is not None and (types.is_string(kind) or types.is_large_string(kind))
         names = (*FACT_COLUMNS, TAKEN_COLUMN) if has_dates else FACT_COLUMNS
         return (
-            (size or 0, mtime or 0, width or 0, height or 0, taken or "")
+            Facts(size or 0, mtime or 0, width or 0, height or 0, taken or "")
             for batch in self.batches(names, _BLOCK)
             for size, mtime, width, height, taken in self._in_rows(batch)
         )
@@ -250,7 +255,7 @@ class ParquetWriter:
 
 
 def text_path(path: str | Path, other: str) -> str:
-    """Give *path* as text; raises UsageError, which names the *other* way, where it is none."""
+    """Return *path* as text; raises UsageError, with the hint *other*, if it is not text."""
     text = str(path)
     with contextlib.suppress(UnicodeEncodeError):
         text.encode()

@@ -1,8 +1,7 @@
-"""What a build has done and not yet committed, and when to commit it."""
+"""What became of each file of a plan, taken into the next commit."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,11 +14,12 @@ from vecsearch.images.sources.scan import Scan, left_out_name, write_counts
 from vecsearch.indexing.build_options import BuildOptions
 from vecsearch.indexing.diff import UNSETTLED, Plan
 from vecsearch.indexing.worklist import ToRead
-from vecsearch.store.change import REMOVED, Change, FileFacts
+from vecsearch.store.change import REMOVED, Change
+from vecsearch.store.commit_buffer import CommitBuffer
 from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer
-from vecsearch.types import Image, Skipped, Vectors
+from vecsearch.types import ImageFile, Skipped, Vectors
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class Counts:
 
 
 class Stage:
-    """Collects what happened to each file of a plan, and commits it in one `Change` after another.
+    """Takes what became of each file of a plan, and commits it at intervals.
 
     *snapshot* is what the index held before, None for a new index.
     """
@@ -48,15 +48,14 @@ class Stage:
         plan: Plan,
         options: BuildOptions,
     ) -> None:
-        """Begin with what scans and plan know without reading a file."""
+        """Begin with what is known from *scans* and *plan*, before a file is read."""
         self._options = options
         self.counts = Counts(unchanged=plan.unchanged, skipped=plan.skipped)
         self.first_reason = ""
-        self._writer = writer
         self._work = plan.work
         self._snapshot = snapshot
         known = set(snapshot.sources()) if snapshot else set()
-        self._change = Change(
+        change = Change(
             forgotten=list(plan.forgotten),
             skipped=list(plan.unreadable),
             sources=[one.root for one in scans if not one.gone and one.root not in known],
@@ -69,85 +68,74 @@ class Stage:
         )
         self._gone_sources = [one.root for one in scans if one.gone]
         self.counts.skipped += len(plan.unreadable)
-        self._parts: list[Vectors] = []
-        self._committed_at = time.monotonic()
+        self._buffer = CommitBuffer(
+            writer,
+            commit_images=options.commit_images,
+            commit_bytes=options.commit_bytes,
+            commit_seconds=options.commit_seconds,
+            by_path=True,
+            change=change,
+        )
 
     def knows(self, content_hash: bytes) -> bool:
         """Return whether the index needs no vector for this content; asked from reading threads."""
         return self._work.find_known(content_hash) is not None or self._stays_out(content_hash)
 
     def skip(self, source: ToRead, reason: str, settled: bool) -> None:
-        """Note that a file cannot be used, if *settled* until it changes.
+        """Record that a file cannot be used: if *settled*, until it changes.
 
-        An image that it was before stays as it was.
+        An image that the index has under its path stays as it was.
         """
         file = source.file
         self.counts.skipped += 1
         self.first_reason = self.first_reason or f"{file.as_path()} {reason}"
-        self._change.skipped.append(
+        self._buffer.change.skipped.append(
             Skipped(
                 file.as_path(), file.size_bytes, file.mtime_ns if settled else UNSETTLED, reason
             )
         )
 
-    def reuse(self, source: ToRead, image: ReadImage) -> None:
-        """Take a file whose content the index knows: touched, moved, a copy, or removed before."""
-        known = self._work.find_known(image.content_hash)
+    def reuse(self, source: ToRead, file: ImageFile) -> None:
+        """Add a file whose content the index knows: touched, moved, a copy, or removed before."""
+        known = self._work.find_known(file.content_hash)
         if known is None:
             self._leave_out(source)
             return
-        facts = replace(facts_of(image), width=known.width, height=known.height)
-        if source.content_hash == image.content_hash:
+        file = replace(file, width=known.width, height=known.height)
+        if source.content_hash == file.content_hash:
             assert source.image_id is not None
-            self._refile(source.image_id, facts)
+            self._refile(source.image_id, file)
             self.counts.unchanged += 1
-        elif source.image_id is None and (moved := self._work.take_gone(image.content_hash)):
-            self._refile(moved, facts)
+        elif source.image_id is None and (moved := self._work.take_gone(file.content_hash)):
+            self._refile(moved, file)
             self.counts.moved += 1
-        elif self._stays_out(image.content_hash):
+        elif self._stays_out(file.content_hash):
             self._leave_out(source)
         else:
             assert self._snapshot is not None
             vector = gather(self._snapshot.segments, np.array([known.row]), self._snapshot.dim)
-            self._add(source, facts, vector)
+            self._add(source, file, vector)
 
     def embed(self, batch: list[tuple[ToRead, ReadImage]], vectors: Vectors) -> None:
-        """Take the (n, d) *vectors* of a batch."""
+        """Add a batch of files with their *vectors* (n, d)."""
         for number, (source, image) in enumerate(batch):
-            self._add(source, facts_of(image), vectors[number : number + 1])
+            self._add(source, image.file, vectors[number : number + 1])
 
     def commit_if_due(self) -> None:
         """Commit when enough images, bytes or seconds have gathered."""
-        gathered_bytes = sum(part.nbytes for part in self._parts)
-        waited = time.monotonic() - self._committed_at
-        if (
-            len(self._change.embedded) >= self._options.commit_images
-            or gathered_bytes >= self._options.commit_bytes
-            or waited >= self._options.commit_seconds
-        ):
-            self.commit()
+        self._buffer.commit_if_due()
 
     def commit(self) -> None:
         """Commit what has gathered."""
-        # Taken away first: whatever interrupts the commit, nothing is committed twice.
-        change, parts = self._change, self._parts
-        self._change, self._parts = Change(), []
-        if parts:
-            # Files come as they are ready; by path, ids and rows do not depend on that.
-            order = sorted(range(len(parts)), key=lambda i: change.embedded[i][1].path)
-            change.embedded = [change.embedded[i] for i in order]
-            change.vectors = np.concatenate([parts[i] for i in order])
-        if change:
-            self._writer.commit(change)
-        self._committed_at = time.monotonic()
+        self._buffer.commit()
 
     def finish(self) -> None:
         """Commit the rest, with the removal of what is gone and has not moved."""
         gone = self._work.gone()
-        self._change.removed.extend(gone)
+        self._buffer.change.removed.extend(gone)
         self.counts.removed += len(gone)
-        self._change.gone_sources.extend(self._gone_sources)
-        self._change.stamps.update(self._last_stamps)
+        self._buffer.change.gone_sources.extend(self._gone_sources)
+        self._buffer.change.stamps.update(self._last_stamps)
         self.commit()
 
     def _stays_out(self, content_hash: bytes) -> bool:
@@ -159,23 +147,22 @@ class Stage:
         """Skip what was removed, under whatever name; an image that it was before goes."""
         self.skip(source, REMOVED, settled=True)
         if source.image_id is not None:
-            self._change.removed.append(source.image_id)
+            self._buffer.change.removed.append(source.image_id)
             self.counts.removed += 1
 
-    def _add(self, source: ToRead, facts: FileFacts, vector: Vectors) -> None:
-        self._change.embedded.append((source.image_id, facts))
-        self._parts.append(vector)
-        self._change.forgotten.append(facts.path)
+    def _add(self, source: ToRead, file: ImageFile, vector: Vectors) -> None:
+        self._buffer.add([(source.image_id, file)], vector)
+        self._buffer.change.forgotten.append(file.path)
         if self._options.retry_skipped:
-            self._change.readmitted.append(facts.content_hash)
+            self._buffer.change.readmitted.append(file.content_hash)
         if source.image_id is None:
             self.counts.added += 1
         else:
             self.counts.changed += 1
 
-    def _refile(self, image_id: int, facts: FileFacts) -> None:
-        self._change.refiled.append((image_id, facts))
-        self._change.forgotten.append(facts.path)
+    def _refile(self, image_id: int, file: ImageFile) -> None:
+        self._buffer.change.refiled.append((image_id, file))
+        self._buffer.change.forgotten.append(file.path)
 
 
 def _new_stamps(scans: Sequence[Scan], snapshot: Snapshot | None) -> dict[Path, str]:
@@ -199,16 +186,3 @@ def _new_notes(
         for name, note in noted.items()
         if note != (snapshot.stamp(name) if snapshot else "")
     }
-
-
-def facts_of(image: ReadImage | Image) -> FileFacts:
-    """Return what the catalog keeps of the file of an image."""
-    return FileFacts(
-        image.path,
-        image.size_bytes,
-        image.mtime_ns,
-        image.content_hash,
-        image.width,
-        image.height,
-        image.taken,
-    )

@@ -1,4 +1,4 @@
-"""Vectors of any length and number type, made what the segments hold."""
+"""Vectors of any length and number type become unit vectors in float16, as segments have them."""
 
 from __future__ import annotations
 

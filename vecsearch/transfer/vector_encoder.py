@@ -19,13 +19,13 @@ def carried(snapshot: Snapshot) -> NewIndex:
         return NewIndex(
             snapshot.encoder_json, snapshot.dim, recipe=snapshot.recipe, recall=snapshot.recall
         )
-    xml, constants, _ = snapshot.encoder_files()
+    files = snapshot.encoder_files()
     snapshot.check_constants()
     return NewIndex(
         snapshot.encoder_json,
         snapshot.dim,
-        xml.read_bytes(),
-        constants.read_bytes(),
+        files.xml.read_bytes(),
+        files.constants.read_bytes(),
         agreement=snapshot.agreement,
         reduction=snapshot.reduction,
         recipe=snapshot.recipe,
@@ -96,7 +96,7 @@ def check_same_encoder(
 def differing(
     one: Path, spec: EncoderSpec, another: Path, other: EncoderSpec
 ) -> EncoderMismatchError:
-    """Say that two indexes have encoders whose vectors cannot be compared."""
+    """Return the error for two indexes with encoders whose vectors cannot be compared."""
     return EncoderMismatchError(
         f"{one} and {another} have different encoders: {spec.title} ({spec.fingerprint}) and "
         f"{other.title} ({other.fingerprint})",
