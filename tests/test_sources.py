@@ -28,7 +28,8 @@ from vecsearch.images.sources import folder as walking
 from vecsearch.images.sources import tar
 from vecsearch.images.sources import url as url_source
 from vecsearch.images.sources.access import is_gone
-from vecsearch.images.sources.folder import scan_folder
+from vecsearch.images.sources.folder import FolderSource
+from vecsearch.images.sources.scan import Entry
 from vecsearch.indexing import diff as planning
 from vecsearch.indexing.build_options import BuildOptions as Options
 from vecsearch.indexing.diff import compare
@@ -94,7 +95,7 @@ def test_a_walk_gives_the_paths_in_their_order(tmp_path: Path) -> None:
     (tmp_path / "t" / "loop").symlink_to(tmp_path / "t")
     regions = [
         (region, [path for chunk in chunks for path, _, _ in chunk])
-        for region, chunks in scan_folder(tmp_path / "t").regions()
+        for region, chunks in FolderSource(tmp_path / "t").scan().regions()
     ]
     root = os.fsencode(tmp_path / "t")
     assert regions == [
@@ -165,8 +166,8 @@ def test_what_is_found_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_what_is_compared_is_told_apart() -> None:
-    def entry(name: str, time: int = 0) -> tuple[bytes, int, int]:
-        return name.encode(), 1, time
+    def entry(name: str, time: int = 0) -> Entry:
+        return Entry(name.encode(), 1, time)
 
     found = [entry(name) for name in ("broken", "changed", "mended", "new", "same")]
     images = [entry("changed", 1), entry("gone"), entry("kept"), entry("mended"), entry("same")]

@@ -34,7 +34,7 @@ from vecsearch.embed.words import Words
 from vecsearch.errors import VecsearchError
 from vecsearch.evaluation.label_file import read_label_file
 from vecsearch.images.sources.list_file import PictureList, list_source, scan_lists
-from vecsearch.images.sources.tar import read_member, scan_tar
+from vecsearch.images.sources.tar import TarSource
 from vecsearch.search.standard_input import read_piped
 from vecsearch.store import schema
 from vecsearch.store.snapshot import Snapshot
@@ -264,12 +264,13 @@ def _with_right_headers(parts: Mapping[str, bytes]) -> bytes:
 
 
 def _read_tar(path: Path, sound: Path, number: int) -> None:
-    scan = scan_tar(path)
+    source = TarSource(path)
+    scan = source.scan()
     for _, chunks in scan.walk(scan):
         for chunk in chunks:
             for name, *_ in chunk:
                 with suppress(OSError):  # such a member is skipped
-                    read_member(Path(os.fsdecode(name)))
+                    source.read(Path(os.fsdecode(name)))
 
 
 def _label_samples(sound: Path) -> list[Sample]:

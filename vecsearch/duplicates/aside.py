@@ -24,7 +24,7 @@ from vecsearch.duplicates.groups import (
 from vecsearch.duplicates.links import file_of_link, files_of_links
 from vecsearch.duplicates.places import Places, folders_of, is_outside, leads_outside
 from vecsearch.errors import UsageError, VecsearchError
-from vecsearch.images.sources.access import facts_of, read_content
+from vecsearch.images.sources.access import read_content, stat_file
 from vecsearch.images.sources.list_file import is_list
 from vecsearch.search.index import open_index
 from vecsearch.types import Progress, UrlPath, absolute_path
@@ -280,7 +280,7 @@ def _content(copy: DuplicateCopy) -> _Content:
     if copy.state == "no file":
         return _Content(reason=f"{name} has no file")
     try:
-        if facts_of(copy.path) != (copy.size_bytes, copy.mtime_ns):
+        if stat_file(copy.path) != (copy.size_bytes, copy.mtime_ns):
             return _Content(reason=f"{name} has changed since it was indexed")
         data = read_content(copy.path).data
     except FileNotFoundError:

@@ -18,7 +18,8 @@ from vecsearch.errors import ImageError, UnreadableError
 from vecsearch.images.decoders.decode import MAX_MEGAPIXELS, OVERSAMPLING, decode, preprocess
 from vecsearch.images.decoders.jpeg import Jpeg, JpegDecoder, plain_jpeg
 from vecsearch.images.own_drawings import is_drawn
-from vecsearch.images.sources.access import NO_TIME, read_content
+from vecsearch.images.sources.access import read_content
+from vecsearch.images.sources.source import NO_TIME
 from vecsearch.types import Pixels, QueryImage
 
 WINDOW: Final = 64

@@ -20,6 +20,9 @@ UNSETTLED: Final = -1
 _PAGE: Final = CHUNK + 1
 """So many images are looked at together: one more than a chunk of files that are all unchanged."""
 
+Row = tuple[bytes, int, int]
+"""What the catalog has of a file, in the order of an `Entry`, with which it is compared."""
+
 
 @dataclass(slots=True)
 class Difference:
@@ -40,8 +43,8 @@ class Difference:
 
 def compare(
     files: Iterable[Entry],
-    images: Iterable[Entry],
-    skipped: Iterable[Entry],
+    images: Iterable[Row],
+    skipped: Iterable[Row],
     is_gone: Callable[[bytes], bool],
     *,
     retry_skipped: bool = False,
@@ -195,6 +198,6 @@ def _add(plan: Plan, difference: Difference, snapshot: Snapshot, start: bytes, s
     plan.work.add(ToRead(FoundFile(*entry)) for entry in difference.new)
 
 
-def _next(entry: Entry) -> bytes:
+def _next(entry: Row) -> bytes:
     """Return the least path after that of *entry*."""
     return entry[0] + b"\0"

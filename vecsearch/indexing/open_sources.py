@@ -11,8 +11,8 @@ from typing import Final
 
 from vecsearch.errors import IndexFolderError, SourceError, UsageError
 from vecsearch.images.sources.allowed_urls import is_named, name_source
-from vecsearch.images.sources.exclude import IGNORE_FILE, KEPT, Patterns, given_patterns, read_texts
-from vecsearch.images.sources.folder import scan_folder
+from vecsearch.images.sources.exclude import IGNORE_FILE, KEPT, given_patterns, read_texts
+from vecsearch.images.sources.kinds import source_at
 from vecsearch.images.sources.list_file import (
     STANDARD_INPUT,
     PictureList,
@@ -22,7 +22,7 @@ from vecsearch.images.sources.list_file import (
     scan_lists,
 )
 from vecsearch.images.sources.scan import Region, Scan, after, below, is_ordinary
-from vecsearch.images.sources.tar import is_compressed_tar, is_tar, scan_tar
+from vecsearch.images.sources.tar import is_tar
 from vecsearch.indexing.build_options import BuildOptions
 from vecsearch.indexing.diff import Plan, add_known, add_scan, add_unchanged
 from vecsearch.indexing.worklist import Worklist
@@ -121,13 +121,15 @@ def open_sources(named: Named, snapshot: Snapshot | None, options: BuildOptions)
         )
     if any(map(is_list, wanted)):
         wanted.extend(one for one in again if is_list(one) and one not in wanted)
+    owners = _Owners.of(wanted, known)
     scans, lists = [], []
     for root in wanted:
         try:
             if is_list(root):
                 lists.append(_list_of(root, named, snapshot, fetch=options.fetch))
             else:
-                scans.append(_open(fetchable(root) if options.fetch else root, wanted, exclude))
+                source = source_at(fetchable(root) if options.fetch else root)
+                scans.append(source.scan(exclude, owners.scanned))
         except FileNotFoundError:
             if root not in known or snapshot is None:
                 raise SourceError(
@@ -142,27 +144,8 @@ def open_sources(named: Named, snapshot: Snapshot | None, options: BuildOptions)
         # They are one region: what no list has is gone, not what one of them has not.
         for scan in filter(lambda scan: is_list(scan.root), scans):
             scan.walk = lambda _: ()
-        scans.extend(scan_lists(lists, _Owners.of(wanted, known).is_scanned, exclude))
+        scans.extend(scan_lists(lists, owners.is_scanned, exclude))
     return scans
-
-
-def _open(root: Path, wanted: Sequence[Path], exclude: Patterns) -> Scan:
-    """Prepare to scan what is no list; raises FileNotFoundError, SourceError."""
-    if isinstance(root, UrlPath):
-        from vecsearch.images.sources.url import scan_url
-
-        return scan_url(root, exclude)
-    if root.is_file() and is_compressed_tar(root):
-        raise SourceError(
-            f"{root} is compressed, so its pictures cannot be read one by one",
-            hint="uncompress it: compression hardly makes pictures smaller",
-            path=root,
-        )
-    if root.is_file() and is_tar(root):
-        return scan_tar(root, exclude)
-    if not root.exists():
-        raise FileNotFoundError(root)
-    return scan_folder(root, wanted, exclude)
 
 
 def _list_of(root: Path, named: Named, snapshot: Snapshot | None, *, fetch: bool) -> PictureList:

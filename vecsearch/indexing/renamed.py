@@ -18,7 +18,7 @@ from vecsearch.errors import (
     SourceError,
 )
 from vecsearch.images.reader import read_image
-from vecsearch.images.sources.access import facts_of
+from vecsearch.images.sources.access import stat_file
 from vecsearch.images.sources.list_file import PictureList, is_list, list_file, list_source
 from vecsearch.images.sources.scan import SEPARATOR, after, below
 from vecsearch.store.locate import all_indexes
@@ -186,7 +186,7 @@ def _compare(
 def _is_there(image: Image, path: Path) -> bool:
     """Return whether an image's file is at *path*; of some imports nothing more is known of it."""
     try:
-        size_bytes, _ = facts_of(path)
+        size_bytes, _ = stat_file(path)
         if not image.size_bytes:
             return True
         if size_bytes != image.size_bytes:

@@ -16,8 +16,9 @@ from vecsearch.errors import UsageError, VecsearchError
 from vecsearch.files import make_folder, sync_folder
 from vecsearch.images.decoders.decode import is_picture
 from vecsearch.images.move_file import take_name
-from vecsearch.images.sources.access import NO_TIME, read_content
+from vecsearch.images.sources.access import read_content
 from vecsearch.images.sources.list_file import is_list
+from vecsearch.images.sources.source import NO_TIME
 from vecsearch.types import Hit, Result, UrlPath, absolute_path
 
 _LONGEST: Final = 200

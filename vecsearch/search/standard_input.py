@@ -9,8 +9,8 @@ from typing import Final
 
 from vecsearch.errors import UsageError
 from vecsearch.images.decoders.heif import is_heif
-from vecsearch.images.sources.access import LARGEST_BYTES
 from vecsearch.images.sources.byte_order_mark import without_mark
+from vecsearch.images.sources.source import LARGEST_BYTES
 from vecsearch.search.query_options import Question
 from vecsearch.types import QueryImage
 

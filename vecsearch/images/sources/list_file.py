@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from vecsearch.errors import SourceError
-from vecsearch.images.sources.access import facts_of
+from vecsearch.images.sources.access import stat_file
 from vecsearch.images.sources.allowed_urls import LIST
 from vecsearch.images.sources.byte_order_mark import without_mark
 from vecsearch.images.sources.exclude import Patterns
@@ -106,13 +106,13 @@ def _files(
             own.excluded.count(name, given=True)
             continue
         try:
-            facts = facts_of(path)
+            facts = stat_file(path)
         except (OSError, ValueError) as error:  # ValueError: a null byte in a line
             joint.unreadable[name] = getattr(error, "strerror", None) or str(error)
             continue
         own.count += 1
         if not is_elsewhere(name):
-            yield (name, *facts)
+            yield Entry(name, *facts)
 
 
 def _seen_from(base: bytes, path: bytes) -> bytes:

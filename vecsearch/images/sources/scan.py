@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from vecsearch.images.decoders.heif import reads_heif
 from vecsearch.images.sources.exclude import Excluded, Patterns
@@ -42,8 +42,14 @@ CHUNK: Final = 8192
 
 SEPARATOR: Final = os.fsencode(os.sep)
 
-Entry = tuple[bytes, int, int]
-"""A file: its absolute path as bytes, for names need not be text, size in bytes, mtime in ns."""
+
+class Entry(NamedTuple):
+    """A file in a listing: its absolute path, as bytes because names need not be text."""
+
+    path: bytes
+    size_bytes: int
+    mtime_ns: int
+
 
 Region = tuple[bytes, Iterator[list[Entry]]]
 """What the paths of some files begin with, and these files, sorted by path, in chunks."""

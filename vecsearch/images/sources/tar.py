@@ -6,18 +6,18 @@ import os
 import posixpath
 import tarfile
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, Final, NamedTuple, cast
 
 from vecsearch.errors import ImageError, SourceError
 from vecsearch.images.decoders.heif import reads_heif
 from vecsearch.images.file_times import ns_of
-from vecsearch.images.sources.access import LARGEST_BYTES
 from vecsearch.images.sources.exclude import Patterns
 from vecsearch.images.sources.scan import (
     CHUNK,
+    Entry,
     Region,
     Scan,
     below,
@@ -25,6 +25,7 @@ from vecsearch.images.sources.scan import (
     is_unwanted,
     left_out_ending,
 )
+from vecsearch.images.sources.source import LARGEST_BYTES, TOO_LARGE, Content, FileStat
 from vecsearch.locks import ProcessLock
 
 _COMPRESSED: Final = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
@@ -39,7 +40,7 @@ _LONGEST_HEADER: Final = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class _Member:
     """Where a member's bytes lie, and its own size and time."""
 
     offset: int
@@ -51,7 +52,7 @@ class Member:
 class _Contents:
     """The pictures of a tar by name, what cannot be used of it, and where it is damaged."""
 
-    members: dict[bytes, Member] = field(default_factory=dict)
+    members: dict[bytes, _Member] = field(default_factory=dict)
     refused: dict[bytes, str] = field(default_factory=dict)
     damage: str = ""
     left_out: Counter[str] = field(default_factory=Counter)
@@ -74,20 +75,67 @@ def is_compressed_tar(path: Path) -> bool:
     return name.endswith((".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst"))
 
 
-def scan_tar(root: Path, exclude: Patterns | None = None) -> Scan:
-    """Prepare to list the pictures of the tar *root* that do not match *exclude*.
+@dataclass(frozen=True, slots=True)
+class TarSource:
+    """A tar, whose members are files below it."""
 
-    Files of patterns in the tar are not read. Raises SourceError if it cannot be read.
-    """
-    try:
-        facts = root.stat()
-    except OSError as error:
-        raise SourceError(f"{root} cannot be read: {error.strerror}", path=root) from None
-    # While size and time of the tar are the same, so is all that is in it, for who reads the same.
-    stamp = f"{facts.st_size} {facts.st_mtime_ns}{' heif' if reads_heif() else ''}"
-    exclude = exclude or Patterns()
-    stamp += f" without {exclude.stamp}" if exclude else ""
-    return Scan(root, _walk, stamp=stamp, whole=True, exclude=exclude)
+    root: Path
+
+    def stamp(self, exclude: Patterns | None = None) -> str:
+        """Return what tells this state of the tar, and what is read of it, from another.
+
+        Raises SourceError if it cannot be read.
+        """
+        try:
+            facts = self.root.stat()
+        except OSError as error:
+            why = f"{self.root} cannot be read: {error.strerror}"
+            raise SourceError(why, path=self.root) from None
+        stamp = f"{facts.st_size} {facts.st_mtime_ns}{' heif' if reads_heif() else ''}"
+        return stamp + (f" without {exclude.stamp}" if exclude else "")
+
+    def scan(self, exclude: Patterns | None = None, others: Sequence[bytes] = ()) -> Scan:
+        """Prepare to list the pictures in the tar; files of patterns in it are not read.
+
+        Raises SourceError if it cannot be read.
+        """
+        stamp = self.stamp(exclude)
+        return Scan(self.root, _walk, stamp=stamp, whole=True, exclude=exclude or Patterns())
+
+    def stat(self, path: Path) -> FileStat:
+        """Return the size and time of the member that *path* means; raises OSError."""
+        member = self._member(path)
+        return FileStat(member.size_bytes, member.mtime_ns)
+
+    def read(self, path: Path) -> Content:
+        """Read the member that *path* means, and nothing else; raises OSError, ImageError."""
+        member = self._member(path)
+        if member.size_bytes > LARGEST_BYTES:
+            raise ImageError(TOO_LARGE, path=path)
+        with self.root.open("rb") as file:
+            before = os.fstat(file.fileno())
+            file.seek(member.offset)
+            data = file.read(member.size_bytes)
+            after = os.fstat(file.fileno())
+        if len(data) != member.size_bytes or before.st_mtime_ns != after.st_mtime_ns:
+            raise OSError(5, "the tar is cut off, or changes")
+        return Content(data, member.mtime_ns)
+
+    def _member(self, path: Path) -> _Member:
+        with self.root.open("rb") as file:
+            contents = _contents_of(self.root, file)
+        member = contents.members.get(os.fsencode(path)[len(below(os.fsencode(self.root))) :])
+        if member is None:
+            raise FileNotFoundError(2, "no such member of the tar", str(path))
+        return member
+
+
+def tar_above(path: Path) -> TarSource:
+    """Return the tar that a path below it means; raises FileNotFoundError if there is none."""
+    tar = next((one for one in path.parents if is_tar(one) and one.is_file()), None)
+    if tar is None:
+        raise FileNotFoundError(2, os.strerror(2), str(path))
+    return TarSource(tar)
 
 
 def _walk(scan: Scan) -> Iterator[Region]:
@@ -111,7 +159,7 @@ def _walk(scan: Scan) -> Iterator[Region]:
         prefix,
         (
             [
-                (prefix + name, member.size_bytes, member.mtime_ns)
+                Entry(prefix + name, member.size_bytes, member.mtime_ns)
                 for name in page
                 for member in [contents.members[name]]
             ]
@@ -120,45 +168,22 @@ def _walk(scan: Scan) -> Iterator[Region]:
     )
 
 
-def find_member(path: Path) -> tuple[Path, Member]:
-    """Find the tar and the member that a path below a tar means; raises OSError."""
-    tar = next((one for one in path.parents if is_tar(one) and one.is_file()), None)
-    if tar is None:
-        raise FileNotFoundError(2, os.strerror(2), str(path))
-    with tar.open("rb") as file:
-        contents = _contents_of(tar, file)
-    member = contents.members.get(os.fsencode(path)[len(below(os.fsencode(tar))) :])
-    if member is None:
-        raise FileNotFoundError(2, "no such member of the tar", str(path))
-    return tar, member
+class _State(NamedTuple):
+    """A tar as it was at a time."""
+
+    path: Path
+    size_bytes: int
+    mtime_ns: int
 
 
-def read_member(path: Path) -> tuple[bytes, Member]:
-    """Read the member that a path below a tar means, and nothing else of it.
-
-    Raises OSError, ImageError for what is too large.
-    """
-    tar, member = find_member(path)
-    if member.size_bytes > LARGEST_BYTES:
-        raise ImageError(f"larger than {LARGEST_BYTES >> 20} MiB", path=path)
-    with tar.open("rb") as file:
-        before = os.fstat(file.fileno())
-        file.seek(member.offset)
-        data = file.read(member.size_bytes)
-        after = os.fstat(file.fileno())
-    if len(data) != member.size_bytes or before.st_mtime_ns != after.st_mtime_ns:
-        raise OSError(5, "the tar is cut off, or changes")
-    return data, member
-
-
-_kept: OrderedDict[tuple[Path, int, int], _Contents] = OrderedDict()
+_kept: OrderedDict[_State, _Contents] = OrderedDict()
 _lock = ProcessLock()
 
 
 def _contents_of(path: Path, file: BinaryIO) -> _Contents:
     """List an opened tar, or remember it; raises OSError."""
     facts = os.fstat(file.fileno())
-    key = (path, facts.st_size, facts.st_mtime_ns)
+    key = _State(path, facts.st_size, facts.st_mtime_ns)
     with _lock:  # of threads that want one tar, one lists it
         contents = _kept.get(key)
         if contents is None:
@@ -226,4 +251,4 @@ def _take(contents: _Contents, info: tarfile.TarInfo) -> None:
     if not info.isreg() or info.issparse():
         contents.refused[name] = "is a link or no regular file in the tar"
     else:
-        contents.members[name] = Member(info.offset_data, info.size, ns_of(info.mtime))
+        contents.members[name] = _Member(info.offset_data, info.size, ns_of(info.mtime))
