@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -20,7 +19,7 @@ from vecsearch.store.change import REMOVED, Change, FileFacts
 from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer
-from vecsearch.types import Image, Skipped, Vectors
+from vecsearch.types import Image, Skipped, SourceName, Vectors
 
 COMMIT_BYTES: Final = 256 << 20
 
@@ -181,7 +180,7 @@ class Stage:
         self._change.forgotten.append(facts.path)
 
 
-def _new_stamps(scans: Sequence[Scan], snapshot: Snapshot | None) -> dict[Path, str]:
+def _new_stamps(scans: Sequence[Scan], snapshot: Snapshot | None) -> dict[SourceName, str]:
     return {
         one.root: one.stamp
         for one in scans
@@ -191,12 +190,13 @@ def _new_stamps(scans: Sequence[Scan], snapshot: Snapshot | None) -> dict[Path, 
 
 def _new_notes(
     scans: Sequence[Scan], snapshot: Snapshot | None, options: BuildOptions
-) -> dict[Path, str]:
+) -> dict[SourceName, str]:
     """Return the notes of what was left out, and why, that differ from those of the index."""
     walked = [one for one in scans if one.walked]
-    noted = {left_out_name(one.root): write_counts(one.left_out) for one in walked}
-    noted |= {excluded_name(one.root): write_excluded(one.excluded) for one in walked}
-    noted[KEPT] = write_texts(options.exclude or ())
+    noted: dict[SourceName, str] = {KEPT: write_texts(options.exclude or ())}
+    for one in walked:
+        noted[left_out_name(one.root)] = write_counts(one.left_out)
+        noted[excluded_name(one.root)] = write_excluded(one.excluded)
     return {
         name: note
         for name, note in noted.items()

@@ -27,7 +27,7 @@ from vecsearch.search.missing_dates import dates_of
 from vecsearch.search.query_vectors import Embedder
 from vecsearch.store.schema import CATALOG, damaged_catalog
 from vecsearch.store.snapshot import Snapshot
-from vecsearch.types import Agreement, Guess, Progress, QueryImage, Reduction, Skipped
+from vecsearch.types import Agreement, Guess, Progress, QueryImage, Reduction, Skipped, SourceName
 
 T = TypeVar("T", Reduction, Agreement)
 N = TypeVar("N")
@@ -52,7 +52,7 @@ class IndexInfo:
     encoder: EncoderSpec
     reduction: Reduction | None
     agreement: Agreement | None
-    sources: tuple[Path, ...]
+    sources: tuple[SourceName, ...]
     skipped: tuple[Skipped, ...]
     left_out: Mapping[str, int]
     exclude: tuple[str, ...]

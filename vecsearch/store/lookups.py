@@ -19,7 +19,7 @@ from vecsearch.locks import free_at_fork
 from vecsearch.store import schema
 from vecsearch.store.records import Generation, record_of
 from vecsearch.store.write_once import FileRecord
-from vecsearch.types import Image, Skipped, path_of, wanted
+from vecsearch.types import Image, Skipped, SourceName, path_of, source_name, wanted
 
 T = TypeVar("T", int, bytes)
 
@@ -244,11 +244,11 @@ class Lookups:
             {"start": start, "end": end},
         )
 
-    def sources(self) -> list[Path]:
+    def sources(self) -> list[SourceName]:
         """List what was scanned."""
         rows = self._rows("SELECT path FROM sources ORDER BY path")
         with self._explained():
-            return [_path(path) for (path,) in rows]
+            return [source_name(_checked_path(path)) for (path,) in rows]
 
     def is_removed(self, content_hash: bytes) -> bool:
         """Return whether this content was removed and is to stay out."""
@@ -279,7 +279,7 @@ class Lookups:
                     found.setdefault(image.content_hash, image)
         return found
 
-    def stamp(self, source: Path) -> str:
+    def stamp(self, source: SourceName) -> str:
         """Return what is remembered of a source, nothing if it has no stamp."""
         query = "SELECT value FROM config WHERE key = :key"
         rows = self._rows(query, {"key": schema.stamp_key(source)})
@@ -436,6 +436,10 @@ def _skipped_of(fields: tuple[Any, ...]) -> Skipped:
 
 
 def _path(value: object) -> Path:
+    return path_of(_checked_path(value))
+
+
+def _checked_path(value: object) -> bytes:
     if type(value) is not bytes or not value or b"\0" in value:
         raise ValueError(f"{value!r:.100} is not a path")
-    return path_of(value)
+    return value

@@ -42,6 +42,7 @@ import apsw
 from vecsearch.errors import IndexDamagedError, IndexFolderError, IndexFormatError, VecsearchError
 from vecsearch.store.inside import check_own, check_plain, has_other_names, is_file
 from vecsearch.store.journal import check_beside, has_journal
+from vecsearch.types import SourceName, stored_name
 
 CATALOG: Final = "catalog.sqlite"
 FORMAT: Final = 4
@@ -355,9 +356,9 @@ def _load_checksum_vfs() -> None:
         connection.close()
 
 
-def stamp_key(source: Path) -> str:
+def stamp_key(source: SourceName) -> str:
     """Return the key under which the stamp of a source is kept; its path need not be text."""
-    return f"stamp:{os.fsencode(source).hex()}"
+    return f"stamp:{stored_name(source).hex()}"
 
 
 def removed_key(content_hash: bytes) -> str:

@@ -29,6 +29,7 @@ from vecsearch.store.write_once import (
     refusals_told,
     write_once,
 )
+from vecsearch.types import SourceName, stored_name
 
 
 class Writer:
@@ -76,11 +77,11 @@ class Writer:
             )
             db.executemany(
                 "INSERT OR IGNORE INTO sources VALUES (?)",
-                ((os.fsencode(path),) for path in change.sources),
+                ((stored_name(name),) for name in change.sources),
             )
             db.executemany(
                 "DELETE FROM sources WHERE path = ?",
-                ((os.fsencode(path),) for path in change.gone_sources),
+                ((stored_name(name),) for name in change.gone_sources),
             )
             statements.set_stamps(db, change.stamps, change.gone_sources)
             statements.set_removed(db, change.removed_contents, change.readmitted)
@@ -90,7 +91,9 @@ class Writer:
         if change.dropped_segments:
             self._collect_orphans()
 
-    def relocate(self, old: Path, new: Path, sources: Mapping[Path, tuple[Path, str]]) -> int:
+    def relocate(
+        self, old: Path, new: Path, sources: Mapping[SourceName, tuple[SourceName, str]]
+    ) -> int:
         """Let what is at *old*, or below it, be at *new*, and commit that; give how many images.
 
         *sources* maps those that have another name now to it and their stamp.
@@ -103,8 +106,8 @@ class Writer:
                 "UPDATE generations SET image_count = image_count - ? WHERE id = ?", (went, number)
             )
             for source, (name, _) in sources.items():
-                db.execute("DELETE FROM sources WHERE path = ?", (os.fsencode(source),))
-                db.execute("INSERT OR IGNORE INTO sources VALUES (?)", (os.fsencode(name),))
+                db.execute("DELETE FROM sources WHERE path = ?", (stored_name(source),))
+                db.execute("INSERT OR IGNORE INTO sources VALUES (?)", (stored_name(name),))
             statements.set_stamps(
                 db, {name: stamp for name, stamp in sources.values() if stamp}, sources
             )

@@ -33,7 +33,14 @@ from vecsearch.transfer.formats.parquet import Facts
 from vecsearch.transfer.import_encoder import check_same_encoder, new_index
 from vecsearch.transfer.inputs import ImportOptions, Input, check_ids, open_inputs
 from vecsearch.transfer.row_names import name_rows
-from vecsearch.types import Float16Vectors, Image, Progress, Skipped, path_of
+from vecsearch.types import (
+    Float16Vectors,
+    Image,
+    Progress,
+    Skipped,
+    SourceName,
+    path_of,
+)
 from vecsearch.wording import counted
 
 COMMIT_BYTES: Final = 128 << 20
@@ -109,7 +116,7 @@ def import_vectors(
 
 def _copy(
     inputs: Sequence[Input],
-    stamps: Mapping[Path, str],
+    stamps: Mapping[SourceName, str],
     writer: Writer,
     snapshot: Snapshot | None,
     report: ImportReport,
@@ -162,7 +169,7 @@ class _Pending:
         writer: Writer,
         snapshot: Snapshot | None,
         report: ImportReport,
-        stamps: Mapping[Path, str],
+        stamps: Mapping[SourceName, str],
     ) -> None:
         self._writer = writer
         self._snapshot = snapshot

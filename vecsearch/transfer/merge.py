@@ -17,7 +17,6 @@ from vecsearch.arguments import checked
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import SourceError, UsageError
 from vecsearch.images.sources.exclude import KEPT
-from vecsearch.images.sources.list_file import is_list
 from vecsearch.indexing.commits import facts_of
 from vecsearch.indexing.compaction import compact_if_due
 from vecsearch.store.audit import check_sound
@@ -29,7 +28,13 @@ from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
 from vecsearch.transfer.import_ import COMMIT_BYTES, COMMIT_ROWS
 from vecsearch.transfer.import_encoder import carried, differing
-from vecsearch.types import Float16Vectors, Image, Progress
+from vecsearch.types import (
+    Float16Vectors,
+    Image,
+    ListName,
+    Progress,
+    SourceName,
+)
 
 _CHUNK_BYTES: Final = 16 << 20
 
@@ -83,7 +88,9 @@ def merge(*indexes: str | Path, index: str | Path, progress: Progress | None = N
         sources = [stack.enter_context(closing(Snapshot(one))) for one in folders]
         # A new index excludes what all exclude alike; each has its own sources otherwise.
         kept = {one.stamp(KEPT) for one in sources}
-        notes = {KEPT: kept.pop()} if len(kept) == 1 and not has_index(target) else {}
+        notes: dict[SourceName, str] = (
+            {KEPT: kept.pop()} if len(kept) == 1 and not has_index(target) else {}
+        )
         writer = stack.enter_context(_opened(target, sources))
         total = sum(one.generation.image_count for one in sources)
         done = 0
@@ -132,7 +139,7 @@ def _take(
     present: Snapshot,
     writer: Writer,
     report: MergeReport,
-    notes: Mapping[Path, str],
+    notes: Mapping[SourceName, str],
 ) -> Iterator[int]:
     """Commit what *source* has and *present*, the index so far, has not; give numbers seen."""
     images = source.images()
@@ -140,7 +147,9 @@ def _take(
     known_sources = set(present.sources())
     new_sources = [one for one in source.sources() if one not in known_sources]
     # A list is read with its stamp, which tells what it is relative to. A tar is opened again.
-    stamps = {one: source.stamp(one) for one in new_sources if is_list(one)}
+    stamps: dict[SourceName, str] = {
+        one: source.stamp(one) for one in new_sources if isinstance(one, ListName)
+    }
     stamps |= {
         name: file for name, file in source.stamps_of_rows().items() if not present.stamp(name)
     }

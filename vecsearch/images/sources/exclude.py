@@ -19,7 +19,7 @@ from vecsearch.errors import UsageError
 from vecsearch.fields import read_fields
 from vecsearch.images.sources.byte_order_mark import without_mark
 from vecsearch.spelling import composed
-from vecsearch.types import path_of
+from vecsearch.types import SourceName, path_of, stored_name
 
 IGNORE_FILE: Final = b".vecsearchignore"
 """A file of patterns, one a line, for the folder that it is in and all below."""
@@ -159,9 +159,9 @@ class Excluded:
         self.ignore_paths = (self.ignore_paths + other.ignore_paths)[:_MOST_NAMED]
 
 
-def excluded_name(source: Path) -> Path:
+def excluded_name(source: SourceName) -> Path:
     """Name what an index notes of what was left out of a source by patterns."""
-    return path_of(b"excluded:" + os.fsencode(source))
+    return path_of(b"excluded:" + stored_name(source))
 
 
 def write_excluded(excluded: Excluded) -> str:

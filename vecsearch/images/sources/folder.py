@@ -65,7 +65,7 @@ class FolderSource:
             raise SourceError(f"{self.root} is a file", hint=_WHAT, path=self.root)
         return Scan(
             self.root,
-            lambda scan: _Walk(scan).regions(),
+            lambda scan: _Walk(scan, self.root).regions(),
             apart=set(others) - {below(os.fsencode(self.root))},
             exclude=exclude or Patterns(),
         )
@@ -125,9 +125,9 @@ class _Level(NamedTuple):
 class _Walk:
     """One walk: the folders that it has entered, and the links to folders that it has met."""
 
-    def __init__(self, scan: Scan) -> None:
+    def __init__(self, scan: Scan, root: Path) -> None:
         self._scan = scan
-        self._root = os.fsencode(scan.root)
+        self._root = os.fsencode(root)
         self._entered: dict[int, set[int]] = {}
         self._links: list[_Link] = []
         self._start = len(below(self._root))
@@ -195,10 +195,8 @@ class _Walk:
         except (OSError, PatternError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             if folder == self._root:
-                raise SourceError(
-                    f"{self._scan.root} cannot be read: {reason}",
-                    path=self._scan.root,
-                ) from None
+                root = os.fsdecode(folder)
+                raise SourceError(f"{root} cannot be read: {reason}", path=Path(root)) from None
             self._scan.refuse_below(folder, reason)
             return _Level(prefix, iter(()), chain)
         if chain or self._scan.exclude:

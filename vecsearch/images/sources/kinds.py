@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from vecsearch.errors import SourceError
 from vecsearch.images.sources.folder import FolderSource
 from vecsearch.images.sources.source import Source
 from vecsearch.images.sources.tar import TarSource, is_compressed_tar, is_tar
-from vecsearch.types import UrlPath
+from vecsearch.types import ListName, SourceName, UrlPath
 
 
 def source_at(root: Path) -> Source:
@@ -28,3 +29,8 @@ def source_at(root: Path) -> Source:
     if not root.exists():
         raise FileNotFoundError(root)
     return FolderSource(root)
+
+
+def local_places(sources: Iterable[SourceName]) -> list[Path]:
+    """Return those of some sources that are folders or tars: neither lists nor behind a URL."""
+    return [one for one in sources if not isinstance(one, UrlPath | ListName)]

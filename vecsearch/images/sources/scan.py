@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from vecsearch.images.decoders.heif import reads_heif
 from vecsearch.images.sources.exclude import Excluded, Patterns
-from vecsearch.types import path_of, wanted
+from vecsearch.types import ListName, SourceName, path_of, stored_name, wanted
 
 SUFFIXES: Final = frozenset(
     b".apng .avif .bmp .dib .gif .ico .j2k .jfif .jp2 .jpe .jpeg .jpg .mpo .pbm .pcx .pgm .png "
@@ -85,7 +85,7 @@ class Scan:
     files; ``excluded`` counts it.
     """
 
-    root: Path
+    root: SourceName
     walk: Callable[[Scan], Iterable[Region]]
     unreadable: dict[bytes, str] = field(default_factory=dict)
     hidden: set[bytes] = field(default_factory=set)
@@ -135,6 +135,11 @@ def below(folder: bytes) -> bytes:
     return folder.rstrip(SEPARATOR) + SEPARATOR
 
 
+def region_of(source: SourceName) -> bytes:
+    """Return what the paths of all files in a source begin with: of a list, nothing."""
+    return b"" if isinstance(source, ListName) else below(os.fsencode(source))
+
+
 def after(prefix: bytes) -> bytes:
     """Return the least path that is greater than all that begin with *prefix*."""
     return prefix[:-1] + bytes([prefix[-1] + 1]) if prefix else b"\xff"
@@ -146,9 +151,9 @@ def is_picture(name: bytes) -> bool:
     return ending in SUFFIXES or (ending in HEIF_SUFFIXES and reads_heif())
 
 
-def left_out_name(source: Path) -> Path:
+def left_out_name(source: SourceName) -> Path:
     """Name what an index notes of the files that were left out of a source."""
-    return path_of(b"left-out:" + os.fsencode(source))
+    return path_of(b"left-out:" + stored_name(source))
 
 
 def write_counts(counts: Mapping[str, int]) -> str:
@@ -187,3 +192,8 @@ def is_ordinary(path: bytes) -> bool:
     """Return whether the scan of a folder would find a file under this relative path."""
     in_tar = (b".tar" + SEPARATOR) in path.lower()
     return is_picture(path) and not is_hidden(path) and not in_tar
+
+
+def is_found_in(regions: Iterable[bytes], path: bytes) -> bool:
+    """Return whether the scan of a folder, tar or URL with one of these *regions* finds a file."""
+    return any(path.startswith(one) and is_ordinary(path[len(one) :]) for one in regions)

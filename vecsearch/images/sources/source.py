@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, Protocol
 
 from vecsearch.images.sources.exclude import Patterns
 from vecsearch.images.sources.scan import Scan
+from vecsearch.types import SourceName
 
 LARGEST_BYTES: Final = 1 << 30
 """No picture file is larger; a larger one would only fill the memory."""
@@ -39,7 +40,7 @@ class Source(Protocol):
     """A place with pictures: a folder, a tar, a list, or what is below a URL."""
 
     @property
-    def root(self) -> Path:
+    def root(self) -> SourceName:
         """Its name, under which the catalog has it."""
 
     def stamp(self, exclude: Patterns | None = None) -> str:

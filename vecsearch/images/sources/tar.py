@@ -8,6 +8,7 @@ import tarfile
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, cast
 
@@ -100,7 +101,8 @@ class TarSource:
         Raises SourceError if it cannot be read.
         """
         stamp = self.stamp(exclude)
-        return Scan(self.root, _walk, stamp=stamp, whole=True, exclude=exclude or Patterns())
+        walk = partial(_walk, self.root)
+        return Scan(self.root, walk, stamp=stamp, whole=True, exclude=exclude or Patterns())
 
     def stat(self, path: Path) -> FileStat:
         """Return the size and time of the member that *path* means; raises OSError."""
@@ -138,14 +140,14 @@ def tar_above(path: Path) -> TarSource:
     return TarSource(tar)
 
 
-def _walk(scan: Scan) -> Iterator[Region]:
-    path = os.fsencode(scan.root)
+def _walk(root: Path, scan: Scan) -> Iterator[Region]:
+    path = os.fsencode(root)
     prefix = below(path)
     try:
-        with scan.root.open("rb") as file:
-            contents = _contents_of(scan.root, file)
+        with root.open("rb") as file:
+            contents = _contents_of(root, file)
     except OSError as error:
-        raise SourceError(f"{scan.root} cannot be read: {error.strerror}", path=scan.root) from None
+        raise SourceError(f"{root} cannot be read: {error.strerror}", path=root) from None
     if contents.damage:
         scan.refuse_below(path, contents.damage)
     for name, reason in contents.refused.items():

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,7 +70,7 @@ class UrlSource:
             )
         with _told(self.root, missing_too=False):
             _ask(_filesystem_of(self.root), "info", _key(self.root))
-        return Scan(self.root, _walk, exclude=exclude or Patterns())
+        return Scan(self.root, partial(_walk, self.root), exclude=exclude or Patterns())
 
     def stat(self, path: Path) -> FileStat:
         """Ask for the size and time of what a URL means, as its listing has them.
@@ -102,15 +102,16 @@ class UrlSource:
         return Content(bytes(data), NO_TIME)
 
 
-def _walk(scan: Scan) -> Iterator[Region]:
-    prefix = below(os.fsencode(scan.root))
+def _walk(root: UrlPath, scan: Scan) -> Iterator[Region]:
+    prefix = below(os.fsencode(root))
     # All is listed before anything is compared: half a listing would be half a deletion.
-    yield prefix, sorted_chunks(_list(scan, prefix))
+    yield prefix, sorted_chunks(_list(root, scan))
 
 
-def _list(scan: Scan, prefix: bytes) -> Iterator[Entry]:
-    with _told(scan.root):
-        filesystem, root = _filesystem_of(scan.root), _key(scan.root)
+def _list(source: UrlPath, scan: Scan) -> Iterator[Entry]:
+    prefix = below(os.fsencode(source))
+    with _told(source):
+        filesystem, root = _filesystem_of(source), _key(source)
         # fsspec's own walk leaves out folders that it fails to list.
         pending = [root]
         while pending:
