@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from vecsearch.duplicates.aside_journal import Inode
+from vecsearch.images.decoders.formats import has_picture_name
 from vecsearch.images.sources.kinds import local_places
-from vecsearch.images.sources.scan import below, is_ordinary, is_picture
+from vecsearch.images.sources.scan import below, is_ordinary
 from vecsearch.types import SourceName
 
 _NOT_MOUNTED: Final = "is a disk not mounted?"
@@ -65,7 +66,7 @@ class Places:
                 return "it is not below a source of the index"
             return "" if nearest == path.parent and nearest.is_dir() else "its folder is gone"
         rest = os.fsencode(path)[len(below(os.fsencode(root))) :]
-        if not is_ordinary(rest) or not is_picture(os.fsencode(path.name)):
+        if not is_ordinary(rest) or not has_picture_name(os.fsencode(path.name)):
             return f"a build of {root} would not find it"
         if not nearest.resolve().is_relative_to(root.resolve()):
             return f"{nearest} leads out of {root}"

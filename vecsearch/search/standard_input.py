@@ -8,7 +8,6 @@ from itertools import islice
 from typing import Final
 
 from vecsearch.errors import UsageError
-from vecsearch.images.decoders.heif import is_heif
 from vecsearch.images.sources.byte_order_mark import without_mark
 from vecsearch.images.sources.source import LARGEST_BYTES
 from vecsearch.search.query_options import Question
@@ -61,13 +60,6 @@ def _is_picture(data: bytes) -> bool:
     # No list begins like these, and most pipes bring lists: Pillow need not be loaded for them.
     if not data or data.startswith((b"/", b"./", b"id:")):
         return False
-    if is_heif(data):
-        return True  # where it is not read, that is said
+    from vecsearch.images.decoders.decode import is_picture
 
-    from vecsearch.images.decoders.decode import open_image
-
-    try:
-        open_image(data)
-    except Exception:  # noqa: BLE001 - of what is no picture, its readers raise nearly anything
-        return False
-    return True
+    return is_picture(data)

@@ -12,6 +12,7 @@ from stat import S_ISREG
 from typing import Final, NamedTuple
 
 from vecsearch.errors import ImageError, SourceError, UnreadableError
+from vecsearch.images.decoders.formats import has_picture_name, left_out_ending
 from vecsearch.images.file_times import kept_ns
 from vecsearch.images.sources.exclude import (
     IGNORE_FILE,
@@ -28,8 +29,6 @@ from vecsearch.images.sources.scan import (
     Region,
     Scan,
     below,
-    is_picture,
-    left_out_ending,
 )
 from vecsearch.images.sources.source import LARGEST_BYTES, TOO_LARGE, Content, FileStat
 
@@ -222,7 +221,7 @@ class _Walk:
                 try:
                     if entry.is_dir():
                         (found.links if entry.is_symlink() else names).append(name + SEPARATOR)
-                    elif is_picture(name):
+                    elif has_picture_name(name):
                         names.append(name)
                     elif left_out_ending(name):
                         found.unread.append(name)

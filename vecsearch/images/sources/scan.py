@@ -10,24 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from vecsearch.images.decoders.heif import reads_heif
+from vecsearch.images.decoders.formats import has_picture_name, left_out_ending
 from vecsearch.images.sources.exclude import Excluded, Patterns
 from vecsearch.types import ListName, SourceName, path_of, stored_name, wanted
-
-SUFFIXES: Final = frozenset(
-    b".apng .avif .bmp .dib .gif .ico .j2k .jfif .jp2 .jpe .jpeg .jpg .mpo .pbm .pcx .pgm .png "
-    b".pnm .ppm .qoi .rgb .sgi .tga .tif .tiff .webp".split()
-)
-"""Endings, in any case, by which a file is taken for a picture."""
-
-HEIF_SUFFIXES: Final = frozenset(b".heic .heics .heif .heifs .hif".split())
-"""Pictures of telephones, which are read where the extra heif is installed."""
-
-_UNREAD: Final = frozenset(
-    b".3fr .arw .bpg .cr2 .cr3 .crw .dds .dng .erf .exr .hdr .jxl .kra .mrw .nef .nrw .orf .pef "
-    b".psb .psd .raf .raw .rw2 .sr2 .srf .srw .x3f .xcf".split()
-)
-"""Endings of pictures, too, which nothing here reads."""
 
 UNWANTED: Final = frozenset(
     [
@@ -101,7 +86,7 @@ class Scan:
 
     def takes(self, name: bytes) -> bool:
         """Return whether a file is a picture by its ending, and count what is left out."""
-        if is_picture(name):
+        if has_picture_name(name):
             return True
         if ending := left_out_ending(name):
             self.left_out[ending] += 1
@@ -145,12 +130,6 @@ def after(prefix: bytes) -> bytes:
     return prefix[:-1] + bytes([prefix[-1] + 1]) if prefix else b"\xff"
 
 
-def is_picture(name: bytes) -> bool:
-    """Return by its ending whether a file is taken for a picture."""
-    ending = _ending(name)
-    return ending in SUFFIXES or (ending in HEIF_SUFFIXES and reads_heif())
-
-
 def left_out_name(source: SourceName) -> Path:
     """Name what an index notes of the files that were left out of a source."""
     return path_of(b"left-out:" + stored_name(source))
@@ -167,17 +146,6 @@ def read_counts(text: str) -> dict[str, int]:
     return {ending: int(count) for ending, count in found}
 
 
-def left_out_ending(name: bytes) -> str:
-    """Return the ending of a picture in a format that is not read here; else nothing."""
-    ending = _ending(name)
-    unread = ending in _UNREAD or (ending in HEIF_SUFFIXES and not reads_heif())
-    return ending.decode() if unread else ""
-
-
-def _ending(name: bytes) -> bytes:
-    return name[name.rfind(b".") :].lower()
-
-
 def is_hidden(path: bytes) -> bool:
     """Return whether a relative path has a part that folders leave out."""
     return path.startswith(b".") or (SEPARATOR + b".") in path
@@ -191,7 +159,7 @@ def is_unwanted(path: bytes) -> bool:
 def is_ordinary(path: bytes) -> bool:
     """Return whether the scan of a folder would find a file under this relative path."""
     in_tar = (b".tar" + SEPARATOR) in path.lower()
-    return is_picture(path) and not is_hidden(path) and not in_tar
+    return has_picture_name(path) and not is_hidden(path) and not in_tar
 
 
 def is_found_in(regions: Iterable[bytes], path: bytes) -> bool:

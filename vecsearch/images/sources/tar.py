@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, cast
 
 from vecsearch.errors import ImageError, SourceError
-from vecsearch.images.decoders.heif import reads_heif
+from vecsearch.images.decoders.formats import has_picture_name, installed_extras, left_out_ending
 from vecsearch.images.file_times import ns_of
 from vecsearch.images.sources.exclude import Patterns
 from vecsearch.images.sources.scan import (
@@ -22,9 +22,7 @@ from vecsearch.images.sources.scan import (
     Region,
     Scan,
     below,
-    is_picture,
     is_unwanted,
-    left_out_ending,
 )
 from vecsearch.images.sources.source import LARGEST_BYTES, TOO_LARGE, Content, FileStat
 from vecsearch.locks import ProcessLock
@@ -92,7 +90,7 @@ class TarSource:
         except OSError as error:
             why = f"{self.root} cannot be read: {error.strerror}"
             raise SourceError(why, path=self.root) from None
-        stamp = f"{facts.st_size} {facts.st_mtime_ns}{' heif' if reads_heif() else ''}"
+        stamp = " ".join([str(facts.st_size), str(facts.st_mtime_ns), *installed_extras()])
         return stamp + (f" without {exclude.stamp}" if exclude else "")
 
     def scan(self, exclude: Patterns | None = None, others: Sequence[bytes] = ()) -> Scan:
@@ -244,7 +242,7 @@ def _take(contents: _Contents, info: tarfile.TarInfo) -> None:
     name = os.fsencode(posixpath.normpath(f"/{info.name}").lstrip("/"))
     if info.isdir() or is_unwanted(name):
         return
-    if not is_picture(name):
+    if not has_picture_name(name):
         if ending := left_out_ending(name):
             contents.left_out[ending] += 1
         return

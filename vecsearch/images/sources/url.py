@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from vecsearch.errors import ImageError, SourceError
+from vecsearch.images.decoders.formats import has_picture_name
 from vecsearch.images.sources.allowed_urls import WAY, check_fetch, is_below, may_fetch
 from vecsearch.images.sources.exclude import Patterns
 from vecsearch.images.sources.external_sort import sorted_chunks
-from vecsearch.images.sources.scan import Entry, Region, Scan, below, is_picture, is_unwanted
+from vecsearch.images.sources.scan import Entry, Region, Scan, below, is_unwanted
 from vecsearch.images.sources.source import LARGEST_BYTES, NO_TIME, TOO_LARGE, Content, FileStat
 from vecsearch.locks import ProcessLock
 from vecsearch.types import UrlPath
@@ -125,7 +126,7 @@ def _list(source: UrlPath, scan: Scan) -> Iterator[Entry]:
                 path = os.fsencode(key[len(root) :].strip("/"))
                 is_folder = facts["type"] == "directory"
                 if scan.exclude and scan.exclude.decide(path + b"/" if is_folder else path):
-                    if is_folder or is_picture(name):
+                    if is_folder or has_picture_name(name):
                         scan.excluded.count(path + b"/" if is_folder else path, given=True)
                 elif is_folder:
                     pending.append(key.rstrip("/"))
