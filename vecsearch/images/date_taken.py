@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from vecsearch.errors import ImageError
 from vecsearch.images.decoders.heif import is_heif, reads_heif
@@ -31,10 +31,19 @@ _XMP_CHUNK: Final = b"XML:com.adobe.xmp\0"
 
 _EXIF_IFD: Final = 0x8769
 _XMP_TAG: Final = 0x02BC
-_ORIGINAL: Final = (0x9003, 0x9291, 0x9011)
-_DIGITIZED: Final = (0x9004, 0x9292, 0x9012)
-_CHANGED: Final = (0x0132, 0x9290, 0x9010)
-"""The entries of a time, of the parts of its second, and of its distance from UTC."""
+
+
+class _TimeTags(NamedTuple):
+    """The EXIF entries of a time, of the fraction of its second, and of its distance from UTC."""
+
+    time: int
+    fraction: int
+    zone: int
+
+
+_ORIGINAL: Final = _TimeTags(0x9003, 0x9291, 0x9011)
+_DIGITIZED: Final = _TimeTags(0x9004, 0x9292, 0x9012)
+_CHANGED: Final = _TimeTags(0x0132, 0x9290, 0x9010)
 
 _POINTERS: Final = frozenset({4, 13})
 _TEXTS: Final = frozenset({1, 2, 7, 129})
@@ -134,7 +143,7 @@ def _zone(text: str) -> str:
     return f"{match[1]}{match[2]}:{match[3]}" if match and int(match[2]) <= 14 else ""
 
 
-def _from_exif(entries: dict[int, bytes], tags: tuple[int, int, int]) -> str:
+def _from_exif(entries: dict[int, bytes], tags: _TimeTags) -> str:
     texts = (entries.get(tag, b"").partition(b"\0")[0] for tag in tags)
     return read_date(*(text.decode("latin-1") for text in texts))
 

@@ -17,7 +17,7 @@ from typing import Final, Generic, TypeVar
 from vecsearch.errors import ImageError, UnreadableError
 from vecsearch.images.decoders.decode import MAX_MEGAPIXELS, OVERSAMPLING, decode, preprocess
 from vecsearch.images.decoders.jpeg import Jpeg, JpegDecoder, plain_jpeg
-from vecsearch.images.own_drawings import is_drawn
+from vecsearch.images.drawing_mark import is_drawn
 from vecsearch.images.sources.access import read_content
 from vecsearch.images.sources.source import NO_TIME
 from vecsearch.types import Pixels, QueryImage
@@ -188,27 +188,37 @@ def in_threads(
                 future.cancel()
 
 
+@dataclass(frozen=True, slots=True)
+class _Left(Generic[T]):
+    """A file that was read, with the JPEG that is still to be decoded."""
+
+    tag: T
+    image: ReadImage
+    jpeg: Jpeg
+
+
 def _decode_left(
     outcomes: Iterable[Outcome[T]], decode_jpegs: JpegDecoder, size: int, max_pixels: int
 ) -> Iterator[Outcome[T]]:
-    """Decode the JPEGs that were left; what else there is passes them."""
-    left: list[tuple[T, ReadImage, Jpeg]] = []
+    """Decode the JPEGs that were left, in groups; other outcomes do not wait for them."""
+    left: list[_Left[T]] = []
 
     def decoded() -> Iterator[Outcome[T]]:
-        squares = decode_jpegs([jpeg for _, _, jpeg in left], size)
-        for (tag, image, jpeg), pixels in zip(left, squares, strict=True):
+        squares = decode_jpegs([one.jpeg for one in left], size)
+        for one, pixels in zip(left, squares, strict=True):
             if pixels is None:
-                yield _outcome(tag, partial(_decoded, image, jpeg.data, size, max_pixels))
+                read = partial(_decoded, one.image, one.jpeg.data, size, max_pixels)
+                yield _outcome(one.tag, read)
             else:
-                yield Outcome(tag, replace(image, pixels=pixels, jpeg=None))
+                yield Outcome(one.tag, replace(one.image, pixels=pixels, jpeg=None))
         left.clear()
 
     for outcome in outcomes:
         if outcome.image is None or outcome.image.jpeg is None:
             yield outcome
             continue
-        left.append((outcome.tag, outcome.image, outcome.image.jpeg))
-        pixels = sum(jpeg.width * jpeg.height for _, _, jpeg in left)
+        left.append(_Left(outcome.tag, outcome.image, outcome.image.jpeg))
+        pixels = sum(one.jpeg.width * one.jpeg.height for one in left)
         if len(left) >= _GROUP or pixels >= _GROUP_PIXELS:
             yield from decoded()
     if left:

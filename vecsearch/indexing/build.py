@@ -27,7 +27,7 @@ from vecsearch.embed.encoder import (
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import EncoderMismatchError, IndexFolderError, SourceError, UsageError
 from vecsearch.images.reader import ReadImage
-from vecsearch.images.sources.exclude import Excluded
+from vecsearch.images.sources.notes import Excluded
 from vecsearch.images.sources.scan import Scan
 from vecsearch.indexing.batches import batched
 from vecsearch.indexing.build_options import BuildOptions

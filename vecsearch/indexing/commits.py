@@ -10,8 +10,15 @@ from typing import Final
 import numpy as np
 
 from vecsearch.images.reader import ReadImage
-from vecsearch.images.sources.exclude import KEPT, excluded_name, write_excluded, write_texts
-from vecsearch.images.sources.scan import Scan, left_out_name, write_counts
+from vecsearch.images.sources.notes import (
+    KEPT,
+    excluded_name,
+    left_out_name,
+    write_counts,
+    write_excluded,
+    write_texts,
+)
+from vecsearch.images.sources.scan import Scan
 from vecsearch.indexing.build_options import BuildOptions
 from vecsearch.indexing.diff import UNSETTLED, Plan
 from vecsearch.indexing.worklist import ToRead

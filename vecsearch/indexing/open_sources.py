@@ -11,9 +11,10 @@ from typing import Final
 
 from vecsearch.errors import IndexFolderError, SourceError, UsageError
 from vecsearch.images.sources.allowed_urls import is_named, name_source
-from vecsearch.images.sources.exclude import IGNORE_FILE, KEPT, given_patterns, read_texts
+from vecsearch.images.sources.exclude import IGNORE_FILE, given_patterns
 from vecsearch.images.sources.kinds import source_at
 from vecsearch.images.sources.list_file import ListSource, scan_lists
+from vecsearch.images.sources.notes import KEPT, read_texts
 from vecsearch.images.sources.scan import Region, Scan, after, is_found_in, region_of
 from vecsearch.images.sources.tar import is_tar
 from vecsearch.indexing.build_options import BuildOptions

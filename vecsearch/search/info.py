@@ -13,14 +13,15 @@ from vecsearch.embed.spec import EncoderSpec
 from vecsearch.embed.words import Words
 from vecsearch.errors import UsageError
 from vecsearch.fields import read_fields
-from vecsearch.images.sources.exclude import (
+from vecsearch.images.sources.notes import (
     KEPT,
     Excluded,
     excluded_name,
+    left_out_name,
+    read_counts,
     read_excluded,
     read_texts,
 )
-from vecsearch.images.sources.scan import left_out_name, read_counts
 from vecsearch.search.answers import CHUNK, named
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.missing_dates import dates_of

@@ -8,8 +8,8 @@ from itertools import islice
 from typing import Final
 
 from vecsearch.errors import UsageError
-from vecsearch.images.sources.byte_order_mark import without_mark
 from vecsearch.images.sources.source import LARGEST_BYTES
+from vecsearch.images.sources.utf8 import as_utf8
 from vecsearch.search.query_options import Question
 from vecsearch.types import QueryImage
 
@@ -36,7 +36,7 @@ def read_piped(data: bytes, *, null: bool) -> list[Question]:
         )
     if not null and _is_picture(data):
         return [QueryImage(NAME, None, data)]
-    data = b"".join(without_mark([data]))
+    data = b"".join(as_utf8([data]))
     if not null and b"\0" in data:
         raise UsageError(
             "standard input is neither a known picture nor a list: it has null bytes",

@@ -16,7 +16,7 @@ import numpy as np
 from vecsearch.arguments import checked
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import SourceError, UsageError
-from vecsearch.images.sources.exclude import KEPT
+from vecsearch.images.sources.notes import KEPT
 from vecsearch.indexing.commits import facts_of
 from vecsearch.indexing.compaction import compact_if_due
 from vecsearch.store.audit import check_sound

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from vecsearch.images.decoders.formats import way_to_read
-from vecsearch.images.sources.exclude import IGNORE_FILE, Excluded
+from vecsearch.images.sources.exclude import IGNORE_FILE
+from vecsearch.images.sources.notes import Excluded
 from vecsearch.images.sources.scan import UNWANTED
 from vecsearch.view.text import printable
 from vecsearch.wording import counted

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from vecsearch.errors import NotFetchedError
-from vecsearch.images.sources.byte_order_mark import without_mark
+from vecsearch.images.sources.utf8 import as_utf8
 from vecsearch.types import ListName, SourceName, UrlPath, WantedUrl, absolute_path, source_name
 
 WAY: Final = "--fetch, or fetch=True, fetches it"
@@ -154,7 +154,7 @@ def _urls_in(lists: tuple[_ListState, ...]) -> frozenset[str]:
     urls = set()
     for file, _, size_bytes in lists:
         with contextlib.suppress(OSError), file.open("rb") as opened:
-            text = b"".join(without_mark([opened.read(size_bytes)]))
+            text = b"".join(as_utf8([opened.read(size_bytes)]))
             for line in re.split(rb"\r?\n|\0", text):
                 if b"://" in line:
                     urls.add(str(absolute_path(os.fsdecode(line))))

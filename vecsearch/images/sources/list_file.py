@@ -14,11 +14,11 @@ from typing import BinaryIO, Final
 
 from vecsearch.errors import SourceError
 from vecsearch.images.sources.access import read_content, stat_file
-from vecsearch.images.sources.byte_order_mark import without_mark
 from vecsearch.images.sources.exclude import Patterns
 from vecsearch.images.sources.external_sort import sorted_chunks
 from vecsearch.images.sources.scan import Entry, Region, Scan, below, is_found_in
 from vecsearch.images.sources.source import Content, FileStat
+from vecsearch.images.sources.utf8 import as_utf8
 from vecsearch.types import STANDARD_INPUT, ListName, absolute_path, wanted
 
 _READ_BYTES: Final = 1 << 20
@@ -123,7 +123,7 @@ def _lines(source: ListName, end: bytes) -> Iterator[bytes]:
                 file = stack.enter_context(source.file.open("rb"))
             rest = b""
             read = blank = 0
-            for block in without_mark(iter(partial(file.read, _READ_BYTES), b"")):
+            for block in as_utf8(iter(partial(file.read, _READ_BYTES), b"")):
                 *lines, rest = (rest + block).split(end)
                 told = [line for line in map(_trimmed(end), lines) if line.strip()]
                 read, blank = read + len(block), 0 if told else blank + len(block)

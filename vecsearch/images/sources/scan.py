@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from vecsearch.images.decoders.formats import has_picture_name, left_out_ending
-from vecsearch.images.sources.exclude import Excluded, Patterns
-from vecsearch.types import ListName, SourceName, path_of, stored_name, wanted
+from vecsearch.images.sources.exclude import Patterns
+from vecsearch.images.sources.notes import Excluded
+from vecsearch.types import ListName, SourceName, path_of, wanted
 
 UNWANTED: Final = frozenset(
     [
@@ -128,22 +128,6 @@ def region_of(source: SourceName) -> bytes:
 def after(prefix: bytes) -> bytes:
     """Return the least path that is greater than all that begin with *prefix*."""
     return prefix[:-1] + bytes([prefix[-1] + 1]) if prefix else b"\xff"
-
-
-def left_out_name(source: SourceName) -> Path:
-    """Name what an index notes of the files that were left out of a source."""
-    return path_of(b"left-out:" + stored_name(source))
-
-
-def write_counts(counts: Mapping[str, int]) -> str:
-    """Note numbers of endings as a text."""
-    return " ".join(f"{ending}={count}" for ending, count in sorted(counts.items()))
-
-
-def read_counts(text: str) -> dict[str, int]:
-    """Read `write_counts`; what else a text has is passed over."""
-    found = re.findall(r"(\.[a-z0-9]{1,9})=([0-9]{1,15})(?![^ ])", text)
-    return {ending: int(count) for ending, count in found}
 
 
 def is_hidden(path: bytes) -> bool:
