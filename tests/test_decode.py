@@ -13,6 +13,8 @@ from samples import SAMPLES
 
 from vecsearch.errors import ImageError
 from vecsearch.images.decoders.decode import OVERSAMPLING, decode, preprocess
+from vecsearch.images.decoders.decoder import decoder_of, decoders
+from vecsearch.images.decoders.formats import FORMATS, has_picture_name, left_out_ending
 from vecsearch.images.reader import read_image, read_images
 
 
@@ -187,3 +189,16 @@ def test_a_damaged_file_leaves_stderr_alone(capfd: pytest.CaptureFixture[str]) -
     with pytest.raises(ImageError, match="cannot be decoded"):
         decode(data[:8] + bytes(40) + data[48:])
     assert capfd.readouterr().err == ""
+
+
+def test_each_format_is_read_by_the_decoder_in_its_row() -> None:
+    endings = [ending for form in FORMATS for ending in form.endings.split()]
+    assert len(set(endings)) == len(endings)
+    assert len(decoders()) == len({form.decoder for form in FORMATS})
+    for ending in endings:
+        name = f"A{ending.upper()}".encode()
+        assert has_picture_name(name) != bool(left_out_ending(name))
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+    assert [type(decoder_of(data)).__name__ for data in (heic, b"", b"P6")] == [
+        *("HeifDecoder", "PillowDecoder", "PillowDecoder")
+    ]

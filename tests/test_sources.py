@@ -37,7 +37,7 @@ from vecsearch.indexing.fit import Sample
 from vecsearch.indexing.open_sources import Named, open_sources, plan_build
 from vecsearch.indexing.read import Reader
 from vecsearch.indexing.worklist import Worklist
-from vecsearch.types import UrlPath, absolute_path
+from vecsearch.types import ListName, UrlPath, absolute_path, source_name, stored_name
 
 
 @pytest.fixture
@@ -591,3 +591,14 @@ def test_pictures_of_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(SourceError, match="s3://bucket/set cannot be listed"):
         vecsearch.build(index=index)
     assert len(paths(index)) == 3
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [b"list:/a/b.txt", b"list:-", b"list:/a//b", b"list:\xff", b"/a", b"s3://b/a//c", b"li"],
+)
+def test_the_name_of_a_source_is_stored_as_the_text_it_prints(stored: bytes) -> None:
+    name = source_name(stored)
+    assert stored_name(name) == stored == os.fsencode(str(name))
+    assert isinstance(name, ListName) == stored.startswith(b"list:")
+    assert isinstance(name, UrlPath) == (b"://" in stored)

@@ -19,10 +19,10 @@ from vecsearch.images.sources.access import read_content, read_head
 
 FIRST_YEAR: Final = 1800
 LAST_YEAR: Final = 2199
-"""Scans of old photographs have the years of these; what is beyond is no date, but garbage."""
+"""Scans of old photographs have their years; any other year is garbage."""
 
 HEAD_BYTES: Final = 256 << 10
-"""In so much of a JPEG its metadata nearly always lie."""
+"""The metadata of a JPEG nearly always lie within its first bytes."""
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _EXIF: Final = b"Exif\0\0"
@@ -111,7 +111,7 @@ def _has_all_metadata(head: bytes) -> bool:
 
 
 def read_date(text: str, part: str = "", zone: str = "") -> str:
-    """Write the date in *text* as `date_taken` does, empty if it is none.
+    """Write the date in *text* as `date_taken` does; empty if *text* is not a date.
 
     *part* are the digits of the second's fraction, *zone* the distance from UTC, if these stand
     elsewhere.
@@ -153,7 +153,7 @@ def _from_xmp(told: dict[bytes, bytes], name: bytes) -> str:
 
 
 def _metadata(data: bytes) -> Iterator[bytes]:
-    """Return the parts of a file that may tell a date: TIFF structures of EXIF, packets of XMP."""
+    """Return the parts of a file that may have a date: TIFF structures of EXIF, packets of XMP."""
     if data.startswith(b"\xff\xd8"):
         for _, body in _segments(data):
             if body.startswith(_EXIF):
@@ -210,7 +210,7 @@ def _chunks(data: bytes, place: int, form: str, checksum: int) -> Iterator[tuple
 
 
 def _of_container(data: bytes) -> Iterator[bytes]:
-    """Return what a HEIC or AVIF has, whose parts Pillow finds; nothing if it does not."""
+    """Return the EXIF and XMP of a HEIC or AVIF, as far as Pillow finds them."""
     from vecsearch.images.decoders.decode import open_image
 
     try:

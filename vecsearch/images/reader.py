@@ -54,13 +54,13 @@ class ReadImage:
     taken: str | None = None
 
     def timed(self, mtime_ns: int) -> ReadImage:
-        """Return it with the time that its listing told, if reading does not tell it."""
+        """Return it with the time in its listing, if reading did not tell the time."""
         return replace(self, mtime_ns=mtime_ns) if self.mtime_ns == NO_TIME else self
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[T]):
-    """What became of one file: an image, or the reason why there is none.
+    """The outcome of one file: an image, or the reason why there is none.
 
     ``settled`` tells that the reason lies in the content, and not in having been unable to read it.
     """
@@ -119,7 +119,7 @@ def read_images(
     threads: int | None = None,
     decode_jpegs: JpegDecoder | None = None,
 ) -> Iterator[Outcome[T]]:
-    """Read many pictures in *threads* and give them as they are ready.
+    """Read many pictures in threads and return them as they are ready.
 
     One slow file holds up none but itself; one bad file is an outcome with a reason. With
     *decode_jpegs* the threads leave plain JPEGs undecoded, and that decodes them, in groups.
@@ -167,7 +167,7 @@ def _outcome(tag: T, read: Callable[[], ReadImage]) -> Outcome[T]:
 def in_threads(
     items: Iterable[S], work: Callable[[S], T], threads: int | None = None
 ) -> Iterator[T]:
-    """Return what *work* makes of each of *items*, in threads, as it is ready.
+    """Call *work* with each item in threads; return the results as they are ready.
 
     At most `WINDOW` items are taken ahead of what was given.
     """

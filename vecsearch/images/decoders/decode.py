@@ -22,7 +22,7 @@ from vecsearch.locks import ProcessLock
 from vecsearch.types import Box, Pixels
 
 MAX_MEGAPIXELS = 64.0
-"""Of the picture as it is decoded; a large JPEG is decoded small."""
+"""The limit for a picture as it is decoded; a large JPEG is decoded small."""
 
 _LARGE_PIXELS = 8_000_000
 """Only one picture of more is decoded at a time, for the memory's sake."""
@@ -144,7 +144,7 @@ def is_picture(data: bytes) -> bool:
 
 
 def _draft_size(size: Size, at_least: int, box: Box | None) -> Size:
-    """Return how large a JPEG must be decoded so that of it, or of *box*, *at_least* is left."""
+    """Return how large to decode a JPEG so that *at_least* is left of it, or of *box*."""
     shorter = min(box[2:]) if box else 0
     if shorter <= 0:
         return Size(at_least, at_least)
@@ -187,7 +187,7 @@ def _to_rgb(image: Image.Image, key: Key | None, unsigned: bool, inverted: bool)
 
 
 def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    """Cut *image* into bands of full width; give each with its top."""
+    """Cut *image* into bands of full width; return each with its top."""
     rows = max(1, _BAND_PIXELS // image.width)
     for top in range(0, image.height, rows):
         yield top, image.crop((0, top, image.width, min(top + rows, image.height)))

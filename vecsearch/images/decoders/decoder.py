@@ -19,7 +19,7 @@ class Size(NamedTuple):
 
 
 class Decoder(Protocol):
-    """Reads the files of some formats; what is the same for all is in `decode`."""
+    """Reads the files of some formats; the steps that all formats share are in `decode`."""
 
     def takes(self, data: bytes) -> bool:
         """Return whether a file is of one of the formats, as its first bytes say."""

@@ -56,7 +56,7 @@ _UNREAD: Final = frozenset(
     b".3fr .arw .bpg .cr2 .cr3 .crw .dds .dng .erf .exr .hdr .jxl .kra .mrw .nef .nrw .orf .pef "
     b".psb .psd .raf .raw .rw2 .sr2 .srf .srw .x3f .xcf".split()
 )
-"""Endings of pictures, too, which nothing here reads."""
+"""Endings of pictures that no decoder reads."""
 
 _NAMED: Final = {one.name: one for one in FORMATS}
 _BY_ENDING: Final = {ending.encode(): one for one in FORMATS for ending in one.endings.split()}
@@ -90,7 +90,7 @@ def has_picture_name(name: bytes) -> bool:
 
 
 def left_out_ending(name: bytes) -> str:
-    """Return the ending of a picture in a format that is not read here; else nothing."""
+    """Return the ending of a picture in a format that is not read here; empty for other files."""
     ending = _ending(name)
     form = _BY_ENDING.get(ending)
     unread = ending in _UNREAD if form is None else not is_read(form)
@@ -98,7 +98,7 @@ def left_out_ending(name: bytes) -> str:
 
 
 def way_to_read(ending: str) -> str:
-    """Say what has to be installed for files with an ending; nothing if that does not help."""
+    """Say what to install to read files with an ending; empty if nothing helps."""
     form = _BY_ENDING.get(ending.encode())
     return install_hint(form.extra) if form and form.extra else ""
 

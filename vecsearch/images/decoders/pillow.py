@@ -47,7 +47,7 @@ class PillowDecoder:
         return image
 
     def load(self, image: ImageFile, data: bytes, draft: Size | None) -> ImageFile:
-        """Decode the pixels, also of a JPEG that lacks nothing but its end."""
+        """Decode the pixels, also of a JPEG that lacks only its end marker."""
         try:
             image.load()
         except OSError:
@@ -65,10 +65,10 @@ DECODER: Final = PillowDecoder()
 
 
 def open_as(names: Sequence[str], data: bytes) -> ImageFile | None:
-    """Read a header by those decoders of Pillow that have one of *names*; None if none can.
+    """Read a header by the decoders of Pillow with these *names*; None if none of them can.
 
-    They are asked one by one, as `Image.open` asks them. That has a limit of its own for the size
-    of pictures, which is one for the whole process and does not know of `decode`'s.
+    They are tried one by one, as `Image.open` does. `Image.open` has its own limit for the size of
+    pictures, which holds for the whole process and is not the limit of `decode`.
     """
     data = pixels_alone(data)
     start = data[:16]
@@ -79,7 +79,7 @@ def open_as(names: Sequence[str], data: bytes) -> ImageFile | None:
             factory, accepts = Image.OPEN.get(name, (None, None))
             if factory is None or not (accepts is None or accepts(start) is True):
                 continue
-            # What is not its own after all, the next is asked about.
+            # If the file is of another format after all, the next decoder is tried.
             with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error):
                 return factory(io.BytesIO(data), "")
     return None

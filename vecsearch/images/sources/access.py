@@ -1,4 +1,4 @@
-"""The one way to a picture's bytes: a file, a member of a tar, or what a URL means."""
+"""Read the bytes of a picture, wherever it lies: a file, a member of a tar, or behind a URL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def read_content(path: Path) -> Content:
-    """Read a picture file that stays as it is meanwhile; raises ImageError."""
+    """Read a picture file, which must not change meanwhile; raises ImageError."""
     try:
         return _ask(path, lambda source, path: source.read(path))
     except (OSError, ValueError, MemoryError) as error:  # ValueError: a path with a null byte
@@ -26,7 +26,7 @@ def read_content(path: Path) -> Content:
 
 
 def read_head(path: Path, most_bytes: int) -> bytes:
-    """Read how a picture file here begins, or all of a member of a tar; raises OSError, ImageError.
+    """Read the first bytes of a file here, or a whole member of a tar; raises OSError, ImageError.
 
     A URL is no file here.
     """

@@ -1,4 +1,4 @@
-"""Which URLs may be fetched: those below a source that somebody named on this machine."""
+"""Which URLs may be fetched: those below a source that the user has named on this machine."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _named: Final[set[str]] = set()
 
 
 def name_source(source: SourceName) -> None:
-    """Note that a URL, or a list of them, was named by whoever runs this, now and for later runs.
+    """Record that the user has named a URL or a list, for this run and later ones.
 
-    Nothing is fetched for folders and tars, and nothing noted. The record is the user's: what an
-    index says of its sources is what its maker says.
+    Folders and tars are not recorded: nothing is fetched for them. The record is the user's own,
+    because the sources in an index are what its maker wrote there.
     """
     if not isinstance(source, UrlPath | ListName):
         return
@@ -103,7 +103,7 @@ def count_not_fetched(paths: Iterable[Path]) -> int:
 
 
 def state_folder() -> Path | None:
-    """Return the folder for what is to be remembered of this user: VECSEARCH_STATE, or his own."""
+    """Return the folder for the state of this user: VECSEARCH_STATE, or the default one."""
     if chosen := os.environ.get("VECSEARCH_STATE"):
         return Path(chosen)
     import platformdirs
@@ -127,13 +127,13 @@ def _all_named() -> frozenset[str]:
 
 
 def _listed(named: Iterable[str]) -> frozenset[str]:
-    """Return the URLs in the lists among what was *named*, as these are now."""
+    """Return the URLs in the lists among the *named* sources, as the lists are now."""
     files = [name.file for name in map(source_name, named) if isinstance(name, ListName)]
     return _urls_in(tuple(filter(None, map(_state_of, sorted(files)))))
 
 
 class _ListState(NamedTuple):
-    """A list as it is now."""
+    """A list with the time and size that it has now."""
 
     file: Path
     mtime_ns: int

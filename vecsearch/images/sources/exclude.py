@@ -1,4 +1,4 @@
-"""Which files of a source are left out: patterns that a user gave, and `.vecsearchignore` files."""
+"""Which files of a source are left out: patterns of the user, and `.vecsearchignore` files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _FOLDERS_BETWEEN: Final = "(?:/.+)?"
 
 
 class PatternError(ValueError):
-    """A pattern that cannot be meant, and why."""
+    """A pattern that is not valid, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Patterns:
 
     @property
     def stamp(self) -> str:
-        """Tell these patterns from others; nothing for none."""
+        """A hash of the patterns; empty if there are none."""
         return hashlib.sha256(write_texts(self.texts).encode()).hexdigest()[:16] if self else ""
 
     def decide(self, path: bytes) -> bool | None:
@@ -172,7 +172,7 @@ def _patterns_of(data: bytes) -> Patterns:
 
 @lru_cache(maxsize=4096)
 def _rule(line: str, text: str) -> _Rule | None:
-    """Read a line of a gitignore; None for one that says nothing. Raises PatternError."""
+    """Read a line of a gitignore; None for a blank one. Raises PatternError."""
     from pathspec import GitIgnoreSpec
 
     if "\0" in line:

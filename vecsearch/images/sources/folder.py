@@ -1,4 +1,4 @@
-"""A folder of pictures: walked once in the order of the paths; its files are read."""
+"""A folder of pictures, walked in the order of the paths."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class FolderSource:
         return ""
 
     def scan(self, exclude: Patterns | None = None, others: Sequence[bytes] = ()) -> Scan:
-        """Prepare to walk the folder; raises SourceError if it is none.
+        """Prepare to walk the folder; raises SourceError if it is not a folder.
 
         Hidden files and folders, and those of `UNWANTED`, are left out, links are followed, a loop
         of links ends at its second round. What matches *exclude*, from the folder on, or a
@@ -77,7 +77,7 @@ class FolderSource:
         return FileStat(facts.st_size, kept_ns(facts.st_mtime_ns))
 
     def read(self, path: Path) -> Content:
-        """Read a file that stays as it is meanwhile; raises OSError, ImageError."""
+        """Read a file, again if it changes meanwhile; raises OSError, ImageError."""
         for attempt in range(_ATTEMPTS):
             if attempt:
                 time.sleep(_PAUSE_S)
@@ -210,7 +210,7 @@ class _Walk:
         return _Level(prefix, iter(found.names), chain)
 
     def _list(self, folder: bytes, found: _Listing) -> None:
-        """Sort what is in *folder* by what it is; raises OSError."""
+        """List *folder* into pictures, folders, links and the rest; raises OSError."""
         names = found.names
         with os.scandir(folder) as listing:
             for entry in listing:
@@ -229,7 +229,7 @@ class _Walk:
                     found.refused.append((name, error.strerror or str(error)))
 
     def _read_patterns(self, prefix: bytes, chain: Chain | None) -> Chain:
-        """Read the file of patterns in a folder; raises PatternError: nothing is taken in then."""
+        """Read the ignore file of a folder; with a PatternError the folder is not read."""
         path = prefix + IGNORE_FILE
         try:
             patterns = read_ignore_file(path)
@@ -240,7 +240,7 @@ class _Walk:
         return Chain(prefix, patterns, chain)
 
     def _leave_out(self, prefix: bytes, found: _Listing, chain: Chain | None) -> None:
-        """Take out of a listing what is to be left out, and count it."""
+        """Remove from a listing what patterns leave out, and count it."""
         given = self._scan.exclude
 
         def stays(name: bytes, *, counted: bool = True) -> bool:

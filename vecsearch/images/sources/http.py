@@ -73,5 +73,5 @@ async def _check_redirect(
 
 
 def _place(url: URL) -> str:
-    """Return a URL as far as it tells a place on a server: without a user and a query."""
+    """Return a URL without its user, query and fragment: a place on a server."""
     return str(url.with_user(None).with_query(None).with_fragment(None))

@@ -1,4 +1,4 @@
-"""Pictures that a list names, one path a line or ended by null bytes."""
+"""Lists of pictures: one path a line, or paths that null bytes end."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _READ_BYTES: Final = 1 << 20
 _LONGEST_LINE: Final = 1 << 16
 _MOST_BLANK: Final = 1 << 20
 _MOST_BYTES: Final = 1 << 32
-"""What is no list may have no end, nor one line of it."""
+"""Limits for files that are not lists, which may have no end and no line end."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListSource:
-    """A list, what its paths are relative to, and whether null bytes end them.
+    """A list of pictures, the folder its paths are relative to, and whether null bytes end them.
 
-    URLs in it may be fetched if *fetch* says so: if whoever runs this has named the list.
+    With *fetch*, URLs in it may be fetched: the user has named the list.
     """
 
     root: ListName
@@ -42,7 +42,7 @@ class ListSource:
 
     @classmethod
     def of_stamp(cls, root: ListName, stamp: str) -> ListSource:
-        """Return the list that an index knows, with what `stamp` remembers of it."""
+        """Return a list that an index knows; *stamp* is what `stamp` returned."""
         kind, _, base = stamp.partition(" ")
         return cls(root, Path(os.fsdecode(bytes.fromhex(base))), kind == "null")
 
@@ -106,7 +106,7 @@ def _files(source: ListSource, own: Scan, joint: Scan, others: Sequence[bytes]) 
 
 
 def _seen_from(base: bytes, path: bytes) -> bytes:
-    """Return what patterns are compared with: a path from a folder on, or all of it."""
+    """Return what patterns are compared with: the path below a folder, or the whole path."""
     if path.startswith(base):
         return path[len(base) :]
     return path.partition(b"://")[2] or path.lstrip(b"/")

@@ -1,4 +1,4 @@
-"""What an index notes of the files that are left out of its sources: as text, beside the stamps."""
+"""The notes in an index about files that were left out of its sources, as text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vecsearch.fields import read_fields
 from vecsearch.types import SourceName, path_of, stored_name
 
 KEPT: Final = path_of(b"exclude:")
-"""What an index notes of its own patterns is noted of this, which is no source."""
+"""The name under which the patterns of an index are noted; it is not a source."""
 
 _MOST_NAMED: Final = 20
 _SLASH: Final = b"/"
@@ -22,7 +22,7 @@ _NUMBERS: Final = ("pictures", "folders", "ignored_pictures", "ignored_folders",
 
 @dataclass(slots=True)
 class Excluded:
-    """How many pictures and folders a scan left out: of these folders, pictures are not counted.
+    """How many pictures and folders a scan left out; pictures in these folders are not counted.
 
     ``pictures`` and ``folders`` are those of patterns that were given, ``ignored_pictures`` and
     ``ignored_folders`` those of ``ignore_files``, of which the first are in ``ignore_paths``.
@@ -41,13 +41,13 @@ class Excluded:
         return self.pictures + self.folders + self.ignored_pictures + self.ignored_folders
 
     def count(self, path: bytes, *, given: bool) -> None:
-        """Count what is left out by patterns that were *given*, or by a file of them."""
+        """Count a path that is left out by *given* patterns, or by an ignore file."""
         what = "folders" if path.endswith(_SLASH) else "pictures"
         name = what if given else f"ignored_{what}"
         setattr(self, name, getattr(self, name) + 1)
 
     def count_file(self, path: bytes) -> None:
-        """Count a file of patterns."""
+        """Count an ignore file."""
         self.ignore_files += 1
         if self.ignore_files <= _MOST_NAMED:
             self.ignore_paths += (path_of(path),)
@@ -60,12 +60,12 @@ class Excluded:
 
 
 def excluded_name(source: SourceName) -> Path:
-    """Name what an index notes of what was left out of a source by patterns."""
+    """Return the name of the note about files that patterns left out of a source."""
     return path_of(b"excluded:" + stored_name(source))
 
 
 def write_excluded(excluded: Excluded) -> str:
-    """Note what was left out as a text, nothing if that is nothing."""
+    """Write what was left out as a text; empty if nothing was."""
     if not (excluded.total or excluded.ignore_files):
         return ""
     paths = list(map(str, excluded.ignore_paths))
@@ -73,7 +73,7 @@ def write_excluded(excluded: Excluded) -> str:
 
 
 def read_excluded(note: str) -> Excluded:
-    """Read `write_excluded`; raises ValueError for what it does not write."""
+    """Read `write_excluded`; raises ValueError for any other text."""
     noted = read_fields(_Noted, note) if note else _Noted()
     numbers = {name: getattr(noted, name) for name in _NUMBERS}
     return Excluded(**numbers, ignore_paths=tuple(map(path_of, noted.paths)))
@@ -90,13 +90,13 @@ class _Noted:
 
 
 def write_texts(texts: Iterable[str]) -> str:
-    """Note patterns as a text, nothing for none."""
+    """Write patterns as a text; empty if there are none."""
     listed = list(texts)
     return json.dumps(listed) if listed else ""
 
 
 def read_texts(note: str) -> tuple[str, ...]:
-    """Read `write_texts`; raises ValueError for what it does not write."""
+    """Read `write_texts`; raises ValueError for any other text."""
     try:
         texts = json.loads(note) if note else []
     except RecursionError:
@@ -107,16 +107,16 @@ def read_texts(note: str) -> tuple[str, ...]:
 
 
 def left_out_name(source: SourceName) -> Path:
-    """Name what an index notes of the files that were left out of a source."""
+    """Return the name of the note about files in formats that were left out of a source."""
     return path_of(b"left-out:" + stored_name(source))
 
 
 def write_counts(counts: Mapping[str, int]) -> str:
-    """Note numbers of endings as a text."""
+    """Write the counts by ending as a text."""
     return " ".join(f"{ending}={count}" for ending, count in sorted(counts.items()))
 
 
 def read_counts(text: str) -> dict[str, int]:
-    """Read `write_counts`; what else a text has is passed over."""
+    """Read `write_counts`; anything else in the text is ignored."""
     found = re.findall(r"(\.[a-z0-9]{1,9})=([0-9]{1,15})(?![^ ])", text)
     return {ending: int(count) for ending, count in found}

@@ -1,4 +1,4 @@
-"""What is found in a source of pictures, in the order of the paths and a chunk at a time."""
+"""A scan of a source: the files found in it, in the order of their paths, in chunks."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class FoundFile:
     mtime_ns: int
 
     def as_path(self) -> Path:
-        """Return ``path`` as the rest of the world wants it; undecodable bytes survive.
+        """Return ``path`` as a `Path`; undecodable bytes survive.
 
         A URL may be fetched: it was found in a source that may be.
         """
@@ -58,16 +58,15 @@ class FoundFile:
 
 @dataclass(slots=True)
 class Scan:
-    """A source that is to be looked through, and what there was that could not be looked at.
+    """One scan of a source, prepared or done.
 
-    *walk* gives its files, in as many regions as it takes, and fills in ``unreadable`` (paths, and
-    why), ``hidden`` (beginnings of paths that could not be looked at) and ``apart`` (beginnings of
-    paths whose files come in regions of their own) before it goes past them. ``count`` is how many
-    files were found; ``gone`` marks a root that is meant to have gone. ``stamp`` is what the index
-    is to remember of the source; if it tells of the ``whole`` content, a source that still has it
-    need not be looked through, and is not ``walked``. ``left_out`` counts, by ending, files that
-    should be pictures in a format that is not read here. What *exclude* matches is not among the
-    files; ``excluded`` counts it.
+    *walk* returns its files, region by region. Before it passes them, it fills in ``unreadable``
+    (paths, with reasons), ``hidden`` (beginnings of paths that could not be read) and ``apart``
+    (beginnings of paths whose files come in regions of their own). ``count`` is the number of files
+    found; ``gone`` marks a source that may be gone. ``stamp`` is what the index remembers of the
+    source; if it stands for the ``whole`` content, a source with the same stamp is not ``walked``.
+    ``left_out`` counts, by ending, pictures in formats that are not read here; ``excluded`` counts
+    what *exclude* and ignore files left out.
     """
 
     root: SourceName
@@ -85,7 +84,7 @@ class Scan:
     excluded: Excluded = field(default_factory=Excluded)
 
     def takes(self, name: bytes) -> bool:
-        """Return whether a file is a picture by its ending, and count what is left out."""
+        """Return whether a file is a picture by its ending; count it if it is left out."""
         if has_picture_name(name):
             return True
         if ending := left_out_ending(name):
@@ -98,7 +97,7 @@ class Scan:
         yield from self.walk(self)
 
     def refuse_below(self, folder: bytes, reason: str) -> None:
-        """Note that *folder*, and what is below it, cannot be looked at."""
+        """Record that *folder* and all below it cannot be read."""
         self.unreadable[folder] = reason
         self.hidden.add(below(folder))
 
@@ -116,12 +115,12 @@ class Scan:
 
 
 def below(folder: bytes) -> bytes:
-    """Return what the paths of all files below *folder* begin with."""
+    """Return the beginning of the paths of all files below *folder*."""
     return folder.rstrip(SEPARATOR) + SEPARATOR
 
 
 def region_of(source: SourceName) -> bytes:
-    """Return what the paths of all files in a source begin with: of a list, nothing."""
+    """Return the beginning of the paths of all files in a source; empty for a list."""
     return b"" if isinstance(source, ListName) else below(os.fsencode(source))
 
 
@@ -136,7 +135,7 @@ def is_hidden(path: bytes) -> bool:
 
 
 def is_unwanted(path: bytes) -> bool:
-    """Return whether a part of a relative path is hidden, or is one that nobody wants."""
+    """Return whether a part of a relative path is hidden or in `UNWANTED`."""
     return is_hidden(path) or not UNWANTED.isdisjoint(path.split(SEPARATOR))
 
 

@@ -1,4 +1,4 @@
-"""What every source of pictures can do, and what it tells of a file."""
+"""The interface of the sources of pictures: folders, tars, lists, URLs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOO_LARGE: Final = f"larger than {LARGEST_BYTES >> 20} MiB"
 """What is said of a larger one."""
 
 NO_TIME: Final = -2
-"""The time of a file whose time only a listing of its source tells."""
+"""The time of a file for which only a listing has the time."""
 
 
 class FileStat(NamedTuple):
@@ -44,7 +44,7 @@ class Source(Protocol):
         """Its name, under which the catalog has it."""
 
     def stamp(self, exclude: Patterns | None = None) -> str:
-        """Return what the index has to remember of it beside its name; raises SourceError."""
+        """Return what the index remembers of it beside its name; raises SourceError."""
 
     def scan(self, exclude: Patterns | None = None, others: Sequence[bytes] = ()) -> Scan:
         """Prepare to list the pictures that do not match *exclude*.

@@ -1,4 +1,4 @@
-"""Pictures in a tar, read where they lie: it counts as a folder, its members as files below it."""
+"""A tar with pictures: it counts as a folder, and its members as files below it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _KEPT_MEMBERS: Final = 200_000
 
 _BLOCK: Final = tarfile.BLOCKSIZE
 _LONGEST_HEADER: Final = 16 << 20
-"""tarfile reads what a header tells of others at once, however long it is said to be."""
+"""tarfile reads an extended header at once, whatever length it claims."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class _Member:
 
 @dataclass(slots=True)
 class _Contents:
-    """The pictures of a tar by name, what cannot be used of it, and where it is damaged."""
+    """The pictures in a tar by name, those that cannot be used, and where it is damaged."""
 
     members: dict[bytes, _Member] = field(default_factory=dict)
     refused: dict[bytes, str] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class TarSource:
     root: Path
 
     def stamp(self, exclude: Patterns | None = None) -> str:
-        """Return what tells this state of the tar, and what is read of it, from another.
+        """Return its size, its time, and what decides which of its members are read.
 
         Raises SourceError if it cannot be read.
         """
@@ -214,7 +214,7 @@ class _Headers:
 
 
 def _list(file: BinaryIO) -> _Contents:
-    """Read all headers of a tar, and nothing between them."""
+    """Read all headers of a tar, but not the members."""
     contents = _Contents()
     try:
         with tarfile.open(

@@ -150,7 +150,7 @@ def _entry(scan: Scan, path: bytes, facts: Mapping[str, Any]) -> Iterator[Entry]
 
 
 async def _read_object(filesystem: Any, key: str) -> bytes:
-    """Read an object of S3 in one request, and no more of it than may be."""
+    """Read an object of S3 in one request, up to the largest size."""
     attempt = 0
     while True:
         attempt += 1
@@ -291,7 +291,7 @@ def _is_missing(error: Exception) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """Say what went wrong: fsspec tells of a file that is missing, and why only beside it."""
+    """Say what went wrong; of a missing file, fsspec has the reason in the cause."""
     cause = error.__cause__ or error
     if isinstance(cause, TimeoutError):
         return f"it took longer than {_LONGEST_S:g} s"
