@@ -12,13 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from PIL.ImageFile import ImageFile
+from PIL import ImageFile as PillowFile
 from samples import SAMPLES
 
 from vecsearch.errors import ImageError, UsageError
 from vecsearch.images.decoders.decode import OVERSAMPLING, decode, preprocess
+from vecsearch.images.decoders.decoder import decoder_of, decoders
+from vecsearch.images.decoders.formats import FORMATS, has_picture_name, left_out_ending
 from vecsearch.images.reader import WINDOW, ReadImage, in_threads, read_image, read_images
-from vecsearch.images.sources.access import NO_TIME
+from vecsearch.images.sources.source import NO_TIME
+from vecsearch.types import ImageFile
 
 
 def saved(image: Image.Image, form: str, **options: object) -> bytes:
@@ -133,9 +136,9 @@ def test_a_part_of_a_jpeg_is_decoded_at_the_size_that_is_asked_for() -> None:
 
 
 def test_a_listing_tells_the_time_that_reading_does_not() -> None:
-    image = ReadImage(Path("a.png"), 1, NO_TIME, bytes(16), 4, 3, None)
-    assert image.timed(7).mtime_ns == 7
-    assert replace(image, mtime_ns=5).timed(7).mtime_ns == 5
+    file = ImageFile(Path("a.png"), 1, NO_TIME, bytes(16), 4, 3)
+    assert ReadImage(file).timed(7).file.mtime_ns == 7
+    assert ReadImage(replace(file, mtime_ns=5)).timed(7).file.mtime_ns == 5
 
 
 def test_a_picture_for_which_memory_was_short_is_tried_again(
@@ -253,7 +256,7 @@ def test_large_pictures_are_decoded_one_at_a_time(
     loading, most, second = 0, 0, threading.Event()
     counting = threading.Lock()
 
-    def load(_: ImageFile) -> None:
+    def load(_: PillowFile.ImageFile) -> None:
         nonlocal loading, most
         with counting:
             loading += 1
@@ -265,7 +268,7 @@ def test_large_pictures_are_decoded_one_at_a_time(
             loading -= 1
         raise ValueError("seen enough")
 
-    monkeypatch.setattr(ImageFile, "load", load)
+    monkeypatch.setattr(PillowFile.ImageFile, "load", load)
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", load)
 
     def refused(_: int) -> bool:
@@ -292,3 +295,16 @@ def test_no_more_is_read_ahead_than_fits_the_window() -> None:
         given += 1
         assert taken <= given + WINDOW
     assert given == taken == 4 * WINDOW
+
+
+def test_each_format_is_read_by_the_decoder_in_its_row() -> None:
+    endings = [ending for form in FORMATS for ending in form.endings.split()]
+    assert len(set(endings)) == len(endings)
+    assert len(decoders()) == len({form.decoder for form in FORMATS})
+    for ending in endings:
+        name = f"A{ending.upper()}".encode()
+        assert has_picture_name(name) != bool(left_out_ending(name))
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+    assert [type(decoder_of(data)).__name__ for data in (heic, b"", b"P6")] == [
+        *("HeifDecoder", "PillowDecoder", "PillowDecoder")
+    ]

@@ -19,9 +19,9 @@ import vecsearch
 from vecsearch import BuildOptions, SourceError, UsageError
 from vecsearch.images.sources.allowed_urls import name_source
 from vecsearch.images.sources.exclude import given_patterns
-from vecsearch.images.sources.folder import scan_folder
+from vecsearch.images.sources.folder import FolderSource
 from vecsearch.images.sources.scan import Scan
-from vecsearch.images.sources.url import scan_url
+from vecsearch.images.sources.url import UrlSource
 from vecsearch.types import UrlPath
 
 
@@ -80,11 +80,11 @@ ALL = {"a.png", "b.jpg", "raw/c.png", "raw/deep/d.png", "raw/deep/keep.png", "mo
 def test_patterns_are_those_of_a_gitignore(
     patterns: tuple[str, ...], out: set[str], tree: Path
 ) -> None:
-    given = scan_folder(tree, (), given_patterns(patterns))
+    given = FolderSource(tree).scan(given_patterns(patterns))
     assert found(given, tree) == ALL - out
     written = "\n".join(patterns).replace("#", "\\#")
     (tree / ".vecsearchignore").write_text(f"# a comment\n\n{written}\n")
-    assert found(scan_folder(tree), tree) == ALL - out
+    assert found(FolderSource(tree).scan(), tree) == ALL - out
 
 
 def found(scan: Scan, root: Path) -> set[str]:
@@ -329,7 +329,9 @@ def test_patterns_hold_for_urls(tree: Path, tmp_path: Path) -> None:
         (tree / "more/.vecsearchignore").write_text("*\n")  # not read
         url = f"http://127.0.0.1:{server.server_port}/photos"
         name_source(UrlPath(url))
-        scan = scan_url(UrlPath(url), given_patterns(["/raw/*.png", "deep/*", "!keep.png", "b.*"]))
+        scan = UrlSource(UrlPath(url)).scan(
+            given_patterns(["/raw/*.png", "deep/*", "!keep.png", "b.*"])
+        )
         paths = [path for _, chunks in scan.regions() for chunk in chunks for path, _, _ in chunk]
         server.shutdown()
     found = {os.fsdecode(path).removeprefix(f"{url}/") for path in paths}

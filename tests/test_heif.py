@@ -17,10 +17,9 @@ from samples import CHEAP, Run, draw
 
 import vecsearch
 from vecsearch import BuildReport, ImageError
-from vecsearch.images.decoders import heif
+from vecsearch.images.decoders import formats
 from vecsearch.images.decoders.decode import decode
 from vecsearch.images.decoders.frames import frames, has_frames
-from vecsearch.images.sources import scan
 from vecsearch.search.standard_input import read_piped
 
 pillow_heif = pytest.importorskip("pillow_heif")
@@ -48,10 +47,10 @@ def picture() -> Image.Image:
 @pytest.fixture
 def without_heif(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As on a machine where nothing reads HEIC."""
-    heif.reads_heif.cache_clear()
-    monkeypatch.setattr(heif, "find_spec", lambda _: None)
+    formats.has_package.cache_clear()
+    monkeypatch.setattr(formats, "find_spec", lambda _: None)
     yield
-    heif.reads_heif.cache_clear()
+    formats.has_package.cache_clear()
 
 
 def error(data: bytes, truth: Image.Image) -> float:
@@ -206,8 +205,7 @@ def test_a_heic_is_found_once_it_can_be_read(
         tar.add(tmp_path / "h.heic", "h.heic")
     shutil.copy(tmp_path / "h.heic", photos)
     with monkeypatch.context() as patch:
-        patch.setattr(scan, "reads_heif", lambda: False)
-        patch.setattr("vecsearch.images.sources.tar.reads_heif", lambda: False)
+        patch.setattr(formats, "has_package", lambda _: False)
         report = vecsearch.build(photos, tar_file, index=tmp_path / "index", encoder=CHEAP)
         assert (report.counts.added, report.left_out) == (13, {".heic": 2})
     import vecsearch.images.sources.tar as tars

@@ -27,8 +27,9 @@ from vecsearch.images.reader import ReadImage
 from vecsearch.images.sources import folder as walking
 from vecsearch.images.sources import tar
 from vecsearch.images.sources import url as url_source
-from vecsearch.images.sources.access import is_gone
-from vecsearch.images.sources.folder import scan_folder
+from vecsearch.images.sources.access import is_gone, read_content
+from vecsearch.images.sources.folder import FolderSource
+from vecsearch.images.sources.scan import Entry
 from vecsearch.indexing import diff as planning
 from vecsearch.indexing.build_options import BuildOptions as Options
 from vecsearch.indexing.diff import compare
@@ -36,7 +37,7 @@ from vecsearch.indexing.fit import Sample
 from vecsearch.indexing.open_sources import Named, open_sources, plan_build
 from vecsearch.indexing.read import Reader
 from vecsearch.indexing.worklist import Worklist
-from vecsearch.types import UrlPath, absolute_path
+from vecsearch.types import ListName, UrlPath, absolute_path, source_name, stored_name
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_a_walk_gives_the_paths_in_their_order(tmp_path: Path) -> None:
     (tmp_path / "t" / "loop").symlink_to(tmp_path / "t")
     regions = [
         (region, [path for chunk in chunks for path, _, _ in chunk])
-        for region, chunks in scan_folder(tmp_path / "t").regions()
+        for region, chunks in FolderSource(tmp_path / "t").scan().regions()
     ]
     root = os.fsencode(tmp_path / "t")
     assert regions == [
@@ -165,8 +166,8 @@ def test_what_is_found_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_what_is_compared_is_told_apart() -> None:
-    def entry(name: str, time: int = 0) -> tuple[bytes, int, int]:
-        return name.encode(), 1, time
+    def entry(name: str, time: int = 0) -> Entry:
+        return Entry(name.encode(), 1, time)
 
     found = [entry(name) for name in ("broken", "changed", "mended", "new", "same")]
     images = [entry("changed", 1), entry("gone"), entry("kept"), entry("mended"), entry("same")]
@@ -436,9 +437,9 @@ def test_a_listing_that_ends_before_its_tar_deletes_nothing(
 def test_a_member_that_is_cut_off_is_not_read(shard: Path) -> None:
     data = shard.read_bytes()
     shard.write_bytes(data[: data.index(png(4)) + 100])
-    assert tar.read_member(shard / "a" / "3.png")[0] == png(3)
+    assert read_content(shard / "a" / "3.png").data == png(3)
     with pytest.raises(OSError, match="the tar is cut off, or changes"):
-        tar.read_member(shard / "a" / "4.png")
+        read_content(shard / "a" / "4.png")
 
 
 def test_a_tar_that_changes_while_it_is_read_is_noticed(
@@ -455,17 +456,17 @@ def test_a_tar_that_changes_while_it_is_read_is_noticed(
 
     monkeypatch.setattr(os, "fstat", changing)
     with pytest.raises(OSError, match="the tar is cut off, or changes"):
-        tar.read_member(shard / "a" / "3.png")
+        read_content(shard / "a" / "3.png")
 
 
 def test_a_tar_that_was_rewritten_with_the_same_length_is_listed_anew(tmp_path: Path) -> None:
     path = pack(tmp_path / "shard.tar", {"a.png": b"first", "b.png": b"other"})
     size = path.stat().st_size
-    assert tar.read_member(path / "a.png")[0] == b"first"
+    assert read_content(path / "a.png").data == b"first"
     pack(path, {"b.png": b"other", "a.png": b"third"})
     os.utime(path, (5, 5))
     assert path.stat().st_size == size
-    assert tar.read_member(path / "a.png")[0] == b"third"
+    assert read_content(path / "a.png").data == b"third"
 
 
 def test_a_link_takes_the_place_of_a_member_before_it(shard: Path, tmp_path: Path) -> None:
@@ -477,7 +478,7 @@ def test_a_link_takes_the_place_of_a_member_before_it(shard: Path, tmp_path: Pat
     assert counts(vecsearch.build(index=index))["skipped"] == 2
     assert reasons(index)["3.png"] == "is a link or no regular file in the tar"
     with pytest.raises(FileNotFoundError):
-        tar.read_member(shard / "a" / "3.png")
+        read_content(shard / "a" / "3.png")
 
 
 def test_a_compressed_tar_is_refused(tmp_path: Path) -> None:
@@ -656,3 +657,14 @@ def test_pictures_of_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(SourceError, match="s3://bucket/set cannot be listed"):
         vecsearch.build(index=index)
     assert len(paths(index)) == 3
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [b"list:/a/b.txt", b"list:-", b"list:/a//b", b"list:\xff", b"/a", b"s3://b/a//c", b"li"],
+)
+def test_the_name_of_a_source_is_stored_as_the_text_it_prints(stored: bytes) -> None:
+    name = source_name(stored)
+    assert stored_name(name) == stored == os.fsencode(str(name))
+    assert isinstance(name, ListName) == stored.startswith(b"list:")
+    assert isinstance(name, UrlPath) == (b"://" in stored)

@@ -28,9 +28,9 @@ from vecsearch import (
     IndexLockedError,
     NotFoundError,
 )
-from vecsearch.store import sqlite, statements
+from vecsearch.store import schema, sqlite, statements
 from vecsearch.store import writer as writer_module
-from vecsearch.store.change import Change, FileFacts, NewIndex
+from vecsearch.store.change import Change, NewIndex
 from vecsearch.store.lock import HOLDER_FILE
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.write_once import (
@@ -40,7 +40,7 @@ from vecsearch.store.write_once import (
     check_length,
 )
 from vecsearch.store.writer import open_writer
-from vecsearch.types import Skipped
+from vecsearch.types import ImageFile, Skipped
 
 
 def paths_in(index: Path) -> list[str]:
@@ -347,7 +347,7 @@ def test_a_first_build_takes_nothing_from_another_that_is_at_work(
     assert not (folder / "catalog.sqlite").exists()  # nothing was ever committed to it
 
 
-FACTS = FileFacts(Path("/photos/new.png"), 7, 7, bytes(16), 4, 3)
+FACTS = ImageFile(Path("/photos/new.png"), 7, 7, bytes(16), 4, 3)
 
 
 CHANGES: dict[str, Any] = {
@@ -433,13 +433,13 @@ def test_a_segment_that_cannot_have_its_rows_is_refused(index: Path) -> None:
 
 def unfinished_journal(index: Path) -> bytes:
     """Return the journal of a transaction of the catalog that was not ended."""
-    catalog = schema.connect(index / schema.CATALOG, apsw.SQLITE_OPEN_READWRITE)
+    catalog = sqlite.connect(index / schema.CATALOG, apsw.SQLITE_OPEN_READWRITE)
     with closing(catalog):
         catalog.execute("PRAGMA cache_spill = 1; PRAGMA cache_size = 1; BEGIN IMMEDIATE")
         catalog.execute("UPDATE images SET path = path || zeroblob(9000)")
         journal = (index / f"{schema.CATALOG}-journal").read_bytes()
         catalog.execute("ROLLBACK")
-    assert len(journal) > schema.PAGE_BYTES
+    assert len(journal) > sqlite.PAGE_BYTES
     return journal
 
 
@@ -461,7 +461,7 @@ def test_the_journal_of_a_catalog_that_is_gone_is_not_that_of_the_next(
 def test_a_catalog_with_lost_pages_is_replaced_and_not_filled(index: Path, photos: Path) -> None:
     """Each of its pages has the right checksum; only the count of free ones is wrong."""
     path = index / schema.CATALOG
-    page = bytearray(path.read_bytes()[: schema.PAGE_BYTES])
+    page = bytearray(path.read_bytes()[: sqlite.PAGE_BYTES])
     page[36:40] = (7).to_bytes(4, "big")
     sums = [0, 0]
     words = np.frombuffer(page[:-8], "<u4").tolist()

@@ -7,18 +7,19 @@ import re
 from pathlib import Path
 from typing import Final
 
-from vecsearch.types import TextPath
+from vecsearch.types import ListName, SourceName, TextPath
 
 _BEGINS: Final = r"(?<![^\s'\"(=:,;>])"
 """What stands before a path in a message, if anything does."""
 
 
-def shown(path: Path) -> str:
+def shown(path: SourceName) -> str:
     """Write a path as a user would: relative where it lies below the current folder.
 
-    A URL, and an id of an import, which a relative path is too, are written as they are.
+    A URL, the name of a list, and an id of an import, which a relative path is too, are written as
+    they are.
     """
-    if isinstance(path, TextPath):
+    if isinstance(path, TextPath | ListName):
         return str(path)
     try:
         return str(path.relative_to(Path.cwd()))

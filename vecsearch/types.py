@@ -27,6 +27,7 @@ Rows = npt.NDArray[np.int64]
 """(n,) int64, row numbers in the segments; the ids that FAISS knows."""
 
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
+_LIST: Final = "list:"
 _COLLAPSED: Final = re.compile(r"^([a-z][a-z0-9+.-]+):/(?!/)")
 
 if TYPE_CHECKING:
@@ -105,6 +106,48 @@ def path_of(value: bytes | str) -> Path:
         return UrlPath(text)
     path = Path(text)
     return path if str(path) == text else TextPath(text)
+
+
+@dataclass(frozen=True, slots=True)
+class ListName:
+    """The name of a source that is a list of pictures: the file with the list.
+
+    It prints, and is stored, as ``list:`` and the path of the file, ``list:-`` for standard input.
+    """
+
+    file: Path
+
+    def __str__(self) -> str:
+        """Return the text that is stored."""
+        return f"{_LIST}{self.file}"
+
+    @classmethod
+    def of(cls, file: str | Path) -> ListName:
+        """Name the list in *file*, ``-`` for standard input."""
+        return STANDARD_INPUT if str(file) == "-" else cls(absolute_path(file))
+
+
+STANDARD_INPUT: Final = ListName(Path("-"))
+
+SourceName = Path | ListName
+"""The name of a source: the path of a folder or tar, a URL, or a list."""
+
+
+def source_name(value: bytes | str) -> SourceName:
+    """Turn what is stored of the name of a source into it."""
+    text = os.fsdecode(value)
+    rest = text.removeprefix(_LIST)
+    return path_of(text) if rest == text else ListName(path_of(rest))
+
+
+def stored_name(name: SourceName) -> bytes:
+    """Return what is stored of the name of a source; `source_name` reads it."""
+    return os.fsencode(str(name))
+
+
+def place_of(name: SourceName) -> Path:
+    """Return where a source lies: a list where its file does."""
+    return name.file if isinstance(name, ListName) else name
 
 
 def absolute_path(given: str | Path) -> Path:

@@ -33,14 +33,15 @@ from vecsearch.embed.spec import EncoderSpec
 from vecsearch.embed.words import Words
 from vecsearch.errors import VecsearchError
 from vecsearch.evaluation.label_file import read_label_file
-from vecsearch.images.sources.list_file import PictureList, list_source, scan_lists
-from vecsearch.images.sources.tar import read_member, scan_tar
+from vecsearch.images.sources.list_file import ListSource, scan_lists
+from vecsearch.images.sources.tar import TarSource
 from vecsearch.search.standard_input import read_piped
 from vecsearch.store import schema, sqlite
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.transfer.formats.parquet import load_pyarrow
 from vecsearch.transfer.inputs import check_ids, open_inputs
 from vecsearch.transfer.normalise import to_halves
+from vecsearch.types import ListName
 
 WHOLE_EVERY: Final = 25
 """Every so many vectors are imported to the end; the others are only read."""
@@ -220,8 +221,7 @@ def _list_samples(sound: Path) -> list[Sample]:
 
 
 def _read_list(path: Path, sound: Path, number: int) -> None:
-    one = PictureList(list_source(path), path.parent, number % 3 == 0)
-    (scan,) = scan_lists([one], lambda _: False)
+    (scan,) = scan_lists([ListSource(ListName.of(path), path.parent, number % 3 == 0)])
     for _, chunks in scan.walk(scan):
         for _ in chunks:
             pass
@@ -264,12 +264,13 @@ def _with_right_headers(parts: Mapping[str, bytes]) -> bytes:
 
 
 def _read_tar(path: Path, sound: Path, number: int) -> None:
-    scan = scan_tar(path)
+    source = TarSource(path)
+    scan = source.scan()
     for _, chunks in scan.walk(scan):
         for chunk in chunks:
             for name, *_ in chunk:
                 with suppress(OSError):  # such a member is skipped
-                    read_member(Path(os.fsdecode(name)))
+                    source.read(Path(os.fsdecode(name)))
 
 
 def _label_samples(sound: Path) -> list[Sample]:

@@ -72,7 +72,7 @@ def misreads(*given: Any) -> None:
 def meddles(*given: Any) -> None:
     """Read foreign formats where lists are written to the folder beside."""
 
-    def scan_lists(lists: Any, _: Any) -> Any:
+    def scan_lists(lists: Any) -> Any:
         (given[3] / "sound" / "more").write_text(str(lists))
         return ()
 

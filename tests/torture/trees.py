@@ -18,7 +18,7 @@ from torture.stub import check_content, content_of, expected_vector, save_pictur
 from torture.trial import Outcome, Trial
 from vecsearch import BuildOptions, SourceError
 from vecsearch.embed.encoder import EncoderConfig
-from vecsearch.images.sources.scan import SUFFIXES
+from vecsearch.images.decoders.formats import has_picture_name
 from vecsearch.types import Pixels, Vectors
 
 ROUNDS: Final = 4
@@ -149,7 +149,7 @@ def picture_files(root: Path) -> Iterator[bytes]:
     for folder, folders, files in os.walk(os.fsencode(root)):
         folders[:] = [name for name in folders if not name.startswith(b".")]
         for name in files:
-            if not name.startswith(b".") and os.path.splitext(name)[1].lower() in SUFFIXES:  # noqa: PTH122
+            if not name.startswith(b".") and has_picture_name(name):
                 yield os.path.join(folder, name)  # noqa: PTH118
 
 

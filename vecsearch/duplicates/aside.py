@@ -22,12 +22,12 @@ from vecsearch.duplicates.groups import (
     pixels_of,
 )
 from vecsearch.duplicates.links import file_of_link, files_of_links
-from vecsearch.duplicates.places import Places, folders_of, is_outside, leads_outside
+from vecsearch.duplicates.places import Places, is_outside, leads_outside
 from vecsearch.errors import UsageError, VecsearchError
-from vecsearch.images.sources.access import facts_of, read_content
-from vecsearch.images.sources.list_file import is_list
+from vecsearch.images.sources.access import read_content, stat_file
+from vecsearch.images.sources.kinds import local_places
 from vecsearch.search.index import open_index
-from vecsearch.types import Progress, UrlPath, absolute_path
+from vecsearch.types import ListName, Progress, SourceName, UrlPath, absolute_path
 
 _STAYS: Final = errno.EPERM
 
@@ -149,7 +149,7 @@ def _chosen(group: DuplicateGroup, report: DuplicatesReport, edited: bool) -> li
     ]
 
 
-def check_folder(folder: str | Path, index: Path, sources: tuple[Path, ...]) -> None:
+def check_folder(folder: str | Path, index: Path, sources: tuple[SourceName, ...]) -> None:
     """Raise UsageError for a folder that duplicates of *index*, made of *sources*, cannot go to."""
     folder = absolute_path(folder)
     if isinstance(folder, UrlPath):
@@ -157,9 +157,7 @@ def check_folder(folder: str | Path, index: Path, sources: tuple[Path, ...]) -> 
     if os.path.lexists(folder) and not folder.is_dir():
         raise UsageError(f"{folder} is a file", hint="give a folder")
     real = folder.resolve()
-    for place in (index, *sources):
-        if isinstance(place, UrlPath) or is_list(place):
-            continue
+    for place in (index, *local_places(sources)):
         what = f"the index {place}" if place == index else f"the source {place}"
         hint = "give a folder beside it, or the next build would take the pictures in again"
         if real.is_relative_to(place.resolve()):
@@ -255,8 +253,8 @@ class _Mover:
 
 def _linked_files(report: DuplicatesReport) -> dict[Inode, Path]:
     """Find the files that links below the sources, or in lists, lead to."""
-    found = files_of_links(folders_of(report.sources))
-    if any(map(is_list, report.sources)):
+    found = files_of_links(local_places(report.sources))
+    if any(isinstance(one, ListName) for one in report.sources):
         with open_index(report.index) as index:
             links = (image.path for image in index if os.path.islink(image.path))  # noqa: PTH114
             for link in links:
@@ -280,7 +278,7 @@ def _content(copy: DuplicateCopy) -> _Content:
     if copy.state == "no file":
         return _Content(reason=f"{name} has no file")
     try:
-        if facts_of(copy.path) != (copy.size_bytes, copy.mtime_ns):
+        if stat_file(copy.path) != (copy.size_bytes, copy.mtime_ns):
             return _Content(reason=f"{name} has changed since it was indexed")
         data = read_content(copy.path).data
     except FileNotFoundError:
@@ -295,9 +293,9 @@ def _content(copy: DuplicateCopy) -> _Content:
     return _Content(data, digest.hexdigest())
 
 
-def _name_of(path: Path, sources: tuple[Path, ...]) -> Path:
+def _name_of(path: Path, sources: tuple[SourceName, ...]) -> Path:
     """Name a file in the folder as it is below its source; of several, with the source's name."""
-    roots = [one for one in sources if not isinstance(one, UrlPath) and path.is_relative_to(one)]
+    roots = [one for one in local_places(sources) if path.is_relative_to(one)]
     path = absolute_path(path)
     if not roots:
         return path.relative_to(path.anchor)

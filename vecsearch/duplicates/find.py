@@ -38,7 +38,7 @@ from vecsearch.duplicates.unit_rows import UnitRows
 from vecsearch.errors import UsageError
 from vecsearch.search.index import open_index
 from vecsearch.search.index_reader import IndexReader
-from vecsearch.types import Image, Progress, UrlPath
+from vecsearch.types import Image, Progress, SourceName, UrlPath
 
 _LOOKED_UP: Final = 4096
 _SCORED: Final = 1024
@@ -233,7 +233,9 @@ def _content_of(opened: IndexReader, image: Image) -> bytes:
     return b"" if is_of_vector(image, halves) else image.content_hash
 
 
-def _states(images: Sequence[Image], looked: list[int], sources: Sequence[Path]) -> list[State]:
+def _states(
+    images: Sequence[Image], looked: list[int], sources: Sequence[SourceName]
+) -> list[State]:
     """Return what is at the paths of the images of a group, the kept one first.
 
     A file with several paths in the group stays at all of them: moving it by one frees nothing, and
@@ -252,7 +254,7 @@ def _states(images: Sequence[Image], looked: list[int], sources: Sequence[Path])
     ]
 
 
-def _state(image: Image, looked: int, sources: Sequence[Path]) -> tuple[State, Inode | None]:
+def _state(image: Image, looked: int, sources: Sequence[SourceName]) -> tuple[State, Inode | None]:
     """Return what is at the path of an image, and which file that is."""
     if isinstance(image.path, UrlPath):
         return "behind a URL", None

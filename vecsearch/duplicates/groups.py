@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from vecsearch.types import SourceName
+
 State = Literal[
     "there",
     "changed",
@@ -121,4 +123,4 @@ class DuplicatesReport:
     freed_bytes: int
     not_copies: int
     groups: tuple[DuplicateGroup, ...]
-    sources: tuple[Path, ...]
+    sources: tuple[SourceName, ...]

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from vecsearch.duplicates.aside_journal import Inode
-from vecsearch.images.sources.list_file import is_list
-from vecsearch.images.sources.scan import below, is_ordinary, is_picture
-from vecsearch.types import UrlPath
+from vecsearch.images.decoders.formats import has_picture_name
+from vecsearch.images.sources.kinds import local_places
+from vecsearch.images.sources.scan import below, is_ordinary
+from vecsearch.types import SourceName
 
 _NOT_MOUNTED: Final = "is a disk not mounted?"
 
@@ -18,9 +19,9 @@ _NOT_MOUNTED: Final = "is a disk not mounted?"
 class Places:
     """The folders of an index, and what its lists name."""
 
-    def __init__(self, sources: Sequence[Path], is_listed: Callable[[Path], bool]) -> None:
+    def __init__(self, sources: Sequence[SourceName], is_listed: Callable[[Path], bool]) -> None:
         """Take the sources of an index; *is_listed* tells of a path that one of its lists has."""
-        self._roots = folders_of(sources)
+        self._roots = local_places(sources)
         self._is_listed = is_listed
 
     def root_of(self, path: Path) -> Path | None:
@@ -65,19 +66,14 @@ class Places:
                 return "it is not below a source of the index"
             return "" if nearest == path.parent and nearest.is_dir() else "its folder is gone"
         rest = os.fsencode(path)[len(below(os.fsencode(root))) :]
-        if not is_ordinary(rest) or not is_picture(os.fsencode(path.name)):
+        if not is_ordinary(rest) or not has_picture_name(os.fsencode(path.name)):
             return f"a build of {root} would not find it"
         if not nearest.resolve().is_relative_to(root.resolve()):
             return f"{nearest} leads out of {root}"
         return "" if nearest.is_dir() else f"{nearest} is not a folder"
 
 
-def folders_of(sources: Sequence[Path]) -> list[Path]:
-    """Return the sources that are folders, or tars: neither lists nor behind a URL."""
-    return [one for one in sources if not isinstance(one, UrlPath) and not is_list(one)]
-
-
-def is_outside(path: Path, sources: Sequence[Path]) -> bool:
+def is_outside(path: Path, sources: Sequence[SourceName]) -> bool:
     """Return whether a file below a folder of *sources* lies outside of them in truth.
 
     So it is below a link to a folder elsewhere.
@@ -85,18 +81,18 @@ def is_outside(path: Path, sources: Sequence[Path]) -> bool:
     return _is_below(path, sources) and not _is_really_below(path.parent, sources)
 
 
-def leads_outside(link: Path, sources: Sequence[Path]) -> bool:
+def leads_outside(link: Path, sources: Sequence[SourceName]) -> bool:
     """Return whether a link below a folder of *sources* leads out of them."""
     return _is_below(link, sources) and not _is_really_below(link, sources)
 
 
-def _is_below(path: Path, sources: Sequence[Path]) -> bool:
-    return any(path.is_relative_to(one) for one in folders_of(sources))
+def _is_below(path: Path, sources: Sequence[SourceName]) -> bool:
+    return any(path.is_relative_to(one) for one in local_places(sources))
 
 
-def _is_really_below(path: Path, sources: Sequence[Path]) -> bool:
+def _is_really_below(path: Path, sources: Sequence[SourceName]) -> bool:
     real = path.resolve()
-    return any(real.is_relative_to(one.resolve()) for one in folders_of(sources))
+    return any(real.is_relative_to(one.resolve()) for one in local_places(sources))
 
 
 def _nearest(path: Path) -> Path:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from vecsearch.duplicates.exclusions import Apart, find_apart
 from vecsearch.duplicates.preference import Preference
-from vecsearch.images.sources.access import facts_of
+from vecsearch.images.sources.access import stat_file
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.types import Image, Progress, Rows, UrlPath
 
@@ -105,7 +105,7 @@ def _look_at(image: Image) -> int:
     if isinstance(image.path, UrlPath) or not image.has_file:
         return THERE
     try:
-        facts = facts_of(image.path)
+        facts = stat_file(image.path)
     except (OSError, ValueError):  # ValueError: a path with a null byte
         return GONE
     return THERE if facts == (image.size_bytes, image.mtime_ns) else CHANGED

@@ -3,4 +3,4 @@
 from typing import Final
 
 PREPROCESSING_VERSION: Final = 2
-"""Goes into the fingerprint: raise it whenever `decode` or `preprocess` gives other pixels."""
+"""Part of the fingerprint: raise it whenever `decode` or `preprocess` gives other pixels."""

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from vecsearch.errors import ImageError
 from vecsearch.images.decoders.heif import is_heif, reads_heif
@@ -19,10 +19,10 @@ from vecsearch.images.sources.access import read_content, read_head
 
 FIRST_YEAR: Final = 1800
 LAST_YEAR: Final = 2199
-"""Scans of old photographs have the years of these; what is beyond is no date, but garbage."""
+"""Scans of old photographs have their years; any other year is garbage."""
 
 HEAD_BYTES: Final = 256 << 10
-"""In so much of a JPEG its metadata nearly always lie."""
+"""The metadata of a JPEG nearly always lie within its first bytes."""
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _EXIF: Final = b"Exif\0\0"
@@ -31,10 +31,19 @@ _XMP_CHUNK: Final = b"XML:com.adobe.xmp\0"
 
 _EXIF_IFD: Final = 0x8769
 _XMP_TAG: Final = 0x02BC
-_ORIGINAL: Final = (0x9003, 0x9291, 0x9011)
-_DIGITIZED: Final = (0x9004, 0x9292, 0x9012)
-_CHANGED: Final = (0x0132, 0x9290, 0x9010)
-"""The entries of a time, of the parts of its second, and of its distance from UTC."""
+
+
+class _TimeTags(NamedTuple):
+    """The EXIF entries of a time, of the fraction of its second, and of its distance from UTC."""
+
+    time: int
+    fraction: int
+    zone: int
+
+
+_ORIGINAL: Final = _TimeTags(0x9003, 0x9291, 0x9011)
+_DIGITIZED: Final = _TimeTags(0x9004, 0x9292, 0x9012)
+_CHANGED: Final = _TimeTags(0x0132, 0x9290, 0x9010)
 
 _POINTERS: Final = frozenset({4, 13})
 _TEXTS: Final = frozenset({1, 2, 7, 129})
@@ -102,7 +111,7 @@ def _has_all_metadata(head: bytes) -> bool:
 
 
 def read_date(text: str, part: str = "", zone: str = "") -> str:
-    """Write the date in *text* as `date_taken` does, empty if it is none.
+    """Write the date in *text* as `date_taken` does; empty if *text* is not a date.
 
     *part* are the digits of the second's fraction, *zone* the distance from UTC, if these stand
     elsewhere.
@@ -134,7 +143,7 @@ def _zone(text: str) -> str:
     return f"{match[1]}{match[2]}:{match[3]}" if match and int(match[2]) <= 14 else ""
 
 
-def _from_exif(entries: dict[int, bytes], tags: tuple[int, int, int]) -> str:
+def _from_exif(entries: dict[int, bytes], tags: _TimeTags) -> str:
     texts = (entries.get(tag, b"").partition(b"\0")[0] for tag in tags)
     return read_date(*(text.decode("latin-1") for text in texts))
 
@@ -144,7 +153,7 @@ def _from_xmp(told: dict[bytes, bytes], name: bytes) -> str:
 
 
 def _metadata(data: bytes) -> Iterator[bytes]:
-    """Return the parts of a file that may tell a date: TIFF structures of EXIF, packets of XMP."""
+    """Return the parts of a file that may have a date: TIFF structures of EXIF, packets of XMP."""
     if data.startswith(b"\xff\xd8"):
         for _, body in _segments(data):
             if body.startswith(_EXIF):
@@ -201,7 +210,7 @@ def _chunks(data: bytes, place: int, form: str, checksum: int) -> Iterator[tuple
 
 
 def _of_container(data: bytes) -> Iterator[bytes]:
-    """Return what a HEIC or AVIF has, whose parts Pillow finds; nothing if it does not."""
+    """Return the EXIF and XMP of a HEIC or AVIF, as far as Pillow finds them."""
     from vecsearch.images.decoders.decode import open_image
 
     try:

@@ -1,4 +1,4 @@
-"""Times of files as the catalog keeps them: ns in 64 bits, whatever a file system or a tar says."""
+"""Times of files as the catalog has them: ns in 64 bits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def kept_ns(time_ns: int) -> int:
 
 
 def ns_of(seconds: float) -> int:
-    """Return in ns a time in seconds; what is not a number is 1970."""
+    """Return a time in seconds as ns; NaN is 1970."""
     if math.isnan(seconds):
         return 0
     return kept_ns(round(max(-1e10, min(1e10, seconds)) * 1e9))

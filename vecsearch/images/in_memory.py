@@ -1,4 +1,4 @@
-"""Pictures in memory, PIL's or arrays, as files: so all pictures are read in one way."""
+"""Pictures in memory, of PIL or NumPy, turned into files: so all pictures are read in one way."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def is_picture(value: object) -> TypeGuard[Picture]:
 
 
 def as_file(picture: Picture) -> bytes:
-    """Return a picture in memory as a file; raises UsageError for an array that is none."""
+    """Return the bytes of a file with the picture; raises UsageError for an unsuitable array."""
     from PIL import Image
 
     if isinstance(picture, np.ndarray):
@@ -45,7 +45,7 @@ def as_file(picture: Picture) -> bytes:
 
 
 def frame_as_file(image: Image, **options: Any) -> bytes:
-    """Write a PIL picture, or the frame at which it is, as a file, with nothing lost."""
+    """Write a PIL picture, or its current frame, as a lossless file."""
     data = io.BytesIO()
     frame = image.copy()
     profile = image.info.get("icc_profile")

@@ -1,4 +1,4 @@
-"""Moving one file without ever writing over another, and so that a kill loses nothing."""
+"""Move a file: never over another one, and without loss if the process is killed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def move_file(source: Path, target: Path) -> None:
 
 
 def take_back_half(source: Path, target: Path) -> bool:
-    """Undo a move that was cut short: delete the same file at *target*, as it is at *source*.
+    """Undo an interrupted move: delete *target* if it is the same file as *source*.
 
     False, and nothing is deleted, if *target* is another file, or the only name of this one.
     """

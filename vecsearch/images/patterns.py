@@ -1,4 +1,4 @@
-"""Patterns that paths are compared with, as shells have them."""
+"""Shell patterns for paths."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PathPattern:
 
     @classmethod
     def of(cls, text: str) -> PathPattern:
-        """Read what a user gives: with a slash it is of whole paths, from the current folder on."""
+        """Read a pattern; one with a slash matches whole paths, from the current folder on."""
         wanted, whole = text, "/" in text
         if whole and "://" not in text:
             absolute = os.path.join(glob.escape(str(Path.cwd())), text)  # noqa: PTH118
@@ -40,13 +40,13 @@ class PathPattern:
         )
 
     def matches(self, path: str) -> bool:
-        """Return whether it matches a path, which is absolute or a URL."""
+        """Return whether it matches an absolute path or a URL."""
         name = path if self.whole else path.rpartition("/")[2]
         return self.matcher.match(composed(name)) is not None
 
 
 def seen_from(folder: str, path: str) -> str:
-    """Make the path of an image absolute: one that was imported may be relative."""
+    """Make the path of an image absolute: an imported path may be relative."""
     if "://" in path:
         return path
     return os.path.normpath(os.path.join(folder, path))  # noqa: PTH118 - a million times

@@ -17,8 +17,9 @@ from typing import Final, Generic, TypeVar
 from vecsearch.errors import ImageError, UnreadableError
 from vecsearch.images.decoders.decode import MAX_MEGAPIXELS, OVERSAMPLING, decode, preprocess
 from vecsearch.images.decoders.jpeg import Jpeg, JpegDecoder, plain_jpeg
-from vecsearch.images.own_drawings import is_drawn
-from vecsearch.images.sources.access import NO_TIME, read_content
+from vecsearch.images.drawing_mark import is_drawn
+from vecsearch.images.sources.access import read_content
+from vecsearch.images.sources.source import NO_TIME
 from vecsearch.types import ImageFile, Pixels, QueryImage
 
 WINDOW: Final = 64
@@ -47,7 +48,7 @@ class ReadImage:
     jpeg: Jpeg | None = None
 
     def timed(self, mtime_ns: int) -> ReadImage:
-        """Return it with the time that its listing told, if reading does not tell it."""
+        """Return it with the time in its listing, if reading did not tell the time."""
         if self.file.mtime_ns != NO_TIME:
             return self
         return replace(self, file=replace(self.file, mtime_ns=mtime_ns))
@@ -55,7 +56,7 @@ class ReadImage:
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[T]):
-    """What became of one file: an image, or the reason why there is none.
+    """The outcome of one file: an image, or the reason why there is none.
 
     ``settled`` tells that the reason lies in the content, and not in having been unable to read it.
     """
@@ -114,7 +115,7 @@ def read_images(
     threads: int | None = None,
     decode_jpegs: JpegDecoder | None = None,
 ) -> Iterator[Outcome[T]]:
-    """Read many pictures in *threads* and give them as they are ready.
+    """Read many pictures in threads and return them as they are ready.
 
     One slow file holds up none but itself; one bad file is an outcome with a reason. With
     *decode_jpegs* the threads leave plain JPEGs undecoded, and that decodes them, in groups.
@@ -162,7 +163,7 @@ def _outcome(tag: T, read: Callable[[], ReadImage]) -> Outcome[T]:
 def in_threads(
     items: Iterable[S], work: Callable[[S], T], threads: int | None = None
 ) -> Iterator[T]:
-    """Return what *work* makes of each of *items*, in threads, as it is ready.
+    """Call *work* with each item in threads; return the results as they are ready.
 
     At most `WINDOW` items are taken ahead of what was given.
     """
@@ -183,27 +184,37 @@ def in_threads(
                 future.cancel()
 
 
+@dataclass(frozen=True, slots=True)
+class _Left(Generic[T]):
+    """A file that was read, with the JPEG that is still to be decoded."""
+
+    tag: T
+    image: ReadImage
+    jpeg: Jpeg
+
+
 def _decode_left(
     outcomes: Iterable[Outcome[T]], decode_jpegs: JpegDecoder, size: int, max_pixels: int
 ) -> Iterator[Outcome[T]]:
-    """Decode the JPEGs that were left; what else there is passes them."""
-    left: list[tuple[T, ReadImage, Jpeg]] = []
+    """Decode the JPEGs that were left, in groups; other outcomes do not wait for them."""
+    left: list[_Left[T]] = []
 
     def decoded() -> Iterator[Outcome[T]]:
-        squares = decode_jpegs([jpeg for _, _, jpeg in left], size)
-        for (tag, image, jpeg), pixels in zip(left, squares, strict=True):
+        squares = decode_jpegs([one.jpeg for one in left], size)
+        for one, pixels in zip(left, squares, strict=True):
             if pixels is None:
-                yield _outcome(tag, partial(_decoded, image.file, jpeg.data, size, max_pixels))
+                read = partial(_decoded, one.image.file, one.jpeg.data, size, max_pixels)
+                yield _outcome(one.tag, read)
             else:
-                yield Outcome(tag, ReadImage(image.file, pixels))
+                yield Outcome(one.tag, ReadImage(one.image.file, pixels))
         left.clear()
 
     for outcome in outcomes:
         if outcome.image is None or outcome.image.jpeg is None:
             yield outcome
             continue
-        left.append((outcome.tag, outcome.image, outcome.image.jpeg))
-        pixels = sum(jpeg.width * jpeg.height for _, _, jpeg in left)
+        left.append(_Left(outcome.tag, outcome.image, outcome.image.jpeg))
+        pixels = sum(one.jpeg.width * one.jpeg.height for one in left)
         if len(left) >= _GROUP or pixels >= _GROUP_PIXELS:
             yield from decoded()
     if left:

@@ -17,7 +17,7 @@ from vecsearch.arguments import checked
 from vecsearch.embed.encoder import Encoder, EncoderConfig, model_of
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import IndexFolderError, SourceError, UsageError
-from vecsearch.images.sources.exclude import Excluded
+from vecsearch.images.sources.notes import Excluded
 from vecsearch.images.sources.scan import Scan
 from vecsearch.indexing.build_encoder import (
     FittedEncoder,
@@ -44,7 +44,7 @@ from vecsearch.store.locate import has_index
 from vecsearch.store.own_files import check_free
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
-from vecsearch.types import Agreement, Progress, Reduction
+from vecsearch.types import Agreement, Progress, Reduction, SourceName
 from vecsearch.wording import counted
 
 
@@ -283,7 +283,7 @@ def _open_anew(folder: Path, named: Named, options: BuildOptions) -> list[Scan]:
         ) from None
 
 
-def _check_same_sources(snapshot: Snapshot, roots: Sequence[Path]) -> None:
+def _check_same_sources(snapshot: Snapshot, roots: Sequence[SourceName]) -> None:
     """Raise SourceError if an index that was not named belongs to other folders altogether."""
     known = snapshot.sources()
     if roots and known and not set(roots) & set(known):

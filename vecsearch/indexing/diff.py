@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from vecsearch.images.sources.scan import CHUNK, Entry, FoundFile, Scan, after, below
+from vecsearch.images.sources.scan import CHUNK, Entry, FoundFile, Scan, after, region_of
 from vecsearch.indexing.worklist import ToRead, Worklist
 from vecsearch.store.snapshot import Snapshot
-from vecsearch.types import Skipped, path_of
+from vecsearch.types import Skipped, path_of, stored_name
 
 UNSETTLED: Final = -1
 """The time of a skipped file that is tried again by every build."""
 
 _PAGE: Final = CHUNK + 1
 """How many images are compared at a time: one more than a chunk of unchanged files has."""
+
+Row = tuple[bytes, int, int]
+"""What the catalog has of a file, in the order of an `Entry`, with which it is compared."""
 
 
 @dataclass(slots=True)
@@ -40,8 +42,8 @@ class Difference:
 
 def compare(
     files: Iterable[Entry],
-    images: Iterable[Entry],
-    skipped: Iterable[Entry],
+    images: Iterable[Row],
+    skipped: Iterable[Row],
     is_gone: Callable[[bytes], bool],
     *,
     retry_skipped: bool = False,
@@ -127,7 +129,7 @@ def add_scan(
     plan.unreadable.extend(
         Skipped(path_of(path), 0, UNSETTLED, reason) for path, reason in scan.unreadable.items()
     )
-    root = os.fsencode(scan.root)
+    root = stored_name(scan.root)
     if snapshot is not None and root not in scan.unreadable:
         # What was a source as a whole, a damaged tar say, may have been skipped.
         plan.forgotten.extend(
@@ -139,7 +141,7 @@ def add_unchanged(plan: Plan, scan: Scan, snapshot: Snapshot) -> bool:
     """Add a source that is as it was to *plan*, without a walk; False if it may not be."""
     if not (scan.whole and snapshot.stamp(scan.root) == scan.stamp):
         return False
-    region = below(os.fsencode(scan.root))
+    region = region_of(scan.root)
     skipped = snapshot.skipped_between(region, after(region))
     if any(mtime_ns == UNSETTLED for _, _, mtime_ns in skipped):
         return False
@@ -194,6 +196,6 @@ def _add(plan: Plan, difference: Difference, snapshot: Snapshot, start: bytes, s
     plan.work.add(ToRead(FoundFile(*entry)) for entry in difference.new)
 
 
-def _next(entry: Entry) -> bytes:
+def _next(entry: Row) -> bytes:
     """Return the least path after that of *entry*."""
     return entry[0] + b"\0"

@@ -11,18 +11,12 @@ from typing import Final
 
 from vecsearch.errors import IndexFolderError, SourceError, UsageError
 from vecsearch.images.sources.allowed_urls import is_named, name_source
-from vecsearch.images.sources.exclude import IGNORE_FILE, KEPT, Patterns, given_patterns, read_texts
-from vecsearch.images.sources.folder import scan_folder
-from vecsearch.images.sources.list_file import (
-    STANDARD_INPUT,
-    PictureList,
-    is_list,
-    list_file,
-    list_source,
-    scan_lists,
-)
-from vecsearch.images.sources.scan import Region, Scan, after, below, is_ordinary
-from vecsearch.images.sources.tar import is_compressed_tar, is_tar, scan_tar
+from vecsearch.images.sources.exclude import IGNORE_FILE, given_patterns
+from vecsearch.images.sources.kinds import source_at
+from vecsearch.images.sources.list_file import ListSource, scan_lists
+from vecsearch.images.sources.notes import KEPT, read_texts
+from vecsearch.images.sources.scan import Region, Scan, after, is_found_in, region_of
+from vecsearch.images.sources.tar import is_tar
 from vecsearch.indexing.build_options import BuildOptions
 from vecsearch.indexing.diff import Plan, add_known, add_scan, add_unchanged
 from vecsearch.indexing.worklist import Worklist
@@ -30,7 +24,7 @@ from vecsearch.store.locate import all_indexes, has_index, index_of, only_index
 from vecsearch.store.schema import CATALOG
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.sqlite import damaged_catalog
-from vecsearch.types import UrlPath, absolute_path
+from vecsearch.types import STANDARD_INPUT, ListName, SourceName, absolute_path, place_of
 from vecsearch.types import wanted as fetchable
 from vecsearch.wording import counted
 
@@ -41,7 +35,7 @@ _PAGES_BYTES: Final = 192 << 20
 class Named:
     """The sources that a build was given; ``null`` tells that nulls end the lines of its lists."""
 
-    roots: tuple[Path, ...]
+    roots: tuple[SourceName, ...]
     null: bool = False
 
     @classmethod
@@ -58,10 +52,9 @@ class Named:
                 f"one of the {len(named)} sources is empty",
                 hint="name a folder of pictures, a .tar, a URL, or --from-list FILE",
             )
-        roots = [*map(absolute_path, sources), *map(list_source, lists)]
+        roots: list[SourceName] = [*map(absolute_path, sources), *map(ListName.of, lists)]
         for root in roots:
-            if isinstance(root, UrlPath) or is_list(root):
-                name_source(root)
+            name_source(root)
         return cls(tuple(dict.fromkeys(roots)), null)
 
     def index(self) -> Path:
@@ -72,13 +65,14 @@ class Named:
         """
         if not self.roots and all_indexes():
             return only_index()
-        root = self.roots[0] if self.roots else Path("db")
+        root: SourceName = self.roots[0] if self.roots else Path("db")
         if root == STANDARD_INPUT:
             raise UsageError(
                 "a list from standard input has no name", hint="name the index with -i INDEX"
             )
-        place = list_file(root).with_suffix("") if is_list(root) or is_tar(root) else root
-        folder = index_of(place)
+        place = place_of(root)
+        is_file = isinstance(root, ListName) or is_tar(place)
+        folder = index_of(place.with_suffix("") if is_file else place)
         if not has_index(folder):
             # As after the folder was renamed and the index was told: it keeps its own name.
             for index in all_indexes():
@@ -120,66 +114,54 @@ def open_sources(named: Named, snapshot: Snapshot | None, options: BuildOptions)
             "the pictures of this index were listed on standard input",
             hint="give the list again: --from-list -",
         )
-    if any(map(is_list, wanted)):
-        wanted.extend(one for one in again if is_list(one) and one not in wanted)
+    if _lists_in(wanted):
+        wanted.extend(one for one in _lists_in(again) if one not in wanted)
+    owners = _Owners.of(wanted, known)
     scans, lists = [], []
     for root in wanted:
         try:
-            if is_list(root):
+            if isinstance(root, ListName):
                 lists.append(_list_of(root, named, snapshot, fetch=options.fetch))
             else:
-                scans.append(_open(fetchable(root) if options.fetch else root, wanted, exclude))
+                source = source_at(fetchable(root) if options.fetch else root)
+                scans.append(source.scan(exclude, owners.scanned))
         except FileNotFoundError:
             if root not in known or snapshot is None:
                 raise SourceError(
-                    f"no such {'list' if is_list(root) else 'folder'}: {_name(root)}",
+                    f"no such {'list' if _lists_in([root]) else 'folder'}: {place_of(root)}",
                     hint="give a folder of pictures, a .tar, a URL, or --from-list FILE",
-                    path=root,
+                    path=place_of(root),
                 ) from None
             if not options.allow_empty and _has_images(snapshot, root):
                 raise _question(snapshot, root, "is gone") from None
             scans.append(Scan(root, _nothing, gone=True))
     if lists:
         # They are one region: what no list has is gone, not what one of them has not.
-        for scan in filter(lambda scan: is_list(scan.root), scans):
-            scan.walk = lambda _: ()
-        scans.extend(scan_lists(lists, _Owners.of(wanted, known).is_scanned, exclude))
+        for scan in scans:
+            if isinstance(scan.root, ListName):
+                scan.walk = lambda _: ()
+        scans.extend(scan_lists(lists, exclude, owners.scanned))
     return scans
 
 
-def _open(root: Path, wanted: Sequence[Path], exclude: Patterns) -> Scan:
-    """Prepare to scan what is no list; raises FileNotFoundError, SourceError."""
-    if isinstance(root, UrlPath):
-        from vecsearch.images.sources.url import scan_url
-
-        return scan_url(root, exclude)
-    if root.is_file() and is_compressed_tar(root):
-        raise SourceError(
-            f"{root} is compressed, so its pictures cannot be read one by one",
-            hint="uncompress it: compression hardly makes pictures smaller",
-            path=root,
-        )
-    if root.is_file() and is_tar(root):
-        return scan_tar(root, exclude)
-    if not root.exists():
-        raise FileNotFoundError(root)
-    return scan_folder(root, wanted, exclude)
+def _lists_in(sources: Iterable[SourceName]) -> list[ListName]:
+    return [one for one in sources if isinstance(one, ListName)]
 
 
-def _list_of(root: Path, named: Named, snapshot: Snapshot | None, *, fetch: bool) -> PictureList:
+def _list_of(root: ListName, named: Named, snapshot: Snapshot | None, *, fetch: bool) -> ListSource:
     """Prepare a list; one that was not named now is as it was. Raises FileNotFoundError."""
     if root != STANDARD_INPUT:
-        if not list_file(root).exists():
-            raise FileNotFoundError(root)
-        if not list_file(root).is_file():  # a pipe might never bring anything
+        if not root.file.exists():
+            raise FileNotFoundError(root.file)
+        if not root.file.is_file():  # a pipe might never bring anything
             raise SourceError(
-                f"the list {list_file(root)} cannot be read: not a regular file",
+                f"the list {root.file} cannot be read: not a regular file",
                 hint="give it on standard input: --from-list -",
-                path=list_file(root),
+                path=root.file,
             )
     if root in named.roots or snapshot is None:
-        return PictureList(root, Path.cwd(), named.null, fetch=True)
-    known = PictureList.of_stamp(root, snapshot.stamp(root))
+        return ListSource(root, Path.cwd(), named.null, fetch=True)
+    known = ListSource.of_stamp(root, snapshot.stamp(root))
     return replace(known, fetch=fetch or is_named(root))
 
 
@@ -209,17 +191,18 @@ def plan_build(
                 continue
             if what := _all_excluded(scan):
                 raise SourceError(
-                    f"{_name(root)} {what}; nothing was changed",
+                    f"{place_of(root)} {what}; nothing was changed",
                     hint=f"to drop {_has_of(snapshot, root)} from the index, say --allow-empty",
-                    path=root,
+                    path=place_of(root),
                 )
             raise _question(snapshot, root, "has no pictures any more")
         if what := _all_excluded(scan):
-            raise SourceError(f"{_name(root)} {what}", hint="nothing was changed", path=root)
+            place = place_of(root)
+            raise SourceError(f"{place} {what}", hint="nothing was changed", path=place)
         raise SourceError(
-            f"no images in {_name(root)}",
+            f"no images in {place_of(root)}",
             hint=f"nothing was changed; {_what_is_there(scan)}",
-            path=root,
+            path=place_of(root),
         )
     if snapshot:
         add_known(plan, snapshot)
@@ -240,54 +223,43 @@ class _Owners:
     single: bool
 
     @classmethod
-    def of(cls, wanted: Sequence[Path], known: Sequence[Path]) -> _Owners:
+    def of(cls, wanted: Sequence[SourceName], known: Sequence[SourceName]) -> _Owners:
         every = {*wanted, *known}
-        lists = {one for one in every if is_list(one)}
         return cls(
-            tuple(below(os.fsencode(one)) for one in wanted if not is_list(one)),
-            tuple(below(os.fsencode(one)) for one in every if not is_list(one)),
-            lists <= set(wanted),
+            tuple(filter(None, map(region_of, wanted))),
+            tuple(filter(None, map(region_of, every))),
+            set(_lists_in(known)) <= set(wanted),
             len(every) == 1,
         )
 
-    def is_scanned(self, path: bytes) -> bool:
-        """Return whether a folder, tar or URL that is scanned now owns *path*."""
-        return _is_owned(path, self.scanned)
-
-    def owns(self, root: Path) -> Callable[[bytes], bool]:
+    def owns(self, root: SourceName) -> Callable[[bytes], bool]:
         """Return the test whether a path is *root*'s own."""
-        if is_list(root):
-            return lambda path: self.lists_scanned and not _is_owned(path, self.all)
+        if isinstance(root, ListName):
+            return lambda path: self.lists_scanned and not is_found_in(self.all, path)
         if self.single:
             return lambda path: True
-        region = (below(os.fsencode(root)),)
-        return lambda path: _is_owned(path, region)
-
-
-def _is_owned(path: bytes, regions: Iterable[bytes]) -> bool:
-    return any(path.startswith(one) and is_ordinary(path[len(one) :]) for one in regions)
+        region = (region_of(root),)
+        return lambda path: is_found_in(region, path)
 
 
 def _nothing(scan: Scan) -> list[Region]:
-    region = b"" if is_list(scan.root) else below(os.fsencode(scan.root))
-    return [(region, iter(()))]
-
-
-def _name(root: Path) -> Path:
-    return list_file(root) if is_list(root) else root
+    return [(region_of(scan.root), iter(()))]
 
 
 def _what_is_there(scan: Scan) -> str:
     """Say what a source without pictures has instead, and what to do about it."""
-    if is_list(scan.root) and scan.unreadable:
+    root = scan.root
+    if isinstance(root, ListName):
+        if not scan.unreadable:
+            return "give a folder with .jpg, .png or other picture files"
         path, reason = min(scan.unreadable.items())
         names = counted(len(scan.unreadable), "file")
         first = f"{os.fsdecode(path)}: {reason}"
         return f"none of {names} that it names can be read; the first: {first}"
-    tars = sorted(scan.root.glob("*.tar")) if scan.root.is_dir() else []
+    tars = sorted(root.glob("*.tar")) if root.is_dir() else []
     if tars:
         have = counted(len(tars), "tar")
-        return f"it has {have}; name them as sources: vecsearch build {scan.root}/*.tar"
+        return f"it has {have}; name them as sources: vecsearch build {root}/*.tar"
     return "give a folder with .jpg, .png or other picture files"
 
 
@@ -303,28 +275,29 @@ def _all_excluded(scan: Scan) -> str:
     return f"has no pictures but what is excluded by {' and '.join(by)}"
 
 
-def _has_images(snapshot: Snapshot, root: Path) -> bool:
+def _has_images(snapshot: Snapshot, root: SourceName) -> bool:
     """Return whether images may be lost with a source; of a list it is not known which are its."""
-    return is_list(root) or _count(snapshot, root) > 0
+    return isinstance(root, ListName) or _count(snapshot, root) > 0
 
 
-def _count(snapshot: Snapshot, root: Path) -> int:
-    start = below(os.fsencode(root))
+def _count(snapshot: Snapshot, root: SourceName) -> int:
+    start = region_of(root)
     return snapshot.count_between(start, after(start))
 
 
-def _has_of(snapshot: Snapshot, root: Path) -> str:
+def _has_of(snapshot: Snapshot, root: SourceName) -> str:
     """Say how many images of a source an index has."""
-    if is_list(root):
+    if isinstance(root, ListName):
         images = counted(snapshot.generation.image_count, "image")
         return f"{images}, some of them listed there"
     return f"{counted(_count(snapshot, root), 'image')} of it"
 
 
-def _question(snapshot: Snapshot, root: Path, what: str) -> SourceError:
+def _question(snapshot: Snapshot, root: SourceName, what: str) -> SourceError:
+    place = place_of(root)
     return SourceError(
-        f"{_name(root)} {what}, and the index has {_has_of(snapshot, root)}; nothing was changed",
+        f"{place} {what}, and the index has {_has_of(snapshot, root)}; nothing was changed",
         hint="is a disk not mounted? If it has another name now, say vecsearch relocate "
-        f"{_name(root)} NEW -i {snapshot.folder}; to drop them, say --allow-empty",
-        path=root,
+        f"{place} NEW -i {snapshot.folder}; to drop them, say --allow-empty",
+        path=place,
     )

@@ -7,7 +7,7 @@ import os
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -18,13 +18,14 @@ from vecsearch.errors import (
     SourceError,
 )
 from vecsearch.images.reader import read_image
-from vecsearch.images.sources.access import facts_of
-from vecsearch.images.sources.list_file import PictureList, is_list, list_file, list_source
+from vecsearch.images.sources.access import stat_file
+from vecsearch.images.sources.kinds import local_places
+from vecsearch.images.sources.list_file import ListSource
 from vecsearch.images.sources.scan import SEPARATOR, after, below
 from vecsearch.store.locate import all_indexes
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer
-from vecsearch.types import Image, UrlPath, path_of
+from vecsearch.types import Image, ListName, SourceName, path_of, place_of
 
 _SAMPLE: Final = 100
 """How many images at most are looked for in the new place."""
@@ -46,7 +47,7 @@ class RelocateReport:
     dry_run: bool = False
 
 
-def take_renamed(writer: Writer, roots: Sequence[Path]) -> list[RelocateReport]:
+def take_renamed(writer: Writer, roots: Sequence[SourceName]) -> list[RelocateReport]:
     """Find sources of the index that are gone and are at one of *roots*, and commit that.
 
     A source that is still there was copied, not renamed. One that was not known before, or has the
@@ -60,7 +61,7 @@ def take_renamed(writer: Writer, roots: Sequence[Path]) -> list[RelocateReport]:
     return reports
 
 
-def check_not_renamed(roots: Sequence[Path], folder: Path) -> None:
+def check_not_renamed(roots: Sequence[SourceName], folder: Path) -> None:
     """Raise SourceError if an index has one of *roots* under another name, so that none is needed.
 
     *folder* is where the new one would be.
@@ -76,15 +77,14 @@ def check_not_renamed(roots: Sequence[Path], folder: Path) -> None:
                 )
 
 
-def missing_sources(snapshot: Snapshot, asked: Sequence[Path]) -> list[Path]:
+def missing_sources(snapshot: Snapshot, asked: Sequence[SourceName]) -> list[Path]:
     """List the folders and tars that are gone, apart from those that were *asked* for."""
-    return [one for one in snapshot.sources() if one not in asked and _is_missing(one)]
+    sources = local_places(snapshot.sources())
+    return [one for one in sources if one not in asked and _is_missing(one)]
 
 
 def _is_missing(source: Path) -> bool:
     """Return whether a folder or tar is not there, or is as empty as where nothing is mounted."""
-    if isinstance(source, UrlPath) or is_list(source):
-        return False
     try:
         with os.scandir(source) as entries:
             return next(entries, None) is None
@@ -95,12 +95,11 @@ def _is_missing(source: Path) -> bool:
 
 
 def _find_renamed(
-    folder: Path, roots: Sequence[Path]
-) -> tuple[RelocateReport, dict[Path, tuple[Path, str]]] | None:
+    folder: Path, roots: Sequence[SourceName]
+) -> tuple[RelocateReport, dict[SourceName, tuple[SourceName, str]]] | None:
     with closing(Snapshot(folder)) as snapshot:
-        known = set(snapshot.sources())
-        new = [one for one in roots if one not in known and not is_list(one)]
-        new = [one for one in new if not isinstance(one, UrlPath)]
+        known = set(local_places(snapshot.sources()))
+        new = [one for one in local_places(roots) if one not in known]
         for old in sorted(known.difference(roots)) if new else ():
             if not _is_missing(old):
                 continue
@@ -186,7 +185,7 @@ def _compare(
 def _is_there(image: Image, path: Path) -> bool:
     """Return whether an image's file is at *path*; of some imports nothing more is known of it."""
     try:
-        size_bytes, _ = facts_of(path)
+        size_bytes, _ = stat_file(path)
         if not image.size_bytes:
             return True
         if size_bytes != image.size_bytes:
@@ -206,20 +205,21 @@ def _is_below(path: Path, old: Path) -> bool:
     return path == old or os.fsencode(path).startswith(below(os.fsencode(old)))
 
 
-def renamed_sources(snapshot: Snapshot, old: Path, new: Path) -> dict[Path, tuple[Path, str]]:
+def renamed_sources(
+    snapshot: Snapshot, old: Path, new: Path
+) -> dict[SourceName, tuple[SourceName, str]]:
     """Map the sources that move, lists among them, to their new names and stamps."""
-    renamed = {}
+    renamed: dict[SourceName, tuple[SourceName, str]] = {}
     for source in snapshot.sources():
         stamp = snapshot.stamp(source)
-        name, listed = source, is_list(source)
-        place = list_file(source) if listed else source
-        if _is_below(place, old):
-            place = _moved(place, old, new)
-            name = list_source(place) if listed else place
-        if listed and stamp:
-            one = PictureList.of_stamp(source, stamp)
+        name = source
+        if _is_below(place := place_of(source), old):
+            moved = _moved(place, old, new)
+            name = ListName.of(moved) if isinstance(source, ListName) else moved
+        if isinstance(name, ListName) and stamp:
+            one = ListSource.of_stamp(name, stamp)
             if _is_below(one.base, old):
-                stamp = PictureList(name, _moved(one.base, old, new), one.null).stamp
+                stamp = replace(one, base=_moved(one.base, old, new)).stamp()
         if name != source or stamp != snapshot.stamp(source):
             renamed[source] = (name, stamp)
     return renamed

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from vecsearch.images.reader import ReadImage
-from vecsearch.images.sources.exclude import KEPT, excluded_name, write_excluded, write_texts
-from vecsearch.images.sources.scan import Scan, left_out_name, write_counts
+from vecsearch.images.sources.notes import (
+    KEPT,
+    excluded_name,
+    left_out_name,
+    write_counts,
+    write_excluded,
+    write_texts,
+)
+from vecsearch.images.sources.scan import Scan
 from vecsearch.indexing.build_options import BuildOptions
 from vecsearch.indexing.diff import UNSETTLED, Plan
 from vecsearch.indexing.worklist import ToRead
@@ -19,7 +25,7 @@ from vecsearch.store.commit_buffer import CommitBuffer
 from vecsearch.store.segments import gather
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer
-from vecsearch.types import ImageFile, Skipped, Vectors
+from vecsearch.types import ImageFile, Skipped, SourceName, Vectors
 
 
 @dataclass(slots=True)
@@ -165,7 +171,7 @@ class Stage:
         self._buffer.change.forgotten.append(file.path)
 
 
-def _new_stamps(scans: Sequence[Scan], snapshot: Snapshot | None) -> dict[Path, str]:
+def _new_stamps(scans: Sequence[Scan], snapshot: Snapshot | None) -> dict[SourceName, str]:
     return {
         one.root: one.stamp
         for one in scans
@@ -175,12 +181,13 @@ def _new_stamps(scans: Sequence[Scan], snapshot: Snapshot | None) -> dict[Path, 
 
 def _new_notes(
     scans: Sequence[Scan], snapshot: Snapshot | None, options: BuildOptions
-) -> dict[Path, str]:
+) -> dict[SourceName, str]:
     """Return the notes of what was left out, and why, that differ from those of the index."""
     walked = [one for one in scans if one.walked]
-    noted = {left_out_name(one.root): write_counts(one.left_out) for one in walked}
-    noted |= {excluded_name(one.root): write_excluded(one.excluded) for one in walked}
-    noted[KEPT] = write_texts(options.exclude or ())
+    noted: dict[SourceName, str] = {KEPT: write_texts(options.exclude or ())}
+    for one in walked:
+        noted[left_out_name(one.root)] = write_counts(one.left_out)
+        noted[excluded_name(one.root)] = write_excluded(one.excluded)
     return {
         name: note
         for name, note in noted.items()

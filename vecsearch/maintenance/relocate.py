@@ -12,7 +12,7 @@ from vecsearch.indexing.renamed import RelocateReport, check_place, renamed_sour
 from vecsearch.store.locate import only_index
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import open_writer
-from vecsearch.types import UrlPath, absolute_path
+from vecsearch.types import absolute_path
 
 
 @checked
@@ -34,8 +34,7 @@ def relocate(
         raise UsageError(
             f"{before} and {there} are the same place", hint="name the old place, then the new one"
         )
-    if isinstance(there, UrlPath):
-        name_source(there)  # who relocates to it may fetch from it
+    name_source(there)  # who relocates to a URL may fetch from it
     if dry_run:
         with closing(Snapshot(folder)) as snapshot:
             return check_place(snapshot, before, there, dry_run=True)

@@ -16,9 +16,10 @@ from vecsearch.errors import UsageError, VecsearchError
 from vecsearch.files import make_folder, sync_folder
 from vecsearch.images.decoders.decode import is_picture
 from vecsearch.images.move_file import take_name
-from vecsearch.images.sources.access import NO_TIME, read_content
-from vecsearch.images.sources.list_file import is_list
-from vecsearch.types import Hit, Result, UrlPath, absolute_path
+from vecsearch.images.sources.access import read_content
+from vecsearch.images.sources.kinds import local_places
+from vecsearch.images.sources.source import NO_TIME
+from vecsearch.types import Hit, Result, SourceName, UrlPath, absolute_path
 
 _LONGEST: Final = 200
 """Bytes of a name, so that no file system finds it too long."""
@@ -54,7 +55,7 @@ class CopyReport:
     left: tuple[LeftHit, ...]
 
 
-def check_copies(folder: str | Path, index: Path, sources: Sequence[Path]) -> None:
+def check_copies(folder: str | Path, index: Path, sources: Sequence[SourceName]) -> None:
     """Raise UsageError for a folder that hits of *index*, made of *sources*, cannot go to."""
     if not os.fspath(folder):
         raise UsageError("the folder to copy hits to is empty", hint="give a folder")
@@ -64,9 +65,7 @@ def check_copies(folder: str | Path, index: Path, sources: Sequence[Path]) -> No
     if os.path.lexists(folder) and not folder.is_dir():
         raise UsageError(f"{folder} is a file", hint="give a folder")
     real = folder.resolve()
-    for place in (index, *sources):
-        if isinstance(place, UrlPath) or is_list(place):
-            continue
+    for place in (index, *local_places(sources)):
         if real.is_relative_to(place.resolve()):
             what = f"the index {place}" if place == index else f"the source {place}"
             raise UsageError(

@@ -13,14 +13,15 @@ from vecsearch.embed.spec import EncoderSpec
 from vecsearch.embed.words import Words
 from vecsearch.errors import UsageError
 from vecsearch.fields import read_fields
-from vecsearch.images.sources.exclude import (
+from vecsearch.images.sources.notes import (
     KEPT,
     Excluded,
     excluded_name,
+    left_out_name,
+    read_counts,
     read_excluded,
     read_texts,
 )
-from vecsearch.images.sources.scan import left_out_name, read_counts
 from vecsearch.search.answers import CHUNK, named
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.missing_dates import dates_of
@@ -28,7 +29,7 @@ from vecsearch.search.query_vectors import Embedder
 from vecsearch.store.schema import CATALOG
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.sqlite import damaged_catalog
-from vecsearch.types import Agreement, Guess, Progress, QueryImage, Reduction, Skipped
+from vecsearch.types import Agreement, Guess, Progress, QueryImage, Reduction, Skipped, SourceName
 
 T = TypeVar("T", Reduction, Agreement)
 N = TypeVar("N")
@@ -53,7 +54,7 @@ class IndexInfo:
     encoder: EncoderSpec
     reduction: Reduction | None
     agreement: Agreement | None
-    sources: tuple[Path, ...]
+    sources: tuple[SourceName, ...]
     skipped: tuple[Skipped, ...]
     left_out: Mapping[str, int]
     exclude: tuple[str, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from vecsearch.errors import ImageError, VecsearchError
-from vecsearch.images.sources.access import facts_of
+from vecsearch.images.sources.access import stat_file
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import Image, Progress, UrlPath
 
@@ -71,7 +71,7 @@ def _is_as_indexed(image: Image) -> bool:
     if isinstance(image.path, UrlPath):
         return False
     try:
-        return facts_of(image.path) == (image.size_bytes, image.mtime_ns)
+        return stat_file(image.path) == (image.size_bytes, image.mtime_ns)
     except (OSError, ValueError, ImageError):
         return False
 

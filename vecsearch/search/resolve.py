@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vecsearch.errors import NotFoundError
-from vecsearch.images.sources.access import facts_of
+from vecsearch.images.sources.access import stat_file
 from vecsearch.paths import from_root
 from vecsearch.spelling import as_on_disk, spellings
 from vecsearch.store.lookups import Lookups
@@ -134,6 +134,6 @@ def _find(lookups: Lookups, text: str, external: bool) -> Image | None:
 def _unchanged(image: Image) -> bool:
     """Return whether the file is as it was indexed; one that is gone counts as unchanged."""
     try:
-        return facts_of(image.path) == (image.size_bytes, image.mtime_ns)
+        return stat_file(image.path) == (image.size_bytes, image.mtime_ns)
     except OSError:
         return True

@@ -8,9 +8,8 @@ from itertools import islice
 from typing import Final
 
 from vecsearch.errors import UsageError
-from vecsearch.images.decoders.heif import is_heif
-from vecsearch.images.sources.access import LARGEST_BYTES
-from vecsearch.images.sources.byte_order_mark import without_mark
+from vecsearch.images.sources.source import LARGEST_BYTES
+from vecsearch.images.sources.utf8 import as_utf8
 from vecsearch.search.query_options import Question
 from vecsearch.types import QueryImage
 
@@ -37,7 +36,7 @@ def read_piped(data: bytes, *, null: bool) -> list[Question]:
         )
     if not null and _is_picture(data):
         return [QueryImage(NAME, None, data)]
-    data = b"".join(without_mark([data]))
+    data = b"".join(as_utf8([data]))
     if not null and b"\0" in data:
         raise UsageError(
             "standard input is neither a known picture nor a list: it has null bytes",
@@ -61,13 +60,6 @@ def _is_picture(data: bytes) -> bool:
     # No list begins like these, and most pipes bring lists: Pillow need not be loaded for them.
     if not data or data.startswith((b"/", b"./", b"id:")):
         return False
-    if is_heif(data):
-        return True  # where it is not read, that is said
+    from vecsearch.images.decoders.decode import is_picture
 
-    from vecsearch.images.decoders.decode import open_image
-
-    try:
-        open_image(data)
-    except Exception:  # noqa: BLE001 - of what is no picture, its readers raise nearly anything
-        return False
-    return True
+    return is_picture(data)

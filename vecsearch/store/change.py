@@ -9,7 +9,7 @@ from typing import Final
 
 from vecsearch.store.segments import Segment
 from vecsearch.store.write_once import Write
-from vecsearch.types import Float16Vectors, ImageFile, Skipped, Vectors
+from vecsearch.types import Float16Vectors, ImageFile, Skipped, SourceName, Vectors
 
 REMOVED: Final = "removed with vecsearch remove"
 """The reason for which content that a user removed is skipped."""
@@ -41,9 +41,9 @@ class Change:
     readmitted: list[bytes] = field(default_factory=list)
     apart: list[tuple[bytes, bytes]] = field(default_factory=list)
     rejoined: list[tuple[bytes, bytes]] = field(default_factory=list)
-    sources: list[Path] = field(default_factory=list)
-    gone_sources: list[Path] = field(default_factory=list)
-    stamps: dict[Path, str] = field(default_factory=dict)
+    sources: list[SourceName] = field(default_factory=list)
+    gone_sources: list[SourceName] = field(default_factory=list)
+    stamps: dict[SourceName, str] = field(default_factory=dict)
     dropped_segments: list[int] = field(default_factory=list)
 
     def __bool__(self) -> bool:

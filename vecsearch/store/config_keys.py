@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 from typing import Final
 
 import apsw
 
 from vecsearch.store.sqlite import fetch
+from vecsearch.types import SourceName, stored_name
 
 CONFIG: Final = (
     "SELECT key, value FROM config WHERE (key < 'removed:' OR key >= 'removed;') "
@@ -26,9 +25,9 @@ MOST_APART: Final = 100_000
 _APART: Final = re.compile(f"apart:([0-9a-f]{{{2 * HASH_BYTES}}}):([0-9a-f]{{{2 * HASH_BYTES}}})")
 
 
-def stamp_key(source: Path) -> str:
+def stamp_key(source: SourceName) -> str:
     """Return the key under which the stamp of a source is kept; its path need not be text."""
-    return f"stamp:{os.fsencode(source).hex()}"
+    return f"stamp:{stored_name(source).hex()}"
 
 
 def removed_key(content_hash: bytes) -> str:

@@ -13,9 +13,9 @@ import apsw
 
 from vecsearch.store import config_keys, schema, sqlite
 from vecsearch.store.catalog_reader import CatalogReader
-from vecsearch.store.records import image_of, record_of, skipped_of, stored_path
+from vecsearch.store.records import image_of, record_of, skipped_of, stored_source
 from vecsearch.store.write_once import FileRecord
-from vecsearch.types import Image, Skipped, path_of, wanted
+from vecsearch.types import Image, Skipped, SourceName, path_of, wanted
 
 _IMAGES: Final = (
     "SELECT images.id, path, size_bytes, mtime_ns, content_hash, width, height, row, taken "
@@ -202,11 +202,11 @@ class Lookups(CatalogReader):
             {"start": start, "end": end},
         )
 
-    def sources(self) -> list[Path]:
+    def sources(self) -> list[SourceName]:
         """List what was scanned."""
         rows = self._rows("SELECT path FROM sources ORDER BY path")
         with self._explained():
-            return [stored_path(path) for (path,) in rows]
+            return [stored_source(name) for (name,) in rows]
 
     def is_removed(self, content_hash: bytes) -> bool:
         """Return whether this content was removed and is to stay out."""
@@ -237,7 +237,7 @@ class Lookups(CatalogReader):
                     found.setdefault(image.content_hash, image)
         return found
 
-    def stamp(self, source: Path) -> str:
+    def stamp(self, source: SourceName) -> str:
         """Return what is remembered of a source, nothing if it has no stamp."""
         query = "SELECT value FROM config WHERE key = :key"
         rows = self._rows(query, {"key": config_keys.stamp_key(source)})

@@ -14,7 +14,7 @@ from vecsearch.store import config_keys, sqlite
 from vecsearch.store.safe_paths import is_name, is_name_of
 from vecsearch.store.segments import segment_bytes
 from vecsearch.store.write_once import FileRecord
-from vecsearch.types import Image, Skipped, path_of
+from vecsearch.types import Image, Skipped, SourceName, path_of, source_name
 
 _HASH_BYTES: Final = 32
 _MOST_DIM: Final = 1 << 26
@@ -219,9 +219,18 @@ def skipped_of(fields: tuple[Any, ...]) -> Skipped:
 
 def stored_path(value: object) -> Path:
     """Return the path that is stored as *value*; raises ValueError for what is none."""
+    return path_of(_path_bytes(value))
+
+
+def stored_source(value: object) -> SourceName:
+    """Return the name of a source that is stored as *value*; raises ValueError for what is none."""
+    return source_name(_path_bytes(value))
+
+
+def _path_bytes(value: object) -> bytes:
     if type(value) is not bytes or not value or b"\0" in value:
         raise ValueError(f"{value!r:.100} is not a path")
-    return path_of(value)
+    return value
 
 
 def _file(files: Mapping[str, FileRecord], name: object, kind: str) -> FileRecord:

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
-from pathlib import Path
 
 import apsw
 
@@ -14,7 +13,7 @@ from vecsearch.store import config_keys, sqlite
 from vecsearch.store.change import Compaction
 from vecsearch.store.records import Base, Generation
 from vecsearch.store.write_once import FileRecord
-from vecsearch.types import Image, ImageFile
+from vecsearch.types import Image, ImageFile, SourceName
 
 
 def add_generation(db: apsw.Connection, before: Generation, next_row: int, image_count: int) -> int:
@@ -164,7 +163,9 @@ def remove_image(db: apsw.Connection, image_id: int, generation: int) -> None:
     db.execute("UPDATE rows SET died = ? WHERE image = ? AND died IS NULL", (generation, image_id))
 
 
-def set_stamps(db: apsw.Connection, stamps: Mapping[Path, str], gone: Iterable[Path]) -> None:
+def set_stamps(
+    db: apsw.Connection, stamps: Mapping[SourceName, str], gone: Iterable[SourceName]
+) -> None:
     """Remember the stamps of sources, and forget those of *gone* ones."""
     db.executemany(
         "INSERT OR REPLACE INTO config VALUES (?, ?)",

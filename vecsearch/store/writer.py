@@ -24,7 +24,7 @@ from vecsearch.store.records import Base, Generation, read_file, read_generation
 from vecsearch.store.segments import map_segment, write_segment
 from vecsearch.store.transaction import explained, transaction
 from vecsearch.store.write_once import FileRecord, check_file, write_once
-from vecsearch.types import Image
+from vecsearch.types import Image, SourceName, stored_name
 
 
 class Writer:
@@ -72,11 +72,11 @@ class Writer:
             )
             db.executemany(
                 "INSERT OR IGNORE INTO sources VALUES (?)",
-                ((os.fsencode(path),) for path in change.sources),
+                ((stored_name(name),) for name in change.sources),
             )
             db.executemany(
                 "DELETE FROM sources WHERE path = ?",
-                ((os.fsencode(path),) for path in change.gone_sources),
+                ((stored_name(name),) for name in change.gone_sources),
             )
             statements.set_stamps(db, change.stamps, change.gone_sources)
             statements.set_removed(db, change.removed_contents, change.readmitted)
@@ -86,7 +86,9 @@ class Writer:
         if change.dropped_segments:
             self._collect_orphans()
 
-    def relocate(self, old: Path, new: Path, sources: Mapping[Path, tuple[Path, str]]) -> int:
+    def relocate(
+        self, old: Path, new: Path, sources: Mapping[SourceName, tuple[SourceName, str]]
+    ) -> int:
         """Commit that what was at or below *old* is at *new*; return how many images moved.
 
         *sources* maps sources with another name now to this name and their stamp.
@@ -99,8 +101,8 @@ class Writer:
                 "UPDATE generations SET image_count = image_count - ? WHERE id = ?", (went, number)
             )
             for source, (name, _) in sources.items():
-                db.execute("DELETE FROM sources WHERE path = ?", (os.fsencode(source),))
-                db.execute("INSERT OR IGNORE INTO sources VALUES (?)", (os.fsencode(name),))
+                db.execute("DELETE FROM sources WHERE path = ?", (stored_name(source),))
+                db.execute("INSERT OR IGNORE INTO sources VALUES (?)", (stored_name(name),))
             statements.set_stamps(
                 db, {name: stamp for name, stamp in sources.values() if stamp}, sources
             )

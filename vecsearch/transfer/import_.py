@@ -33,7 +33,7 @@ from vecsearch.transfer.inputs import ImportOptions, Input, check_ids, open_inpu
 from vecsearch.transfer.normalise import to_halves
 from vecsearch.transfer.row_names import name_rows
 from vecsearch.transfer.vector_encoder import check_same_encoder, new_index
-from vecsearch.types import Float16Vectors, Image, ImageFile, Progress, Skipped, path_of
+from vecsearch.types import Float16Vectors, Image, ImageFile, Progress, Skipped, SourceName, path_of
 from vecsearch.wording import counted
 
 NO_DIRECTION: Final = "its vector is zero or not finite"
@@ -102,7 +102,7 @@ def import_vectors(
 
 def _copy(
     inputs: Sequence[Input],
-    stamps: Mapping[Path, str],
+    stamps: Mapping[SourceName, str],
     writer: Writer,
     snapshot: Snapshot | None,
     report: ImportReport,

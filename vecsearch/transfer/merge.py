@@ -16,8 +16,7 @@ import numpy as np
 from vecsearch.arguments import checked
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import SourceError, UsageError
-from vecsearch.images.sources.exclude import KEPT
-from vecsearch.images.sources.list_file import is_list
+from vecsearch.images.sources.notes import KEPT
 from vecsearch.indexing.compaction import compact_if_due
 from vecsearch.store.audit import check_sound
 from vecsearch.store.change import Change
@@ -29,7 +28,7 @@ from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.writer import Writer, open_writer
 from vecsearch.transfer.inputs import COMMIT_BYTES, COMMIT_IMAGES
 from vecsearch.transfer.vector_encoder import carried, differing
-from vecsearch.types import Image, Progress
+from vecsearch.types import Image, ListName, Progress, SourceName
 
 _BLOCK_BYTES: Final = 16 << 20
 
@@ -91,7 +90,9 @@ def merge(
         sources = [stack.enter_context(closing(Snapshot(one))) for one in folders]
         # A new index excludes what all exclude alike; each has its own sources otherwise.
         kept = {one.stamp(KEPT) for one in sources}
-        notes = {KEPT: kept.pop()} if len(kept) == 1 and not has_index(target) else {}
+        notes: dict[SourceName, str] = (
+            {KEPT: kept.pop()} if len(kept) == 1 and not has_index(target) else {}
+        )
         writer = stack.enter_context(_opened(target, sources))
         total = sum(one.generation.image_count for one in sources)
         buffer = CommitBuffer(writer, commit_images=commit_images, commit_bytes=commit_bytes)
@@ -141,7 +142,7 @@ def _take(
     present: Snapshot,
     buffer: CommitBuffer,
     report: MergeReport,
-    notes: Mapping[Path, str],
+    notes: Mapping[SourceName, str],
     block_bytes: int,
 ) -> Iterator[int]:
     """Commit what *source* has and *present*, the index so far, lacks; yield numbers of images."""
@@ -150,7 +151,9 @@ def _take(
     known_sources = set(present.sources())
     new_sources = [one for one in source.sources() if one not in known_sources]
     # A list is read with its stamp, which tells what it is relative to. A tar is opened again.
-    stamps = {one: source.stamp(one) for one in new_sources if is_list(one)}
+    stamps: dict[SourceName, str] = {
+        one: source.stamp(one) for one in new_sources if isinstance(one, ListName)
+    }
     stamps |= {
         name: file for name, file in source.stamps_of_rows().items() if not present.stamp(name)
     }

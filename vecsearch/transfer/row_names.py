@@ -10,11 +10,12 @@ from pathlib import Path
 
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.transfer.inputs import Input
+from vecsearch.types import SourceName
 
 
 def name_rows(
     inputs: Sequence[Input], snapshot: Snapshot | None
-) -> tuple[list[Input], dict[Path, str]]:
+) -> tuple[list[Input], dict[SourceName, str]]:
     """Name the rows of the *inputs* without ids, and tell which stamps an index needs for that.
 
     The rows of ``x.npy`` are ``x:0``, ``x:1`` ...; where the import, or the index before, has such
@@ -23,7 +24,8 @@ def name_rows(
     """
     nameless = [one for one in inputs if not one.has_ids]
     shared = Counter(name for one in nameless for name in set(_names(one.path)))
-    named, stamps = [], {}
+    named: list[Input] = []
+    stamps: dict[SourceName, str] = {}
     for one in inputs:
         if one.has_ids:
             named.append(one)

@@ -11,7 +11,7 @@ from PIL.ExifTags import Base
 
 from vecsearch.errors import UsageError
 from vecsearch.files import whole_file
-from vecsearch.images.own_drawings import MARK
+from vecsearch.images.drawing_mark import MARK
 from vecsearch.view import fonts
 
 SAVE_OPTIONS: dict[str, dict[str, int]] = {

@@ -6,9 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from vecsearch.images.decoders.heif import WAY
-from vecsearch.images.sources.exclude import IGNORE_FILE, Excluded
-from vecsearch.images.sources.scan import HEIF_SUFFIXES, UNWANTED
+from vecsearch.images.decoders.formats import way_to_read
+from vecsearch.images.sources.exclude import IGNORE_FILE
+from vecsearch.images.sources.notes import Excluded
+from vecsearch.images.sources.scan import UNWANTED
 from vecsearch.view.text import printable
 from vecsearch.wording import counted
 
@@ -18,12 +19,12 @@ NEVER_INDEXED: Final = ", ".join(["hidden files", *sorted(map(os.fsdecode, UNWAN
 
 def format_left_out(counts: Mapping[str, int]) -> str:
     """Say how many files of which endings were left out, and what would help."""
-    heif = {ending: n for ending, n in counts.items() if ending.encode() in HEIF_SUFFIXES}
-    rest = {ending: n for ending, n in counts.items() if ending not in heif}
+    by_way: dict[str, list[str]] = {}
+    for ending, count in sorted(counts.items()):
+        by_way.setdefault(way_to_read(ending), []).append(f"{count:,} {ending}")
     parts = [
-        f"{', '.join(f'{n:,} {ending}' for ending, n in sorted(some.items()))} ({way})"
-        for some, way in ((heif, WAY), (rest, "not read; convert them to be indexed"))
-        if some
+        f"{', '.join(some)} ({way or 'not read; convert them to be indexed'})"
+        for way, some in sorted(by_way.items(), key=lambda item: (not item[0], item[0]))
     ]
     return "left out: " + "; ".join(parts)
 

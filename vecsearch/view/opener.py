@@ -14,8 +14,8 @@ from typing import Final
 from vecsearch.arguments import check_results, checked
 from vecsearch.errors import UsageError, VecsearchError
 from vecsearch.images.decoders.decode import is_picture
+from vecsearch.images.decoders.formats import has_picture_name
 from vecsearch.images.sources.access import read_content
-from vecsearch.images.sources.scan import is_picture as has_picture_name
 from vecsearch.types import Result, UrlPath
 
 MOST: Final = 20

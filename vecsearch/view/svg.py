@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 from PIL import Image
 
-from vecsearch.images.own_drawings import MARK
+from vecsearch.images.drawing_mark import MARK
 from vecsearch.view import fonts
 from vecsearch.view.scene import Colour, Picture, Rectangle, Scene, Text
 from vecsearch.view.typeset import goes_left, measure, runs

@@ -13,7 +13,17 @@ from typing import Final
 from vecsearch.paths import shown as shown
 from vecsearch.paths import shown_in
 from vecsearch.spreadsheet import csv_lines
-from vecsearch.types import Agreement, Box, Guess, Hit, Problem, QueryImage, Reduction, Result
+from vecsearch.types import (
+    Agreement,
+    Box,
+    Guess,
+    Hit,
+    ListName,
+    Problem,
+    QueryImage,
+    Reduction,
+    Result,
+)
 from vecsearch.wording import counted as counted
 
 _LEAST_SHARE: Final = 0.005
@@ -272,10 +282,12 @@ FORMATS: Final[Mapping[str, Callable[[Sequence[Result]], str]]] = {
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, ListName):
+        return str(value)
     if isinstance(value, os.PathLike):
         return shown(value if isinstance(value, Path) else Path(value))
     if isinstance(value, bytes):
         return value.hex()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     raise TypeError(f"{type(value).__name__} is not JSON")

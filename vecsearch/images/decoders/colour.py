@@ -1,4 +1,4 @@
-"""Colours as they are meant: profiles are honoured, and a colour that stands for none is white."""
+"""Colours: profiles are applied, and a transparent colour becomes white."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def convert_to_srgb(image: Image.Image, profile: object) -> Image.Image | None:
 
 @lru_cache(maxsize=16)
 def _transform(profile: bytes, mode: str) -> Any:
-    """Make the conversion to sRGB; None if there is none, or next to nothing that it does."""
+    """Return the conversion to sRGB; None if there is none, or it changes next to nothing."""
     from PIL import ImageCms
 
     if mode not in _SPACES:

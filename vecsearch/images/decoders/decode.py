@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import io
-import logging
-import struct
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError, _imaging
+from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 from vecsearch.errors import ImageError, UsageError
 from vecsearch.images.decoders.colour import Key, convert_to_srgb, key_of, key_over_white
+from vecsearch.images.decoders.decoder import Size, decoder_of, has_own_decoder
+from vecsearch.images.decoders.formats import pixel_share
 from vecsearch.images.decoders.grey import as_black_is_zero, find_scale, is_deep, is_unsigned
-from vecsearch.images.decoders.heif import WAY, is_heif, load_heif, reads_heif
-from vecsearch.images.decoders.jpeg_end import with_end
-from vecsearch.images.decoders.metadata import orientation_of, pixels_alone, upright
+from vecsearch.images.decoders.metadata import orientation_of, upright
 from vecsearch.images.sources.access import read_content
 from vecsearch.locks import ProcessLock
 from vecsearch.types import Box, Pixels
 
-FORMATS = (
-    *("JPEG", "PNG", "WEBP", "GIF", "BMP", "PPM", "TIFF"),  # Pillow tries them in this order
-    *("AVIF", "ICO", "JPEG2000", "PCX", "QOI", "SGI", "TGA"),
-)
-"""Pillow's decoders that may see a file: those of raster pictures that people keep. One more, HEIF,
-is there with the extra of its name."""
-
 MAX_MEGAPIXELS = 64.0
-"""Of the picture as it is decoded; a large JPEG is decoded small."""
-
-_SHARES = {"AVIF": 0.5, "HEIF": 0.8, "JPEG2000": 0.5, "WEBP": 0.5}
-"""What decoders that hold a picture several times over may have of the limit. HEIF of 33 megapixels
-took up to 550 MB, and telephones make 48.8."""
+"""The limit for a picture as it is decoded; a large JPEG is decoded small."""
 
 _LARGE_PIXELS = 8_000_000
 """Only one picture of more is decoded at a time, for the memory's sake."""
@@ -48,20 +33,17 @@ _BAND_PIXELS = 1_000_000
 """So many at a time become RGB, for the memory's sake again."""
 
 
-def _silence_decoders() -> None:
-    """Keep remarks about damaged files off stderr; a file that cannot be used is an error here."""
-    logging.getLogger("PIL").addHandler(logging.NullHandler())
-    # Pillow silences libtiff's warnings only. Where it is linked statically, they stay.
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
-
-
-_silence_decoders()
-
 OVERSAMPLING = 4
 """A large JPEG is decoded at the smallest scale, 1/8 to 1, that leaves this many times the side
 that the network wants. Measured over pictures of 6 to 12 megapixels, vectors keep a mean cosine of
 0.9997 with those of full decoding; with 2 it was 0.9987 to 0.9995."""
+
+
+class Decoded(NamedTuple):
+    """An upright RGB picture, perhaps scaled down, and its true ``size``."""
+
+    picture: Image.Image
+    size: Size
 
 
 def decode(
@@ -70,8 +52,8 @@ def decode(
     at_least: int | None = None,
     max_pixels: int = round(1e6 * MAX_MEGAPIXELS),
     box: Box | None = None,
-) -> tuple[Image.Image, tuple[int, int]]:
-    """Decode *data* into an upright RGB picture; return it with its true (width, height).
+) -> Decoded:
+    """Decode *data* into an upright RGB picture.
 
     The first frame of an animation; EXIF orientation applied; profiles honoured (`colour`); alpha
     and a transparent colour laid over white; grey values of more than 8 bits scaled (`grey`).
@@ -87,28 +69,29 @@ def decode(
     """
     try:
         data, inverted = as_black_is_zero(data)
-        image = open_image(data)
+        decoder = decoder_of(data)
+        image = decoder.open(data)
         width, height = image.size
         key, unsigned = key_of(image), is_unsigned(image)
-        draft = _draft_size(width, height, at_least, box) if at_least is not None else None
+        draft = _draft_size(Size(width, height), at_least, box) if at_least is not None else None
         if draft:
             image.draft(None, draft)
         pixels = image.width * image.height
-        limit = max_pixels * _SHARES.get(image.format or "", 1)
+        limit = max_pixels * pixel_share(image.format)
         if pixels > limit:
             raise ImageError(
                 f"has {pixels / 1e6:.3g} megapixels, {limit / 1e6:g} are the limit",
                 hint="build --max-megapixels raises the limit",
             )
         with _one_large if pixels > _LARGE_PIXELS else nullcontext():
-            image = _loaded(image, data, draft)
+            image = decoder.load(image, data, draft)
             orientation = orientation_of(image)
             oriented = _to_rgb(upright(image, orientation), key, unsigned, inverted)
         if orientation >= 5:  # turned by 90 degrees
             width, height = height, width
         if box is not None:
-            oriented = _crop(oriented, (width, height), box)
-        return oriented, (width, height)
+            oriented = _crop(oriented, Size(width, height), box)
+        return Decoded(oriented, Size(width, height))
     except (ImageError, MemoryError, UsageError):
         raise
     except UnidentifiedImageError:
@@ -131,41 +114,28 @@ def read_thumbnail(path: Path, side: int) -> Image.Image:
 
     Raises ImageError.
     """
-    return decode_thumbnail(read_content(path).data, side)[0]
+    return decode_thumbnail(read_content(path).data, side).picture
 
 
-def decode_thumbnail(data: bytes, side: int) -> tuple[Image.Image, tuple[int, int]]:
-    """Decode a picture, scaled down as by `read_thumbnail`; with it, its true (width, height).
+def decode_thumbnail(data: bytes, side: int) -> Decoded:
+    """Decode a picture, scaled down as by `read_thumbnail`.
 
     Raises ImageError.
     """
-    image, size = decode(data, at_least=2 * side)
-    image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return image, size
+    decoded = decode(data, at_least=2 * side)
+    decoded.picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return decoded
 
 
 def open_image(data: bytes) -> ImageFile:
-    """Read the header of a picture; raises what Pillow raises.
-
-    Its decoders are asked one by one, as `Image.open` asks them. That has a limit of its own for
-    the size of pictures, which is one for the whole process and does not know of `decode`'s.
-    """
-    data = pixels_alone(data)
-    formats = _formats_of(data)
-    # All of Pillow's decoders take 35 ms to load, those of most pictures none.
-    for load in (Image.preinit, Image.init):
-        load()
-        if image := _first_opened(data, formats):
-            return image
-    if is_heif(data):
-        raise ImageError("is HEIC, and cannot be decoded")
-    raise UnidentifiedImageError("not a picture in a format known here")
+    """Read the header of a picture; raises ImageError, and what its decoder raises."""
+    return decoder_of(data).open(data)
 
 
 def is_picture(data: bytes) -> bool:
     """Return whether the header of a file is a picture's, which is not decoded."""
-    if is_heif(data):
-        return True
+    if has_own_decoder(data):
+        return True  # also where it is not installed: then that is said
     try:
         open_image(data)
     except Exception:  # noqa: BLE001 - a decoder fed with garbage raises nearly anything
@@ -173,62 +143,29 @@ def is_picture(data: bytes) -> bool:
     return True
 
 
-def _first_opened(data: bytes, formats: tuple[str, ...]) -> ImageFile | None:
-    start = data[:16]
-    for name in formats:
-        factory, accepts = Image.OPEN.get(name, (None, None))
-        if factory is None or not (accepts is None or accepts(start) is True):
-            continue
-        try:
-            return factory(io.BytesIO(data), "")
-        except (SyntaxError, IndexError, TypeError, struct.error):
-            continue  # not its own after all
-    return None
-
-
-def _formats_of(data: bytes) -> tuple[str, ...]:
-    """Name the decoders that may see a file; raises ImageError for HEIC where nothing reads it."""
-    if not is_heif(data):
-        return FORMATS
-    if not reads_heif():
-        raise ImageError(f"is HEIC, which is not read without an extra; {WAY}")
-    load_heif()
-    return ("HEIF",)
-
-
-def _loaded(image: ImageFile, data: bytes, draft: tuple[int, int] | None) -> ImageFile:
-    """Read the pixels, also of a JPEG that lacks nothing but its end; raises what Pillow raises."""
-    try:
-        image.load()
-    except OSError:
-        whole = with_end(data, open_image, draft)
-        if whole is None:
-            raise
-        image = open_image(whole)
-        if draft:
-            image.draft(None, draft)
-        image.load()
-    return image
-
-
-def _draft_size(width: int, height: int, at_least: int, box: Box | None) -> tuple[int, int]:
-    """Return how large a JPEG must be decoded so that of it, or of *box*, *at_least* is left."""
+def _draft_size(size: Size, at_least: int, box: Box | None) -> Size:
+    """Return how large to decode a JPEG so that *at_least* is left of it, or of *box*."""
     shorter = min(box[2:]) if box else 0
     if shorter <= 0:
-        return at_least, at_least
+        return Size(at_least, at_least)
     # Rounded up; and EXIF's turns by 90 degrees make no difference, for both are in proportion.
-    return -(-width * at_least // shorter), -(-height * at_least // shorter)
+    return Size(-(-size.width * at_least // shorter), -(-size.height * at_least // shorter))
 
 
-def _crop(image: Image.Image, size: tuple[int, int], box: Box) -> Image.Image:
+def _crop(image: Image.Image, size: Size, box: Box) -> Image.Image:
     """Cut *box* out of an upright picture that was *size* before it was decoded smaller."""
     x, y, width, height = box
-    if min(x, y) < 0 or min(width, height) < 1 or x + width > size[0] or y + height > size[1]:
+    if (
+        min(x, y) < 0
+        or min(width, height) < 1
+        or x + width > size.width
+        or y + height > size.height
+    ):
         raise UsageError(
             f"the box {x},{y},{width},{height} is not within the picture",
-            hint=f"its size is {size[0]} x {size[1]}; give x,y,width,height in its pixels",
+            hint=f"its size is {size.width} x {size.height}; give x,y,width,height in its pixels",
         )
-    across, down = image.width / size[0], image.height / size[1]
+    across, down = image.width / size.width, image.height / size.height
     left, top = min(round(x * across), image.width - 1), min(round(y * down), image.height - 1)
     right, bottom = round((x + width) * across), round((y + height) * down)
     return image.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
@@ -250,7 +187,7 @@ def _to_rgb(image: Image.Image, key: Key | None, unsigned: bool, inverted: bool)
 
 
 def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    """Cut *image* into bands of full width; give each with its top."""
+    """Cut *image* into bands of full width; return each with its top."""
     rows = max(1, _BAND_PIXELS // image.width)
     for top in range(0, image.height, rows):
         yield top, image.crop((0, top, image.width, min(top + rows, image.height)))

@@ -73,7 +73,7 @@ def frames(data: bytes, *, most: int, most_pixels: int) -> Iterator[Frame]:
 
 
 def _pages(image: Image.Image, most: int) -> Iterator[int]:
-    """Go to each frame or page of an opened picture, and give their numbers; at most *most*."""
+    """Go to each frame or page of an opened picture; return at most *most* numbers."""
     place = number = 0
     size = image.size
     while number < most:

@@ -45,7 +45,7 @@ class GreyScale:
     inverted: bool
 
     def apply(self, band: Image.Image) -> Image.Image:
-        """Return *band*, of deep grey values, as RGB; what is not a number is black."""
+        """Return *band*, of deep grey values, as RGB; NaN is black."""
         values = _values(band, self.unsigned)
         scale = 255.0 / max(self.high - self.low, 1e-12)
         grey = np.clip((values - self.low) * scale, 0.0, 255.0)
@@ -108,7 +108,7 @@ def _values(band: Image.Image, unsigned: bool) -> Values:
 
 
 def as_black_is_zero(data: bytes) -> tuple[bytes, bool]:
-    """Return a TIFF of deep values in which white is zero as one in which black is, and tell so.
+    """Return a deep TIFF with white as zero as one with black as zero, and whether it was one.
 
     Pillow knows the first kind for 8 bits only. What is no such TIFF comes back as it is.
     """

@@ -3,21 +3,53 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.util import find_spec
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from vecsearch.errors import ImageError
+from vecsearch.images.decoders.formats import has_package, install_hint, names_of
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
+
+    from vecsearch.images.decoders.decoder import Size
 
 _BRANDS: Final = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 )
 """Of ISO/IEC 23008-12; mif1 and msf1 tell of the container alone, which AVIF has too."""
 
-WAY: Final = "pip install 'vecsearch[heif]' reads them"
+
+class HeifDecoder:
+    """Reads HEIC and HEIF through Pillow, once pillow-heif has taught it to."""
+
+    def takes(self, data: bytes) -> bool:
+        """Return whether a file is HEIC or HEIF; an AVIF is not."""
+        return is_heif(data)
+
+    def open(self, data: bytes) -> ImageFile:
+        """Read the header; raises ImageError where nothing is installed that reads it."""
+        from vecsearch.images.decoders.pillow import open_as
+
+        if not reads_heif():
+            raise ImageError(f"is HEIC, which is not read without an extra; {install_hint('heif')}")
+        load_heif()
+        image = open_as(names_of("heif"), data)
+        if image is None:
+            raise ImageError("is HEIC, and cannot be decoded")
+        return image
+
+    def load(self, image: ImageFile, data: bytes, draft: Size | None) -> ImageFile:
+        """Decode the pixels, at full size."""
+        image.load()
+        return image
 
 
-@cache
+DECODER: Final = HeifDecoder()
+
+
 def reads_heif() -> bool:
     """Return whether HEIC is read here, without loading what reads it."""
-    return find_spec("pillow_heif") is not None
+    return has_package("pillow_heif")
 
 
 def is_heif(data: bytes) -> bool:

@@ -19,7 +19,7 @@ _LARGEST_BYTES: Final = 32 << 20
 
 @dataclass(frozen=True, slots=True)
 class Jpeg:
-    """A complete JPEG in YCbCr or grey, as it is stored: *orientation* (EXIF) tells how it lies."""
+    """A complete JPEG in YCbCr or grey, as it is stored, with its EXIF *orientation*."""
 
     data: bytes
     width: int
@@ -34,7 +34,7 @@ class Jpeg:
 
 
 JpegDecoder = Callable[[Sequence[Jpeg], int], list[Pixels | None]]
-"""Decodes JPEGs to upright squares of a side, each None that it cannot decode."""
+"""Decodes JPEGs to upright squares with a given side; None for those that it cannot decode."""
 
 
 def plain_jpeg(data: bytes, max_pixels: int) -> Jpeg | None:

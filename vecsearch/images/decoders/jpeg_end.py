@@ -1,4 +1,4 @@
-"""JPEGs of which nothing is missing but the marker at their end."""
+"""JPEGs that lack only the marker at their end."""
 
 from __future__ import annotations
 

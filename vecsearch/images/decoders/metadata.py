@@ -1,4 +1,4 @@
-"""What a picture file holds beside its pixels may be odd, and costs no picture."""
+"""Metadata beside the pixels: however odd they are, the picture is read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _PIXELS: Final = frozenset({b"tRNS", b"acTL", b"fcTL", b"fdAT"})
 _KEPT: Final = frozenset({b"iCCP", b"eXIf"}) | _PIXELS
-"""Chunks that tell of pixels, of their colours, and how the picture lies. Gamma and primaries
+"""Chunks about pixels, their colours, and the orientation. Gamma and primaries
 without a profile (gAMA, cHRM) are not heeded."""
 
 _LARGEST_PROFILE: Final = 1 << 20
@@ -32,7 +32,7 @@ _TURNS: Final = {
 
 
 def pixels_alone(data: bytes) -> bytes:
-    """Return a PNG without what is damaged beside its pixels, and what does not concern them.
+    """Return a PNG without damaged metadata, and without chunks that do not concern its pixels.
 
     A text that takes megabytes, or a wrong checksum in it, would keep Pillow from reading on.
     Critical chunks stay as they are, and so does what is no PNG.

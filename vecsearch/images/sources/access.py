@@ -1,54 +1,32 @@
-"""The one way to a picture's bytes: a file, a member of a tar, or what a URL means."""
+"""Read the bytes of a picture, wherever it lies: a file, a member of a tar, or behind a URL."""
 
 from __future__ import annotations
 
 import os
-import time
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from stat import S_ISREG
-from typing import Final
+from typing import TypeVar
 
-from vecsearch.errors import ImageError, UnreadableError
-from vecsearch.images.file_times import kept_ns
+from vecsearch.errors import UnreadableError
+from vecsearch.images.sources.folder import FolderSource
+from vecsearch.images.sources.source import Content, FileStat, Source
 from vecsearch.types import UrlPath, absolute_path
 
-LARGEST_BYTES: Final = 1 << 30
-"""No picture file is larger; what is would only fill the memory."""
-
-NO_TIME: Final = -2
-"""The time of what only its listing tells the time of."""
-
-_ATTEMPTS: Final = 3
-_PAUSE_S: Final = 0.1
-"""How often, and after what time, a file that changed while it was read is read again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """The bytes of a picture file, and its time in ns, or NO_TIME."""
-
-    data: bytes
-    mtime_ns: int
+T = TypeVar("T")
 
 
 def read_content(path: Path) -> Content:
-    """Read a picture file that stays as it is meanwhile; raises ImageError."""
-    for attempt in range(_ATTEMPTS):
-        if attempt:
-            time.sleep(_PAUSE_S)
-        try:
-            content = _read(path)
-        except (OSError, ValueError, MemoryError) as error:  # ValueError: a path with a null byte
-            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise UnreadableError(f"cannot be read: {reason}", path=path) from None
-        if content is not None:
-            return content
-    raise UnreadableError("cannot be read: it keeps changing", path=path)
+    """Read a picture file, which must not change meanwhile; raises ImageError."""
+    try:
+        return _ask(path, lambda source, path: source.read(path))
+    except (OSError, ValueError, MemoryError) as error:  # ValueError: a path with a null byte
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise UnreadableError(f"cannot be read: {reason}", path=path) from None
 
 
 def read_head(path: Path, most_bytes: int) -> bytes:
-    """Read how a picture file here begins, or all of a member of a tar; raises OSError, ImageError.
+    """Read the first bytes of a file here, or a whole member of a tar; raises OSError, ImageError.
 
     A URL is no file here.
     """
@@ -62,29 +40,15 @@ def read_head(path: Path, most_bytes: int) -> bytes:
         return file.read(most_bytes)
 
 
-def facts_of(path: Path) -> tuple[int, int]:
-    """Return size in bytes and time in ns of a picture file; raises OSError."""
-    path = _local(path)
-    if isinstance(path, UrlPath):
-        from vecsearch.images.sources.url import facts_of_url
-
-        return facts_of_url(path)
-    try:
-        facts = path.stat()
-    except NotADirectoryError:
-        from vecsearch.images.sources.tar import find_member
-
-        _, member = find_member(path)
-        return member.size_bytes, member.mtime_ns
-    if not S_ISREG(facts.st_mode):
-        raise OSError(22, "not a regular file")
-    return facts.st_size, kept_ns(facts.st_mtime_ns)
+def stat_file(path: Path) -> FileStat:
+    """Return the size and time of a picture file; raises OSError."""
+    return _ask(path, lambda source, path: source.stat(path))
 
 
 def is_gone(path: Path) -> bool:
-    """Return whether there is no such file; not so, if that cannot be told."""
+    """Return whether there is no such file; False if that cannot be told."""
     try:
-        facts_of(path)
+        stat_file(path)
     except FileNotFoundError:
         return True
     except (OSError, ValueError):
@@ -92,33 +56,21 @@ def is_gone(path: Path) -> bool:
     return False
 
 
-def _local(path: Path) -> Path:
-    """Turn a URL of a file here, as an id of an import may be, into its path."""
-    local = absolute_path(path) if isinstance(path, UrlPath) else path
-    return path if isinstance(local, UrlPath) else local
+def _ask(path: Path, question: Callable[[Source, Path], T]) -> T:
+    """Ask the source that a picture lies in: the URL, its folder, or the tar above it.
 
-
-def _read(path: Path) -> Content | None:
-    """Read a file once; None if it changed meanwhile."""
-    path = _local(path)
+    Whether it is a folder is known when the file system says so.
+    """
     if isinstance(path, UrlPath):
-        from vecsearch.images.sources.url import read_url
+        local = absolute_path(path)  # a URL of a file here, as an id of an import may be
+        if isinstance(local, UrlPath):
+            from vecsearch.images.sources.url import UrlSource
 
-        return Content(read_url(path), NO_TIME)
+            return question(UrlSource(path), path)
+        path = local
     try:
-        # A pipe that is called like a picture must not hold up anything.
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        return question(FolderSource(path.parent), path)
     except NotADirectoryError:
-        from vecsearch.images.sources.tar import read_member
+        from vecsearch.images.sources.tar import tar_above
 
-        data, member = read_member(path)
-        return Content(data, member.mtime_ns)
-    with open(handle, "rb") as file:  # noqa: PTH123 - a descriptor
-        before = os.fstat(handle)
-        if not S_ISREG(before.st_mode):
-            raise UnreadableError("cannot be read: not a regular file", path=path)
-        if before.st_size > LARGEST_BYTES:
-            raise ImageError(f"larger than {LARGEST_BYTES >> 20} MiB", path=path)
-        data, after = file.read(LARGEST_BYTES + 1), path.stat()
-    unchanged = len(data) == after.st_size and before.st_mtime_ns == after.st_mtime_ns
-    return Content(data, kept_ns(after.st_mtime_ns)) if unchanged else None
+        return question(tar_above(path), path)

@@ -1,4 +1,4 @@
-"""Which URLs may be fetched: those below a source that somebody named on this machine."""
+"""Which URLs may be fetched: those below a source that the user has named on this machine."""
 
 from __future__ import annotations
 
@@ -9,21 +9,18 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
 from stat import S_ISREG
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from vecsearch.errors import NotFetchedError
-from vecsearch.images.sources.byte_order_mark import without_mark
-from vecsearch.types import UrlPath, WantedUrl, absolute_path
+from vecsearch.images.sources.utf8 import as_utf8
+from vecsearch.types import ListName, SourceName, UrlPath, WantedUrl, absolute_path, source_name
 
 WAY: Final = "--fetch, or fetch=True, fetches it"
 """What to do about a URL that is not fetched."""
 
 _RECORD: Final = "sources"
 _MOST_BYTES: Final = 16 << 20
-
-LIST: Final = "list:"
-"""What the name of a source that is a list begins with."""
 
 _MOST_LISTED_BYTES: Final = 64 << 20
 """A longer list is not held in memory, to know whether a picture is in it."""
@@ -32,11 +29,14 @@ _named: Final[set[str]] = set()
 """What was named in this process, should it not be possible to record it."""
 
 
-def name_source(source: Path) -> None:
-    """Note that a URL, or a list of them, was named by whoever runs this, now and for later runs.
+def name_source(source: SourceName) -> None:
+    """Record that the user has named a URL or a list, for this run and later ones.
 
-    The record is the user's: what an index says of its sources is what its maker says.
+    Folders and tars are not recorded: nothing is fetched for them. The record is the user's own,
+    because the sources in an index are what its maker wrote there.
     """
+    if not isinstance(source, UrlPath | ListName):
+        return
     text = str(source)
     is_known = is_named(source)
     _named.add(text)
@@ -51,7 +51,7 @@ def name_source(source: Path) -> None:
             file.write(os.fsencode(text) + b"\n")
 
 
-def is_named(source: Path) -> bool:
+def is_named(source: SourceName) -> bool:
     """Return whether this very source was named on this machine."""
     return str(source) in _all_named()
 
@@ -103,7 +103,7 @@ def count_not_fetched(paths: Iterable[Path]) -> int:
 
 
 def state_folder() -> Path | None:
-    """Return the folder for what is to be remembered of this user: VECSEARCH_STATE, or his own."""
+    """Return the folder for the state of this user: VECSEARCH_STATE, or the default one."""
     if chosen := os.environ.get("VECSEARCH_STATE"):
         return Path(chosen)
     import platformdirs
@@ -127,26 +127,34 @@ def _all_named() -> frozenset[str]:
 
 
 def _listed(named: Iterable[str]) -> frozenset[str]:
-    """Return the URLs in the lists among what was *named*, as these are now."""
-    files = [Path(one.removeprefix(LIST)) for one in named if one.startswith(LIST)]
-    return _urls_in(tuple((file, *stamp) for file in sorted(files) if (stamp := _stamp(file))))
+    """Return the URLs in the lists among the *named* sources, as the lists are now."""
+    files = [name.file for name in map(source_name, named) if isinstance(name, ListName)]
+    return _urls_in(tuple(filter(None, map(_state_of, sorted(files)))))
 
 
-def _stamp(file: Path) -> tuple[int, int] | None:
-    """Tell one state of a list from another; None if it cannot be looked into."""
+class _ListState(NamedTuple):
+    """A list with the time and size that it has now."""
+
+    file: Path
+    mtime_ns: int
+    size_bytes: int
+
+
+def _state_of(file: Path) -> _ListState | None:
+    """Return the state of a list; None if it cannot be looked into."""
     with contextlib.suppress(OSError):
         facts = file.stat()
         if S_ISREG(facts.st_mode) and facts.st_size <= _MOST_LISTED_BYTES:
-            return facts.st_mtime_ns, facts.st_size
+            return _ListState(file, facts.st_mtime_ns, facts.st_size)
     return None
 
 
 @lru_cache(maxsize=1)
-def _urls_in(lists: tuple[tuple[Path, int, int], ...]) -> frozenset[str]:
+def _urls_in(lists: tuple[_ListState, ...]) -> frozenset[str]:
     urls = set()
     for file, _, size_bytes in lists:
         with contextlib.suppress(OSError), file.open("rb") as opened:
-            text = b"".join(without_mark([opened.read(size_bytes)]))
+            text = b"".join(as_utf8([opened.read(size_bytes)]))
             for line in re.split(rb"\r?\n|\0", text):
                 if b"://" in line:
                     urls.add(str(absolute_path(os.fsdecode(line))))

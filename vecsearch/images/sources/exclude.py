@@ -1,39 +1,31 @@
-"""Which files of a source are left out: patterns that a user gave, and `.vecsearchignore` files."""
+"""Which files of a source are left out: patterns of the user, and `.vecsearchignore` files."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import re
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from stat import S_ISREG
 from typing import Final
 
 from vecsearch.errors import UsageError
-from vecsearch.fields import read_fields
-from vecsearch.images.sources.byte_order_mark import without_mark
+from vecsearch.images.sources.notes import write_texts
+from vecsearch.images.sources.utf8 import as_utf8
 from vecsearch.spelling import composed
-from vecsearch.types import path_of
 
 IGNORE_FILE: Final = b".vecsearchignore"
 """A file of patterns, one a line, for the folder that it is in and all below."""
 
-KEPT: Final = path_of(b"exclude:")
-"""What an index notes of its own patterns is noted of this, which is no source."""
-
 _MOST_BYTES: Final = 64 << 10
 _MOST_PATTERNS: Final = 1000
 _LONGEST: Final = 4096
-_MOST_NAMED: Final = 20
 _MOST_REMEMBERED: Final = 10_000
 _SLASH: Final = b"/"
-_NUMBERS: Final = ("pictures", "folders", "ignored_pictures", "ignored_folders", "ignore_files")
 
 _STAR: Final = "[^/]*"
 _FOLDERS_BEFORE: Final = "^(?:.+/)?"
@@ -42,7 +34,7 @@ _FOLDERS_BETWEEN: Final = "(?:/.+)?"
 
 
 class PatternError(ValueError):
-    """A pattern that cannot be meant, and why."""
+    """A pattern that is not valid, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +61,7 @@ class Patterns:
 
     @property
     def stamp(self) -> str:
-        """Tell these patterns from others; nothing for none."""
+        """A hash of the patterns; empty if there are none."""
         return hashlib.sha256(write_texts(self.texts).encode()).hexdigest()[:16] if self else ""
 
     def decide(self, path: bytes) -> bool | None:
@@ -120,92 +112,6 @@ class Chain:
         return None
 
 
-@dataclass(slots=True)
-class Excluded:
-    """How many pictures and folders a scan left out: of these folders, pictures are not counted.
-
-    ``pictures`` and ``folders`` are those of patterns that were given, ``ignored_pictures`` and
-    ``ignored_folders`` those of ``ignore_files``, of which the first are in ``ignore_paths``.
-    """
-
-    pictures: int = 0
-    folders: int = 0
-    ignored_pictures: int = 0
-    ignored_folders: int = 0
-    ignore_files: int = 0
-    ignore_paths: tuple[Path, ...] = ()
-
-    @property
-    def total(self) -> int:
-        """How many were left out, folders and pictures together."""
-        return self.pictures + self.folders + self.ignored_pictures + self.ignored_folders
-
-    def count(self, path: bytes, *, given: bool) -> None:
-        """Count what is left out by patterns that were *given*, or by a file of them."""
-        what = "folders" if path.endswith(_SLASH) else "pictures"
-        name = what if given else f"ignored_{what}"
-        setattr(self, name, getattr(self, name) + 1)
-
-    def count_file(self, path: bytes) -> None:
-        """Count a file of patterns."""
-        self.ignore_files += 1
-        if self.ignore_files <= _MOST_NAMED:
-            self.ignore_paths += (path_of(path),)
-
-    def add(self, other: Excluded) -> None:
-        """Add what another scan left out."""
-        for name in _NUMBERS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.ignore_paths = (self.ignore_paths + other.ignore_paths)[:_MOST_NAMED]
-
-
-def excluded_name(source: Path) -> Path:
-    """Name what an index notes of what was left out of a source by patterns."""
-    return path_of(b"excluded:" + os.fsencode(source))
-
-
-def write_excluded(excluded: Excluded) -> str:
-    """Note what was left out as a text, nothing if that is nothing."""
-    if not (excluded.total or excluded.ignore_files):
-        return ""
-    paths = list(map(str, excluded.ignore_paths))
-    return json.dumps({name: getattr(excluded, name) for name in _NUMBERS} | {"paths": paths})
-
-
-def read_excluded(note: str) -> Excluded:
-    """Read `write_excluded`; raises ValueError for what it does not write."""
-    noted = read_fields(_Noted, note) if note else _Noted()
-    numbers = {name: getattr(noted, name) for name in _NUMBERS}
-    return Excluded(**numbers, ignore_paths=tuple(map(path_of, noted.paths)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Noted:
-    pictures: int = 0
-    folders: int = 0
-    ignored_pictures: int = 0
-    ignored_folders: int = 0
-    ignore_files: int = 0
-    paths: tuple[str, ...] = ()
-
-
-def write_texts(texts: Iterable[str]) -> str:
-    """Note patterns as a text, nothing for none."""
-    listed = list(texts)
-    return json.dumps(listed) if listed else ""
-
-
-def read_texts(note: str) -> tuple[str, ...]:
-    """Read `write_texts`; raises ValueError for what it does not write."""
-    try:
-        texts = json.loads(note) if note else []
-    except RecursionError:
-        raise ValueError("patterns nested too deeply") from None
-    if not (isinstance(texts, list) and all(type(one) is str for one in texts)):
-        raise ValueError("patterns that are no texts")
-    return tuple(texts)
-
-
 def given_patterns(texts: Iterable[str]) -> Patterns:
     """Read patterns as `build --exclude` has them; raises UsageError.
 
@@ -245,7 +151,7 @@ def read_ignore_file(path: bytes) -> Patterns:
         data = file.read(_MOST_BYTES + 1)
     if len(data) > _MOST_BYTES:
         raise PatternError(f"it has more than {_MOST_BYTES >> 10} KiB")
-    return _patterns_of(b"".join(without_mark([data])))
+    return _patterns_of(b"".join(as_utf8([data])))
 
 
 @lru_cache(maxsize=256)
@@ -266,7 +172,7 @@ def _patterns_of(data: bytes) -> Patterns:
 
 @lru_cache(maxsize=4096)
 def _rule(line: str, text: str) -> _Rule | None:
-    """Read a line of a gitignore; None for one that says nothing. Raises PatternError."""
+    """Read a line of a gitignore; None for a blank one. Raises PatternError."""
     from pathspec import GitIgnoreSpec
 
     if "\0" in line:

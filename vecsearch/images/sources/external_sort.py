@@ -1,4 +1,4 @@
-"""Files in any order -> sorted by path, each once, on the disk: there may be millions."""
+"""Sort files by path on the disk: there may be millions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vecsearch.images.sources.scan import CHUNK, Entry
 
 
 def sorted_chunks(files: Iterable[Entry]) -> Iterator[list[Entry]]:
-    """Take all *files* and give them by path, in chunks; of two with one path, the last."""
+    """Return all *files* sorted by path, in chunks; of two with one path, the last."""
     # Without a name, a database lies in memory until it outgrows the cache.
     db = apsw.Connection("")
     try:
@@ -30,7 +30,7 @@ def sorted_chunks(files: Iterable[Entry]) -> Iterator[list[Entry]]:
             chunk: list[Any] = db.execute(query, (last,)).fetchall()
             if not chunk:
                 return
-            yield chunk
+            yield [Entry(*row) for row in chunk]
             last = chunk[-1][0]
     finally:
         db.close()

@@ -1,16 +1,18 @@
-"""A folder of pictures, walked once in the order of the paths."""
+"""A folder of pictures, walked in the order of the paths."""
 
 from __future__ import annotations
 
 import heapq
 import os
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
-from typing import Final
+from typing import Final, NamedTuple
 
-from vecsearch.errors import SourceError
+from vecsearch.errors import ImageError, SourceError, UnreadableError
+from vecsearch.images.decoders.formats import has_picture_name, left_out_ending
 from vecsearch.images.file_times import kept_ns
 from vecsearch.images.sources.exclude import (
     IGNORE_FILE,
@@ -27,44 +29,106 @@ from vecsearch.images.sources.scan import (
     Region,
     Scan,
     below,
-    is_picture,
-    left_out_ending,
 )
+from vecsearch.images.sources.source import LARGEST_BYTES, TOO_LARGE, Content, FileStat
 
 _WHAT: Final = "give a folder of pictures, a .tar, a URL, or a list with --from-list"
 _DOT: Final = ord(".")
 _SEPARATOR: Final = SEPARATOR[0]
 
+_ATTEMPTS: Final = 3
+_PAUSE_S: Final = 0.1
+"""How often, and after what time, a file that changed while it was read is read again."""
 
-def scan_folder(root: Path, others: Iterable[Path] = (), exclude: Patterns | None = None) -> Scan:
-    """Prepare to walk *root*; raises SourceError if it is no folder.
 
-    Hidden files and folders, and those of `UNWANTED`, are left out, links are followed, a loop of
-    links ends at its second round. What lies below *others*, roots of other scans, is left to
-    these. What matches *exclude*, from *root* on, or a `.vecsearchignore`, is left out; the former
-    decides where both match.
+@dataclass(frozen=True, slots=True)
+class FolderSource:
+    """A folder of picture files."""
+
+    root: Path
+
+    def stamp(self, exclude: Patterns | None = None) -> str:
+        """Return an empty stamp: a folder is walked every time."""
+        return ""
+
+    def scan(self, exclude: Patterns | None = None, others: Sequence[bytes] = ()) -> Scan:
+        """Prepare to walk the folder; raises SourceError if it is not a folder.
+
+        Hidden files and folders, and those of `UNWANTED`, are left out, links are followed, a loop
+        of links ends at its second round. What matches *exclude*, from the folder on, or a
+        `.vecsearchignore`, is left out; *exclude* decides where both match.
+        """
+        if not self.root.exists():
+            raise SourceError(f"no such folder: {self.root}", hint=_WHAT, path=self.root)
+        if not self.root.is_dir():
+            raise SourceError(f"{self.root} is a file", hint=_WHAT, path=self.root)
+        return Scan(
+            self.root,
+            lambda scan: _Walk(scan, self.root).regions(),
+            apart=set(others) - {below(os.fsencode(self.root))},
+            exclude=exclude or Patterns(),
+        )
+
+    def stat(self, path: Path) -> FileStat:
+        """Return the size and time of a file; raises OSError."""
+        facts = path.stat()
+        if not S_ISREG(facts.st_mode):
+            raise OSError(22, "not a regular file")
+        return FileStat(facts.st_size, kept_ns(facts.st_mtime_ns))
+
+    def read(self, path: Path) -> Content:
+        """Read a file, again if it changes meanwhile; raises OSError, ImageError."""
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                time.sleep(_PAUSE_S)
+            content = _read(path)
+            if content is not None:
+                return content
+        raise UnreadableError("cannot be read: it keeps changing", path=path)
+
+
+def _read(path: Path) -> Content | None:
+    """Read a file once; None if it changed meanwhile."""
+    # A pipe that is called like a picture must not hold up anything.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with open(handle, "rb") as file:  # noqa: PTH123 - a descriptor
+        before = os.fstat(handle)
+        if not S_ISREG(before.st_mode):
+            raise UnreadableError("cannot be read: not a regular file", path=path)
+        if before.st_size > LARGEST_BYTES:
+            raise ImageError(TOO_LARGE, path=path)
+        data, after = file.read(LARGEST_BYTES + 1), path.stat()
+    unchanged = len(data) == after.st_size and before.st_mtime_ns == after.st_mtime_ns
+    return Content(data, kept_ns(after.st_mtime_ns)) if unchanged else None
+
+
+class _Link(NamedTuple):
+    """A link to a folder, ordered by how deep it lies and by the parts of its path."""
+
+    depth: int
+    parts: list[bytes]
+    chain: Chain | None
+
+
+class _Level(NamedTuple):
+    """A folder in which the walk is: what its paths begin with, its names, its files of patterns.
+
+    The ``names`` are those of pictures and, with a slash, of folders, sorted as paths are.
     """
-    if not root.exists():
-        raise SourceError(f"no such folder: {root}", hint=_WHAT, path=root)
-    if not root.is_dir():
-        raise SourceError(f"{root} is a file", hint=_WHAT, path=root)
-    apart = {below(os.fsencode(other)) for other in others if other != root}
-    return Scan(
-        root,
-        lambda scan: _Walk(scan).regions(),
-        apart=apart,
-        exclude=exclude or Patterns(),
-    )
+
+    prefix: bytes
+    names: Iterator[bytes]
+    chain: Chain | None
 
 
 class _Walk:
     """One walk: the folders that it has entered, and the links to folders that it has met."""
 
-    def __init__(self, scan: Scan) -> None:
+    def __init__(self, scan: Scan, root: Path) -> None:
         self._scan = scan
-        self._root = os.fsencode(scan.root)
+        self._root = os.fsencode(root)
         self._entered: dict[int, set[int]] = {}
-        self._links: list[tuple[int, list[bytes], Chain | None]] = []
+        self._links: list[_Link] = []
         self._start = len(below(self._root))
 
     def regions(self) -> Iterator[Region]:
@@ -72,9 +136,9 @@ class _Walk:
         # Linked folders come last, those nearer to the root first, so that a file is found under
         # its own path and not the link's.
         while self._links:
-            _, parts, chain = heapq.heappop(self._links)
-            folder = SEPARATOR.join(parts)
-            yield below(folder), self._counted(folder, chain)
+            link = heapq.heappop(self._links)
+            folder = SEPARATOR.join(link.parts)
+            yield below(folder), self._counted(folder, link.chain)
 
     def _counted(self, root: bytes, chain: Chain | None) -> Iterator[list[Entry]]:
         for chunk in self._chunks(root, chain):
@@ -82,7 +146,7 @@ class _Walk:
             yield chunk
 
     def _chunks(self, root: bytes, chain: Chain | None) -> Iterator[list[Entry]]:
-        stack = [self._names(root, chain)]
+        stack = [self._enter(root, chain)]
         chunk: list[Entry] = []
         stat, unreadable, apart = os.stat, self._scan.unreadable, self._scan.apart
         while stack:
@@ -92,7 +156,7 @@ class _Walk:
                 if name[-1] == _SEPARATOR:
                     if path in apart:  # another scan's
                         continue
-                    stack.append(self._names(path[:-1], chain))
+                    stack.append(self._enter(path[:-1], chain))
                     break
                 try:
                     facts = stat(path)
@@ -102,7 +166,7 @@ class _Walk:
                 if not S_ISREG(facts.st_mode):
                     unreadable[path] = "not a regular file"
                     continue
-                chunk.append((path, facts.st_size, kept_ns(facts.st_mtime_ns)))
+                chunk.append(Entry(path, facts.st_size, kept_ns(facts.st_mtime_ns)))
                 if len(chunk) == CHUNK:
                     yield chunk
                     chunk = []
@@ -110,13 +174,11 @@ class _Walk:
                 stack.pop()
         yield chunk
 
-    def _names(
-        self, folder: bytes, chain: Chain | None
-    ) -> tuple[bytes, Iterator[bytes], Chain | None]:
-        """List the pictures and folders in *folder*, these with a slash, sorted as paths are.
+    def _enter(self, folder: bytes, chain: Chain | None) -> _Level:
+        """List the pictures and folders in *folder*.
 
         Of a million names in one folder, names alone are held and looked at one by one. *chain* are
-        the files of patterns in the folders above; returned are those that count in this one.
+        the files of patterns in the folders above.
         """
         prefix = below(folder)
         found = _Listing()
@@ -124,7 +186,7 @@ class _Walk:
             facts = os.stat(folder)  # noqa: PTH116 - bytes
             entered = self._entered.setdefault(facts.st_dev, set())
             if facts.st_ino in entered:
-                return prefix, iter(()), chain
+                return _Level(prefix, iter(()), chain)
             entered.add(facts.st_ino)
             self._list(folder, found)
             if found.has_patterns:
@@ -132,12 +194,10 @@ class _Walk:
         except (OSError, PatternError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             if folder == self._root:
-                raise SourceError(
-                    f"{self._scan.root} cannot be read: {reason}",
-                    path=self._scan.root,
-                ) from None
+                root = os.fsdecode(folder)
+                raise SourceError(f"{root} cannot be read: {reason}", path=Path(root)) from None
             self._scan.refuse_below(folder, reason)
-            return prefix, iter(()), chain
+            return _Level(prefix, iter(()), chain)
         if chain or self._scan.exclude:
             self._leave_out(prefix, found, chain)
         for name in found.unread:
@@ -147,10 +207,10 @@ class _Walk:
         for name in found.links:
             self._meet_link(prefix + name[:-1], chain)
         found.names.sort()
-        return prefix, iter(found.names), chain
+        return _Level(prefix, iter(found.names), chain)
 
     def _list(self, folder: bytes, found: _Listing) -> None:
-        """Sort what is in *folder* by what it is; raises OSError."""
+        """List *folder* into pictures, folders, links and the rest; raises OSError."""
         names = found.names
         with os.scandir(folder) as listing:
             for entry in listing:
@@ -161,7 +221,7 @@ class _Walk:
                 try:
                     if entry.is_dir():
                         (found.links if entry.is_symlink() else names).append(name + SEPARATOR)
-                    elif is_picture(name):
+                    elif has_picture_name(name):
                         names.append(name)
                     elif left_out_ending(name):
                         found.unread.append(name)
@@ -169,7 +229,7 @@ class _Walk:
                     found.refused.append((name, error.strerror or str(error)))
 
     def _read_patterns(self, prefix: bytes, chain: Chain | None) -> Chain:
-        """Read the file of patterns in a folder; raises PatternError: nothing is taken in then."""
+        """Read the ignore file of a folder; with a PatternError the folder is not read."""
         path = prefix + IGNORE_FILE
         try:
             patterns = read_ignore_file(path)
@@ -180,7 +240,7 @@ class _Walk:
         return Chain(prefix, patterns, chain)
 
     def _leave_out(self, prefix: bytes, found: _Listing, chain: Chain | None) -> None:
-        """Take out of a listing what is to be left out, and count it."""
+        """Remove from a listing what patterns leave out, and count it."""
         given = self._scan.exclude
 
         def stays(name: bytes, *, counted: bool = True) -> bool:
@@ -203,7 +263,7 @@ class _Walk:
         if region not in self._scan.apart:
             self._scan.apart.add(region)
             parts = folder.split(SEPARATOR)
-            heapq.heappush(self._links, (len(parts), parts, chain))
+            heapq.heappush(self._links, _Link(len(parts), parts, chain))
 
 
 @dataclass(slots=True)

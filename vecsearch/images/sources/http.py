@@ -10,8 +10,8 @@ import aiohttp
 from yarl import URL
 
 from vecsearch.errors import ImageError
-from vecsearch.images.sources.access import LARGEST_BYTES
 from vecsearch.images.sources.allowed_urls import is_below, roots_of
+from vecsearch.images.sources.source import LARGEST_BYTES
 
 _LARGEST_PAGE_BYTES: Final = 64 << 20
 """No listing of a folder is longer: half a million pictures."""
@@ -73,5 +73,5 @@ async def _check_redirect(
 
 
 def _place(url: URL) -> str:
-    """Return a URL as far as it tells a place on a server: without a user and a query."""
+    """Return a URL without its user, query and fragment: a place on a server."""
     return str(url.with_user(None).with_query(None).with_fragment(None))

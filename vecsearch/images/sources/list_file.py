@@ -1,4 +1,4 @@
-"""Pictures that a list names, one path a line or ended by null bytes."""
+"""Lists of pictures: one path a line, or paths that null bytes end."""
 
 from __future__ import annotations
 
@@ -13,116 +13,106 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from vecsearch.errors import SourceError
-from vecsearch.images.sources.access import facts_of
-from vecsearch.images.sources.allowed_urls import LIST
-from vecsearch.images.sources.byte_order_mark import without_mark
+from vecsearch.images.sources.access import read_content, stat_file
 from vecsearch.images.sources.exclude import Patterns
 from vecsearch.images.sources.external_sort import sorted_chunks
-from vecsearch.images.sources.scan import Entry, Region, Scan, below
-from vecsearch.types import absolute_path, wanted
-
-STANDARD_INPUT: Final = Path(f"{LIST}-")
+from vecsearch.images.sources.scan import Entry, Region, Scan, below, is_found_in
+from vecsearch.images.sources.source import Content, FileStat
+from vecsearch.images.sources.utf8 import as_utf8
+from vecsearch.types import STANDARD_INPUT, ListName, absolute_path, wanted
 
 _READ_BYTES: Final = 1 << 20
 _LONGEST_LINE: Final = 1 << 16
 _MOST_BLANK: Final = 1 << 20
 _MOST_BYTES: Final = 1 << 32
-"""What is no list may have no end, nor one line of it."""
-
-
-def list_source(file: str | Path) -> Path:
-    """Name the source that the list in *file* is, ``-`` being standard input."""
-    return STANDARD_INPUT if str(file) == "-" else Path(f"{LIST}{absolute_path(file)}")
-
-
-def is_list(source: Path) -> bool:
-    """Return whether a source is a list."""
-    return str(source).startswith(LIST)
-
-
-def list_file(source: Path) -> Path:
-    """Return the file of a list."""
-    return Path(str(source).removeprefix(LIST))
+"""Limits for files that are not lists, which may have no end and no line end."""
 
 
 @dataclass(frozen=True, slots=True)
-class PictureList:
-    """A list, what its paths are relative to, and whether null bytes end them.
+class ListSource:
+    """A list of pictures, the folder its paths are relative to, and whether null bytes end them.
 
-    URLs in it may be fetched if *fetch* says so: if whoever runs this has named the list.
+    With *fetch*, URLs in it may be fetched: the user has named the list.
     """
 
-    source: Path
+    root: ListName
     base: Path
     null: bool
     fetch: bool = False
 
-    @property
-    def stamp(self) -> str:
-        """What is to be remembered of it."""
+    @classmethod
+    def of_stamp(cls, root: ListName, stamp: str) -> ListSource:
+        """Return a list that an index knows; *stamp* is what `stamp` returned."""
+        kind, _, base = stamp.partition(" ")
+        return cls(root, Path(os.fsdecode(bytes.fromhex(base))), kind == "null")
+
+    def stamp(self, exclude: Patterns | None = None) -> str:
+        """Return how its lines end and what its paths are relative to."""
         kind = "null" if self.null else "lines"
         return f"{kind} {os.fsencode(self.base).hex()}"
 
-    @classmethod
-    def of_stamp(cls, source: Path, stamp: str) -> PictureList:
-        """Read `stamp`."""
-        kind, _, base = stamp.partition(" ")
-        return cls(source, Path(os.fsdecode(bytes.fromhex(base))), kind == "null")
+    def scan(self, exclude: Patterns | None = None, others: Sequence[bytes] = ()) -> Scan:
+        """Prepare to look at the files that it names, as `scan_lists` does."""
+        return scan_lists([self], exclude, others)[0]
+
+    def stat(self, path: Path) -> FileStat:
+        """Return the size and time of a picture that it names; raises OSError."""
+        return stat_file(path)
+
+    def read(self, path: Path) -> Content:
+        """Read a picture that it names; raises ImageError."""
+        return read_content(path)
 
 
 def scan_lists(
-    lists: Sequence[PictureList],
-    is_elsewhere: Callable[[bytes], bool],
-    exclude: Patterns | None = None,
+    lists: Sequence[ListSource], exclude: Patterns | None = None, others: Sequence[bytes] = ()
 ) -> list[Scan]:
     """Prepare to look at the files that some lists name: the first scan has those of all.
 
-    Those that are *is_elsewhere* are left out: another scan finds them. A file counts as a picture
-    whatever its name; one that is not there is unreadable. Blank lines are passed over. What
-    matches *exclude* is left out: from the folder on that the list's paths are relative to, or the
-    whole path of what does not lie there. Files of patterns beside the pictures do not count.
+    Files that the scans of the *others* find are left out. A file counts as a picture whatever its
+    name; one that is not there is unreadable. Blank lines are passed over. What matches *exclude*
+    is left out: from the folder on that the list's paths are relative to, or the whole path of what
+    does not lie there. Files of patterns beside the pictures do not count.
     """
     exclude = exclude or Patterns()
-    scans = [Scan(one.source, lambda _: (), stamp=one.stamp, exclude=exclude) for one in lists]
+    scans = [Scan(one.root, lambda _: (), stamp=one.stamp(), exclude=exclude) for one in lists]
 
     def walk(joint: Scan) -> Iterator[Region]:
-        files = (_files(*pair, joint, is_elsewhere) for pair in zip(lists, scans, strict=True))
+        files = (_files(*pair, joint, others) for pair in zip(lists, scans, strict=True))
         yield b"", sorted_chunks(chain.from_iterable(files))
 
     scans[0].walk = walk
     return scans
 
 
-def _files(
-    one: PictureList, own: Scan, joint: Scan, is_elsewhere: Callable[[bytes], bool]
-) -> Iterator[Entry]:
-    base = below(os.fsencode(one.base))
-    for line in _lines(one.source, b"\0" if one.null else b"\n"):
+def _files(source: ListSource, own: Scan, joint: Scan, others: Sequence[bytes]) -> Iterator[Entry]:
+    base = below(os.fsencode(source.base))
+    for line in _lines(source.root, b"\0" if source.null else b"\n"):
         text = os.fsdecode(line)
-        path = absolute_path(text if "://" in text else one.base / text)
-        path = wanted(path) if one.fetch else path
+        path = absolute_path(text if "://" in text else source.base / text)
+        path = wanted(path) if source.fetch else path
         name = os.fsencode(path)
         if own.exclude and own.exclude.exclude_file(_seen_from(base, name)):
             own.excluded.count(name, given=True)
             continue
         try:
-            facts = facts_of(path)
+            facts = stat_file(path)
         except (OSError, ValueError) as error:  # ValueError: a null byte in a line
             joint.unreadable[name] = getattr(error, "strerror", None) or str(error)
             continue
         own.count += 1
-        if not is_elsewhere(name):
-            yield (name, *facts)
+        if not is_found_in(others, name):
+            yield Entry(name, *facts)
 
 
 def _seen_from(base: bytes, path: bytes) -> bytes:
-    """Return what patterns are compared with: a path from a folder on, or all of it."""
+    """Return what patterns are compared with: the path below a folder, or the whole path."""
     if path.startswith(base):
         return path[len(base) :]
     return path.partition(b"://")[2] or path.lstrip(b"/")
 
 
-def _lines(source: Path, end: bytes) -> Iterator[bytes]:
+def _lines(source: ListName, end: bytes) -> Iterator[bytes]:
     """Return the lines of a list that are not blank; raises SourceError."""
     with contextlib.ExitStack() as stack:
         try:
@@ -130,10 +120,10 @@ def _lines(source: Path, end: bytes) -> Iterator[bytes]:
             if source == STANDARD_INPUT:
                 file = sys.stdin.buffer
             else:
-                file = stack.enter_context(list_file(source).open("rb"))
+                file = stack.enter_context(source.file.open("rb"))
             rest = b""
             read = blank = 0
-            for block in without_mark(iter(partial(file.read, _READ_BYTES), b"")):
+            for block in as_utf8(iter(partial(file.read, _READ_BYTES), b"")):
                 *lines, rest = (rest + block).split(end)
                 told = [line for line in map(_trimmed(end), lines) if line.strip()]
                 read, blank = read + len(block), 0 if told else blank + len(block)
@@ -154,8 +144,8 @@ def _lines(source: Path, end: bytes) -> Iterator[bytes]:
             ) from None
 
 
-def _name(source: Path) -> str:
-    return "standard input" if source == STANDARD_INPUT else str(list_file(source))
+def _name(source: ListName) -> str:
+    return "standard input" if source == STANDARD_INPUT else str(source.file)
 
 
 def _trimmed(end: bytes) -> Callable[[bytes], bytes]:

@@ -1,33 +1,18 @@
-"""What is found in a source of pictures, in the order of the paths and a chunk at a time."""
+"""A scan of a source: the files found in it, in the order of their paths, in chunks."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from vecsearch.images.decoders.heif import reads_heif
-from vecsearch.images.sources.exclude import Excluded, Patterns
-from vecsearch.types import path_of, wanted
-
-SUFFIXES: Final = frozenset(
-    b".apng .avif .bmp .dib .gif .ico .j2k .jfif .jp2 .jpe .jpeg .jpg .mpo .pbm .pcx .pgm .png "
-    b".pnm .ppm .qoi .rgb .sgi .tga .tif .tiff .webp".split()
-)
-"""Endings, in any case, by which a file is taken for a picture."""
-
-HEIF_SUFFIXES: Final = frozenset(b".heic .heics .heif .heifs .hif".split())
-"""Pictures of telephones, which are read where the extra heif is installed."""
-
-_UNREAD: Final = frozenset(
-    b".3fr .arw .bpg .cr2 .cr3 .crw .dds .dng .erf .exr .hdr .jxl .kra .mrw .nef .nrw .orf .pef "
-    b".psb .psd .raf .raw .rw2 .sr2 .srf .srw .x3f .xcf".split()
-)
-"""Endings of pictures, too, which nothing here reads."""
+from vecsearch.images.decoders.formats import has_picture_name, left_out_ending
+from vecsearch.images.sources.exclude import Patterns
+from vecsearch.images.sources.notes import Excluded
+from vecsearch.types import ListName, SourceName, path_of, wanted
 
 UNWANTED: Final = frozenset(
     [
@@ -42,8 +27,14 @@ CHUNK: Final = 8192
 
 SEPARATOR: Final = os.fsencode(os.sep)
 
-Entry = tuple[bytes, int, int]
-"""A file: its absolute path as bytes, for names need not be text, size in bytes, mtime in ns."""
+
+class Entry(NamedTuple):
+    """A file in a listing: its absolute path, as bytes because names need not be text."""
+
+    path: bytes
+    size_bytes: int
+    mtime_ns: int
+
 
 Region = tuple[bytes, Iterator[list[Entry]]]
 """What the paths of some files begin with, and these files, sorted by path, in chunks."""
@@ -58,7 +49,7 @@ class FoundFile:
     mtime_ns: int
 
     def as_path(self) -> Path:
-        """Return ``path`` as the rest of the world wants it; undecodable bytes survive.
+        """Return ``path`` as a `Path`; undecodable bytes survive.
 
         A URL may be fetched: it was found in a source that may be.
         """
@@ -67,19 +58,18 @@ class FoundFile:
 
 @dataclass(slots=True)
 class Scan:
-    """A source that is to be looked through, and what there was that could not be looked at.
+    """One scan of a source, prepared or done.
 
-    *walk* gives its files, in as many regions as it takes, and fills in ``unreadable`` (paths, and
-    why), ``hidden`` (beginnings of paths that could not be looked at) and ``apart`` (beginnings of
-    paths whose files come in regions of their own) before it goes past them. ``count`` is how many
-    files were found; ``gone`` marks a root that is meant to have gone. ``stamp`` is what the index
-    is to remember of the source; if it tells of the ``whole`` content, a source that still has it
-    need not be looked through, and is not ``walked``. ``left_out`` counts, by ending, files that
-    should be pictures in a format that is not read here. What *exclude* matches is not among the
-    files; ``excluded`` counts it.
+    *walk* returns its files, region by region. Before it passes them, it fills in ``unreadable``
+    (paths, with reasons), ``hidden`` (beginnings of paths that could not be read) and ``apart``
+    (beginnings of paths whose files come in regions of their own). ``count`` is the number of files
+    found; ``gone`` marks a source that may be gone. ``stamp`` is what the index remembers of the
+    source; if it stands for the ``whole`` content, a source with the same stamp is not ``walked``.
+    ``left_out`` counts, by ending, pictures in formats that are not read here; ``excluded`` counts
+    what *exclude* and ignore files left out.
     """
 
-    root: Path
+    root: SourceName
     walk: Callable[[Scan], Iterable[Region]]
     unreadable: dict[bytes, str] = field(default_factory=dict)
     hidden: set[bytes] = field(default_factory=set)
@@ -94,8 +84,8 @@ class Scan:
     excluded: Excluded = field(default_factory=Excluded)
 
     def takes(self, name: bytes) -> bool:
-        """Return whether a file is a picture by its ending, and count what is left out."""
-        if is_picture(name):
+        """Return whether a file is a picture by its ending; count it if it is left out."""
+        if has_picture_name(name):
             return True
         if ending := left_out_ending(name):
             self.left_out[ending] += 1
@@ -107,7 +97,7 @@ class Scan:
         yield from self.walk(self)
 
     def refuse_below(self, folder: bytes, reason: str) -> None:
-        """Note that *folder*, and what is below it, cannot be looked at."""
+        """Record that *folder* and all below it cannot be read."""
         self.unreadable[folder] = reason
         self.hidden.add(below(folder))
 
@@ -125,46 +115,18 @@ class Scan:
 
 
 def below(folder: bytes) -> bytes:
-    """Return what the paths of all files below *folder* begin with."""
+    """Return the beginning of the paths of all files below *folder*."""
     return folder.rstrip(SEPARATOR) + SEPARATOR
+
+
+def region_of(source: SourceName) -> bytes:
+    """Return the beginning of the paths of all files in a source; empty for a list."""
+    return b"" if isinstance(source, ListName) else below(os.fsencode(source))
 
 
 def after(prefix: bytes) -> bytes:
     """Return the least path that is greater than all that begin with *prefix*."""
     return prefix[:-1] + bytes([prefix[-1] + 1]) if prefix else b"\xff"
-
-
-def is_picture(name: bytes) -> bool:
-    """Return by its ending whether a file is taken for a picture."""
-    ending = _ending(name)
-    return ending in SUFFIXES or (ending in HEIF_SUFFIXES and reads_heif())
-
-
-def left_out_name(source: Path) -> Path:
-    """Name what an index notes of the files that were left out of a source."""
-    return path_of(b"left-out:" + os.fsencode(source))
-
-
-def write_counts(counts: Mapping[str, int]) -> str:
-    """Note numbers of endings as a text."""
-    return " ".join(f"{ending}={count}" for ending, count in sorted(counts.items()))
-
-
-def read_counts(text: str) -> dict[str, int]:
-    """Read `write_counts`; what else a text has is passed over."""
-    found = re.findall(r"(\.[a-z0-9]{1,9})=([0-9]{1,15})(?![^ ])", text)
-    return {ending: int(count) for ending, count in found}
-
-
-def left_out_ending(name: bytes) -> str:
-    """Return the ending of a picture in a format that is not read here; else nothing."""
-    ending = _ending(name)
-    unread = ending in _UNREAD or (ending in HEIF_SUFFIXES and not reads_heif())
-    return ending.decode() if unread else ""
-
-
-def _ending(name: bytes) -> bytes:
-    return name[name.rfind(b".") :].lower()
 
 
 def is_hidden(path: bytes) -> bool:
@@ -173,11 +135,16 @@ def is_hidden(path: bytes) -> bool:
 
 
 def is_unwanted(path: bytes) -> bool:
-    """Return whether a part of a relative path is hidden, or is one that nobody wants."""
+    """Return whether a part of a relative path is hidden or in `UNWANTED`."""
     return is_hidden(path) or not UNWANTED.isdisjoint(path.split(SEPARATOR))
 
 
 def is_ordinary(path: bytes) -> bool:
     """Return whether the scan of a folder would find a file under this relative path."""
     in_tar = (b".tar" + SEPARATOR) in path.lower()
-    return is_picture(path) and not is_hidden(path) and not in_tar
+    return has_picture_name(path) and not is_hidden(path) and not in_tar
+
+
+def is_found_in(regions: Iterable[bytes], path: bytes) -> bool:
+    """Return whether the scan of a folder, tar or URL with one of these *regions* finds a file."""
+    return any(path.startswith(one) and is_ordinary(path[len(one) :]) for one in regions)

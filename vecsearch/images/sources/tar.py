@@ -1,4 +1,4 @@
-"""Pictures in a tar, read where they lie: it counts as a folder, its members as files below it."""
+"""A tar with pictures: it counts as a folder, and its members as files below it."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import os
 import posixpath
 import tarfile
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, Final, NamedTuple, cast
 
 from vecsearch.errors import ImageError, SourceError
-from vecsearch.images.decoders.heif import reads_heif
+from vecsearch.images.decoders.formats import has_picture_name, installed_extras, left_out_ending
 from vecsearch.images.file_times import ns_of
-from vecsearch.images.sources.access import LARGEST_BYTES
 from vecsearch.images.sources.exclude import Patterns
 from vecsearch.images.sources.scan import (
     CHUNK,
+    Entry,
     Region,
     Scan,
     below,
-    is_picture,
     is_unwanted,
-    left_out_ending,
 )
+from vecsearch.images.sources.source import LARGEST_BYTES, TOO_LARGE, Content, FileStat
 from vecsearch.locks import ProcessLock
 
 _COMPRESSED: Final = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
@@ -35,11 +35,11 @@ _KEPT_MEMBERS: Final = 200_000
 
 _BLOCK: Final = tarfile.BLOCKSIZE
 _LONGEST_HEADER: Final = 16 << 20
-"""tarfile reads what a header tells of others at once, however long it is said to be."""
+"""tarfile reads an extended header at once, whatever length it claims."""
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class _Member:
     """Where a member's bytes lie, and its own size and time."""
 
     offset: int
@@ -49,9 +49,9 @@ class Member:
 
 @dataclass(slots=True)
 class _Contents:
-    """The pictures of a tar by name, what cannot be used of it, and where it is damaged."""
+    """The pictures in a tar by name, those that cannot be used, and where it is damaged."""
 
-    members: dict[bytes, Member] = field(default_factory=dict)
+    members: dict[bytes, _Member] = field(default_factory=dict)
     refused: dict[bytes, str] = field(default_factory=dict)
     damage: str = ""
     left_out: Counter[str] = field(default_factory=Counter)
@@ -74,30 +74,78 @@ def is_compressed_tar(path: Path) -> bool:
     return name.endswith((".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst"))
 
 
-def scan_tar(root: Path, exclude: Patterns | None = None) -> Scan:
-    """Prepare to list the pictures of the tar *root* that do not match *exclude*.
+@dataclass(frozen=True, slots=True)
+class TarSource:
+    """A tar, whose members are files below it."""
 
-    Files of patterns in the tar are not read. Raises SourceError if it cannot be read.
-    """
-    try:
-        facts = root.stat()
-    except OSError as error:
-        raise SourceError(f"{root} cannot be read: {error.strerror}", path=root) from None
-    # While size and time of the tar are the same, so is all that is in it, for who reads the same.
-    stamp = f"{facts.st_size} {facts.st_mtime_ns}{' heif' if reads_heif() else ''}"
-    exclude = exclude or Patterns()
-    stamp += f" without {exclude.stamp}" if exclude else ""
-    return Scan(root, _walk, stamp=stamp, whole=True, exclude=exclude)
+    root: Path
+
+    def stamp(self, exclude: Patterns | None = None) -> str:
+        """Return its size, its time, and what decides which of its members are read.
+
+        Raises SourceError if it cannot be read.
+        """
+        try:
+            facts = self.root.stat()
+        except OSError as error:
+            why = f"{self.root} cannot be read: {error.strerror}"
+            raise SourceError(why, path=self.root) from None
+        stamp = " ".join([str(facts.st_size), str(facts.st_mtime_ns), *installed_extras()])
+        return stamp + (f" without {exclude.stamp}" if exclude else "")
+
+    def scan(self, exclude: Patterns | None = None, others: Sequence[bytes] = ()) -> Scan:
+        """Prepare to list the pictures in the tar; files of patterns in it are not read.
+
+        Raises SourceError if it cannot be read.
+        """
+        stamp = self.stamp(exclude)
+        walk = partial(_walk, self.root)
+        return Scan(self.root, walk, stamp=stamp, whole=True, exclude=exclude or Patterns())
+
+    def stat(self, path: Path) -> FileStat:
+        """Return the size and time of the member that *path* means; raises OSError."""
+        member = self._member(path)
+        return FileStat(member.size_bytes, member.mtime_ns)
+
+    def read(self, path: Path) -> Content:
+        """Read the member that *path* means, and nothing else; raises OSError, ImageError."""
+        member = self._member(path)
+        if member.size_bytes > LARGEST_BYTES:
+            raise ImageError(TOO_LARGE, path=path)
+        with self.root.open("rb") as file:
+            before = os.fstat(file.fileno())
+            file.seek(member.offset)
+            data = file.read(member.size_bytes)
+            after = os.fstat(file.fileno())
+        if len(data) != member.size_bytes or before.st_mtime_ns != after.st_mtime_ns:
+            raise OSError(5, "the tar is cut off, or changes")
+        return Content(data, member.mtime_ns)
+
+    def _member(self, path: Path) -> _Member:
+        with self.root.open("rb") as file:
+            contents = _contents_of(self.root, file)
+        member = contents.members.get(os.fsencode(path)[len(below(os.fsencode(self.root))) :])
+        if member is None:
+            raise FileNotFoundError(2, "no such member of the tar", str(path))
+        return member
 
 
-def _walk(scan: Scan) -> Iterator[Region]:
-    path = os.fsencode(scan.root)
+def tar_above(path: Path) -> TarSource:
+    """Return the tar that a path below it means; raises FileNotFoundError if there is none."""
+    tar = next((one for one in path.parents if is_tar(one) and one.is_file()), None)
+    if tar is None:
+        raise FileNotFoundError(2, os.strerror(2), str(path))
+    return TarSource(tar)
+
+
+def _walk(root: Path, scan: Scan) -> Iterator[Region]:
+    path = os.fsencode(root)
     prefix = below(path)
     try:
-        with scan.root.open("rb") as file:
-            contents = _contents_of(scan.root, file)
+        with root.open("rb") as file:
+            contents = _contents_of(root, file)
     except OSError as error:
-        raise SourceError(f"{scan.root} cannot be read: {error.strerror}", path=scan.root) from None
+        raise SourceError(f"{root} cannot be read: {error.strerror}", path=root) from None
     if contents.damage:
         scan.refuse_below(path, contents.damage)
     for name, reason in contents.refused.items():
@@ -111,7 +159,7 @@ def _walk(scan: Scan) -> Iterator[Region]:
         prefix,
         (
             [
-                (prefix + name, member.size_bytes, member.mtime_ns)
+                Entry(prefix + name, member.size_bytes, member.mtime_ns)
                 for name in page
                 for member in [contents.members[name]]
             ]
@@ -120,45 +168,22 @@ def _walk(scan: Scan) -> Iterator[Region]:
     )
 
 
-def find_member(path: Path) -> tuple[Path, Member]:
-    """Find the tar and the member that a path below a tar means; raises OSError."""
-    tar = next((one for one in path.parents if is_tar(one) and one.is_file()), None)
-    if tar is None:
-        raise FileNotFoundError(2, os.strerror(2), str(path))
-    with tar.open("rb") as file:
-        contents = _contents_of(tar, file)
-    member = contents.members.get(os.fsencode(path)[len(below(os.fsencode(tar))) :])
-    if member is None:
-        raise FileNotFoundError(2, "no such member of the tar", str(path))
-    return tar, member
+class _State(NamedTuple):
+    """A tar as it was at a time."""
+
+    path: Path
+    size_bytes: int
+    mtime_ns: int
 
 
-def read_member(path: Path) -> tuple[bytes, Member]:
-    """Read the member that a path below a tar means, and nothing else of it.
-
-    Raises OSError, ImageError for what is too large.
-    """
-    tar, member = find_member(path)
-    if member.size_bytes > LARGEST_BYTES:
-        raise ImageError(f"larger than {LARGEST_BYTES >> 20} MiB", path=path)
-    with tar.open("rb") as file:
-        before = os.fstat(file.fileno())
-        file.seek(member.offset)
-        data = file.read(member.size_bytes)
-        after = os.fstat(file.fileno())
-    if len(data) != member.size_bytes or before.st_mtime_ns != after.st_mtime_ns:
-        raise OSError(5, "the tar is cut off, or changes")
-    return data, member
-
-
-_kept: OrderedDict[tuple[Path, int, int], _Contents] = OrderedDict()
+_kept: OrderedDict[_State, _Contents] = OrderedDict()
 _lock = ProcessLock()
 
 
 def _contents_of(path: Path, file: BinaryIO) -> _Contents:
     """List an opened tar, or remember it; raises OSError."""
     facts = os.fstat(file.fileno())
-    key = (path, facts.st_size, facts.st_mtime_ns)
+    key = _State(path, facts.st_size, facts.st_mtime_ns)
     with _lock:  # of threads that want one tar, one lists it
         contents = _kept.get(key)
         if contents is None:
@@ -189,7 +214,7 @@ class _Headers:
 
 
 def _list(file: BinaryIO) -> _Contents:
-    """Read all headers of a tar, and nothing between them."""
+    """Read all headers of a tar, but not the members."""
     contents = _Contents()
     try:
         with tarfile.open(
@@ -217,7 +242,7 @@ def _take(contents: _Contents, info: tarfile.TarInfo) -> None:
     name = os.fsencode(posixpath.normpath(f"/{info.name}").lstrip("/"))
     if info.isdir() or is_unwanted(name):
         return
-    if not is_picture(name):
+    if not has_picture_name(name):
         if ending := left_out_ending(name):
             contents.left_out[ending] += 1
         return
@@ -226,4 +251,4 @@ def _take(contents: _Contents, info: tarfile.TarInfo) -> None:
     if not info.isreg() or info.issparse():
         contents.refused[name] = "is a link or no regular file in the tar"
     else:
-        contents.members[name] = Member(info.offset_data, info.size, ns_of(info.mtime))
+        contents.members[name] = _Member(info.offset_data, info.size, ns_of(info.mtime))

@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 
 from vecsearch.errors import ImageError, SourceError
-from vecsearch.images.sources.access import LARGEST_BYTES
+from vecsearch.images.decoders.formats import has_picture_name
 from vecsearch.images.sources.allowed_urls import WAY, check_fetch, is_below, may_fetch
 from vecsearch.images.sources.exclude import Patterns
 from vecsearch.images.sources.external_sort import sorted_chunks
-from vecsearch.images.sources.scan import Entry, Region, Scan, below, is_picture, is_unwanted
+from vecsearch.images.sources.scan import Entry, Region, Scan, below, is_unwanted
+from vecsearch.images.sources.source import LARGEST_BYTES, NO_TIME, TOO_LARGE, Content, FileStat
 from vecsearch.locks import ProcessLock
 from vecsearch.types import UrlPath
 
@@ -45,33 +47,72 @@ _ATTEMPTS: Final = 3
 _lock = ProcessLock()
 
 
-def scan_url(root: UrlPath, exclude: Patterns | None = None) -> Scan:
-    """Prepare to list what lies below *root* and does not match *exclude*.
+@dataclass(frozen=True, slots=True)
+class UrlSource:
+    """What lies below a URL, which is requested only if it may be."""
 
-    Files of patterns behind URLs are not read. Raises SourceError if it cannot be reached,
-    FileNotFoundError if there is nothing.
-    """
-    if not may_fetch(root):
-        raise SourceError(
-            f"{root} is a source of the index that was not named on this machine; nothing was "
-            "requested",
-            hint="if you trust it, name it as SOURCE, or say --fetch",
-            path=root,
-        )
-    with _told(root, missing_too=False):
-        _ask(_filesystem_of(root), "info", _key(root))
-    return Scan(root, _walk, exclude=exclude or Patterns())
+    root: UrlPath
+
+    def stamp(self, exclude: Patterns | None = None) -> str:
+        """Return an empty stamp: what lies below a URL is listed every time."""
+        return ""
+
+    def scan(self, exclude: Patterns | None = None, others: Sequence[bytes] = ()) -> Scan:
+        """Prepare to list what lies below the URL; files of patterns behind it are not read.
+
+        Raises SourceError if it cannot be reached, FileNotFoundError if there is nothing.
+        """
+        if not may_fetch(self.root):
+            raise SourceError(
+                f"{self.root} is a source of the index that was not named on this machine; nothing "
+                "was requested",
+                hint="if you trust it, name it as SOURCE, or say --fetch",
+                path=self.root,
+            )
+        with _told(self.root, missing_too=False):
+            _ask(_filesystem_of(self.root), "info", _key(self.root))
+        return Scan(self.root, partial(_walk, self.root), exclude=exclude or Patterns())
+
+    def stat(self, path: Path) -> FileStat:
+        """Ask for the size and time of what a URL means, as its listing has them.
+
+        Raises OSError, also if it may not be fetched.
+        """
+        if not may_fetch(path):
+            raise OSError(1, f"not fetched; {WAY}")
+        with _as_os_errors():
+            told = _size_and_time(_ask(_filesystem_of(path), "info", _key(path)))
+        if told.size_bytes > LARGEST_BYTES:
+            raise OSError(27, TOO_LARGE)
+        return told
+
+    def read(self, path: Path) -> Content:
+        """Read the whole of what a URL means.
+
+        Raises OSError, NotFetchedError, ImageError if it is too long.
+        """
+        check_fetch(path)
+        with _as_os_errors():
+            filesystem, key = _filesystem_of(path), _key(path)
+            if "s3" in filesystem.protocol:
+                data = _within(filesystem, _read_object(filesystem, key), _LONGEST_S)
+            else:
+                data = _ask(filesystem, "cat_file", key)
+        if len(data) > LARGEST_BYTES:
+            raise ImageError(TOO_LARGE, path=path)
+        return Content(bytes(data), NO_TIME)
 
 
-def _walk(scan: Scan) -> Iterator[Region]:
-    prefix = below(os.fsencode(scan.root))
+def _walk(root: UrlPath, scan: Scan) -> Iterator[Region]:
+    prefix = below(os.fsencode(root))
     # All is listed before anything is compared: half a listing would be half a deletion.
-    yield prefix, sorted_chunks(_list(scan, prefix))
+    yield prefix, sorted_chunks(_list(root, scan))
 
 
-def _list(scan: Scan, prefix: bytes) -> Iterator[Entry]:
-    with _told(scan.root):
-        filesystem, root = _filesystem_of(scan.root), _key(scan.root)
+def _list(source: UrlPath, scan: Scan) -> Iterator[Entry]:
+    prefix = below(os.fsencode(source))
+    with _told(source):
+        filesystem, root = _filesystem_of(source), _key(source)
         # fsspec's own walk leaves out folders that it fails to list.
         pending = [root]
         while pending:
@@ -85,7 +126,7 @@ def _list(scan: Scan, prefix: bytes) -> Iterator[Entry]:
                 path = os.fsencode(key[len(root) :].strip("/"))
                 is_folder = facts["type"] == "directory"
                 if scan.exclude and scan.exclude.decide(path + b"/" if is_folder else path):
-                    if is_folder or is_picture(name):
+                    if is_folder or has_picture_name(name):
                         scan.excluded.count(path + b"/" if is_folder else path, given=True)
                 elif is_folder:
                     pending.append(key.rstrip("/"))
@@ -102,31 +143,14 @@ def _list(scan: Scan, prefix: bytes) -> Iterator[Entry]:
 def _entry(scan: Scan, path: bytes, facts: Mapping[str, Any]) -> Iterator[Entry]:
     """Return a picture, if it can be one."""
     if (facts.get("size") or 0) > LARGEST_BYTES:
-        scan.unreadable[path] = f"larger than {LARGEST_BYTES >> 20} MiB"
+        scan.unreadable[path] = TOO_LARGE
     else:
-        yield (path, *_size_and_time(facts))
+        yield Entry(path, *_size_and_time(facts))
     scan.count += 1
 
 
-def read_url(path: Path) -> bytes:
-    """Read the whole of what a URL means.
-
-    Raises OSError, NotFetchedError, ImageError if it is too long.
-    """
-    check_fetch(path)
-    with _as_os_errors():
-        filesystem, key = _filesystem_of(path), _key(path)
-        if "s3" in filesystem.protocol:
-            data = _within(filesystem, _read_object(filesystem, key), _LONGEST_S)
-        else:
-            data = _ask(filesystem, "cat_file", key)
-    if len(data) > LARGEST_BYTES:
-        raise _too_large(path)
-    return bytes(data)
-
-
 async def _read_object(filesystem: Any, key: str) -> bytes:
-    """Read an object of S3 in one request, and no more of it than may be."""
+    """Read an object of S3 in one request, up to the largest size."""
     attempt = 0
     while True:
         attempt += 1
@@ -146,20 +170,6 @@ async def _read_object(filesystem: Any, key: str) -> bytes:
                 file.r.close()
 
 
-def facts_of_url(path: Path) -> tuple[int, int]:
-    """Ask for size in bytes and time in ns of what a URL means, as its listing has them.
-
-    Raises OSError, also if it may not be fetched.
-    """
-    if not may_fetch(path):
-        raise OSError(1, f"not fetched; {WAY}")
-    with _as_os_errors():
-        size_bytes, mtime_ns = _size_and_time(_ask(_filesystem_of(path), "info", _key(path)))
-    if size_bytes > LARGEST_BYTES:
-        raise OSError(27, str(_too_large(path)))
-    return size_bytes, mtime_ns
-
-
 def _ask(
     filesystem: Any, method: str, key: str, timeout_s: float = _LONGEST_S, **options: bool
 ) -> Any:
@@ -175,11 +185,7 @@ def _within(filesystem: Any, asked: Coroutine[Any, Any, Any], timeout_s: float) 
     return sync(filesystem.loop, lambda: asked, timeout=timeout_s)
 
 
-def _too_large(path: Path) -> ImageError:
-    return ImageError(f"larger than {LARGEST_BYTES >> 20} MiB", path=path)
-
-
-def _size_and_time(facts: Mapping[str, Any]) -> tuple[int, int]:
+def _size_and_time(facts: Mapping[str, Any]) -> FileStat:
     """Return size and time of an object, with its tag in the place of the fractions of a second.
 
     So an object that gets another tag within a second counts as changed, and the time can be read.
@@ -196,10 +202,10 @@ def _size_and_time(facts: Mapping[str, Any]) -> tuple[int, int]:
         seconds = 0
     seconds = max(-_MOST_SECONDS, min(_MOST_SECONDS, seconds))
     if not tag:
-        return int(facts.get("size") or 0), round(seconds * 1e6) * 1000
+        return FileStat(int(facts.get("size") or 0), round(seconds * 1e6) * 1000)
     digest = hashlib.sha256(tag.strip('"').encode()).digest()
     fraction = int.from_bytes(digest[:8], "big") % _SECOND_NS
-    return int(facts.get("size") or 0), int(seconds) * _SECOND_NS + fraction
+    return FileStat(int(facts.get("size") or 0), int(seconds) * _SECOND_NS + fraction)
 
 
 def _filesystem_of(path: Path) -> Any:
@@ -285,7 +291,7 @@ def _is_missing(error: Exception) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """Say what went wrong: fsspec tells of a file that is missing, and why only beside it."""
+    """Say what went wrong; of a missing file, fsspec has the reason in the cause."""
     cause = error.__cause__ or error
     if isinstance(cause, TimeoutError):
         return f"it took longer than {_LONGEST_S:g} s"

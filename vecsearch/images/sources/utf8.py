@@ -1,4 +1,4 @@
-"""Lists as other systems write them: what a byte order mark says of the text behind it."""
+"""Lists of other systems, read as UTF-8: a byte order mark tells their encoding."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
     (codecs.BOM_UTF8, "utf-8-sig"),
 )
-"""The first begins as one of the next does."""
+"""UTF-32 comes first: its little-endian mark begins with that of UTF-16."""
 
 
-def without_mark(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Return the *blocks* of a text as UTF-8 without a mark; one that has none is as it is."""
+def as_utf8(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Return the *blocks* of a text as UTF-8 without the mark, or unchanged if there is none."""
     blocks = iter(blocks)
     first = next(blocks, b"")
     coding = next((coding for mark, coding in _MARKS if first.startswith(mark)), None)
