@@ -33,13 +33,13 @@ from PIL import Image
 
 import vecsearch
 from vecsearch import EncoderConfig
-from vecsearch.duplicates.comparison import COPY_SHARE
-from vecsearch.duplicates.pixels import Looks
-from vecsearch.duplicates.ranks import rank_images
-from vecsearch.duplicates.second_look import NEAR, SecondLook
-from vecsearch.duplicates.thresholds import copy_cosines
-from vecsearch.duplicates.unit_rows import UnitRows
-from vecsearch.duplicates.windows import whole
+from vecsearch.deduplication.comparison import COPY_SHARE
+from vecsearch.deduplication.pixels import Looks
+from vecsearch.deduplication.ranks import rank_images
+from vecsearch.deduplication.second_look import NEAR, SecondLook
+from vecsearch.deduplication.thresholds import copy_cosines
+from vecsearch.deduplication.unit_rows import UnitRows
+from vecsearch.deduplication.windows import whole
 
 PRECISION: Final = 0.99
 QUALITY: Final = 90

@@ -24,13 +24,13 @@ FLOORS: dict[str, set[str]] = {
     "maintenance": {"images", "embed", "ann", "store", "indexing"},
     "planning": {"embed", "ann", "store", "indexing"},
     "transfer": {"images", "embed", "store", "indexing", "search"},
-    "duplicates": {"images", "embed", "ann", "store", "search"},
+    "deduplication": {"images", "embed", "ann", "store", "search"},
     "evaluation": {"ann", "store", "search", "transfer"},
     "layout": set(),
     "view": {"images", "layout"},
     "cli": {
         *("embed", "store", "search", "indexing", "maintenance", "planning", "transfer"),
-        *("duplicates", "evaluation", "layout", "view"),
+        *("deduplication", "evaluation", "layout", "view"),
     },
     "__main__": {"cli"},
 }
@@ -95,6 +95,11 @@ def test_files_of_one_name_are_a_command_and_what_it_calls_and_prints() -> None:
             assert "cli" in shared, (name, shared)
             assert len(set(shared) - {"cli", "view"}) <= 1, (name, shared)
             assert len(set(shared)) == len(shared), (name, shared)
+
+
+def test_no_room_hides_a_public_name() -> None:
+    """Importing a file of a room sets the room's name in the package."""
+    assert not {room_of(module) for module in MODULES} & set(vecsearch.__all__)
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

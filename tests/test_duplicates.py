@@ -13,7 +13,7 @@ from synthetic import draw_vectors, make_index
 
 import vecsearch
 from vecsearch import DuplicatesReport
-from vecsearch.duplicates import greedy_groups
+from vecsearch.deduplication import greedy_groups
 from vecsearch.search import index_reader
 from vecsearch.types import Vectors
 

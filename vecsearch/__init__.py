@@ -9,7 +9,7 @@ TYPE_CHECKING = False  # as typing has it, which takes 8 ms to import
 if TYPE_CHECKING:
     from typing import Final
 
-    from vecsearch.duplicates.aside import (
+    from vecsearch.deduplication.aside import (
         AsideReport,
         BackReport,
         Left,
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
         move_aside,
         move_back,
     )
-    from vecsearch.duplicates.find import duplicates
-    from vecsearch.duplicates.groups import DuplicateCopy, DuplicateGroup, DuplicatesReport
-    from vecsearch.duplicates.not_copies import NotCopiesReport, not_copies
+    from vecsearch.deduplication.find import duplicates
+    from vecsearch.deduplication.groups import DuplicateCopy, DuplicateGroup, DuplicatesReport
+    from vecsearch.deduplication.not_copies import NotCopiesReport, not_copies
     from vecsearch.embed.encoder import EncoderConfig
     from vecsearch.errors import (
         EncoderMismatchError,
@@ -167,18 +167,18 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "AsideReport": "duplicates.aside",
+    "AsideReport": "deduplication.aside",
     "QueryImage": "types",
-    "BackReport": "duplicates.aside",
+    "BackReport": "deduplication.aside",
     "BuildOptions": "indexing.build_options",
     "BuildReport": "indexing.build",
     "ClassQuality": "evaluation.classes",
     "CollectionMap": "layout.collection",
     "CompactReport": "maintenance.compact",
     "CopyReport": "search.copy_hits",
-    "DuplicateCopy": "duplicates.groups",
-    "DuplicateGroup": "duplicates.groups",
-    "DuplicatesReport": "duplicates.groups",
+    "DuplicateCopy": "deduplication.groups",
+    "DuplicateGroup": "deduplication.groups",
+    "DuplicatesReport": "deduplication.groups",
     "EncoderConfig": "embed.encoder",
     "EvaluateReport": "evaluation.evaluate",
     "ExportReport": "transfer.export",
@@ -193,15 +193,15 @@ _HOMES: Final = {
     "IndexInfo": "search.info",
     "JudgedQuery": "types",
     "LabelShare": "evaluation.classes",
-    "Left": "duplicates.aside",
+    "Left": "deduplication.aside",
     "LeftHit": "search.copy_hits",
     "ListOptions": "search.list",
     "ListedImage": "types",
     "MapOptions": "layout.collection",
     "MeanFigure": "evaluation.quality_report",
     "MergeReport": "transfer.merge",
-    "MovedFile": "duplicates.aside",
-    "NotCopiesReport": "duplicates.not_copies",
+    "MovedFile": "deduplication.aside",
+    "NotCopiesReport": "deduplication.not_copies",
     "PictureInfo": "search.info",
     "PlacedHit": "search.copy_hits",
     "PlanOptions": "planning.budget",
@@ -222,16 +222,16 @@ _HOMES: Final = {
     "build": "indexing.build",
     "compact": "maintenance.compact",
     "draw_map": "view.map",
-    "duplicates": "duplicates.find",
+    "duplicates": "deduplication.find",
     "evaluate": "evaluation.evaluate",
     "evaluate_labels": "evaluation.quality",
     "export_vectors": "transfer.export",
     "import_vectors": "transfer.import_",
     "map_collection": "layout.collection",
     "merge": "transfer.merge",
-    "move_aside": "duplicates.aside",
-    "move_back": "duplicates.aside",
-    "not_copies": "duplicates.not_copies",
+    "move_aside": "deduplication.aside",
+    "move_back": "deduplication.aside",
+    "not_copies": "deduplication.not_copies",
     "open_hits": "view.opener",
     "open_index": "search.index",
     "plan": "planning.plan",

@@ -24,9 +24,9 @@ from samples import CHEAP, draw
 import vecsearch
 from torture.mutants import Sample
 from vecsearch.ann.settings import SearchSettings
-from vecsearch.duplicates.aside_folder import open_aside, put_back
-from vecsearch.duplicates.aside_journal import JOURNAL, Moved, folders_above, line_of
-from vecsearch.duplicates.places import Places
+from vecsearch.deduplication.aside_folder import open_aside, put_back
+from vecsearch.deduplication.aside_journal import JOURNAL, Moved, folders_above, line_of
+from vecsearch.deduplication.places import Places
 from vecsearch.embed.checkpoint import read_checkpoint
 from vecsearch.embed.engines.ir import read_network
 from vecsearch.embed.spec import EncoderSpec

@@ -24,7 +24,7 @@ from vecsearch.cli.output import print_records, refuse_pictures, say, say_paths
 from vecsearch.cli.output_format import chosen_form
 from vecsearch.cli.progress import progress
 from vecsearch.cli.units import written_size
-from vecsearch.duplicates.aside import (
+from vecsearch.deduplication.aside import (
     AsideReport,
     BackReport,
     Left,
@@ -34,8 +34,8 @@ from vecsearch.duplicates.aside import (
     move_aside,
     move_back,
 )
-from vecsearch.duplicates.find import duplicates as find_duplicates
-from vecsearch.duplicates.groups import (
+from vecsearch.deduplication.find import duplicates as find_duplicates
+from vecsearch.deduplication.groups import (
     DuplicateCopy,
     DuplicateGroup,
     DuplicatesReport,

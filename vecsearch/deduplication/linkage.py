@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.duplicates.candidates import Pairs
-from vecsearch.duplicates.ranks import Numbers
-from vecsearch.duplicates.second_look import Found
+from vecsearch.deduplication.candidates import Pairs
+from vecsearch.deduplication.ranks import Numbers
+from vecsearch.deduplication.second_look import Found
 from vecsearch.types import Progress
 
 _BATCH = 4096

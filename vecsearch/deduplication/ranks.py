@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.duplicates.exclusions import Apart, find_apart
-from vecsearch.duplicates.preference import Preference
+from vecsearch.deduplication.exclusions import Apart, find_apart
+from vecsearch.deduplication.preference import Preference
 from vecsearch.images.sources.access import facts_of
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.types import Image, Progress, Rows, UrlPath

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from stat import S_ISREG
 
-from vecsearch.duplicates.aside_journal import Inode
+from vecsearch.deduplication.aside_journal import Inode
 
 
 def files_of_links(folders: Iterable[Path]) -> dict[Inode, Path]:

@@ -12,8 +12,8 @@ import numpy as np
 
 from vecsearch.ann.searcher import CodedRows
 from vecsearch.arguments import checked
-from vecsearch.duplicates.aside_journal import Inode
-from vecsearch.duplicates.groups import (
+from vecsearch.deduplication.aside_journal import Inode
+from vecsearch.deduplication.groups import (
     DuplicateCopy,
     DuplicateGroup,
     DuplicatesReport,
@@ -22,8 +22,8 @@ from vecsearch.duplicates.groups import (
     Why,
     pixels_of,
 )
-from vecsearch.duplicates.places import is_outside
-from vecsearch.duplicates.ranks import (
+from vecsearch.deduplication.places import is_outside
+from vecsearch.deduplication.ranks import (
     CHANGED,
     GONE,
     Numbers,
@@ -31,10 +31,10 @@ from vecsearch.duplicates.ranks import (
     is_of_vector,
     rank_images,
 )
-from vecsearch.duplicates.related import Related, by_content, by_cosine, by_pixels
-from vecsearch.duplicates.second_look import EDITED, NEAR, NONE, SIMILAR
-from vecsearch.duplicates.thresholds import UNMEASURED, copy_cosines
-from vecsearch.duplicates.unit_rows import UnitRows
+from vecsearch.deduplication.related import Related, by_content, by_cosine, by_pixels
+from vecsearch.deduplication.second_look import EDITED, NEAR, NONE, SIMILAR
+from vecsearch.deduplication.thresholds import UNMEASURED, copy_cosines
+from vecsearch.deduplication.unit_rows import UnitRows
 from vecsearch.errors import UsageError
 from vecsearch.search.index import open_index
 from vecsearch.search.index_reader import IndexReader

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.ann.searcher import CodedRows, Scores
-from vecsearch.duplicates.ranks import Numbers, Ranked
-from vecsearch.duplicates.unit_rows import UnitRows
+from vecsearch.deduplication.ranks import Numbers, Ranked
+from vecsearch.deduplication.unit_rows import UnitRows
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.types import Progress, Rows, Vectors
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import IO
 
-from vecsearch.duplicates.aside_journal import (
+from vecsearch.deduplication.aside_journal import (
     JOURNAL,
     Lines,
     Moved,
@@ -26,7 +26,7 @@ from vecsearch.duplicates.aside_journal import (
     mend_journal,
     open_journal,
 )
-from vecsearch.duplicates.places import Places
+from vecsearch.deduplication.places import Places
 from vecsearch.errors import SourceError, UsageError, VecsearchError
 from vecsearch.files import make_folder, sync_folder
 from vecsearch.images.file_times import kept_ns

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PillowImage
 
-from vecsearch.duplicates.agreement import is_plain
-from vecsearch.duplicates.comparison import CLOSER_SIDE, COLOUR_SIDE, CloserLook
-from vecsearch.duplicates.ranks import THERE, Numbers, Ranked
-from vecsearch.duplicates.windows import SIDE, Flags, Floats
+from vecsearch.deduplication.agreement import is_plain
+from vecsearch.deduplication.comparison import CLOSER_SIDE, COLOUR_SIDE, CloserLook
+from vecsearch.deduplication.ranks import THERE, Numbers, Ranked
+from vecsearch.deduplication.windows import SIDE, Flags, Floats
 from vecsearch.errors import ImageError
 from vecsearch.images.decoders.decode import decode
 from vecsearch.images.decoders.frames import has_frames

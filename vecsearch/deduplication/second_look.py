@@ -8,14 +8,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.duplicates.candidates import Pairs
-from vecsearch.duplicates.comparison import closer_look, first_look
-from vecsearch.duplicates.confirm import PictureFile, agree_in_frames, are_near
-from vecsearch.duplicates.exclusions import Apart
-from vecsearch.duplicates.greedy_groups import TOLERANCE
-from vecsearch.duplicates.pixels import Looks
-from vecsearch.duplicates.unit_rows import UnitRows
-from vecsearch.duplicates.windows import Floats
+from vecsearch.deduplication.candidates import Pairs
+from vecsearch.deduplication.comparison import closer_look, first_look
+from vecsearch.deduplication.confirm import PictureFile, agree_in_frames, are_near
+from vecsearch.deduplication.exclusions import Apart
+from vecsearch.deduplication.greedy_groups import TOLERANCE
+from vecsearch.deduplication.pixels import Looks
+from vecsearch.deduplication.unit_rows import UnitRows
+from vecsearch.deduplication.windows import Floats
 
 NONE, NEAR, EDITED, SIMILAR = range(4)
 """What two pictures are: different; copies whose pixels agree all over; copies whose pixels agree

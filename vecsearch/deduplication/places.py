@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from vecsearch.duplicates.aside_journal import Inode
+from vecsearch.deduplication.aside_journal import Inode
 from vecsearch.images.sources.list_file import is_list
 from vecsearch.images.sources.scan import below, is_ordinary, is_picture
 from vecsearch.types import UrlPath

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.duplicates.alignment import Laid
-from vecsearch.duplicates.windows import Flags, Floats
+from vecsearch.deduplication.alignment import Laid
+from vecsearch.deduplication.windows import Flags, Floats
 
 _PART: Final = 9
 """A part is 9 x 9 pixels; there is one around every pixel that is so far from the edges."""

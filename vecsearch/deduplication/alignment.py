@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.duplicates.windows import Flags, Floats, Starts
+from vecsearch.deduplication.windows import Flags, Floats, Starts
 
 Numbers = npt.NDArray[np.intp]
 

@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from vecsearch.duplicates.agreement import agreement
-from vecsearch.duplicates.alignment import Laid, Numbers, Placements, correlation, half_sides
-from vecsearch.duplicates.windows import SIDE, Flags, Floats, find_starts
+from vecsearch.deduplication.agreement import agreement
+from vecsearch.deduplication.alignment import Laid, Numbers, Placements, correlation, half_sides
+from vecsearch.deduplication.windows import SIDE, Flags, Floats, find_starts
 
 CLOSER_SIDE: Final = 128
 """How large pictures are that are looked at again."""

@@ -7,12 +7,12 @@ from typing import Literal
 
 import numpy as np
 
-from vecsearch.duplicates.candidates import find_candidates
-from vecsearch.duplicates.greedy_groups import GreedyGroups, same_content
-from vecsearch.duplicates.linkage import Linked
-from vecsearch.duplicates.pixels import Looks
-from vecsearch.duplicates.ranks import Numbers, Ranked
-from vecsearch.duplicates.second_look import (
+from vecsearch.deduplication.candidates import find_candidates
+from vecsearch.deduplication.greedy_groups import GreedyGroups, same_content
+from vecsearch.deduplication.linkage import Linked
+from vecsearch.deduplication.pixels import Looks
+from vecsearch.deduplication.ranks import Numbers, Ranked
+from vecsearch.deduplication.second_look import (
     EDITED,
     NEAR,
     NONE,
@@ -20,7 +20,7 @@ from vecsearch.duplicates.second_look import (
     Found,
     SecondLook,
 )
-from vecsearch.duplicates.unit_rows import UnitRows
+from vecsearch.deduplication.unit_rows import UnitRows
 from vecsearch.embed.backbones.backbone import CopyCosines
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.types import Progress

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from vecsearch.duplicates.ranks import Numbers, Ranked
+from vecsearch.deduplication.ranks import Numbers, Ranked
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.store.segments import gather
 from vecsearch.types import Vectors

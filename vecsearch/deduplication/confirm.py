@@ -9,10 +9,10 @@ from typing import Final
 
 from PIL import Image
 
-from vecsearch.duplicates.comparison import closer_look, first_look
-from vecsearch.duplicates.pixels import look_closer, look_small
-from vecsearch.duplicates.same_pixels import LONGEST, are_same
-from vecsearch.duplicates.windows import Floats
+from vecsearch.deduplication.comparison import closer_look, first_look
+from vecsearch.deduplication.pixels import look_closer, look_small
+from vecsearch.deduplication.same_pixels import LONGEST, are_same
+from vecsearch.deduplication.windows import Floats
 from vecsearch.errors import ImageError
 from vecsearch.images.decoders.decode import decode
 from vecsearch.images.decoders.frames import Frame, frames, has_frames

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.ann.searcher import CodedRows
-from vecsearch.duplicates.pixels import Looks
-from vecsearch.duplicates.ranks import Numbers, Ranked
-from vecsearch.duplicates.unit_rows import UnitRows
-from vecsearch.duplicates.windows import Floats, whole
+from vecsearch.deduplication.pixels import Looks
+from vecsearch.deduplication.ranks import Numbers, Ranked
+from vecsearch.deduplication.unit_rows import UnitRows
+from vecsearch.deduplication.windows import Floats, whole
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.types import Progress
 

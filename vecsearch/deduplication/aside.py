@@ -12,17 +12,17 @@ from stat import S_ISREG
 from typing import Final
 
 from vecsearch.arguments import checked
-from vecsearch.duplicates.aside_folder import Aside, open_aside, put_back
-from vecsearch.duplicates.aside_journal import Inode
-from vecsearch.duplicates.confirm import PictureFile, are_edited, are_near
-from vecsearch.duplicates.groups import (
+from vecsearch.deduplication.aside_folder import Aside, open_aside, put_back
+from vecsearch.deduplication.aside_journal import Inode
+from vecsearch.deduplication.confirm import PictureFile, are_edited, are_near
+from vecsearch.deduplication.groups import (
     DuplicateCopy,
     DuplicateGroup,
     DuplicatesReport,
     pixels_of,
 )
-from vecsearch.duplicates.links import file_of_link, files_of_links
-from vecsearch.duplicates.places import Places, folders_of, is_outside, leads_outside
+from vecsearch.deduplication.links import file_of_link, files_of_links
+from vecsearch.deduplication.places import Places, folders_of, is_outside, leads_outside
 from vecsearch.errors import UsageError, VecsearchError
 from vecsearch.images.sources.access import facts_of, read_content
 from vecsearch.images.sources.list_file import is_list
