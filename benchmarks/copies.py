@@ -33,13 +33,13 @@ from PIL import Image
 
 import vecsearch
 from vecsearch import EncoderConfig
-from vecsearch.deduplication.comparison import COPY_SHARE
-from vecsearch.deduplication.pixels import Looks
-from vecsearch.deduplication.ranks import rank_images
-from vecsearch.deduplication.second_look import NEAR, SecondLook
+from vecsearch.deduplication.coarse_to_fine import COPY_SHARE
+from vecsearch.deduplication.ranked_images import rank_images
+from vecsearch.deduplication.ranked_vectors import RankedVectors
+from vecsearch.deduplication.scaled_pictures import ScaledPictures
+from vecsearch.deduplication.template_matching import whole
 from vecsearch.deduplication.thresholds import copy_cosines
-from vecsearch.deduplication.unit_rows import UnitRows
-from vecsearch.deduplication.windows import whole
+from vecsearch.deduplication.verifier import NEAR, Verifier
 
 PRECISION: Final = 0.99
 QUALITY: Final = 90
@@ -117,13 +117,13 @@ def index_scores(index: Path, paths: Sequence[Path]) -> tuple[Scores, Scores, Sc
         images = opened.snapshot.images_by_row(ranked.rows.tolist())
         rank_of = {images[row].path: rank for rank, row in enumerate(ranked.rows.tolist())}
         ranks = np.array([rank_of[path] for path in paths], np.int32)
-        rows = UnitRows(opened, ranked)
-        looks = Looks(opened, ranked)
+        rows = RankedVectors(opened, ranked)
+        looks = ScaledPictures(opened, ranked)
         looks.read(ranks)
         vectors = rows.of(ranks)
         small = whole(looks.small[ranks].astype(np.float32))
         cosines = copy_cosines(asked.encoder)
-        look = SecondLook(looks, rows, cosines.alone, ranked.apart)
+        look = Verifier(looks, rows, cosines.alone, ranked.exclusions)
         versions = len(EDITS) + 1
         alike = _pairs(vectors)
         shares, near = np.zeros_like(alike), np.zeros_like(alike)

@@ -9,7 +9,8 @@ TYPE_CHECKING = False  # as typing has it, which takes 8 ms to import
 if TYPE_CHECKING:
     from typing import Final
 
-    from vecsearch.deduplication.aside import (
+    from vecsearch.deduplication.find import duplicates
+    from vecsearch.deduplication.move_aside import (
         AsideReport,
         BackReport,
         Left,
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
         move_aside,
         move_back,
     )
-    from vecsearch.deduplication.find import duplicates
-    from vecsearch.deduplication.groups import DuplicateCopy, DuplicateGroup, DuplicatesReport
     from vecsearch.deduplication.not_copies import NotCopiesReport, not_copies
+    from vecsearch.deduplication.report import DuplicateCopy, DuplicateGroup, DuplicatesReport
     from vecsearch.embed.encoder import EncoderConfig
     from vecsearch.errors import (
         EncoderMismatchError,
@@ -167,18 +167,18 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "AsideReport": "deduplication.aside",
+    "AsideReport": "deduplication.move_aside",
     "QueryImage": "types",
-    "BackReport": "deduplication.aside",
+    "BackReport": "deduplication.move_aside",
     "BuildOptions": "indexing.build_options",
     "BuildReport": "indexing.build",
     "ClassQuality": "evaluation.classes",
     "CollectionMap": "layout.collection",
     "CompactReport": "maintenance.compact",
     "CopyReport": "search.copy_hits",
-    "DuplicateCopy": "deduplication.groups",
-    "DuplicateGroup": "deduplication.groups",
-    "DuplicatesReport": "deduplication.groups",
+    "DuplicateCopy": "deduplication.report",
+    "DuplicateGroup": "deduplication.report",
+    "DuplicatesReport": "deduplication.report",
     "EncoderConfig": "embed.encoder",
     "EvaluateReport": "evaluation.evaluate",
     "ExportReport": "transfer.export",
@@ -193,14 +193,14 @@ _HOMES: Final = {
     "IndexInfo": "search.info",
     "JudgedQuery": "types",
     "LabelShare": "evaluation.classes",
-    "Left": "deduplication.aside",
+    "Left": "deduplication.move_aside",
     "LeftHit": "search.copy_hits",
     "ListOptions": "search.list",
     "ListedImage": "types",
     "MapOptions": "layout.collection",
     "MeanFigure": "evaluation.quality_report",
     "MergeReport": "transfer.merge",
-    "MovedFile": "deduplication.aside",
+    "MovedFile": "deduplication.move_aside",
     "NotCopiesReport": "deduplication.not_copies",
     "PictureInfo": "search.info",
     "PlacedHit": "search.copy_hits",
@@ -229,8 +229,8 @@ _HOMES: Final = {
     "import_vectors": "transfer.import_",
     "map_collection": "layout.collection",
     "merge": "transfer.merge",
-    "move_aside": "deduplication.aside",
-    "move_back": "deduplication.aside",
+    "move_aside": "deduplication.move_aside",
+    "move_back": "deduplication.move_aside",
     "not_copies": "deduplication.not_copies",
     "open_hits": "view.opener",
     "open_index": "search.index",

@@ -25,8 +25,8 @@ import vecsearch
 from torture.mutants import Sample
 from vecsearch.ann.settings import SearchSettings
 from vecsearch.deduplication.aside_folder import open_aside, put_back
-from vecsearch.deduplication.aside_journal import JOURNAL, Moved, folders_above, line_of
-from vecsearch.deduplication.places import Places
+from vecsearch.deduplication.aside_journal import JOURNAL, JournalLine, folders_above, line_of
+from vecsearch.deduplication.source_roots import SourceRoots
 from vecsearch.embed.checkpoint import read_checkpoint
 from vecsearch.embed.engines.ir import read_network
 from vecsearch.embed.spec import EncoderSpec
@@ -296,7 +296,7 @@ def _journal_samples(sound: Path) -> list[Sample]:
         path = source / f"p{number}.png"
         facts = path.stat()
         folders = folders_above(path)
-        moved = Moved(path, Path(f"/x/p{number}.png"), facts.st_size, 1, "0" * 64, folders)
+        moved = JournalLine(path, Path(f"/x/p{number}.png"), facts.st_size, 1, "0" * 64, folders)
         lines.append(line_of(moved, Path("/x")))
     return [Sample.plain(JOURNAL, b"".join(lines)), Sample.plain(JOURNAL, lines[0])]
 
@@ -304,7 +304,7 @@ def _journal_samples(sound: Path) -> list[Sample]:
 def _read_journal(path: Path, sound: Path, number: int) -> None:
     folder = path.parent
     (folder / "p1.png").write_bytes(b"x")
-    places = Places([sound / "photos"], lambda _: False)
+    places = SourceRoots([sound / "photos"], lambda _: False)
     if number % 2:
         with open_aside(folder):
             pass

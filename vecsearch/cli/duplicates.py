@@ -24,7 +24,8 @@ from vecsearch.cli.output import print_records, refuse_pictures, say, say_paths
 from vecsearch.cli.output_format import chosen_form
 from vecsearch.cli.progress import progress
 from vecsearch.cli.units import written_size
-from vecsearch.deduplication.aside import (
+from vecsearch.deduplication.find import duplicates as find_duplicates
+from vecsearch.deduplication.move_aside import (
     AsideReport,
     BackReport,
     Left,
@@ -34,8 +35,7 @@ from vecsearch.deduplication.aside import (
     move_aside,
     move_back,
 )
-from vecsearch.deduplication.find import duplicates as find_duplicates
-from vecsearch.deduplication.groups import (
+from vecsearch.deduplication.report import (
     DuplicateCopy,
     DuplicateGroup,
     DuplicatesReport,

@@ -19,14 +19,14 @@ from typing import IO
 
 from vecsearch.deduplication.aside_journal import (
     JOURNAL,
-    Lines,
-    Moved,
+    JournalLine,
+    JournalLines,
     folders_above,
     line_of,
     mend_journal,
     open_journal,
 )
-from vecsearch.deduplication.places import Places
+from vecsearch.deduplication.source_roots import SourceRoots
 from vecsearch.errors import SourceError, UsageError, VecsearchError
 from vecsearch.files import make_folder, sync_folder
 from vecsearch.images.file_times import kept_ns
@@ -42,7 +42,7 @@ class Returned:
     reason: str = ""
 
 
-class Aside:
+class AsideFolder:
     """The folder, open for files to be moved into it."""
 
     def __init__(self, folder: Path, journal: IO[bytes]) -> None:
@@ -66,7 +66,7 @@ class Aside:
                 continue
             self._check_inside(target.parent)
             size, time = facts.st_size, kept_ns(facts.st_mtime_ns)
-            self._write(Moved(source, target, size, time, sha256, folders_above(source)))
+            self._write(JournalLine(source, target, size, time, sha256, folders_above(source)))
             make_folder(target.parent)
             with contextlib.suppress(FileExistsError):
                 move_file(source, target)
@@ -79,7 +79,7 @@ class Aside:
         if nearest.resolve() != self._real / nearest.relative_to(self._folder):
             raise OSError(errno.ELOOP, f"{nearest} leads out of {self._folder}")
 
-    def _write(self, moved: Moved) -> None:
+    def _write(self, moved: JournalLine) -> None:
         data = line_of(moved, self._folder)
         try:
             if self._journal.write(data) != len(data):
@@ -95,7 +95,7 @@ class Aside:
 
 
 @contextmanager
-def open_aside(folder: Path) -> Iterator[Aside]:
+def open_aside(folder: Path) -> Iterator[AsideFolder]:
     """Make *folder*, or go on in it, alone.
 
     Raises VecsearchError if it is in use, has a journal that is none, or cannot be written.
@@ -111,10 +111,10 @@ def open_aside(folder: Path) -> Iterator[Aside]:
         _lock(journal, folder)
         mend_journal(journal, folder)
         sync_folder(folder)
-        yield Aside(folder, journal)
+        yield AsideFolder(folder, journal)
 
 
-def put_back(folder: Path, places: Places) -> Iterator[Returned]:
+def put_back(folder: Path, places: SourceRoots) -> Iterator[Returned]:
     """Move everything back that may go to one of *places*; give what became of each file.
 
     What is gone from *folder*, and is at its old place, counts as back already and is not given.
@@ -135,7 +135,7 @@ def put_back(folder: Path, places: Places) -> Iterator[Returned]:
         ) from None
     with journal:
         _lock(journal, folder)
-        lines = Lines(journal, folder)
+        lines = JournalLines(journal, folder)
         _refuse_missing(lines, places)
         stays = False
         folders = {folder}
@@ -161,7 +161,7 @@ def put_back(folder: Path, places: Places) -> Iterator[Returned]:
                 one.rmdir()
 
 
-def _refuse_missing(lines: Lines, places: Places) -> None:
+def _refuse_missing(lines: JournalLines, places: SourceRoots) -> None:
     """Raise SourceError if no file could go back, its source not being there."""
     reason = ""
     for _, moved in lines.backwards():
@@ -171,7 +171,7 @@ def _refuse_missing(lines: Lines, places: Places) -> None:
         raise SourceError(f"{reason}; nothing was moved back")
 
 
-def _return(moved: Moved, folder: Path, places: Places) -> str | None:
+def _return(moved: JournalLine, folder: Path, places: SourceRoots) -> str | None:
     """Move one file back; say why not, or nothing, or None if there was nothing to do."""
     source, target = moved.source, moved.target
     if reason := places.missing(source, moved.folders) or places.obstacle(source):
@@ -198,7 +198,7 @@ def _return(moved: Moved, folder: Path, places: Places) -> str | None:
     return ""
 
 
-def _is_what_was_moved(moved: Moved) -> bool:
+def _is_what_was_moved(moved: JournalLine) -> bool:
     facts = moved.target.lstat()
     if (facts.st_size, kept_ns(facts.st_mtime_ns)) == (moved.size_bytes, moved.mtime_ns):
         return True

@@ -33,7 +33,7 @@ Inode = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class JournalLine:
     """A line of the journal; ``folders`` is empty in journals that do not tell them."""
 
     source: Path
@@ -95,7 +95,7 @@ def mend_journal(journal: IO[bytes], folder: Path) -> None:
         journal.truncate(whole)
 
 
-def line_of(moved: Moved, folder: Path) -> bytes:
+def line_of(moved: JournalLine, folder: Path) -> bytes:
     """Write a line."""
     fields = {
         "from": str(moved.source),
@@ -108,7 +108,7 @@ def line_of(moved: Moved, folder: Path) -> bytes:
     return json.dumps(fields).encode() + b"\n"
 
 
-def read_line(line: bytes, folder: Path) -> Moved:
+def read_line(line: bytes, folder: Path) -> JournalLine:
     """Read a line; raises ValueError for one that no move into *folder* has written."""
     try:
         fields: dict[str, Any] = json.loads(line)
@@ -128,10 +128,10 @@ def read_line(line: bytes, folder: Path) -> Moved:
         or not _SHA256.fullmatch(sha256)
     ):
         raise ValueError("not a line of a journal")
-    return Moved(source, folder / name, size_bytes, mtime_ns, sha256, folders)
+    return JournalLine(source, folder / name, size_bytes, mtime_ns, sha256, folders)
 
 
-class Lines:
+class JournalLines:
     """The whole lines of a journal, by number from 0; only where they begin is in memory."""
 
     def __init__(self, journal: IO[bytes], folder: Path) -> None:
@@ -147,7 +147,7 @@ class Lines:
         """Count the lines."""
         return len(self._starts) - 1
 
-    def read(self, number: int) -> Moved | None:
+    def read(self, number: int) -> JournalLine | None:
         """Read a line; None if it cannot be read."""
         start, end = self._starts[number], self._starts[number + 1]
         if end - start > _LONGEST_LINE:
@@ -158,7 +158,7 @@ class Lines:
         except ValueError:
             return None
 
-    def backwards(self) -> Iterator[tuple[int, Moved | None]]:
+    def backwards(self) -> Iterator[tuple[int, JournalLine | None]]:
         """Read all lines, the last one first, with their numbers."""
         for number in range(len(self) - 1, -1, -1):
             yield number, self.read(number)

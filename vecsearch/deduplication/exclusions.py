@@ -1,9 +1,9 @@
-"""Pictures that somebody has said to be no copies of each other, by rank."""
+"""Pairs of pictures that the user has said are not copies of each other, by rank."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -15,27 +15,28 @@ _Ranks = npt.NDArray[np.int32]
 _NONE: Final = -1
 
 
-class Apart:
-    """Which of n images are no copies of each other, by their contents.
+class Exclusions:
+    """Which of n images are not copies of each other, by their contents.
 
     Memory grows with the images and the pairs of contents, however many images have one content.
     """
 
-    def __init__(self, contents: _Ranks, pairs: Iterable[tuple[int, int]]) -> None:
+    def __init__(self, contents: _Ranks, pairs: Sequence[tuple[int, int]]) -> None:
         """Take the number of each image's content, (n,), -1 if no pair has it, and the pairs."""
         self._contents = contents
+        self._count = len(pairs)
         others: defaultdict[int, list[int]] = defaultdict(list)
         for first, second in pairs:
             others[first].append(second)
             others[second].append(first)
         self._others = {one: np.array(some, np.int32) for one, some in others.items()}
 
-    def __bool__(self) -> bool:
-        """Return whether there are any."""
-        return bool(self._others)
+    def __len__(self) -> int:
+        """Count the pairs of contents."""
+        return self._count
 
-    def are_apart(self, pairs: _Ranks) -> Flags:
-        """Return which of *pairs* (m, 2) of ranks are no copies, (m,)."""
+    def are_excluded(self, pairs: _Ranks) -> Flags:
+        """Return which of *pairs* (m, 2) of ranks are not copies, (m,)."""
         found = np.zeros(len(pairs), np.bool_)
         if self._others:
             contents = self._contents[pairs]
@@ -44,8 +45,8 @@ class Apart:
                 found[place] = first in self._others and bool((self._others[first] == second).any())
         return found
 
-    def from_rank(self, rank: int, among: _Ranks) -> Flags:
-        """Return which of the images *among*, (m,), are no copies of the one with *rank*, (m,)."""
+    def excluded_from(self, rank: int, among: _Ranks) -> Flags:
+        """Return which of the images *among*, (m,), are not copies of the one with *rank*, (m,)."""
         content = int(self._contents[rank])
         if content not in self._others:
             return np.zeros(len(among), np.bool_)
@@ -53,18 +54,18 @@ class Apart:
         return found
 
 
-def find_apart(
+def find_exclusions(
     hashes: dict[bytes, list[int]],
-    places: npt.NDArray[np.intp],
+    ranks: npt.NDArray[np.intp],
     pairs: Iterable[tuple[bytes, bytes]],
-) -> tuple[Apart, int]:
-    """Make `Apart` of *pairs* of content hashes, and count those of which both are in the index.
+) -> Exclusions:
+    """Make the exclusions of those *pairs* of content hashes of which both are in the index.
 
-    *hashes* tells which images, in any order, have a hash; *places* (n,) are their ranks.
+    *hashes* has the images, in any order, of each hash; *ranks* (n,) are their ranks.
     """
     numbers = {one: number for number, one in enumerate(hashes)}
-    contents = np.full(len(places), _NONE, np.int32)
+    contents = np.full(len(ranks), _NONE, np.int32)
     for one, images in hashes.items():
-        contents[places[images]] = numbers[one]
+        contents[ranks[images]] = numbers[one]
     both = [(numbers[a], numbers[b]) for a, b in pairs if a in numbers and b in numbers]
-    return Apart(contents, both), len(both)
+    return Exclusions(contents, both)

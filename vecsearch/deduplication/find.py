@@ -13,7 +13,22 @@ import numpy as np
 from vecsearch.ann.searcher import CodedRows
 from vecsearch.arguments import checked
 from vecsearch.deduplication.aside_journal import Inode
-from vecsearch.deduplication.groups import (
+from vecsearch.deduplication.assignment import (
+    Assignment,
+    assign_by_content,
+    assign_by_cosine,
+    assign_by_pixels,
+)
+from vecsearch.deduplication.ranked_images import (
+    CHANGED,
+    GONE,
+    Numbers,
+    RankedImages,
+    is_of_vector,
+    rank_images,
+)
+from vecsearch.deduplication.ranked_vectors import RankedVectors
+from vecsearch.deduplication.report import (
     DuplicateCopy,
     DuplicateGroup,
     DuplicatesReport,
@@ -22,19 +37,9 @@ from vecsearch.deduplication.groups import (
     Why,
     pixels_of,
 )
-from vecsearch.deduplication.places import is_outside
-from vecsearch.deduplication.ranks import (
-    CHANGED,
-    GONE,
-    Numbers,
-    Ranked,
-    is_of_vector,
-    rank_images,
-)
-from vecsearch.deduplication.related import Related, by_content, by_cosine, by_pixels
-from vecsearch.deduplication.second_look import EDITED, NEAR, NONE, SIMILAR
+from vecsearch.deduplication.source_roots import is_outside
 from vecsearch.deduplication.thresholds import UNMEASURED, copy_cosines
-from vecsearch.deduplication.unit_rows import UnitRows
+from vecsearch.deduplication.verifier import EDITED, NEAR, NONE, SIMILAR
 from vecsearch.errors import UsageError
 from vecsearch.search.index import open_index
 from vecsearch.search.index_reader import IndexReader
@@ -103,15 +108,15 @@ def duplicates(
         opened = asked.opened()
         patterns = [keep] if isinstance(keep, str) else keep
         ranked = rank_images(opened, progress, keep=patterns)
-        vectors = UnitRows(opened, ranked)
+        vectors = RankedVectors(opened, ranked)
         cosines = copy_cosines(asked.encoder)
         if exact:
-            related = by_content(ranked)
+            related = assign_by_content(ranked)
         elif threshold is not None:
-            related = by_cosine(opened, ranked, vectors, threshold, progress)
+            related = assign_by_cosine(opened, ranked, vectors, threshold, progress)
         else:
             threshold = cosines.alone
-            related = by_pixels(opened, ranked, vectors, cosines, edited, progress)
+            related = assign_by_pixels(opened, ranked, vectors, cosines, edited, progress)
         groups = sorted(_groups(opened, ranked, vectors, related), key=_unsureness)
         others = [one for group in groups for one in group.others]
         count = Counter(one.kind for one in others)
@@ -131,7 +136,7 @@ def duplicates(
             similar=count["similar"],
             movable=sum(one.state == "there" for one in others),
             freed_bytes=sum(group.freed_bytes for group in groups),
-            not_copies=ranked.apart_count,
+            not_copies=len(ranked.exclusions),
             groups=tuple(groups),
             sources=tuple(opened.snapshot.sources()),
         )
@@ -145,7 +150,7 @@ def _unsureness(group: DuplicateGroup) -> tuple[int, float, int, int]:
 
 
 def _groups(
-    opened: IndexReader, ranked: Ranked, vectors: UnitRows, related: Related
+    opened: IndexReader, ranked: RankedImages, vectors: RankedVectors, related: Assignment
 ) -> Iterator[DuplicateGroup]:
     """Look up what the groups consist of, and nothing else."""
     kept = related.kept
@@ -167,7 +172,7 @@ def _groups(
         first = last
 
 
-def _scores(vectors: UnitRows, ranks: Numbers) -> list[float]:
+def _scores(vectors: RankedVectors, ranks: Numbers) -> list[float]:
     """Return the cosines of some images to the first, in float64, so that no order matters."""
     first = vectors.of(ranks[:1])[0].astype(np.float64)
     parts = [
@@ -180,8 +185,8 @@ def _scores(vectors: UnitRows, ranks: Numbers) -> list[float]:
 
 def _group(
     opened: IndexReader,
-    ranked: Ranked,
-    related: Related,
+    ranked: RankedImages,
+    related: Assignment,
     ranks: Sequence[int],
     images: Sequence[Image],
     scores: Sequence[float],

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.ann.searcher import CodedRows, Scores
-from vecsearch.deduplication.ranks import Numbers, Ranked
-from vecsearch.deduplication.unit_rows import UnitRows
+from vecsearch.deduplication.ranked_images import Numbers, RankedImages
+from vecsearch.deduplication.ranked_vectors import RankedVectors
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.types import Progress, Rows, Vectors
 
@@ -40,7 +40,7 @@ class GreedyGroups:
     """
 
     def __init__(
-        self, opened: IndexReader, ranked: Ranked, vectors: UnitRows, threshold: float
+        self, opened: IndexReader, ranked: RankedImages, vectors: RankedVectors, threshold: float
     ) -> None:
         """Begin with nothing decided."""
         self._opened, self._ranked, self._vectors = opened, ranked, vectors
@@ -125,7 +125,7 @@ class GreedyGroups:
         ranks = self._by_row[np.searchsorted(self._rows, rows[found])]
         full = bool(found.all()) and len(rows) < len(self._ranked)
         ranks = ranks[self._vectors.of(ranks) @ vector[0] >= self._least]
-        return ranks[~self._ranked.apart.from_rank(rank, ranks)], full
+        return ranks[~self._ranked.exclusions.excluded_from(rank, ranks)], full
 
     def _keep(self, rank: int, like: Numbers) -> None:
         """Keep an image, and give it those of *like* that belong to nothing."""
@@ -134,9 +134,9 @@ class GreedyGroups:
 
     def _part(self, near: npt.NDArray[np.bool_], ranks: Numbers, others: Numbers) -> None:
         """Take out of *near* (n, m) what somebody has said to be no copies."""
-        if self._ranked.apart:
+        if self._ranked.exclusions:
             for place, rank in enumerate(ranks.tolist()):
-                near[place, self._ranked.apart.from_rank(rank, others)] = False
+                near[place, self._ranked.exclusions.excluded_from(rank, others)] = False
 
     def _alike(self, rank: int, among: Numbers) -> npt.NDArray[np.bool_]:
         """Return which of some images have the content of another."""
@@ -158,7 +158,7 @@ class GreedyGroups:
             progress(_PHASE, total, total)
 
 
-def same_content(ranked: Ranked) -> Numbers:
+def same_content(ranked: RankedImages) -> Numbers:
     """Return for each image, (n,) int32, the rank of the best copy with the same content."""
     ranks = np.arange(len(ranked), dtype=np.int32)
     shared = np.flatnonzero(ranked.contents >= 0)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from vecsearch.deduplication.windows import Floats
+from vecsearch.deduplication.template_matching import Floats
 
 LONGEST: Final = 2048
 """Pictures are compared at the size of the smaller one, but not larger."""

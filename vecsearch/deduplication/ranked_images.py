@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.deduplication.exclusions import Apart, find_apart
-from vecsearch.deduplication.preference import Preference
+from vecsearch.deduplication.exclusions import Exclusions, find_exclusions
+from vecsearch.deduplication.keep_patterns import KeepPatterns
 from vecsearch.images.sources.access import facts_of
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.types import Image, Progress, Rows, UrlPath
@@ -26,23 +26,22 @@ THERE, CHANGED, GONE = range(3)
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
+class RankedImages:
     """Images by rank, from the best, 0, to the worst.
 
     ``rows`` (n,) int64 is where their vectors lie. ``contents`` (n,) int32 has one number for all
     files of one content, -1 for a file that is like no other. ``files`` (n,) int8 tells whether the
     file is `THERE` as it was indexed, `CHANGED` or `GONE`; of what is behind a URL, and of imported
     vectors whose file was never seen, that is not asked. ``places`` (n,) int32 is which pattern of
-    what to keep is the first that matches, the number of patterns if none does. ``apart`` tells
-    which are no copies of each other, by ``apart_count`` pairs of contents.
+    what to keep is the first that matches, the number of patterns if none does. ``exclusions`` are
+    the pairs that the user has said are not copies.
     """
 
     rows: Rows
     contents: Numbers
     files: npt.NDArray[np.int8]
     places: Numbers
-    apart: Apart
-    apart_count: int
+    exclusions: Exclusions
 
     def __len__(self) -> int:
         """Count the images."""
@@ -51,7 +50,7 @@ class Ranked:
 
 def rank_images(
     opened: IndexReader, progress: Progress | None = None, *, keep: Sequence[str] = ()
-) -> Ranked:
+) -> RankedImages:
     """Read the catalog, look at every file, and order the images.
 
     The best copy is the one that the first pattern of *keep* matches, or the next one; of these the
@@ -63,7 +62,7 @@ def rank_images(
     files = array("b")
     marks = bytearray()
     total = len(opened)
-    preference = Preference(keep)
+    preference = KeepPatterns(keep)
     pairs = opened.snapshot.apart()
     hashes: dict[bytes, list[int]] = {one: [] for pair in pairs for one in pair}
     for number, image in enumerate(opened.snapshot.images(), start=1):
@@ -85,13 +84,13 @@ def rank_images(
     ranked_rows = _view(rows)[order]
     ranks = np.empty(len(order), np.intp)
     ranks[order] = np.arange(len(order))
-    apart = find_apart({one: some for one, some in hashes.items() if some}, ranks, pairs)
-    return Ranked(
+    exclusions = find_exclusions({one: some for one, some in hashes.items() if some}, ranks, pairs)
+    return RankedImages(
         ranked_rows,
         _contents(opened, ranked_rows, np.frombuffer(bytes(marks), "<u8").reshape(-1, 2)[order]),
         np.frombuffer(files, np.int8)[order],
         _view(places)[order].astype(np.int32),
-        *apart,
+        exclusions,
     )
 
 

@@ -15,7 +15,7 @@ from vecsearch.types import UrlPath
 _NOT_MOUNTED: Final = "is a disk not mounted?"
 
 
-class Places:
+class SourceRoots:
     """The folders of an index, and what its lists name."""
 
     def __init__(self, sources: Sequence[Path], is_listed: Callable[[Path], bool]) -> None:

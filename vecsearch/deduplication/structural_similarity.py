@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.deduplication.alignment import Laid
-from vecsearch.deduplication.windows import Flags, Floats
+from vecsearch.deduplication.registration import Overlay
+from vecsearch.deduplication.template_matching import Flags, Floats
 
 _PART: Final = 9
 """A part is 9 x 9 pixels; there is one around every pixel that is so far from the edges."""
@@ -28,7 +28,7 @@ _PLAINER: Final = 0.4
 _Wide = npt.NDArray[np.float64]
 
 
-def agreement(laid: Laid, least: float, blurs: int) -> Floats:
+def agreement(laid: Overlay, least: float, blurs: int) -> Floats:
     """Return the share of parts that correlate by *least*, (p,) from 0 to 1.
 
     The parts are those that show anything in that picture of a pair where fewer do, so that
@@ -56,7 +56,7 @@ def agreement(laid: Laid, least: float, blurs: int) -> Floats:
     return np.where(enough, agreed / np.maximum(shown, 1), 0).astype(np.float32)
 
 
-def is_plain(looks: Floats) -> Flags:
+def is_featureless(looks: Floats) -> Flags:
     """Return which pictures (n, side, side) show too little to be told apart, (n,)."""
     grey = _blurred(looks, 1).astype(np.float64)
     _, variances = _moments(grey, np.float64(_PART * _PART))

@@ -8,14 +8,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.deduplication.candidates import Pairs
-from vecsearch.deduplication.comparison import closer_look, first_look
-from vecsearch.deduplication.confirm import PictureFile, agree_in_frames, are_near
-from vecsearch.deduplication.exclusions import Apart
+from vecsearch.deduplication.candidate_pairs import Pairs
+from vecsearch.deduplication.coarse_to_fine import compare_coarsely, compare_finely
+from vecsearch.deduplication.exclusions import Exclusions
+from vecsearch.deduplication.file_comparison import PictureFile, agree_in_frames, are_near
 from vecsearch.deduplication.greedy_groups import TOLERANCE
-from vecsearch.deduplication.pixels import Looks
-from vecsearch.deduplication.unit_rows import UnitRows
-from vecsearch.deduplication.windows import Floats
+from vecsearch.deduplication.ranked_vectors import RankedVectors
+from vecsearch.deduplication.scaled_pictures import ScaledPictures
+from vecsearch.deduplication.template_matching import Floats
 
 NONE, NEAR, EDITED, SIMILAR = range(4)
 """What two pictures are: different; copies whose pixels agree all over; copies whose pixels agree
@@ -25,34 +25,36 @@ _BATCH: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PairVerdicts:
     """What m pairs are, (m,) int8, and which share of their parts agrees, (m,), 0 if not seen."""
 
     kinds: npt.NDArray[np.int8]
     shares: Floats
 
 
-class SecondLook:
+class Verifier:
     """Compares pictures by their pixels, and by their vectors where it cannot see them."""
 
-    def __init__(self, looks: Looks, vectors: UnitRows, alone: float, apart: Apart) -> None:
+    def __init__(
+        self, looks: ScaledPictures, vectors: RankedVectors, alone: float, exclusions: Exclusions
+    ) -> None:
         """Take a cosine of *alone* for that of copies that cannot be seen.
 
-        What is *apart* is not compared, and no copy.
+        Pairs among the *exclusions* are not compared, and are not copies.
         """
-        self._apart = apart
+        self._exclusions = exclusions
         self._looks, self._vectors, self._alone = looks, vectors, alone - TOLERANCE
         self.pairs_seen = 0
 
-    def compare(self, pairs: Pairs) -> Found:
+    def compare(self, pairs: Pairs) -> PairVerdicts:
         """Return what *pairs* (m, 2) are."""
         kinds = np.zeros(len(pairs), np.int8)
         shares = np.zeros(len(pairs), np.float32)
-        asked = np.flatnonzero(~self._apart.are_apart(pairs))
+        asked = np.flatnonzero(~self._exclusions.are_excluded(pairs))
         for start in range(0, len(asked), _BATCH):
             batch = asked[start : start + _BATCH]
             kinds[batch], shares[batch] = self._compare(pairs[batch])
-        return Found(kinds, shares)
+        return PairVerdicts(kinds, shares)
 
     def _compare(self, pairs: Pairs) -> tuple[npt.NDArray[np.int8], Floats]:
         kinds = np.zeros(len(pairs), np.int8)
@@ -73,7 +75,7 @@ class SecondLook:
             self._looks.small[pairs[places, side]].astype(np.float32) for side in range(2)
         )
         sizes = self._looks.sizes[pairs[places, 0]], self._looks.sizes[pairs[places, 1]]
-        guess = first_look(first, second, sizes)
+        guess = compare_coarsely(first, second, sizes)
         likely = np.flatnonzero(guess.likely)
         if not len(likely):
             return kinds, shares
@@ -85,7 +87,7 @@ class SecondLook:
         if not clear:
             return kinds, shares
         chosen = np.array([place for place, _, _ in clear])
-        verdicts = closer_look(
+        verdicts = compare_finely(
             guess.chosen(chosen), [one for _, one, _ in clear], [other for _, _, other in clear]
         )
         for place, near, copies, share in zip(

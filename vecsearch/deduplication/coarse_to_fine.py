@@ -7,9 +7,15 @@ from typing import Final
 
 import numpy as np
 
-from vecsearch.deduplication.agreement import agreement
-from vecsearch.deduplication.alignment import Laid, Numbers, Placements, correlation, half_sides
-from vecsearch.deduplication.windows import SIDE, Flags, Floats, find_starts
+from vecsearch.deduplication.registration import (
+    Numbers,
+    Overlay,
+    Placements,
+    correlation,
+    half_sides,
+)
+from vecsearch.deduplication.structural_similarity import agreement
+from vecsearch.deduplication.template_matching import SIDE, Flags, Floats, find_starts
 
 CLOSER_SIDE: Final = 128
 """How large pictures are that are looked at again."""
@@ -45,7 +51,7 @@ _LIKELY_SHARE: Final = 0.35
 
 
 @dataclass(frozen=True, slots=True)
-class Guess:
+class CoarseMatch:
     """What a first look at p pairs suggests.
 
     ``likely`` (p,) tells which are worth a closer one. ``swapped`` (p,) tells of which the first
@@ -58,9 +64,9 @@ class Guess:
     moved: Flags
     placements: Placements
 
-    def chosen(self, which: Flags | Numbers) -> Guess:
+    def chosen(self, which: Flags | Numbers) -> CoarseMatch:
         """Return that of some pairs."""
-        return Guess(
+        return CoarseMatch(
             self.likely[which],
             self.swapped[which],
             self.moved[which],
@@ -69,7 +75,7 @@ class Guess:
 
 
 @dataclass(frozen=True, slots=True)
-class CloserLook:
+class FinePicture:
     """A picture of (128, 128) grey values, of (16, 16, 3) Y, Cb and Cr, and its size in pixels."""
 
     grey: Floats
@@ -78,7 +84,7 @@ class CloserLook:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdicts:
+class FineMatch:
     """What a closer look found of p pairs: ``near`` and the ``share`` of parts that agree, (p,).
 
     The share is 0 where it is too little for a picture as small as one of the pair.
@@ -93,18 +99,20 @@ class Verdicts:
         return self.near | (self.share >= COPY_SHARE)
 
 
-def first_look(first: Floats, second: Floats, sizes: tuple[Floats, Floats]) -> Guess:
+def compare_coarsely(first: Floats, second: Floats, sizes: tuple[Floats, Floats]) -> CoarseMatch:
     """Compare p pairs of pictures, both (p, 32, 32), of *sizes* (p, 2) each."""
     sides = half_sides(sizes[0]), half_sides(sizes[1])
     pairs = len(first)
     best = np.zeros(pairs, np.float32)
-    guess = Guess(best > 0, best > 0, best > 0, Placements.upon(best > 0, *sides))
+    guess = CoarseMatch(best > 0, best > 0, best > 0, Placements.upon(best > 0, *sides))
     small = _halved(first), _halved(second)
     for mirrored in (False, True):
         flags = np.full(pairs, mirrored)
         upon = Placements.upon(flags, *sides)
         share = agreement(upon.lay(first, second), _LIKELY_AGREES, 1)
-        guess, best = _better(guess, best, Guess(flags, flags & False, flags & False, upon), share)
+        guess, best = _better(
+            guess, best, CoarseMatch(flags, flags & False, flags & False, upon), share
+        )
     for start in find_starts(first, second):
         outer_sides, inner_sides = _ordered(start.swapped, *sides)
         outer, inner = _ordered(start.swapped, *small)
@@ -120,11 +128,13 @@ def first_look(first: Floats, second: Floats, sizes: tuple[Floats, Floats]) -> G
         share[promising] = np.where(refined.believable(laid), agreement(laid, _LIKELY_AGREES, 1), 0)
         placed = placed.with_chosen(promising, refined)
         moved = np.ones(pairs, np.bool_)
-        guess, best = _better(guess, best, Guess(moved, start.swapped, moved, placed), share)
-    return Guess(best >= _LIKELY_SHARE, guess.swapped, guess.moved, guess.placements)
+        guess, best = _better(guess, best, CoarseMatch(moved, start.swapped, moved, placed), share)
+    return CoarseMatch(best >= _LIKELY_SHARE, guess.swapped, guess.moved, guess.placements)
 
 
-def closer_look(guess: Guess, first: list[CloserLook], second: list[CloserLook]) -> Verdicts:
+def compare_finely(
+    guess: CoarseMatch, first: list[FinePicture], second: list[FinePicture]
+) -> FineMatch:
     """Compare p pairs again, at 64 pixels where the guess has them, and at 128 as a whole."""
     share = np.zeros(len(first), np.float32)
     near = np.zeros(len(first), np.bool_)
@@ -137,10 +147,10 @@ def closer_look(guess: Guess, first: list[CloserLook], second: list[CloserLook])
     share[tiny & (share < _TINY_SHARE)] = 0
     for at in np.flatnonzero(~tiny).tolist():
         near[at] = _is_near(first[at], second[at], int(least[at]))
-    return Verdicts(near, share)
+    return FineMatch(near, share)
 
 
-def _share(guess: Guess, first: Floats, second: Floats, blurs: int) -> Floats:
+def _share(guess: CoarseMatch, first: Floats, second: Floats, blurs: int) -> Floats:
     outer, inner = _ordered(guess.swapped, first, second)
     placements, believable = guess.placements, ~guess.moved
     if guess.moved.any():
@@ -155,19 +165,21 @@ def _share(guess: Guess, first: Floats, second: Floats, blurs: int) -> Floats:
     return np.where(believable, share, 0).astype(np.float32)
 
 
-def _is_near(first: CloserLook, second: CloserLook, least: int) -> bool:
+def _is_near(first: FinePicture, second: FinePicture, least: int) -> bool:
     if np.abs(first.colours - second.colours).mean(axis=(0, 1)).max() > _NEAR_LEVELS:
         return False
     one, other = first.grey[None], second.grey[None]
     if least < CLOSER_SIDE:
         one, other = _halved(one), _halved(other)
-    laid = Laid(one, other, np.ones(one.shape, np.bool_))
+    laid = Overlay(one, other, np.ones(one.shape, np.bool_))
     return bool(agreement(laid, _NEAR_AGREES, 1)[0] >= _NEAR_SHARE)
 
 
-def _better(guess: Guess, best: Floats, other: Guess, share: Floats) -> tuple[Guess, Floats]:
+def _better(
+    guess: CoarseMatch, best: Floats, other: CoarseMatch, share: Floats
+) -> tuple[CoarseMatch, Floats]:
     which = share > best
-    replaced = Guess(
+    replaced = CoarseMatch(
         guess.likely,
         np.where(which, other.swapped, guess.swapped),
         np.where(which, other.moved, guess.moved),
@@ -182,12 +194,12 @@ def _ordered(swapped: Flags, first: Floats, second: Floats) -> tuple[Floats, Flo
     return np.where(wide, second, first), np.where(wide, first, second)
 
 
-def _pairs(pairs: list[tuple[CloserLook, CloserLook]]) -> tuple[Floats, Floats]:
+def _pairs(pairs: list[tuple[FinePicture, FinePicture]]) -> tuple[Floats, Floats]:
     first, second = (np.stack([pair[side].grey for pair in pairs]) for side in range(2))
     return _halved(first), _halved(second)
 
 
-def _tiny_pairs(pairs: list[tuple[CloserLook, CloserLook]]) -> tuple[Floats, Floats]:
+def _tiny_pairs(pairs: list[tuple[FinePicture, FinePicture]]) -> tuple[Floats, Floats]:
     """Return (p, 32, 32) both, what the smaller picture of a pair cannot show taken out."""
     found = []
     for pair in pairs:

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.ann.searcher import CodedRows
-from vecsearch.deduplication.pixels import Looks
-from vecsearch.deduplication.ranks import Numbers, Ranked
-from vecsearch.deduplication.unit_rows import UnitRows
-from vecsearch.deduplication.windows import Floats, whole
+from vecsearch.deduplication.ranked_images import Numbers, RankedImages
+from vecsearch.deduplication.ranked_vectors import RankedVectors
+from vecsearch.deduplication.scaled_pictures import ScaledPictures
+from vecsearch.deduplication.template_matching import Floats, whole
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.types import Progress
 
@@ -59,11 +59,11 @@ class _Nearest:
         return found
 
 
-def find_candidates(
+def find_candidate_pairs(
     opened: IndexReader,
-    ranked: Ranked,
-    vectors: UnitRows,
-    looks: Looks,
+    ranked: RankedImages,
+    vectors: RankedVectors,
+    looks: ScaledPictures,
     ranks: Numbers,
     least: float,
     progress: Progress | None = None,
@@ -131,7 +131,7 @@ def _some(
 
 def _ask(
     opened: IndexReader,
-    ranked: Ranked,
+    ranked: RankedImages,
     nearest: _Nearest,
     ranks: Numbers,
     least: float,

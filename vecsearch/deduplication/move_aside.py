@@ -12,17 +12,17 @@ from stat import S_ISREG
 from typing import Final
 
 from vecsearch.arguments import checked
-from vecsearch.deduplication.aside_folder import Aside, open_aside, put_back
+from vecsearch.deduplication.aside_folder import AsideFolder, open_aside, put_back
 from vecsearch.deduplication.aside_journal import Inode
-from vecsearch.deduplication.confirm import PictureFile, are_edited, are_near
-from vecsearch.deduplication.groups import (
+from vecsearch.deduplication.file_comparison import PictureFile, are_edited, are_near
+from vecsearch.deduplication.links import file_of_link, files_of_links
+from vecsearch.deduplication.report import (
     DuplicateCopy,
     DuplicateGroup,
     DuplicatesReport,
     pixels_of,
 )
-from vecsearch.deduplication.links import file_of_link, files_of_links
-from vecsearch.deduplication.places import Places, folders_of, is_outside, leads_outside
+from vecsearch.deduplication.source_roots import SourceRoots, folders_of, is_outside, leads_outside
 from vecsearch.errors import UsageError, VecsearchError
 from vecsearch.images.sources.access import facts_of, read_content
 from vecsearch.images.sources.list_file import is_list
@@ -184,7 +184,9 @@ def move_back(
     moved, left = [], []
     with open_index(index) as asked:
         snapshot = asked.opened().snapshot
-        places = Places(snapshot.sources(), lambda path: snapshot.image_by_path(path) is not None)
+        places = SourceRoots(
+            snapshot.sources(), lambda path: snapshot.image_by_path(path) is not None
+        )
         for one in put_back(folder, places):
             if one.reason:
                 left.append(Left(one.path, one.reason))
@@ -208,7 +210,7 @@ def _identities(report: DuplicatesReport) -> Iterator[Inode]:
 class _Mover:
     """Moves copies, each if nothing is against it."""
 
-    def __init__(self, aside: Aside, report: DuplicatesReport, edited: bool) -> None:
+    def __init__(self, aside: AsideFolder, report: DuplicatesReport, edited: bool) -> None:
         """Look for what is kept, and for what links lead to."""
         self._aside, self._sources, self._edited = aside, report.sources, edited
         self._kept = set(_identities(report))

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.deduplication.windows import Flags, Floats, Starts
+from vecsearch.deduplication.template_matching import Flags, Floats, Starts
 
 Numbers = npt.NDArray[np.intp]
 
@@ -31,7 +31,7 @@ by at most so much, and as large in proportion."""
 
 
 @dataclass(frozen=True, slots=True)
-class Laid:
+class Overlay:
     """The outer pictures' pixels where the inner ones lie, (p, side, side), and the latter's.
 
     ``inside`` tells where the outer picture has pixels there.
@@ -113,12 +113,12 @@ class Placements:
             placed = placed._stepped(stacked, residuals, weights)
         return placed
 
-    def lay(self, outer: Floats, inner: Floats) -> Laid:
+    def lay(self, outer: Floats, inner: Floats) -> Overlay:
         """Lay the pictures over each other as they are placed."""
         seen, inside = self._look(outer)
-        return Laid(seen.reshape(inner.shape), inner, inside.reshape(inner.shape))
+        return Overlay(seen.reshape(inner.shape), inner, inside.reshape(inner.shape))
 
-    def believable(self, laid: Laid) -> Flags:
+    def believable(self, laid: Overlay) -> Flags:
         """Return which placements are such as edits of a picture have, (p,)."""
         scale = np.hypot(self.matrix[:, 1, 0], self.matrix[:, 1, 1])
         turn = np.degrees(np.arctan2(np.abs(self.matrix[:, 1, 0]), self.matrix[:, 1, 1]))
@@ -169,7 +169,7 @@ def half_sides(sizes: Floats) -> Floats:
     return np.asarray(sizes / np.sqrt(sizes.prod(axis=1, keepdims=True)), np.float32)
 
 
-def correlation(laid: Laid) -> Floats:
+def correlation(laid: Overlay) -> Floats:
     """Return the correlation of the grey values of pictures laid over each other, (p,)."""
     count = len(laid.inner)
     inside = laid.inside.reshape(count, -1).astype(np.float32)

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from vecsearch.deduplication.ranks import Numbers, Ranked
+from vecsearch.deduplication.ranked_images import Numbers, RankedImages
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.store.segments import gather
 from vecsearch.types import Vectors
@@ -15,10 +15,10 @@ from vecsearch.types import Vectors
 _BYTES: Final = 64 << 20
 
 
-class UnitRows:
+class RankedVectors:
     """Vectors of the images of an index, whose stored ones are a little off the unit sphere."""
 
-    def __init__(self, opened: IndexReader, ranked: Ranked) -> None:
+    def __init__(self, opened: IndexReader, ranked: RankedImages) -> None:
         """Read nothing yet."""
         self._rows, self._dim = ranked.rows, opened.snapshot.dim
         self._segments = opened.snapshot.segments

@@ -16,7 +16,7 @@ from vecsearch.types import Image, absolute_path
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _KeepPattern:
     """What a user gives: ``id:N``, or a pattern that is also a folder's or a file's path.
 
     With a slash at its end, and no other, it is also the name of folders anywhere.
@@ -28,7 +28,7 @@ class _Kept:
     path: str = ""
 
     @classmethod
-    def of(cls, text: str) -> _Kept:
+    def of(cls, text: str) -> _KeepPattern:
         if not text:
             raise UsageError("a pattern of what to keep is empty", hint="such as 'originals/**'")
         if re.fullmatch(r"id:[0-9]{1,18}", text):
@@ -46,12 +46,12 @@ class _Kept:
         return any(fnmatchcase(part, composed(name)) for part in path.split("/")[:-1])
 
 
-class Preference:
+class KeepPatterns:
     """Patterns by which pictures are kept, the most preferred first."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
         """Read *patterns*; raises UsageError for an empty one."""
-        self._patterns = [_Kept.of(one) for one in patterns]
+        self._patterns = [_KeepPattern.of(one) for one in patterns]
         self._unseen = dict.fromkeys(range(len(patterns)))
         self._here = str(Path.cwd())
 

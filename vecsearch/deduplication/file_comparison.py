@@ -9,10 +9,10 @@ from typing import Final
 
 from PIL import Image
 
-from vecsearch.deduplication.comparison import closer_look, first_look
-from vecsearch.deduplication.pixels import look_closer, look_small
+from vecsearch.deduplication.coarse_to_fine import compare_coarsely, compare_finely
 from vecsearch.deduplication.same_pixels import LONGEST, are_same
-from vecsearch.deduplication.windows import Floats
+from vecsearch.deduplication.scaled_pictures import scale_coarsely, scale_finely
+from vecsearch.deduplication.template_matching import Floats
 from vecsearch.errors import ImageError
 from vecsearch.images.decoders.decode import decode
 from vecsearch.images.decoders.frames import Frame, frames, has_frames
@@ -76,19 +76,19 @@ def agree_in_frames(first: PictureFile, second: PictureFile) -> bool:
 
 
 def are_edited(first: PictureFile, second: PictureFile) -> bool:
-    """Return whether at least half of the parts of two pictures agree, as `closer_look` finds.
+    """Return whether at least half of the parts of two pictures agree, as `compare_finely` finds.
 
     Animations and documents have no edited copies.
     """
     try:
         if first.has_frames or second.has_frames:
             return False
-        small: list[tuple[Floats, Floats]] = [look_small(one.data) for one in (first, second)]
-        guess = first_look(small[0][0], small[1][0], (small[0][1], small[1][1]))
+        small: list[tuple[Floats, Floats]] = [scale_coarsely(one.data) for one in (first, second)]
+        guess = compare_coarsely(small[0][0], small[1][0], (small[0][1], small[1][1]))
         if not guess.likely.any():
             return False
-        closer = [[look_closer(one.data)] for one in (first, second)]
-        return bool(closer_look(guess, *closer).copies.any())
+        closer = [[scale_finely(one.data)] for one in (first, second)]
+        return bool(compare_finely(guess, *closer).copies.any())
     except (ImageError, MemoryError):
         return False
 

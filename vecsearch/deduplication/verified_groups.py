@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.deduplication.candidates import Pairs
-from vecsearch.deduplication.ranks import Numbers
-from vecsearch.deduplication.second_look import Found
+from vecsearch.deduplication.candidate_pairs import Pairs
+from vecsearch.deduplication.ranked_images import Numbers
+from vecsearch.deduplication.verifier import PairVerdicts
 from vecsearch.types import Progress
 
 _BATCH = 4096
 """So many images are compared with their candidates before what they decide is looked at."""
 
 
-class Linked:
+class VerifiedGroups:
     """The images by rank, and ``kept``, (n,) int32: for each the rank of the copy that is kept.
 
     As in `GreedyGroups`, the best image that belongs to nothing is kept, and takes all its copies
@@ -26,7 +26,7 @@ class Linked:
     tells what each image is to the one that is kept. -1 is of what was not decided yet.
     """
 
-    def __init__(self, count: int, pairs: Pairs, compare: Callable[[Pairs], Found]) -> None:
+    def __init__(self, count: int, pairs: Pairs, compare: Callable[[Pairs], PairVerdicts]) -> None:
         """Begin with nothing decided; *pairs* (m, 2) may be copies, *compare* tells if they are."""
         self._compare = compare
         both = np.concatenate([pairs, pairs[:, ::-1]])
@@ -37,7 +37,7 @@ class Linked:
         self._best: dict[int, tuple[int, int, float]] = {}
         self._compared: set[tuple[int, int]] = set()
         self.kept: Numbers = np.full(count, -1, np.int32)
-        self.what = Found(np.zeros(count, np.int8), np.zeros(count, np.float32))
+        self.what = PairVerdicts(np.zeros(count, np.int8), np.zeros(count, np.float32))
 
     def find(self, kinds: frozenset[int], progress: Progress | None = None) -> None:
         """Decide for all; copies are pairs of one of *kinds*."""

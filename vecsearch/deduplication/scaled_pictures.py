@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PillowImage
 
-from vecsearch.deduplication.agreement import is_plain
-from vecsearch.deduplication.comparison import CLOSER_SIDE, COLOUR_SIDE, CloserLook
-from vecsearch.deduplication.ranks import THERE, Numbers, Ranked
-from vecsearch.deduplication.windows import SIDE, Flags, Floats
+from vecsearch.deduplication.coarse_to_fine import CLOSER_SIDE, COLOUR_SIDE, FinePicture
+from vecsearch.deduplication.ranked_images import THERE, Numbers, RankedImages
+from vecsearch.deduplication.structural_similarity import is_featureless
+from vecsearch.deduplication.template_matching import SIDE, Flags, Floats
 from vecsearch.errors import ImageError
 from vecsearch.images.decoders.decode import decode
 from vecsearch.images.decoders.frames import has_frames
@@ -44,18 +44,18 @@ class _Small:
 
 @dataclass(frozen=True, slots=True)
 class _Closer:
-    """A `CloserLook` in a quarter of its memory."""
+    """A `FinePicture` in a quarter of its memory."""
 
     grey: Grey
     colours: Grey
     size: tuple[int, int]
 
-    def opened(self) -> CloserLook:
+    def opened(self) -> FinePicture:
         grey, colours = self.grey.astype(np.float32), self.colours.astype(np.float32)
-        return CloserLook(grey, colours, self.size)
+        return FinePicture(grey, colours, self.size)
 
 
-class Looks:
+class ScaledPictures:
     """What pictures look like, by rank.
 
     ``small`` (n, 32, 32) uint8 are grey pictures squashed to squares; ``seen`` (n,) tells which
@@ -65,7 +65,7 @@ class Looks:
     a URL.
     """
 
-    def __init__(self, opened: IndexReader, ranked: Ranked) -> None:
+    def __init__(self, opened: IndexReader, ranked: RankedImages) -> None:
         """Read nothing yet."""
         self._opened, self._ranked = opened, ranked
         self._closer: OrderedDict[int, _Closer | None] = OrderedDict()
@@ -89,9 +89,9 @@ class Looks:
                 progress("looking at pictures", done, len(ranks))
         for start in range(0, len(ranks), _LOOKED_UP):
             part = ranks[start : start + _LOOKED_UP]
-            self.seen[part] &= ~is_plain(self.small[part].astype(np.float32))
+            self.seen[part] &= ~is_featureless(self.small[part].astype(np.float32))
 
-    def closer(self, ranks: Numbers) -> list[CloserLook | None]:
+    def closer(self, ranks: Numbers) -> list[FinePicture | None]:
         """Read the larger pictures of *ranks*, None for those that cannot be read any more."""
         wanted = [rank for rank in np.unique(ranks).tolist() if rank not in self._closer]
         read = in_threads(
@@ -100,7 +100,7 @@ class Looks:
         found = dict(read)
         for rank in wanted:
             self._closer[rank] = found.get(rank)
-        looks: list[CloserLook | None] = []
+        looks: list[FinePicture | None] = []
         for rank in ranks.tolist():
             kept = self._closer[rank]
             self._closer.move_to_end(rank)
@@ -133,13 +133,13 @@ def can_be_read(state: int, path: Path) -> bool:
     return state == THERE and not isinstance(path, UrlPath)
 
 
-def look_small(data: bytes) -> tuple[Floats, Floats]:
+def scale_coarsely(data: bytes) -> tuple[Floats, Floats]:
     """Return a small grey picture, (1, 32, 32), and its size, (1, 2); raises ImageError."""
     look = _look_small(data)
     return look.grey[None].astype(np.float32), np.array([look.size], np.float32)
 
 
-def look_closer(data: bytes) -> CloserLook:
+def scale_finely(data: bytes) -> FinePicture:
     """Look at a larger picture; raises ImageError."""
     return _look_closer(data).opened()
 
