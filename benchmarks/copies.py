@@ -37,7 +37,7 @@ from vecsearch.deduplication.coarse_to_fine import COPY_SHARE
 from vecsearch.deduplication.ranked_images import rank_images
 from vecsearch.deduplication.ranked_vectors import RankedVectors
 from vecsearch.deduplication.scaled_pictures import ScaledPictures
-from vecsearch.deduplication.template_matching import whole
+from vecsearch.deduplication.template_matching import as_unit_vectors
 from vecsearch.deduplication.thresholds import copy_cosines
 from vecsearch.deduplication.verifier import NEAR, Verifier
 
@@ -118,12 +118,12 @@ def index_scores(index: Path, paths: Sequence[Path]) -> tuple[Scores, Scores, Sc
         rank_of = {images[row].path: rank for rank, row in enumerate(ranked.rows.tolist())}
         ranks = np.array([rank_of[path] for path in paths], np.int32)
         rows = RankedVectors(opened, ranked)
-        looks = ScaledPictures(opened, ranked)
-        looks.read(ranks)
+        pictures = ScaledPictures(opened, ranked)
+        pictures.read(ranks)
         vectors = rows.of(ranks)
-        small = whole(looks.small[ranks].astype(np.float32))
+        small = as_unit_vectors(pictures.small[ranks].astype(np.float32))
         cosines = copy_cosines(asked.encoder)
-        look = Verifier(looks, rows, cosines.alone, ranked.exclusions)
+        verifier = Verifier(pictures, rows, cosines.alone)
         versions = len(EDITS) + 1
         alike = _pairs(vectors)
         shares, near = np.zeros_like(alike), np.zeros_like(alike)
@@ -131,7 +131,7 @@ def index_scores(index: Path, paths: Sequence[Path]) -> tuple[Scores, Scores, Sc
         first = ranks[places[:, 0] * versions]
         second = ranks[places[:, 1] * versions + places[:, 2]]
         other = first != second
-        found = look.compare(np.stack([first[other], second[other]], axis=1))
+        found = verifier.verify(np.stack([first[other], second[other]], axis=1))
         at = tuple(places[other].T)
         shares[at], near[at] = found.shares, found.kinds == NEAR
     print(f"{len(places):,} of {alike.size:,} pairs were looked at", flush=True)

@@ -34,7 +34,7 @@ Grey = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class _Small:
+class _Coarse:
     """A grey picture of (32, 32), its size in pixels, and whether there are more frames."""
 
     grey: Grey
@@ -43,7 +43,7 @@ class _Small:
 
 
 @dataclass(frozen=True, slots=True)
-class _Closer:
+class _KeptFine:
     """A `FinePicture` in a quarter of its memory."""
 
     grey: Grey
@@ -56,7 +56,7 @@ class _Closer:
 
 
 class ScaledPictures:
-    """What pictures look like, by rank.
+    """Pictures at two small scales, by rank.
 
     ``small`` (n, 32, 32) uint8 are grey pictures squashed to squares; ``seen`` (n,) tells which
     could be read and show something, ``readable`` (n,) which could be read, and ``several`` (n,)
@@ -68,7 +68,7 @@ class ScaledPictures:
     def __init__(self, opened: IndexReader, ranked: RankedImages) -> None:
         """Read nothing yet."""
         self._opened, self._ranked = opened, ranked
-        self._closer: OrderedDict[int, _Closer | None] = OrderedDict()
+        self._fine: OrderedDict[int, _KeptFine | None] = OrderedDict()
         count = len(ranked)
         self.small: Grey = np.zeros((count, SIDE, SIDE), np.uint8)
         self.seen: Flags = np.zeros(count, np.bool_)
@@ -78,36 +78,36 @@ class ScaledPictures:
 
     def read(self, ranks: Numbers, progress: Progress | None = None) -> None:
         """Read the small pictures of *ranks*, in threads."""
-        for done, (rank, look) in enumerate(
-            in_threads(self._files(ranks), lambda file: (file[0], _small(file[1]))), start=1
+        for done, (rank, picture) in enumerate(
+            in_threads(self._files(ranks), lambda file: (file[0], _read_coarsely(file[1]))), start=1
         ):
-            if look is not None:
-                self.small[rank], self.sizes[rank] = look.grey, look.size
+            if picture is not None:
+                self.small[rank], self.sizes[rank] = picture.grey, picture.size
                 self.seen[rank] = self.readable[rank] = True
-                self.several[rank] = look.several
+                self.several[rank] = picture.several
             if progress:
                 progress("looking at pictures", done, len(ranks))
         for start in range(0, len(ranks), _LOOKED_UP):
             part = ranks[start : start + _LOOKED_UP]
             self.seen[part] &= ~is_featureless(self.small[part].astype(np.float32))
 
-    def closer(self, ranks: Numbers) -> list[FinePicture | None]:
+    def fine(self, ranks: Numbers) -> list[FinePicture | None]:
         """Read the larger pictures of *ranks*, None for those that cannot be read any more."""
-        wanted = [rank for rank in np.unique(ranks).tolist() if rank not in self._closer]
+        wanted = [rank for rank in np.unique(ranks).tolist() if rank not in self._fine]
         read = in_threads(
-            self._files(np.array(wanted, np.int32)), lambda file: (file[0], _larger(file[1]))
+            self._files(np.array(wanted, np.int32)), lambda file: (file[0], _read_finely(file[1]))
         )
         found = dict(read)
         for rank in wanted:
-            self._closer[rank] = found.get(rank)
-        looks: list[FinePicture | None] = []
+            self._fine[rank] = found.get(rank)
+        pictures: list[FinePicture | None] = []
         for rank in ranks.tolist():
-            kept = self._closer[rank]
-            self._closer.move_to_end(rank)
-            looks.append(kept.opened() if kept else None)
-        while len(self._closer) > _KEPT:
-            self._closer.popitem(last=False)
-        return looks
+            kept = self._fine[rank]
+            self._fine.move_to_end(rank)
+            pictures.append(kept.opened() if kept else None)
+        while len(self._fine) > _KEPT:
+            self._fine.popitem(last=False)
+        return pictures
 
     def content(self, rank: int) -> bytes | None:
         """Read the file of a picture, None if it cannot be read any more."""
@@ -135,38 +135,38 @@ def can_be_read(state: int, path: Path) -> bool:
 
 def scale_coarsely(data: bytes) -> tuple[Floats, Floats]:
     """Return a small grey picture, (1, 32, 32), and its size, (1, 2); raises ImageError."""
-    look = _look_small(data)
-    return look.grey[None].astype(np.float32), np.array([look.size], np.float32)
+    picture = _scale_coarsely(data)
+    return picture.grey[None].astype(np.float32), np.array([picture.size], np.float32)
 
 
 def scale_finely(data: bytes) -> FinePicture:
     """Look at a larger picture; raises ImageError."""
-    return _look_closer(data).opened()
+    return _scale_finely(data).opened()
 
 
-def _small(path: Path) -> _Small | None:
+def _read_coarsely(path: Path) -> _Coarse | None:
     try:
         data = read_content(path).data
-        return replace(_look_small(data), several=has_frames(data))
+        return replace(_scale_coarsely(data), several=has_frames(data))
     except (ImageError, MemoryError):
         return None
 
 
-def _larger(path: Path) -> _Closer | None:
+def _read_finely(path: Path) -> _KeptFine | None:
     try:
-        return _look_closer(read_content(path).data)
+        return _scale_finely(read_content(path).data)
     except (ImageError, MemoryError):
         return None
 
 
-def _look_small(data: bytes) -> _Small:
+def _scale_coarsely(data: bytes) -> _Coarse:
     picture, size = decode(data, at_least=_OVERSAMPLING * SIDE)
     squashed = picture.resize((SIDE, SIDE), PillowImage.Resampling.BILINEAR)
-    return _Small(np.asarray(squashed.convert("L")), size)
+    return _Coarse(np.asarray(squashed.convert("L")), size)
 
 
-def _look_closer(data: bytes) -> _Closer:
+def _scale_finely(data: bytes) -> _KeptFine:
     picture, size = decode(data, at_least=_OVERSAMPLING * CLOSER_SIDE)
     squashed = picture.resize((CLOSER_SIDE, CLOSER_SIDE), PillowImage.Resampling.BILINEAR)
     colours = squashed.convert("YCbCr").reduce(CLOSER_SIDE // COLOUR_SIDE)
-    return _Closer(np.asarray(squashed.convert("L")), np.asarray(colours), size)
+    return _KeptFine(np.asarray(squashed.convert("L")), np.asarray(colours), size)

@@ -38,7 +38,7 @@ class Starts:
     y: Floats
 
 
-def whole(looks: Floats) -> Floats:
+def as_unit_vectors(looks: Floats) -> Floats:
     """Return (n, 256) unit vectors of pictures, (n, 32, 32): their product is a correlation.
 
     A picture of one grey has a vector of almost no length.
