@@ -38,7 +38,7 @@ FLOORS: dict[str, set[str]] = {
 
 FOR_ALL = {
     *("arguments", "errors", "fields", "files", "locks", "once", "paths"),
-    *("spelling", "spreadsheet", "types", "wording"),
+    *("spelling", "spreadsheet", "types", "unit_length", "wording"),
 }
 """Files of the package itself, which import from no room."""
 

@@ -12,6 +12,7 @@ from vecsearch.deduplication.ranked_images import Numbers, RankedImages
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.store.segments import gather
 from vecsearch.types import Vectors
+from vecsearch.unit_length import unit_length
 
 _BYTES: Final = 64 << 20
 
@@ -61,9 +62,7 @@ class RankedVectors:
 
     def of(self, ranks: Numbers) -> Vectors:
         """Return the vectors of some images at unit length, (n, d) float32."""
-        vectors = gather(self._segments, self.ranked.rows[ranks], self._dim)
-        vectors /= np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
-        return vectors
+        return unit_length(gather(self._segments, self.ranked.rows[ranks], self._dim))
 
     def at_once(self, most: int) -> int:
         """Return how many vectors may be in memory at a time: *most*, or fewer long ones."""

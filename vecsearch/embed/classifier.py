@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from vecsearch.embed import cache, download
 from vecsearch.embed.backbones.backbone import CLASSES, Array, Backbone, Downloaded, Packaged
 from vecsearch.embed.checkpoint import read_checkpoint
@@ -17,6 +15,7 @@ from vecsearch.embed.packaged import packaged_file
 from vecsearch.embed.spec import PRETRAINED, RANDOM, EncoderSpec
 from vecsearch.embed.words import Words
 from vecsearch.errors import WeightsError
+from vecsearch.unit_length import lengths_of
 
 _PART: Final = "classifier"
 _NAMES: Final = ("imagenet", "names")
@@ -38,7 +37,7 @@ def load_words(source: str, backbone: Backbone, layers: Sequence[str], pool: str
     if found is None:
         return None
     one = backbone.facts.classifier
-    if not np.linalg.norm(found[one.weight], axis=1).all():
+    if not lengths_of(found[one.weight]).all():
         return None
     return Words.of_classifier(_names(), found[one.weight], found[one.bias], one.length)
 

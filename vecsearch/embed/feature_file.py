@@ -27,7 +27,7 @@ PANEL_BYTES: Final = 64 << 20
 _DTYPE: Final = np.dtype("<f4")
 
 
-class Features(Protocol):
+class FeaturePanels(Protocol):
     """Feature vectors that are handed out by panels only."""
 
     @property
@@ -93,7 +93,7 @@ class FeatureFile:
                 self._file.write(part.data)
         self._present[place] = True
 
-    def rows(self, start: int = 0, stop: int | None = None) -> Features:
+    def rows(self, start: int = 0, stop: int | None = None) -> FeaturePanels:
         """Return the vectors *start* to *stop* (exclusive), in the order of their places."""
         return _Rows(self, np.flatnonzero(self._present)[start:stop])
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.types import Guess, Vectors
+from vecsearch.unit_length import lengths_of, unit_length
 
 if TYPE_CHECKING:
     from vecsearch.embed.pca import Projection
@@ -52,10 +53,10 @@ class Words:
         cls, names: Sequence[str], weight: Floats, bias: Floats, length: float | None
     ) -> Words:
         """Take the rows (w, d) of a classifier; *length* is that of typical features."""
-        lengths = np.linalg.norm(weight, axis=1)
+        lengths = lengths_of(weight)
         return cls(
             tuple(names),
-            np.asarray(weight / lengths[:, None], np.float32),
+            unit_length(weight, lengths),
             np.asarray(lengths * (length or 1.0), np.float32),
             bias if length is not None else np.zeros_like(bias),
             calibrated=length is not None,
@@ -68,10 +69,10 @@ class Words:
         """
         weight = self.rows * self.scales[:, None]
         short = weight @ projection.matrix.T
-        lengths = np.linalg.norm(short, axis=1)
+        lengths = lengths_of(short)
         return Words(
             self.names,
-            np.asarray(short / lengths[:, None], np.float32),
+            unit_length(short, lengths),
             np.asarray(lengths * projection.spread, np.float32),
             np.asarray(self.biases + weight @ projection.mean, np.float32),
             self.calibrated,
@@ -143,11 +144,10 @@ class Words:
             raise ValueError("has no scale and bias for each word")
         wide = rows.astype(np.float32)
         finite = all(np.isfinite(one).all() for one in (wide, scales, biases))
-        lengths = np.linalg.norm(wide, axis=1)
+        lengths = lengths_of(wide)
         if not (finite and (np.abs(lengths - 1) < _TOLERANCE).all() and (scales > 0).all()):
             raise ValueError("has rows that are not unit vectors")
-        unit = np.asarray(wide / lengths[:, None], np.float32)
-        return cls(tuple(names), unit, scales, biases, calibrated is True)
+        return cls(tuple(names), unit_length(wide, lengths), scales, biases, calibrated is True)
 
     def _logits(self, vectors: Vectors) -> Floats:
         return vectors @ self.rows.T * self.scales + self.biases
