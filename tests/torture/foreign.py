@@ -28,7 +28,7 @@ from vecsearch.deduplication.aside_folder import open_aside, put_back
 from vecsearch.deduplication.aside_journal import JOURNAL, JournalLine, folders_above, line_of
 from vecsearch.deduplication.source_roots import SourceRoots
 from vecsearch.embed.checkpoint import read_checkpoint
-from vecsearch.embed.engines.ir import read_network
+from vecsearch.embed.engines.read_network import read_network
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.embed.words import Words
 from vecsearch.errors import VecsearchError

@@ -70,10 +70,10 @@ class Encoder:
     def engine(self) -> Engine:
         """The running engine."""
         if self._engine_name == "torch":
-            from vecsearch.embed.engines.torch_engine import TorchEngine
+            from vecsearch.embed.engines.torch import TorchEngine
 
             return TorchEngine(self.graph, self.spec.precision)
-        from vecsearch.embed.engines.openvino_engine import OpenVINOEngine, compile_graph
+        from vecsearch.embed.engines.openvino import OpenVINOEngine, compile_graph
 
         return OpenVINOEngine(compile_graph(self.graph, self.spec.precision))
 
@@ -181,7 +181,7 @@ def make_encoder(config: EncoderConfig, progress: Progress | None = None) -> Enc
 
 def open_encoder(spec: EncoderSpec, xml: Path, constants: Path, *, engine: str = "auto") -> Encoder:
     """Open the encoder that an index carries, to embed many more pictures with it."""
-    from vecsearch.embed.engines.openvino_engine import read_graph
+    from vecsearch.embed.engines.openvino import read_graph
 
     return Encoder(spec, read_graph(xml, constants, spec), choose_engine(engine, spec.precision))
 
@@ -191,7 +191,7 @@ def open_query_engine(spec: EncoderSpec, xml: Path, constants: Path, content: by
 
     *content* identifies the two files to the cache of compiled networks.
     """
-    from vecsearch.embed.engines.openvino_engine import OpenVINOEngine, compile_for_queries
+    from vecsearch.embed.engines.openvino import OpenVINOEngine, compile_for_queries
 
     return OpenVINOEngine(compile_for_queries(xml, constants, content, spec))
 

@@ -51,7 +51,7 @@ def choose_engine(name: str, precision: str | None) -> str:
     if name != "auto":
         return name
     if _may_have_accelerator():
-        from vecsearch.embed.engines.torch_engine import accelerator
+        from vecsearch.embed.engines.torch import accelerator
 
         if accelerator() is not None:
             return "torch"
@@ -65,9 +65,9 @@ def choose_precision(name: str, engine: str) -> str:
     if name != "auto":
         return name
     if engine == "torch":
-        from vecsearch.embed.engines.torch_engine import has_bf16
+        from vecsearch.embed.engines.torch import has_bf16
     else:
-        from vecsearch.embed.engines.openvino_engine import has_bf16
+        from vecsearch.embed.engines.openvino import has_bf16
     return "bf16" if has_bf16() else "fp32"
 
 

@@ -69,7 +69,7 @@ def compile_for_queries(xml: Path, constants: Path, content: bytes, spec: Encode
 
 def read_graph(xml: Path, constants: Path, spec: EncoderSpec) -> Any:
     """Read a kept network; raises IndexDamagedError if it is not one of *spec*."""
-    from vecsearch.embed.engines.ir import read_network
+    from vecsearch.embed.engines.read_network import read_network
 
     try:
         graph = read_network(xml, constants)

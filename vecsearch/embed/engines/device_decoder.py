@@ -13,7 +13,7 @@ from PIL import Image
 from torch.nn import functional as F  # noqa: N812
 from torchvision import io as torchvision_io
 
-from vecsearch.embed.engines.torch_engine import accelerator
+from vecsearch.embed.engines.torch import accelerator
 from vecsearch.errors import UsageError
 from vecsearch.images.decoders.decode import decode, preprocess
 from vecsearch.images.decoders.jpeg import Jpeg, JpegDecoder
