@@ -29,7 +29,7 @@ from vecsearch.deduplication.aside_journal import JOURNAL, JournalLine, folders_
 from vecsearch.deduplication.source_roots import SourceRoots
 from vecsearch.embed.checkpoint import read_checkpoint
 from vecsearch.embed.engines.read_network import read_network
-from vecsearch.embed.spec import EncoderSpec
+from vecsearch.embed.spec import EncoderSpec, ExternalEncoder
 from vecsearch.embed.words import Words
 from vecsearch.errors import VecsearchError
 from vecsearch.evaluation.label_file import read_label_file
@@ -159,7 +159,7 @@ def _parquet_samples(_: Path) -> list[Sample]:
     for number, column in enumerate(columns):
         table = pa.table({"path": ids[number % len(ids)], "vector": column, **facts})
         table = table.replace_schema_metadata(
-            {"vecsearch.encoder": EncoderSpec.external("x", 4).to_json()}
+            {"vecsearch.encoder": ExternalEncoder.named("x", 4).to_json()}
         )
         compression = ("none", "snappy", "gzip", "zstd")[number % 4]
         made.append(_parquet(table, compression=compression, use_dictionary=number % 3 == 0))

@@ -10,6 +10,7 @@ from typing import Final
 
 from vecsearch.embed import cache, download
 from vecsearch.embed.backbones.backbone import CLASSES, Array, Backbone, Downloaded, Packaged
+from vecsearch.embed.backbones.imagenet import class_names
 from vecsearch.embed.checkpoint import read_checkpoint
 from vecsearch.embed.packaged import packaged_file
 from vecsearch.embed.spec import PRETRAINED, RANDOM, EncoderSpec
@@ -125,9 +126,7 @@ def _names() -> list[str]:
     with contextlib.suppress(WeightsError):
         if kept := cache.cached(*_NAMES):
             return _read_names(kept)
-    from torchvision.models import VGG19_Weights
-
-    names: list[str] = VGG19_Weights.IMAGENET1K_V1.meta["categories"]
+    names = class_names()
     with contextlib.suppress(WeightsError, OSError):
         cache.keep(*_NAMES, {}, {"names": json.dumps(names)})
     return names

@@ -68,7 +68,7 @@ class Words:
         With x = mean + spread M^T z for a unit vector z, w x = spread (M w) z + w mean.
         """
         weight = self.rows * self.scales[:, None]
-        short = weight @ projection.matrix.T
+        short = np.asarray(weight @ projection.matrix.T, np.float32)
         lengths = lengths_of(short)
         return Words(
             self.names,

@@ -90,7 +90,8 @@ def find_word(words: Words, text: str) -> list[int]:
 def vector_of(words: Words, places: Sequence[int]) -> Vectors:
     """Return the direction (d,) of a word, the mean of all that are written alike."""
     mean = words.rows[list(places)].mean(axis=0, keepdims=True)
-    return unit_length(mean)[0]
+    vector: Vectors = unit_length(mean)[0]
+    return vector
 
 
 def list_words(words: Words, prefix: str, opened: IndexReader | None) -> list[WordCount]:

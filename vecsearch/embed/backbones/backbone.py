@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,20 @@ class Layer:
     channels: int
     side: int
     flat: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkInput:
+    """What a network takes: squares of ``size`` pixels, RGB from 0 to 1, less ``mean``, by ``std``.
+
+    ``resize`` is the rule by which a picture becomes a square; there is one so far, which changes
+    the proportions and cuts nothing off.
+    """
+
+    size: int
+    mean: Channels
+    std: Channels
+    resize: Literal["squash"] = "squash"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +117,8 @@ class ModelFacts:
     """A model as a row of data.
 
     ``name`` is what the command line calls it, ``title`` what people call it, ``licence`` that of
-    the pretrained weights. ``mean`` and ``std`` are those of the input, RGB from 0 to 1.
+    the pretrained weights. Exactly one row is ``unnamed``: the first model there was, which old
+    descriptions of encoders mean without naming it.
     ``rates`` are pictures a second at the default layer by precision, reading included, on two
     cores with bf16: measured, or derived where the row says so. ``classifier`` has the words.
     ``copies`` is None where it was not measured.
@@ -112,9 +127,7 @@ class ModelFacts:
     name: str
     title: str
     licence: str
-    image_size: int
-    mean: Channels
-    std: Channels
+    input: NetworkInput
     default_layer: str
     default_pool: str
     pretrained: Downloaded | Packaged
@@ -122,6 +135,7 @@ class ModelFacts:
     classifier: Classifier
     rates: Mapping[str, float]
     copies: CopyCosines | None
+    unnamed: bool = False
 
 
 class Backbone(Protocol):

@@ -33,7 +33,7 @@ _BYTES: Final = {
 _MOST_BYTES: Final = 64 << 20
 _MOST_LAYERS: Final = 10_000
 _MOST_VALUES: Final = 1 << 26
-"""More than any activation of a picture has; 224 x 224 x 64 is 2 ** 21.6."""
+"""More than any activation of a picture has, by far."""
 
 _DEEPEST: Final = 32
 _OPSET: Final = re.compile(r"opset[0-9]{1,2}")
