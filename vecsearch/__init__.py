@@ -10,14 +10,9 @@ if TYPE_CHECKING:
     from typing import Final
 
     from vecsearch.deduplication.find import duplicates
-    from vecsearch.deduplication.move_aside import (
-        AsideReport,
-        BackReport,
-        Left,
-        MovedFile,
-        move_aside,
-        move_back,
-    )
+    from vecsearch.deduplication.move_aside import move_aside
+    from vecsearch.deduplication.move_back import move_back
+    from vecsearch.deduplication.move_reports import AsideReport, BackReport, Left, MovedFile
     from vecsearch.deduplication.not_copies import NotCopiesReport, not_copies
     from vecsearch.deduplication.report import DuplicateCopy, DuplicateGroup, DuplicatesReport
     from vecsearch.embed.encoder import EncoderConfig
@@ -167,9 +162,9 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "AsideReport": "deduplication.move_aside",
+    "AsideReport": "deduplication.move_reports",
     "QueryImage": "types",
-    "BackReport": "deduplication.move_aside",
+    "BackReport": "deduplication.move_reports",
     "BuildOptions": "indexing.build_options",
     "BuildReport": "indexing.build",
     "ClassQuality": "evaluation.classes",
@@ -193,14 +188,14 @@ _HOMES: Final = {
     "IndexInfo": "search.info",
     "JudgedQuery": "types",
     "LabelShare": "evaluation.classes",
-    "Left": "deduplication.move_aside",
+    "Left": "deduplication.move_reports",
     "LeftHit": "search.copy_hits",
     "ListOptions": "search.list",
     "ListedImage": "types",
     "MapOptions": "layout.collection",
     "MeanFigure": "evaluation.quality_report",
     "MergeReport": "transfer.merge",
-    "MovedFile": "deduplication.move_aside",
+    "MovedFile": "deduplication.move_reports",
     "NotCopiesReport": "deduplication.not_copies",
     "PictureInfo": "search.info",
     "PlacedHit": "search.copy_hits",
@@ -230,7 +225,7 @@ _HOMES: Final = {
     "map_collection": "layout.collection",
     "merge": "transfer.merge",
     "move_aside": "deduplication.move_aside",
-    "move_back": "deduplication.move_aside",
+    "move_back": "deduplication.move_back",
     "not_copies": "deduplication.not_copies",
     "open_hits": "view.opener",
     "open_index": "search.index",

@@ -24,8 +24,9 @@ from samples import CHEAP, draw
 import vecsearch
 from torture.mutants import Sample
 from vecsearch.ann.settings import SearchSettings
-from vecsearch.deduplication.aside_folder import open_aside, put_back
+from vecsearch.deduplication.aside_folder import open_aside
 from vecsearch.deduplication.aside_journal import JOURNAL, JournalLine, folders_above, line_of
+from vecsearch.deduplication.move_back import put_back
 from vecsearch.deduplication.source_roots import SourceRoots
 from vecsearch.embed.checkpoint import read_checkpoint
 from vecsearch.embed.engines.read_network import read_network

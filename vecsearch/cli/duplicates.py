@@ -25,16 +25,9 @@ from vecsearch.cli.output_format import chosen_form
 from vecsearch.cli.progress import progress
 from vecsearch.cli.units import written_size
 from vecsearch.deduplication.find import duplicates as find_duplicates
-from vecsearch.deduplication.move_aside import (
-    AsideReport,
-    BackReport,
-    Left,
-    MovedFile,
-    check_folder,
-    is_safe,
-    move_aside,
-    move_back,
-)
+from vecsearch.deduplication.move_aside import check_folder, is_safe, move_aside
+from vecsearch.deduplication.move_back import move_back
+from vecsearch.deduplication.move_reports import AsideReport, BackReport, Left, MovedFile
 from vecsearch.deduplication.report import (
     DuplicateCopy,
     DuplicateGroup,

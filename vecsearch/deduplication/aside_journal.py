@@ -95,6 +95,34 @@ def mend_journal(journal: IO[bytes], folder: Path) -> None:
         journal.truncate(whole)
 
 
+def lock_journal(journal: IO[bytes], folder: Path) -> None:
+    """Hold *journal* against other processes as long as it is open; raises VecsearchError."""
+    try:
+        import fcntl
+    except ImportError:
+        return
+    try:
+        fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise VecsearchError(
+            f"another process is moving files into or out of {folder}",
+            hint="wait for it to end",
+            path=folder,
+        ) from None
+    except OSError:
+        pass  # some network file systems have no locks
+    try:
+        current = (folder / JOURNAL).stat()
+    except OSError:
+        current = None
+    if current is None or not os.path.samestat(current, os.fstat(journal.fileno())):
+        raise VecsearchError(
+            f"another process has just moved all files out of {folder}",
+            hint="run it again",
+            path=folder,
+        )
+
+
 def line_of(moved: JournalLine, folder: Path) -> bytes:
     """Write a line."""
     fields = {

@@ -14,7 +14,7 @@ from vecsearch.deduplication.registration import (
     correlation,
     half_sides,
 )
-from vecsearch.deduplication.structural_similarity import agreement
+from vecsearch.deduplication.structural_similarity import agreeing_share
 from vecsearch.deduplication.template_matching import SIDE, Flags, Floats, find_starts
 
 CLOSER_SIDE: Final = 128
@@ -109,7 +109,7 @@ def compare_coarsely(first: Floats, second: Floats, sizes: tuple[Floats, Floats]
     for mirrored in (False, True):
         flags = np.full(pairs, mirrored)
         upon = Placements.upon(flags, *sides)
-        share = agreement(upon.lay(first, second), _LIKELY_AGREES, 1)
+        share = agreeing_share(upon.lay(first, second), _LIKELY_AGREES, 1)
         guess, best = _better(
             guess, best, CoarseMatch(flags, flags & False, flags & False, upon), share
         )
@@ -125,7 +125,9 @@ def compare_coarsely(first: Floats, second: Floats, sizes: tuple[Floats, Floats]
         refined = placed.chosen(promising).refined(outer, inner, _STEPS[1])
         laid = refined.lay(outer, inner)
         share = np.zeros(pairs, np.float32)
-        share[promising] = np.where(refined.believable(laid), agreement(laid, _LIKELY_AGREES, 1), 0)
+        share[promising] = np.where(
+            refined.believable(laid), agreeing_share(laid, _LIKELY_AGREES, 1), 0
+        )
         placed = placed.with_chosen(promising, refined)
         moved = np.ones(pairs, np.bool_)
         guess, best = _better(guess, best, CoarseMatch(moved, start.swapped, moved, placed), share)
@@ -161,7 +163,7 @@ def _share(guess: CoarseMatch, first: Floats, second: Floats, blurs: int) -> Flo
             moved.lay(outer[guess.moved], inner[guess.moved])
         )
         placements = placements.with_chosen(guess.moved, moved)
-    share = agreement(placements.lay(outer, inner), _AGREES, blurs)
+    share = agreeing_share(placements.lay(outer, inner), _AGREES, blurs)
     return np.where(believable, share, 0).astype(np.float32)
 
 
@@ -172,7 +174,7 @@ def _is_near(first: FinePicture, second: FinePicture, least: int) -> bool:
     if least < CLOSER_SIDE:
         one, other = _halved(one), _halved(other)
     laid = Overlay(one, other, np.ones(one.shape, np.bool_))
-    return bool(agreement(laid, _NEAR_AGREES, 1)[0] >= _NEAR_SHARE)
+    return bool(agreeing_share(laid, _NEAR_AGREES, 1)[0] >= _NEAR_SHARE)
 
 
 def _better(

@@ -12,17 +12,18 @@ from stat import S_ISREG
 from typing import Final
 
 from vecsearch.arguments import checked
-from vecsearch.deduplication.aside_folder import AsideFolder, open_aside, put_back
+from vecsearch.deduplication.aside_folder import AsideFolder, open_aside
 from vecsearch.deduplication.aside_journal import Inode
 from vecsearch.deduplication.file_comparison import PictureFile, are_edited, are_near
 from vecsearch.deduplication.links import file_of_link, files_of_links
+from vecsearch.deduplication.move_reports import AsideReport, Left, MovedFile
 from vecsearch.deduplication.report import (
     DuplicateCopy,
     DuplicateGroup,
     DuplicatesReport,
     pixels_of,
 )
-from vecsearch.deduplication.source_roots import SourceRoots, folders_of, is_outside, leads_outside
+from vecsearch.deduplication.source_roots import folders_of, is_outside, leads_outside
 from vecsearch.errors import UsageError, VecsearchError
 from vecsearch.images.sources.access import facts_of, read_content
 from vecsearch.images.sources.list_file import is_list
@@ -30,46 +31,6 @@ from vecsearch.search.index import open_index
 from vecsearch.types import Progress, UrlPath, absolute_path
 
 _STAYS: Final = errno.EPERM
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """A file that was not moved, and why not."""
-
-    path: Path
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class MovedFile:
-    """A file that was at ``source`` and is at ``target`` now."""
-
-    source: Path
-    target: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AsideReport:
-    """How many files, of how many bytes, were moved into ``folder``, and which should have been.
-
-    Copies that the report of the duplicates calls not movable are not among the ``left``.
-    """
-
-    folder: Path
-    moved: int
-    moved_bytes: int
-    files: tuple[MovedFile, ...]
-    left: tuple[Left, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackReport:
-    """How many files were moved back from ``folder``, where to, and which are still there."""
-
-    folder: Path
-    moved: int
-    files: tuple[MovedFile, ...]
-    left: tuple[Left, ...]
 
 
 @checked
@@ -166,35 +127,6 @@ def check_folder(folder: str | Path, index: Path, sources: tuple[Path, ...]) -> 
             raise UsageError(f"{folder} lies in {what}", hint=hint)
         if place.resolve().is_relative_to(real):
             raise UsageError(f"{folder} has {what} in it", hint=hint)
-
-
-@checked
-def move_back(
-    folder: str | Path, *, index: str | Path | None = None, progress: Progress | None = None
-) -> BackReport:
-    """Move back all that `move_aside` moved into *folder*; what would overwrite a file stays.
-
-    Files go back only below the sources of *index*, whatever the journal says: it may come from
-    somebody else.
-
-    Raises UsageError for another folder, VecsearchError if it is in use or cannot be read,
-    SourceError if the sources are not there, IndexFolderError or a subclass.
-    """
-    folder = absolute_path(folder)
-    moved, left = [], []
-    with open_index(index) as asked:
-        snapshot = asked.opened().snapshot
-        places = SourceRoots(
-            snapshot.sources(), lambda path: snapshot.image_by_path(path) is not None
-        )
-        for one in put_back(folder, places):
-            if one.reason:
-                left.append(Left(one.path, one.reason))
-                continue
-            moved.append(MovedFile(one.target, one.path))
-            if progress:
-                progress("moving back", len(moved), 0)
-    return BackReport(folder=folder, moved=len(moved), files=tuple(moved), left=tuple(left))
 
 
 def _identities(report: DuplicatesReport) -> Iterator[Inode]:

@@ -1,4 +1,4 @@
-"""One picture laid over another: moved, scaled and turned until their pixels agree best.
+"""Registration: one picture is moved, scaled and turned until it agrees best with another.
 
 Baker and Matthews, "Lucas-Kanade 20 Years On" (IJCV 56, 2004): the forwards compositional
 algorithm, with the four parameters of a similarity, weights against what only one of the pictures
@@ -105,12 +105,12 @@ class Placements:
         for _ in range(steps):
             seen, inside = placed._look(outer)
             down_slope, across_slope = np.gradient(seen.reshape(inner.shape), axis=(1, 2))
-            seen, residuals, gain, weights = _compared(seen, fixed, inside)
-            gx = across_slope.reshape(count, -1) * (to_units[0] * gain)
-            gy = down_slope.reshape(count, -1) * (to_units[1] * gain)
+            fit = _fit_greys(seen, fixed, inside)
+            gx = across_slope.reshape(count, -1) * (to_units[0] * fit.gain)
+            gy = down_slope.reshape(count, -1) * (to_units[1] * fit.gain)
             slopes = (gx * across + gy * down, gy * across - gx * down, gx, gy)
-            stacked = np.stack([*slopes, seen, np.ones_like(seen)], axis=2)
-            placed = placed._stepped(stacked, residuals, weights)
+            stacked = np.stack([*slopes, fit.centred, np.ones_like(fit.centred)], axis=2)
+            placed = placed._stepped(stacked, fit.residuals, fit.weights)
         return placed
 
     def lay(self, outer: Floats, inner: Floats) -> Overlay:
@@ -181,8 +181,22 @@ def correlation(laid: Overlay) -> Floats:
     return products / (lengths + 1)
 
 
-def _compared(seen: Floats, fixed: Floats, inside: Flags) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return *seen*, centred, what *fixed* has beyond it, its gain (p, 1), and weights."""
+@dataclass(frozen=True, slots=True)
+class _GreyFit:
+    """How the grey values of p outer pictures explain those of the inner ones, (p, pixels).
+
+    ``centred`` are the outer values less their mean, ``gain`` (p, 1) their factor, ``residuals``
+    what they do not explain, and ``weights`` count outliers less.
+    """
+
+    centred: Floats
+    gain: Floats
+    residuals: Floats
+    weights: Floats
+
+
+def _fit_greys(seen: Floats, fixed: Floats, inside: Flags) -> _GreyFit:
+    """Fit *seen*, by a gain and an offset, to *fixed* where it is *inside*, all (p, pixels)."""
     there = inside.astype(np.float32)
     seen, fixed = _centred(seen, there), _centred(fixed, there)
     gain = (seen * fixed * there).sum(axis=1) / ((seen * seen * there).sum(axis=1) + _DAMPING)
@@ -190,7 +204,7 @@ def _compared(seen: Floats, fixed: Floats, inside: Flags) -> tuple[Floats, Float
     residuals = fixed - gain * seen
     variance = (residuals * residuals * there).sum(axis=1) / (there.sum(axis=1) + _DAMPING)
     spread = _OUTLIER * (np.sqrt(variance) + 1)
-    return seen, residuals, gain, there / (1 + (residuals / spread[:, None]) ** 2)
+    return _GreyFit(seen, gain, residuals, there / (1 + (residuals / spread[:, None]) ** 2))
 
 
 def _centred(grey: Floats, inside: Floats) -> Floats:

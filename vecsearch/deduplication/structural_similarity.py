@@ -28,7 +28,7 @@ _PLAINER: Final = 0.4
 _Wide = npt.NDArray[np.float64]
 
 
-def agreement(laid: Overlay, least: float, blurs: int) -> Floats:
+def agreeing_share(laid: Overlay, least: float, blurs: int) -> Floats:
     """Return the share of parts that correlate by *least*, (p,) from 0 to 1.
 
     The parts are those that show anything in that picture of a pair where fewer do, so that
