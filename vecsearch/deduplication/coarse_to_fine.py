@@ -1,4 +1,4 @@
-"""Whether two pictures are copies: what a first look suggests, and what a closer one confirms."""
+"""Whether two pictures are copies: compared coarsely first, and finely where that is likely."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from vecsearch.deduplication.registration import (
 from vecsearch.deduplication.structural_similarity import agreeing_share
 from vecsearch.deduplication.template_matching import SIDE, Flags, Floats, find_starts
 
-CLOSER_SIDE: Final = 128
-"""How large pictures are that are looked at again."""
+FINE_SIDE: Final = 128
+"""The side of pictures that are compared finely, in pixels."""
 
 COLOUR_SIDE: Final = 16
-"""How large their colours are compared."""
+"""The side at which their colours are compared."""
 
 COPY_SHARE: Final = 0.5
-"""What share of the parts agrees in copies, at least: see docs/design.md."""
+"""The least share of the parts that agrees in copies: see docs/design.md."""
 
 _AGREES: Final = 0.95
 """Parts agree with at least this correlation."""
@@ -47,16 +47,16 @@ _STEPS: Final = (8, 5, 3)
 _LIKELY_CORRELATION: Final = 0.5
 _LIKELY_AGREES: Final = 0.8
 _LIKELY_SHARE: Final = 0.35
-"""What the first look asks for: low, because the closer look decides."""
+"""What the coarse comparison asks for: low, because the fine one decides."""
 
 
 @dataclass(frozen=True, slots=True)
 class CoarseMatch:
-    """What a first look at p pairs suggests.
+    """What the coarse comparison of p pairs has found.
 
-    ``likely`` (p,) tells which are worth a closer one. ``swapped`` (p,) tells of which the first
-    picture is the inner one, ``placements`` where it lies; of those that are not ``moved`` (p,) the
-    whole is upon the whole.
+    ``likely`` (p,) pairs are to be compared finely. Of ``swapped`` (p,) pairs the first picture is
+    the inner one. ``placements`` say where the inner picture lies; of pairs that are not ``moved``
+    (p,), the whole of one picture lies upon the whole of the other.
     """
 
     likely: Flags
@@ -65,7 +65,7 @@ class CoarseMatch:
     placements: Placements
 
     def chosen(self, which: Flags | Numbers) -> CoarseMatch:
-        """Return that of some pairs."""
+        """Return the match of some pairs."""
         return CoarseMatch(
             self.likely[which],
             self.swapped[which],
@@ -85,7 +85,9 @@ class FinePicture:
 
 @dataclass(frozen=True, slots=True)
 class FineMatch:
-    """What a closer look found of p pairs: ``near`` and the ``share`` of parts that agree, (p,).
+    """What the fine comparison of p pairs has found.
+
+    ``near`` (p,) are near copies, ``share`` (p,) is the share of the parts that agree.
 
     The share is 0 where it is too little for a picture as small as one of the pair.
     """
@@ -104,14 +106,14 @@ def compare_coarsely(first: Floats, second: Floats, sizes: tuple[Floats, Floats]
     sides = half_sides(sizes[0]), half_sides(sizes[1])
     pairs = len(first)
     best = np.zeros(pairs, np.float32)
-    guess = CoarseMatch(best > 0, best > 0, best > 0, Placements.upon(best > 0, *sides))
+    match = CoarseMatch(best > 0, best > 0, best > 0, Placements.upon(best > 0, *sides))
     small = _halved(first), _halved(second)
     for mirrored in (False, True):
         flags = np.full(pairs, mirrored)
         upon = Placements.upon(flags, *sides)
         share = agreeing_share(upon.lay(first, second), _LIKELY_AGREES, 1)
-        guess, best = _better(
-            guess, best, CoarseMatch(flags, flags & False, flags & False, upon), share
+        match, best = _better(
+            match, best, CoarseMatch(flags, flags & False, flags & False, upon), share
         )
     for start in find_starts(first, second):
         outer_sides, inner_sides = _ordered(start.swapped, *sides)
@@ -130,14 +132,14 @@ def compare_coarsely(first: Floats, second: Floats, sizes: tuple[Floats, Floats]
         )
         placed = placed.with_chosen(promising, refined)
         moved = np.ones(pairs, np.bool_)
-        guess, best = _better(guess, best, CoarseMatch(moved, start.swapped, moved, placed), share)
-    return CoarseMatch(best >= _LIKELY_SHARE, guess.swapped, guess.moved, guess.placements)
+        match, best = _better(match, best, CoarseMatch(moved, start.swapped, moved, placed), share)
+    return CoarseMatch(best >= _LIKELY_SHARE, match.swapped, match.moved, match.placements)
 
 
 def compare_finely(
-    guess: CoarseMatch, first: list[FinePicture], second: list[FinePicture]
+    coarse: CoarseMatch, first: list[FinePicture], second: list[FinePicture]
 ) -> FineMatch:
-    """Compare p pairs again, at 64 pixels where the guess has them, and at 128 as a whole."""
+    """Compare p pairs at 64 pixels, placed as *coarse* has them, and as a whole at 128."""
     share = np.zeros(len(first), np.float32)
     near = np.zeros(len(first), np.bool_)
     least = np.array([min(*a.size, *b.size) for a, b in zip(first, second, strict=True)])
@@ -145,24 +147,24 @@ def compare_finely(
     for which, greys_of, blurs in ((tiny, _tiny_pairs, 1), (~tiny, _pairs, 2)):
         if which.any():
             pairs = [(first[at], second[at]) for at in np.flatnonzero(which).tolist()]
-            share[which] = _share(guess.chosen(which), *greys_of(pairs), blurs)
+            share[which] = _share(coarse.chosen(which), *greys_of(pairs), blurs)
     share[tiny & (share < _TINY_SHARE)] = 0
     for at in np.flatnonzero(~tiny).tolist():
         near[at] = _is_near(first[at], second[at], int(least[at]))
     return FineMatch(near, share)
 
 
-def _share(guess: CoarseMatch, first: Floats, second: Floats, blurs: int) -> Floats:
-    outer, inner = _ordered(guess.swapped, first, second)
-    placements, believable = guess.placements, ~guess.moved
-    if guess.moved.any():
-        moved = placements.chosen(guess.moved).refined(
-            outer[guess.moved], inner[guess.moved], _STEPS[2]
+def _share(coarse: CoarseMatch, first: Floats, second: Floats, blurs: int) -> Floats:
+    outer, inner = _ordered(coarse.swapped, first, second)
+    placements, believable = coarse.placements, ~coarse.moved
+    if coarse.moved.any():
+        moved = placements.chosen(coarse.moved).refined(
+            outer[coarse.moved], inner[coarse.moved], _STEPS[2]
         )
-        believable[guess.moved] = moved.believable(
-            moved.lay(outer[guess.moved], inner[guess.moved])
+        believable[coarse.moved] = moved.believable(
+            moved.lay(outer[coarse.moved], inner[coarse.moved])
         )
-        placements = placements.with_chosen(guess.moved, moved)
+        placements = placements.with_chosen(coarse.moved, moved)
     share = agreeing_share(placements.lay(outer, inner), _AGREES, blurs)
     return np.where(believable, share, 0).astype(np.float32)
 
@@ -171,21 +173,21 @@ def _is_near(first: FinePicture, second: FinePicture, least: int) -> bool:
     if np.abs(first.colours - second.colours).mean(axis=(0, 1)).max() > _NEAR_LEVELS:
         return False
     one, other = first.grey[None], second.grey[None]
-    if least < CLOSER_SIDE:
+    if least < FINE_SIDE:
         one, other = _halved(one), _halved(other)
     laid = Overlay(one, other, np.ones(one.shape, np.bool_))
     return bool(agreeing_share(laid, _NEAR_AGREES, 1)[0] >= _NEAR_SHARE)
 
 
 def _better(
-    guess: CoarseMatch, best: Floats, other: CoarseMatch, share: Floats
+    match: CoarseMatch, best: Floats, other: CoarseMatch, share: Floats
 ) -> tuple[CoarseMatch, Floats]:
     which = share > best
     replaced = CoarseMatch(
-        guess.likely,
-        np.where(which, other.swapped, guess.swapped),
-        np.where(which, other.moved, guess.moved),
-        guess.placements.replaced(which, other.placements),
+        match.likely,
+        np.where(which, other.swapped, match.swapped),
+        np.where(which, other.moved, match.moved),
+        match.placements.replaced(which, other.placements),
     )
     return replaced, np.maximum(best, share)
 
@@ -216,7 +218,7 @@ def _reduced(grey: Floats, size: tuple[int, int]) -> Floats:
     from PIL import Image
 
     picture = Image.fromarray(grey)
-    fitting = min(size[0], CLOSER_SIDE), min(size[1], CLOSER_SIDE)
+    fitting = min(size[0], FINE_SIDE), min(size[1], FINE_SIDE)
     smaller = picture.resize(fitting, Image.Resampling.BILINEAR)
     return np.asarray(smaller.resize((SIDE, SIDE), Image.Resampling.BILINEAR), np.float32)
 

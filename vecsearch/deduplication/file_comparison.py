@@ -1,4 +1,4 @@
-"""Whether two picture files are copies, by all that they show: every frame, every place."""
+"""Whether two picture files are copies, by every frame and every place of them."""
 
 from __future__ import annotations
 
@@ -19,19 +19,18 @@ from vecsearch.images.decoders.frames import Frame, frames, has_frames
 
 MOST_FRAMES: Final = 500
 MOST_PIXELS: Final = 500_000_000
-"""Of an animation or a document; longer ones are never called copies unless their bytes are the
-same."""
+"""Of an animation or a document; longer ones are copies only if their bytes are the same."""
 
 _FRAME_LONGEST: Final = 512
-"""Frames of an animation are compared at up to so many pixels a side; pages as pictures are."""
+"""The largest side at which frames of an animation are compared; pages are compared as pictures."""
 
 _SLACK_MS: Final = 20.0
 _SLACK: Final = 0.1
-"""How far the time of a frame may differ: formats round it."""
+"""By how much the time of a frame may differ: formats round it."""
 
 
 class PictureFile:
-    """The bytes of a picture file, decoded once; raises ImageError, MemoryError when it is."""
+    """The bytes of a picture file, decoded at the first use; raises ImageError, MemoryError."""
 
     def __init__(self, data: bytes) -> None:
         """Decode nothing yet."""
@@ -44,14 +43,14 @@ class PictureFile:
 
     @cached_property
     def has_frames(self) -> bool:
-        """Return whether there are others."""
+        """Return whether there are more frames."""
         return has_frames(self.data)
 
 
 def are_near(first: PictureFile, second: PictureFile) -> bool:
-    """Return whether two files show the same but for size and encoding, in all frames.
+    """Return whether all frames of two files show the same, at whatever size and encoding.
 
-    Not so for files that cannot be read, or have too many frames to tell.
+    False for files that cannot be read, or have too many frames.
     """
     try:
         return are_same(first.picture, second.picture) and agree_in_frames(first, second)
@@ -62,7 +61,7 @@ def are_near(first: PictureFile, second: PictureFile) -> bool:
 def agree_in_frames(first: PictureFile, second: PictureFile) -> bool:
     """Return whether two files have as many frames or pages, each the same for as long a time.
 
-    A picture has one frame. Not so for files that cannot be read, or have too many frames to tell.
+    A picture has one frame. False for files that cannot be read, or have too many frames.
     """
     if not first.has_frames and not second.has_frames:
         return True

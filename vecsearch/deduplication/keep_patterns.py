@@ -1,4 +1,4 @@
-"""Which pictures are to be kept before others: those in some folders, of some names, or singly."""
+"""Patterns of pictures that are kept before others: folders, names, or single pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Links below folders, and the files that they lead to."""
+"""Links below folders, and the files to which they lead."""
 
 from __future__ import annotations
 

@@ -62,11 +62,11 @@ def rank_images(
     files = array("b")
     marks = bytearray()
     total = len(opened)
-    preference = KeepPatterns(keep)
+    patterns = KeepPatterns(keep)
     pairs = opened.snapshot.apart()
     hashes: dict[bytes, list[int]] = {one: [] for pair in pairs for one in pair}
     for number, image in enumerate(opened.snapshot.images(), start=1):
-        places.append(preference.place_of(image))
+        places.append(patterns.place_of(image))
         if image.content_hash in hashes:
             hashes[image.content_hash].append(number - 1)
         ids.append(image.id)
@@ -78,7 +78,7 @@ def rank_images(
         marks += image.content_hash[-_DIGEST_BYTES:].rjust(_DIGEST_BYTES, b"\0")
         if progress and (number % _LOOKED_AT == 0 or number == total):
             progress("looking at files", number, total)
-    preference.check_all_seen(opened.snapshot.folder)
+    patterns.check_all_seen(opened.snapshot.folder)
     kept_first = _view(places), np.frombuffer(files, np.int8)
     order = np.lexsort((_view(ids), _view(times), -_view(sizes), -_view(pixels), *kept_first))
     ranked_rows = _view(rows)[order]

@@ -21,20 +21,20 @@ _DAMPING: Final = 1e-3
 _LONGEST_STEP: Final = 0.15
 _LEAST_GAIN: Final = 0.2
 _OUTLIER: Final = 1.5
-"""A residual of so many standard deviations counts half."""
+"""A residual of this many standard deviations counts half."""
 
 _INSIDE: Final = 0.6
 _TURN_DEGREES: Final = 12.0
 _SCALES: Final = (0.4, 1.5)
-"""What a placement must be, to be believed: so much of the inner picture inside the outer, turned
-by at most so much, and as large in proportion."""
+"""A believable placement has at least this share of the inner picture inside the outer one, is
+turned by at most this angle, and scaled by a factor between these."""
 
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """The outer pictures' pixels where the inner ones lie, (p, side, side), and the latter's.
+    """Pictures laid over each other: the pixels of both, (p, side, side), where the inner ones lie.
 
-    ``inside`` tells where the outer picture has pixels there.
+    ``inside`` tells where the outer picture has pixels.
     """
 
     outer: Floats
@@ -75,7 +75,7 @@ class Placements:
         return cls(outer_sides, inner_sides, matrix, np.zeros_like(outer_sides))
 
     def chosen(self, which: Flags | Numbers) -> Placements:
-        """Return those of some pairs."""
+        """Return the placements of some pairs."""
         return Placements(
             self.outer_sides[which], self.inner_sides[which], self.matrix[which], self.offset[which]
         )
@@ -119,7 +119,7 @@ class Placements:
         return Overlay(seen.reshape(inner.shape), inner, inside.reshape(inner.shape))
 
     def believable(self, laid: Overlay) -> Flags:
-        """Return which placements are such as edits of a picture have, (p,)."""
+        """Return which placements edits of a picture may have, (p,)."""
         scale = np.hypot(self.matrix[:, 1, 0], self.matrix[:, 1, 1])
         turn = np.degrees(np.arctan2(np.abs(self.matrix[:, 1, 0]), self.matrix[:, 1, 1]))
         inside = laid.inside.mean(axis=(1, 2))

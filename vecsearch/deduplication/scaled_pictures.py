@@ -1,4 +1,4 @@
-"""The pixels of an index's pictures: small ones of all, larger ones of a few."""
+"""The pictures of an index, scaled down: to 32 pixels for all, to 128 for a few."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PillowImage
 
-from vecsearch.deduplication.coarse_to_fine import CLOSER_SIDE, COLOUR_SIDE, FinePicture
+from vecsearch.deduplication.coarse_to_fine import COLOUR_SIDE, FINE_SIDE, FinePicture
 from vecsearch.deduplication.ranked_images import THERE, Numbers, RankedImages
 from vecsearch.deduplication.structural_similarity import is_featureless
 from vecsearch.deduplication.template_matching import SIDE, Flags, Floats
@@ -28,7 +28,7 @@ from vecsearch.types import Progress, UrlPath
 _LOOKED_UP: Final = 4096
 _OVERSAMPLING: Final = 2
 _KEPT: Final = 2048
-"""How many larger pictures are kept, of 17 kB each."""
+"""How many fine pictures are kept, of 17 kB each."""
 
 Grey = npt.NDArray[np.uint8]
 
@@ -43,7 +43,7 @@ class _Coarse:
 
 
 @dataclass(frozen=True, slots=True)
-class _KeptFine:
+class _CompactFine:
     """A `FinePicture` in a quarter of its memory."""
 
     grey: Grey
@@ -58,17 +58,16 @@ class _KeptFine:
 class ScaledPictures:
     """Pictures at two small scales, by rank.
 
-    ``small`` (n, 32, 32) uint8 are grey pictures squashed to squares; ``seen`` (n,) tells which
-    could be read and show something, ``readable`` (n,) which could be read, and ``several`` (n,)
-    which are animations or documents, of which that is the first frame; ``sizes`` (n, 2) are widths
-    and heights in pixels. A file that is not as it was indexed is not read, nor is what lies behind
-    a URL.
+    ``small`` (n, 32, 32) uint8 are grey pictures squashed to squares. ``readable`` (n,) could be
+    read, and ``seen`` (n,) show something besides. ``several`` (n,) are animations or documents, of
+    which the first frame is taken. ``sizes`` (n, 2) are widths and heights in pixels. A file that
+    has changed since it was indexed is not read, nor is a picture behind a URL.
     """
 
     def __init__(self, opened: IndexReader, ranked: RankedImages) -> None:
         """Read nothing yet."""
         self._opened, self._ranked = opened, ranked
-        self._fine: OrderedDict[int, _KeptFine | None] = OrderedDict()
+        self._fine: OrderedDict[int, _CompactFine | None] = OrderedDict()
         count = len(ranked)
         self.small: Grey = np.zeros((count, SIDE, SIDE), np.uint8)
         self.seen: Flags = np.zeros(count, np.bool_)
@@ -129,7 +128,7 @@ class ScaledPictures:
 
 
 def can_be_read(state: int, path: Path) -> bool:
-    """Return whether a picture is to be looked at: not so behind a URL, nor if it has changed."""
+    """Return whether a picture may be read: not behind a URL, nor if it has changed or is gone."""
     return state == THERE and not isinstance(path, UrlPath)
 
 
@@ -140,7 +139,7 @@ def scale_coarsely(data: bytes) -> tuple[Floats, Floats]:
 
 
 def scale_finely(data: bytes) -> FinePicture:
-    """Look at a larger picture; raises ImageError."""
+    """Return a picture for `compare_finely`; raises ImageError."""
     return _scale_finely(data).opened()
 
 
@@ -152,7 +151,7 @@ def _read_coarsely(path: Path) -> _Coarse | None:
         return None
 
 
-def _read_finely(path: Path) -> _KeptFine | None:
+def _read_finely(path: Path) -> _CompactFine | None:
     try:
         return _scale_finely(read_content(path).data)
     except (ImageError, MemoryError):
@@ -165,8 +164,8 @@ def _scale_coarsely(data: bytes) -> _Coarse:
     return _Coarse(np.asarray(squashed.convert("L")), size)
 
 
-def _scale_finely(data: bytes) -> _KeptFine:
-    picture, size = decode(data, at_least=_OVERSAMPLING * CLOSER_SIDE)
-    squashed = picture.resize((CLOSER_SIDE, CLOSER_SIDE), PillowImage.Resampling.BILINEAR)
-    colours = squashed.convert("YCbCr").reduce(CLOSER_SIDE // COLOUR_SIDE)
-    return _KeptFine(np.asarray(squashed.convert("L")), np.asarray(colours), size)
+def _scale_finely(data: bytes) -> _CompactFine:
+    picture, size = decode(data, at_least=_OVERSAMPLING * FINE_SIDE)
+    squashed = picture.resize((FINE_SIDE, FINE_SIDE), PillowImage.Resampling.BILINEAR)
+    colours = squashed.convert("YCbCr").reduce(FINE_SIDE // COLOUR_SIDE)
+    return _CompactFine(np.asarray(squashed.convert("L")), np.asarray(colours), size)

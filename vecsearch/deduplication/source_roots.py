@@ -1,4 +1,4 @@
-"""Where files of the sources of an index may go back to, whoever says that they were there."""
+"""The folders of an index's sources: what lies outside of them, and what may go back into them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NOT_MOUNTED: Final = "is a disk not mounted?"
 
 
 class SourceRoots:
-    """The folders of an index, and what its lists name."""
+    """The folders of an index, and the files that its lists name."""
 
     def __init__(self, sources: Sequence[Path], is_listed: Callable[[Path], bool]) -> None:
         """Take the sources of an index; *is_listed* tells of a path that one of its lists has."""

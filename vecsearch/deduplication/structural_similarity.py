@@ -1,4 +1,4 @@
-"""Which share of two pictures agrees, part by part, once one is laid over the other."""
+"""Structural similarity: the share of the parts of two aligned pictures that agree."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from vecsearch.deduplication.registration import Overlay
 from vecsearch.deduplication.template_matching import Flags, Floats
 
 _PART: Final = 9
-"""A part is 9 x 9 pixels; there is one around every pixel that is so far from the edges."""
+"""A part is 9 x 9 pixels; there is one around every pixel that is far enough from the edges."""
 
 _MOSTLY: Final = 0.8
-"""A part counts if so much of it is inside both pictures."""
+"""A part counts if at least this share of it is inside both pictures."""
 
 _FLAT: Final = 4.0
-"""A part whose grey values, of 0..255, have no more standard deviation shows nothing."""
+"""A part whose grey values, 0 to 255, have at most this standard deviation shows nothing."""
 
 _SHOWN: Final = 0.05
 """Where less than this share of the parts shows anything, pictures cannot be told apart."""
 
 _PLAINER: Final = 0.4
-"""One picture shows something in at least so many parts as the other, in proportion."""
+"""One picture shows something in at least this share of the parts in which the other does."""
 
 _Wide = npt.NDArray[np.float64]
 

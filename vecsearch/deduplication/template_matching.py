@@ -1,4 +1,4 @@
-"""Where one picture may lie within another: windows of the one that are like the other."""
+"""Template matching: windows of one picture that are like the other picture."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ SIDE: Final = 32
 
 _CELLS: Final = 16
 _WINDOWS: Final = ((1.0, 1), (0.9, 2), (0.8, 4), (0.7, 5))
-"""How long the sides of a window are, and at how many places on each axis it may lie."""
+"""The sides of a window, as a share, and the number of its places on each axis."""
 
 _FLAT: Final = 1.0
-"""What is added to the length of a vector of grey values, so that noise is not magnified."""
+"""Added to the length of a vector of grey values, so that noise is not magnified."""
 
 
 @dataclass(frozen=True, slots=True)
