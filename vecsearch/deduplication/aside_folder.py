@@ -40,7 +40,7 @@ class AsideFolder:
         self._real = folder.resolve()
 
     def take(self, source: Path, name: Path, sha256: str) -> Path:
-        """Move a file with this SHA-256 to *name* in the folder, or a name like it that is free.
+        """Move a file with this SHA-256 to *name* in the folder, or to a free name like it.
 
         Raises OSError for a file that cannot be moved, VecsearchError where no other can either.
         """
@@ -85,7 +85,7 @@ class AsideFolder:
 
 @contextmanager
 def open_aside(folder: Path) -> Iterator[AsideFolder]:
-    """Make *folder*, or go on in it, alone.
+    """Open *folder*, which is made if needed, for this process alone.
 
     Raises VecsearchError if it is in use, has a journal that is none, or cannot be written.
     """
@@ -104,7 +104,7 @@ def open_aside(folder: Path) -> Iterator[AsideFolder]:
 
 
 def _like(path: Path) -> Iterator[Path]:
-    """Return a path, and then others with a number."""
+    """Return a path, and then others like it with a number."""
     yield path
     number = 2
     while True:

@@ -34,7 +34,7 @@ Inode = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class JournalLine:
-    """A line of the journal; ``folders`` is empty in journals that do not tell them."""
+    """A line of the journal; ``folders`` is empty in old journals, which do not have them."""
 
     source: Path
     target: Path
@@ -71,7 +71,7 @@ def open_journal(folder: Path, *, writing: bool) -> IO[bytes]:
 
 
 def mend_journal(journal: IO[bytes], folder: Path) -> None:
-    """Take off a line that was cut short, which is of a file that was not moved.
+    """Remove a last line that was cut short: its file was not moved.
 
     Raises VecsearchError for a file that is no journal: its last line is somebody's.
     """

@@ -7,9 +7,10 @@ from typing import Literal
 
 import numpy as np
 
+from vecsearch.deduplication.arrays import Ranks
 from vecsearch.deduplication.candidate_pairs import find_candidate_pairs
 from vecsearch.deduplication.greedy_groups import GreedyGroups
-from vecsearch.deduplication.ranked_images import Numbers, RankedImages
+from vecsearch.deduplication.ranked_images import RankedImages
 from vecsearch.deduplication.ranked_vectors import RankedVectors
 from vecsearch.deduplication.scaled_pictures import ScaledPictures
 from vecsearch.deduplication.verified_groups import VerifiedGroups
@@ -27,7 +28,7 @@ class Assignment:
     """
 
     by: Literal["bytes", "cosine", "pixels"]
-    kept: Numbers
+    kept: Ranks
     verdicts: PairVerdicts
     looked_at: int = 0
     pairs: int = 0
@@ -84,7 +85,7 @@ def assign_by_pixels(
     )
 
 
-def _same_content(ranked: RankedImages) -> Numbers:
+def _same_content(ranked: RankedImages) -> Ranks:
     """Return for each image, (n,) int32, the rank of the best copy with the same content."""
     ranks = np.arange(len(ranked), dtype=np.int32)
     shared = np.flatnonzero(ranked.contents >= 0)

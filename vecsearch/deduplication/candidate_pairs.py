@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.deduplication.ranked_images import Numbers
+from vecsearch.deduplication.arrays import Floats, Ranks
 from vecsearch.deduplication.ranked_vectors import RankedVectors
 from vecsearch.deduplication.scaled_pictures import ScaledPictures
-from vecsearch.deduplication.template_matching import Floats, as_unit_vectors
+from vecsearch.deduplication.template_matching import as_unit_vectors
 from vecsearch.types import Progress, no_progress
 
 MOST: Final = 16
@@ -36,10 +36,10 @@ class _Nearest:
     """The `MOST` most similar others of each of n images."""
 
     def __init__(self, count: int) -> None:
-        self._others: Numbers = np.full((count, MOST), -1, np.int32)
+        self._others: Ranks = np.full((count, MOST), -1, np.int32)
         self._scores: Floats = np.full((count, MOST), -np.inf, np.float32)
 
-    def offer(self, ranks: Numbers, others: Numbers, scores: Floats) -> None:
+    def offer(self, ranks: Ranks, others: Ranks, scores: Floats) -> None:
         """Take in *others*, (m,), that are among the most similar to *ranks*, (m,)."""
         asked = np.unique(ranks)
         if not len(asked):
@@ -64,7 +64,7 @@ class _Nearest:
 def find_candidate_pairs(
     vectors: RankedVectors,
     pictures: ScaledPictures,
-    ranks: Numbers,
+    ranks: Ranks,
     least: float,
     progress: Progress | None = None,
 ) -> Pairs:
@@ -103,13 +103,13 @@ class _Features:
     Products of at least ``least`` make a pair a candidate.
     """
 
-    of: Callable[[Numbers], Floats]
+    of: Callable[[Ranks], Floats]
     least: float
     at_once: int
 
 
 def _compare_all(
-    nearest: _Nearest, ranks: Numbers, features: _Features, report: Callable[[int, int], None]
+    nearest: _Nearest, ranks: Ranks, features: _Features, report: Callable[[int, int], None]
 ) -> None:
     """Multiply all pairs of *ranks*, in blocks."""
     size = features.at_once
@@ -134,7 +134,7 @@ def _compare_all(
 def _ask_index(
     nearest: _Nearest,
     vectors: RankedVectors,
-    ranks: Numbers,
+    ranks: Ranks,
     least: float,
     progress: Progress | None,
 ) -> None:

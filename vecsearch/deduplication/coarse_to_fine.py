@@ -7,15 +7,10 @@ from typing import Final
 
 import numpy as np
 
-from vecsearch.deduplication.registration import (
-    Numbers,
-    Overlay,
-    Placements,
-    correlation,
-    half_sides,
-)
+from vecsearch.deduplication.arrays import Flags, Floats, Indices
+from vecsearch.deduplication.registration import Overlay, Placements, correlation, half_sides
 from vecsearch.deduplication.structural_similarity import agreeing_share
-from vecsearch.deduplication.template_matching import SIDE, Flags, Floats, find_starts
+from vecsearch.deduplication.template_matching import SIDE, find_starts
 
 FINE_SIDE: Final = 128
 """The side of pictures that are compared finely, in pixels."""
@@ -64,7 +59,7 @@ class CoarseMatch:
     moved: Flags
     placements: Placements
 
-    def chosen(self, which: Flags | Numbers) -> CoarseMatch:
+    def chosen(self, which: Flags | Indices) -> CoarseMatch:
         """Return the match of some pairs."""
         return CoarseMatch(
             self.likely[which],

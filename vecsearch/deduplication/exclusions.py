@@ -7,10 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-Flags = npt.NDArray[np.bool_]
-_Ranks = npt.NDArray[np.int32]
+from vecsearch.deduplication.arrays import Flags, Indices, Ranks
 
 _NONE: Final = -1
 
@@ -21,7 +19,7 @@ class Exclusions:
     Memory grows with the images and the pairs of contents, however many images have one content.
     """
 
-    def __init__(self, contents: _Ranks, pairs: Sequence[tuple[int, int]]) -> None:
+    def __init__(self, contents: Ranks, pairs: Sequence[tuple[int, int]]) -> None:
         """Take the number of each image's content, (n,), -1 if no pair has it, and the pairs."""
         self._contents = contents
         self._count = len(pairs)
@@ -35,7 +33,7 @@ class Exclusions:
         """Count the pairs of contents."""
         return self._count
 
-    def are_excluded(self, pairs: _Ranks) -> Flags:
+    def are_excluded(self, pairs: Ranks) -> Flags:
         """Return which of *pairs* (m, 2) of ranks are not copies, (m,)."""
         found = np.zeros(len(pairs), np.bool_)
         if self._others:
@@ -45,7 +43,7 @@ class Exclusions:
                 found[place] = first in self._others and bool((self._others[first] == second).any())
         return found
 
-    def excluded_from(self, rank: int, among: _Ranks) -> Flags:
+    def excluded_from(self, rank: int, among: Ranks) -> Flags:
         """Return which of the images *among*, (m,), are not copies of the one with *rank*, (m,)."""
         content = int(self._contents[rank])
         if content not in self._others:
@@ -56,7 +54,7 @@ class Exclusions:
 
 def find_exclusions(
     hashes: dict[bytes, list[int]],
-    ranks: npt.NDArray[np.intp],
+    ranks: Indices,
     pairs: Iterable[tuple[bytes, bytes]],
 ) -> Exclusions:
     """Make the exclusions of those *pairs* of content hashes of which both are in the index.

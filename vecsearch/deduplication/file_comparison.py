@@ -9,10 +9,10 @@ from typing import Final
 
 from PIL import Image
 
+from vecsearch.deduplication.arrays import Floats
 from vecsearch.deduplication.coarse_to_fine import compare_coarsely, compare_finely
 from vecsearch.deduplication.same_pixels import LONGEST, are_same
 from vecsearch.deduplication.scaled_pictures import scale_coarsely, scale_finely
-from vecsearch.deduplication.template_matching import Floats
 from vecsearch.errors import ImageError
 from vecsearch.images.decoders.decode import decode
 from vecsearch.images.decoders.frames import Frame, frames, has_frames

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from vecsearch.deduplication.ranked_images import Numbers
+from vecsearch.deduplication.arrays import Flags, Ranks
 from vecsearch.deduplication.ranked_vectors import TOLERANCE, Neighbours, RankedVectors
 from vecsearch.types import Progress, Vectors
 
@@ -39,7 +38,7 @@ class GreedyGroups:
         """Begin with nothing decided."""
         self._vectors, self._ranked = vectors, vectors.ranked
         self._least = threshold - TOLERANCE
-        self.kept: Numbers = np.full(len(self._ranked), -1, np.int32)
+        self.kept: Ranks = np.full(len(self._ranked), -1, np.int32)
 
     def find(self, progress: Progress | None = None) -> None:
         """Decide for all images; raises IndexDamagedError.
@@ -68,7 +67,7 @@ class GreedyGroups:
                     chosen.append(place)
             self._take(batch[chosen], vectors[chosen], int(batch[-1]))
 
-    def _take(self, keepers: Numbers, vectors: Vectors, after: int) -> None:
+    def _take(self, keepers: Ranks, vectors: Vectors, after: int) -> None:
         """Give undecided images worse than rank *after* to the best of *keepers*, if any."""
         by_row = self._vectors.by_row
         later = by_row[(by_row > after) & (self.kept[by_row] < 0)]
@@ -119,28 +118,26 @@ class GreedyGroups:
         ranks = ranks[self._vectors.of(ranks) @ vector[0] >= self._least]
         return _Near(ranks[~self._ranked.exclusions.excluded_from(rank, ranks)], may_be_more)
 
-    def _keep(self, rank: int, like: Numbers) -> None:
+    def _keep(self, rank: int, like: Ranks) -> None:
         """Keep an image, and give it the undecided ones of *like*."""
         self.kept[like[self.kept[like] < 0]] = rank
         self.kept[rank] = rank
 
-    def _remove_excluded(
-        self, near: npt.NDArray[np.bool_], ranks: Numbers, others: Numbers
-    ) -> None:
+    def _remove_excluded(self, near: Flags, ranks: Ranks, others: Ranks) -> None:
         """Take out of *near* (n, m) the pairs that the user has said are not copies."""
         if self._ranked.exclusions:
             for place, rank in enumerate(ranks.tolist()):
                 near[place, self._ranked.exclusions.excluded_from(rank, others)] = False
 
-    def _same_content(self, rank: int, among: Numbers) -> npt.NDArray[np.bool_]:
+    def _same_content(self, rank: int, among: Ranks) -> Flags:
         """Return which of some images have the content of another."""
         number = self._ranked.contents[rank]
         if number < 0:
             return np.zeros(len(among), np.bool_)
-        same: npt.NDArray[np.bool_] = self._ranked.contents[among] == number
+        same: Flags = self._ranked.contents[among] == number
         return same
 
-    def _undecided(self, size: int, progress: Progress | None) -> Iterator[Numbers]:
+    def _undecided(self, size: int, progress: Progress | None) -> Iterator[Ranks]:
         """Return the images that are not decided yet, from the best on, *size* at a time."""
         at, total = 0, len(self._ranked)
         while len(ranks := at + np.flatnonzero(self.kept[at:] < 0)):
@@ -156,5 +153,5 @@ class GreedyGroups:
 class _Near:
     """The ``ranks`` that are similar enough to an image, and whether there may be more of them."""
 
-    ranks: Numbers
+    ranks: Ranks
     may_be_more: bool

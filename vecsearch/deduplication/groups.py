@@ -7,9 +7,10 @@ from typing import Final
 
 import numpy as np
 
+from vecsearch.deduplication.arrays import Ranks
 from vecsearch.deduplication.assignment import Assignment
 from vecsearch.deduplication.path_states import path_states
-from vecsearch.deduplication.ranked_images import Numbers, is_of_vector
+from vecsearch.deduplication.ranked_images import is_of_vector
 from vecsearch.deduplication.ranked_vectors import RankedVectors
 from vecsearch.deduplication.report import DuplicateCopy, DuplicateGroup, Kind, Why, pixels_of
 from vecsearch.deduplication.verifier import EDITED, NEAR, NONE, SIMILAR
@@ -49,7 +50,7 @@ def make_groups(
         first = last
 
 
-def _scores(vectors: RankedVectors, ranks: Numbers) -> list[float]:
+def _scores(vectors: RankedVectors, ranks: Ranks) -> list[float]:
     """Return the cosines of some images to the first, in float64, so that no order matters."""
     first = vectors.of(ranks[:1])[0].astype(np.float64)
     parts = [
@@ -64,7 +65,7 @@ def _group(
     opened: IndexReader,
     vectors: RankedVectors,
     assignment: Assignment,
-    ranks: Numbers,
+    ranks: Ranks,
     images: Sequence[Image],
 ) -> DuplicateGroup:
     ranked = vectors.ranked

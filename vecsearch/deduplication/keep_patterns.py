@@ -57,7 +57,7 @@ class KeepPatterns:
 
     @property
     def least(self) -> int:
-        """The place of what no pattern matches."""
+        """The place of images that no pattern matches."""
         return len(self._patterns)
 
     def place_of(self, image: Image) -> int:

@@ -1,4 +1,4 @@
-"""Moving duplicates aside, each only while it and the copy that is kept are what was indexed."""
+"""Moving duplicates aside: only while they and the kept copies are what was indexed."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def move_aside(
     VecsearchError if it is in use or cannot be written.
     """
     folder = absolute_path(folder)
-    check_folder(folder, report.index, report.sources)
+    check_aside_folder(folder, report.index, report.sources)
     total = sum(len(_chosen(group, report, edited)) for group in report.groups)
     done = moved_bytes = 0
     moved, left = [], []
@@ -110,7 +110,7 @@ def _chosen(group: DuplicateGroup, report: DuplicatesReport, edited: bool) -> li
     ]
 
 
-def check_folder(folder: str | Path, index: Path, sources: tuple[Path, ...]) -> None:
+def check_aside_folder(folder: str | Path, index: Path, sources: tuple[Path, ...]) -> None:
     """Raise UsageError for a folder that duplicates of *index*, made of *sources*, cannot go to."""
     folder = absolute_path(folder)
     if isinstance(folder, UrlPath):
@@ -140,10 +140,10 @@ def _identities(report: DuplicatesReport) -> Iterator[Inode]:
 
 
 class _Mover:
-    """Moves copies, each if nothing is against it."""
+    """Moves copies, unless something speaks against it."""
 
     def __init__(self, aside: AsideFolder, report: DuplicatesReport, edited: bool) -> None:
-        """Look for what is kept, and for what links lead to."""
+        """Look for the kept files, and for the files to which links lead."""
         self._aside, self._sources, self._edited = aside, report.sources, edited
         self._kept = set(_identities(report))
         self._links = _linked_files(report)
@@ -151,7 +151,7 @@ class _Mover:
         self._file = PictureFile(b"")
 
     def keep(self, kept: DuplicateCopy) -> str:
-        """Go on with the copies of a picture; say why it cannot be the one that is kept."""
+        """Begin a group with its kept picture; return why that one cannot be kept, or nothing."""
         self._keeper = _content(kept)
         self._file = PictureFile(self._keeper.data)
         if self._keeper.reason:
@@ -201,7 +201,7 @@ def _linked_files(report: DuplicatesReport) -> dict[Inode, Path]:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What a file holds; or in what it is not what was indexed."""
+    """The content of a file; or in ``reason`` how it differs from what was indexed."""
 
     data: bytes = b""
     sha256: str = ""
@@ -230,7 +230,7 @@ def _content(copy: DuplicateCopy) -> _Content:
 
 
 def _name_of(path: Path, sources: tuple[Path, ...]) -> Path:
-    """Name a file in the folder as it is below its source; of several, with the source's name."""
+    """Return the path of a file below its source, with the source's name if there are several."""
     roots = [one for one in sources if not isinstance(one, UrlPath) and path.is_relative_to(one)]
     path = absolute_path(path)
     if not roots:

@@ -59,7 +59,7 @@ def move_back(
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """What became of a file on its way back: it is at ``path``, or ``reason`` says why not."""
+    """A file that is back at ``path``, or still at ``target`` for a ``reason``."""
 
     path: Path
     target: Path
@@ -67,9 +67,9 @@ class Returned:
 
 
 def put_back(folder: Path, places: SourceRoots) -> Iterator[Returned]:
-    """Move everything back that may go to one of *places*; give what became of each file.
+    """Move every file back that may go below one of *places*; return what became of each.
 
-    What is gone from *folder*, and is at its old place, counts as back already and is not given.
+    What is gone from *folder*, and is at its old place, counts as back already and is not returned.
     When nothing stays, the journal goes, and folders that are empty. Raises UsageError for a folder
     without a journal, VecsearchError if it is in use or cannot be read, SourceError, and nothing is
     moved, if the places of all files are missing.
@@ -114,7 +114,7 @@ def put_back(folder: Path, places: SourceRoots) -> Iterator[Returned]:
 
 
 def _refuse_missing(lines: JournalLines, places: SourceRoots) -> None:
-    """Raise SourceError if no file could go back, its source not being there."""
+    """Raise SourceError if no file could go back because its source is missing."""
     reason = ""
     for _, moved in lines.backwards():
         if moved is None or not (reason := places.missing(moved.source, moved.folders)):
@@ -124,7 +124,7 @@ def _refuse_missing(lines: JournalLines, places: SourceRoots) -> None:
 
 
 def _return(moved: JournalLine, folder: Path, places: SourceRoots) -> str | None:
-    """Move one file back; say why not, or nothing, or None if there was nothing to do."""
+    """Move one file back; return an empty text, why not, or None if there was nothing to do."""
     source, target = moved.source, moved.target
     if reason := places.missing(source, moved.folders) or places.obstacle(source):
         return reason

@@ -1,4 +1,4 @@
-"""What moving copies aside, and back, tells."""
+"""The reports of moving copies aside and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command ``duplicates --not-copies``: pictures that are no copies, whatever they look like."""
+"""The command ``duplicates --not-copies``: pictures that the user says are not copies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _Pair = tuple[bytes, bytes]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotCopiesReport:
-    """Which pairs of pictures are no copies of each other.
+    """Which pairs of pictures are not copies of each other.
 
     ``pairs`` are those that a call has added or, with ``forgotten``, taken back; without pictures
     all that the index has, the one with the lesser id first. Of several images with the bytes of

@@ -11,13 +11,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from vecsearch.deduplication.arrays import Ranks
 from vecsearch.deduplication.exclusions import Exclusions, find_exclusions
 from vecsearch.deduplication.keep_patterns import KeepPatterns
 from vecsearch.images.sources.access import facts_of
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.types import Image, Progress, Rows, UrlPath
-
-Numbers = npt.NDArray[np.int32]
 
 _LOOKED_AT: Final = 4096
 _DIGEST_BYTES: Final = 16
@@ -31,16 +30,16 @@ class RankedImages:
 
     ``rows`` (n,) int64 is where their vectors lie. ``contents`` (n,) int32 has one number for all
     files of one content, -1 for a file that is like no other. ``files`` (n,) int8 tells whether the
-    file is `THERE` as it was indexed, `CHANGED` or `GONE`; of what is behind a URL, and of imported
-    vectors whose file was never seen, that is not asked. ``places`` (n,) int32 is which pattern of
-    what to keep is the first that matches, the number of patterns if none does. ``exclusions`` are
-    the pairs that the user has said are not copies.
+    file is `THERE` as it was indexed, `CHANGED` or `GONE`; files behind a URL, and those of
+    imported vectors that were never seen, count as there. ``places`` (n,) int32 is the number of
+    the first pattern of *keep* that matches, or the number of patterns. ``exclusions`` are the
+    pairs that the user has said are not copies.
     """
 
     rows: Rows
-    contents: Numbers
+    contents: Ranks
     files: npt.NDArray[np.int8]
-    places: Numbers
+    places: Ranks
     exclusions: Exclusions
 
     def __len__(self) -> int:
@@ -51,7 +50,7 @@ class RankedImages:
 def rank_images(
     opened: IndexReader, progress: Progress | None = None, *, keep: Sequence[str] = ()
 ) -> RankedImages:
-    """Read the catalog, look at every file, and order the images.
+    """Read the catalog, check every file, and order the images.
 
     The best copy is the one that the first pattern of *keep* matches, or the next one; of these the
     one with the most pixels, then the largest file, then the oldest, then the one with the least
@@ -114,7 +113,7 @@ def _view(numbers: array[int]) -> npt.NDArray[np.int64]:
     return np.frombuffer(numbers, np.int64)
 
 
-def _contents(opened: IndexReader, rows: Rows, marks: npt.NDArray[np.uint64]) -> Numbers:
+def _contents(opened: IndexReader, rows: Rows, marks: npt.NDArray[np.uint64]) -> Ranks:
     """Number the contents that several files have."""
     contents = np.full(len(rows), -1, np.int32)
     order = np.lexsort((marks[:, 1], marks[:, 0]))

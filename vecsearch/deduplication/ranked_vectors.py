@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 
 from vecsearch.ann.searcher import CodedRows, Scores
-from vecsearch.deduplication.ranked_images import Numbers, RankedImages
+from vecsearch.deduplication.arrays import Ranks
+from vecsearch.deduplication.ranked_images import RankedImages
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.store.segments import gather
 from vecsearch.types import Vectors
@@ -27,7 +28,7 @@ class Neighbours:
     ``scores`` (q, k) are those of stored vectors, which are a little off the unit sphere.
     """
 
-    ranks: Numbers
+    ranks: Ranks
     scores: Scores
 
 
@@ -40,7 +41,7 @@ class RankedVectors:
     def __init__(self, opened: IndexReader, ranked: RankedImages) -> None:
         """Read nothing yet."""
         self.ranked = ranked
-        self.by_row: Numbers = np.argsort(ranked.rows).astype(np.int32)
+        self.by_row: Ranks = np.argsort(ranked.rows).astype(np.int32)
         self._opened = opened
         self._sorted_rows = ranked.rows[self.by_row]
         self._segments = opened.snapshot.segments
@@ -60,7 +61,7 @@ class RankedVectors:
             segment.check(self._sorted_rows[inside] - segment.first_row)
         self._segments = [replace(segment, believed=True) for segment in self._segments]
 
-    def of(self, ranks: Numbers) -> Vectors:
+    def of(self, ranks: Ranks) -> Vectors:
         """Return the vectors of some images at unit length, (n, d) float32."""
         return unit_length(gather(self._segments, self.ranked.rows[ranks], self._dim))
 
@@ -68,7 +69,7 @@ class RankedVectors:
         """Return how many vectors may be in memory at a time: *most*, or fewer long ones."""
         return max(1, min(most, _BYTES // (4 * self._dim)))
 
-    def nearest(self, ranks: Numbers, k: int) -> Neighbours:
+    def nearest(self, ranks: Ranks, k: int) -> Neighbours:
         """Ask the index for the *k* nearest of some images, themselves among them.
 
         Raises IndexDamagedError.

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from vecsearch.deduplication.template_matching import Flags, Floats, Starts
-
-Numbers = npt.NDArray[np.intp]
+from vecsearch.deduplication.arrays import Flags, Floats, Indices
+from vecsearch.deduplication.template_matching import Starts
 
 _DAMPING: Final = 1e-3
 _LONGEST_STEP: Final = 0.15
@@ -74,7 +72,7 @@ class Placements:
         matrix = matrix * (outer_sides[:, :, None] / inner_sides[:, :, None])
         return cls(outer_sides, inner_sides, matrix, np.zeros_like(outer_sides))
 
-    def chosen(self, which: Flags | Numbers) -> Placements:
+    def chosen(self, which: Flags | Indices) -> Placements:
         """Return the placements of some pairs."""
         return Placements(
             self.outer_sides[which], self.inner_sides[which], self.matrix[which], self.offset[which]

@@ -1,4 +1,4 @@
-"""What the command ``duplicates`` tells."""
+"""The report of the command ``duplicates``."""
 
 from __future__ import annotations
 

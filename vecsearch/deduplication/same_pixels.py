@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from vecsearch.deduplication.template_matching import Floats
+from vecsearch.deduplication.arrays import Floats
 
 LONGEST: Final = 2048
 """Pictures are compared at the size of the smaller one, but not larger."""
 
 _SMALLEST: Final = 64
-"""A shorter side, in pixels, that shows enough of a larger picture."""
+"""The least shorter side, in pixels, that shows enough of a larger picture."""
 
 _PLACE: Final = 5
 _AROUND: Final = 17
@@ -35,12 +35,12 @@ is up to 0.4 after JPEG of quality 30, and from 0.5 on for a changed letter of 1
 
 _ODD: Final = (0.05, 10.0)
 _ODD_ON_PAGES: Final = (0.02, 5.0)
-"""So much, from the first number on, is too much where it is so many times as much as what one
-percent of the places differ by that show anything. Pages of text show the same sort of thing
-everywhere, so that little is odd there."""
+"""A difference is odd from the first number on, if it is also this many times as large as the
+difference that one percent of the structured places exceed. Pages of text are alike everywhere, so
+that small differences are odd there."""
 
 _PAGE: Final = 0.65
-"""A page is a picture of which so much has one shade."""
+"""A page is a picture of which at least this share has one shade."""
 
 _COLOUR_MOST: Final = 2.0
 """The same for Cb and Cr, at half the size, which encoders treat worse."""

@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PillowImage
 
+from vecsearch.deduplication.arrays import Flags, Floats, Ranks
 from vecsearch.deduplication.coarse_to_fine import COLOUR_SIDE, FINE_SIDE, FinePicture
-from vecsearch.deduplication.ranked_images import THERE, Numbers, RankedImages
+from vecsearch.deduplication.ranked_images import THERE, RankedImages
 from vecsearch.deduplication.structural_similarity import is_featureless
-from vecsearch.deduplication.template_matching import SIDE, Flags, Floats
+from vecsearch.deduplication.template_matching import SIDE
 from vecsearch.errors import ImageError
 from vecsearch.images.decoders.decode import decode
 from vecsearch.images.decoders.frames import has_frames
@@ -75,7 +76,7 @@ class ScaledPictures:
         self.several: Flags = np.zeros(count, np.bool_)
         self.sizes: Floats = np.ones((count, 2), np.float32)
 
-    def read(self, ranks: Numbers, progress: Progress | None = None) -> None:
+    def read(self, ranks: Ranks, progress: Progress | None = None) -> None:
         """Read the small pictures of *ranks*, in threads."""
         for done, (rank, picture) in enumerate(
             in_threads(self._files(ranks), lambda file: (file[0], _read_coarsely(file[1]))), start=1
@@ -90,7 +91,7 @@ class ScaledPictures:
             part = ranks[start : start + _LOOKED_UP]
             self.seen[part] &= ~is_featureless(self.small[part].astype(np.float32))
 
-    def fine(self, ranks: Numbers) -> list[FinePicture | None]:
+    def fine(self, ranks: Ranks) -> list[FinePicture | None]:
         """Read the larger pictures of *ranks*, None for those that cannot be read any more."""
         wanted = [rank for rank in np.unique(ranks).tolist() if rank not in self._fine]
         read = in_threads(
@@ -115,7 +116,7 @@ class ScaledPictures:
                 return read_content(path).data
         return None
 
-    def _files(self, ranks: Numbers) -> Iterator[tuple[int, Path]]:
+    def _files(self, ranks: Ranks) -> Iterator[tuple[int, Path]]:
         """Look up the files of *ranks* that can be read."""
         for start in range(0, len(ranks), _LOOKED_UP):
             part = ranks[start : start + _LOOKED_UP]

@@ -29,7 +29,7 @@ class SourceRoots:
         return max(roots, key=lambda one: len(one.parts), default=None)
 
     def missing(self, path: Path, folders: Sequence[Inode]) -> str:
-        """Say that the folder of *path* is not there now, or nothing.
+        """Return why the folder of *path* counts as missing now, or an empty text.
 
         *folders* are those above *path*, as they were when the file was moved. An empty one that is
         not the same any more is what a disk that is not mounted leaves.
@@ -53,7 +53,7 @@ class SourceRoots:
         return f"{what} (if not, put any file into it)" if unknown else ""
 
     def obstacle(self, path: Path) -> str:
-        """Say why no file may be put at *path*, or nothing; raises OSError.
+        """Return why no file may be put at *path*, or an empty text; raises OSError.
 
         Files lie below a folder of the index, where a scan of it would find them, and no link on
         the way leads out of it; or they are listed, and their folder is there.
@@ -78,7 +78,7 @@ def folders_of(sources: Sequence[Path]) -> list[Path]:
 
 
 def is_outside(path: Path, sources: Sequence[Path]) -> bool:
-    """Return whether a file below a folder of *sources* lies outside of them in truth.
+    """Return whether a file below a folder of *sources* really lies outside of them.
 
     So it is below a link to a folder elsewhere.
     """
@@ -100,5 +100,5 @@ def _is_really_below(path: Path, sources: Sequence[Path]) -> bool:
 
 
 def _nearest(path: Path) -> Path:
-    """Return the nearest thing above *path* that is there."""
+    """Return the nearest folder or file above *path* that exists."""
     return next(one for one in path.parents if os.path.lexists(one))

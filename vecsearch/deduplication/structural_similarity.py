@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from vecsearch.deduplication.arrays import Flags, Floats
 from vecsearch.deduplication.registration import Overlay
-from vecsearch.deduplication.template_matching import Flags, Floats
 
 _PART: Final = 9
 """A part is 9 x 9 pixels; there is one around every pixel that is far enough from the edges."""

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
-Flags = npt.NDArray[np.bool_]
+from vecsearch.deduplication.arrays import Flags, Floats, Indices
 
 SIDE: Final = 32
 """Pictures are compared at 32 x 32 grey pixels first, whatever their shape."""
@@ -73,7 +71,7 @@ def find_starts(first: Floats, second: Floats) -> list[Starts]:
     return [*starts, _starts(upon, np.zeros(len(first), np.intp))]
 
 
-def _starts(way: npt.NDArray[np.intp], window: npt.NDArray[np.intp]) -> Starts:
+def _starts(way: Indices, window: Indices) -> Starts:
     scale, x, y = _PLACES[window].T
     return Starts(way >= 2, way % 2 == 1, scale, x, y)
 

@@ -1,4 +1,4 @@
-"""What a cosine means for an encoder: where copies begin."""
+"""The cosines from which on pictures are copies, by encoder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from vecsearch.embed.backbones.backbone import CopyCosines
 from vecsearch.embed.spec import PRETRAINED, EncoderSpec
 
 UNMEASURED: Final = CopyCosines(alone=0.997, candidate=0.997)
-"""For features of which no more is known; chosen with untrained ones: see docs/design.md."""
+"""For features that were not measured; chosen with untrained ones: see docs/design.md."""
 
 
 def copy_cosines(encoder: EncoderSpec) -> CopyCosines:

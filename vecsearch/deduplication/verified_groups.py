@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from vecsearch.deduplication.arrays import Indices, Ranks
 from vecsearch.deduplication.candidate_pairs import Pairs
-from vecsearch.deduplication.ranked_images import Numbers
 from vecsearch.deduplication.verifier import PairVerdicts
 from vecsearch.types import Progress
 
@@ -41,12 +40,12 @@ class VerifiedGroups:
         self._verify = verify
         both = np.concatenate([pairs, pairs[:, ::-1]])
         both = both[np.lexsort((both[:, 1], both[:, 0]))]
-        self._others: Numbers = both[:, 1].astype(np.int32)
+        self._others: Ranks = both[:, 1].astype(np.int32)
         self._starts = np.searchsorted(both[:, 0], np.arange(count + 1))
         self._undecided_better = np.bincount(pairs[:, 1], minlength=count)
         self._claims: dict[int, _Claim] = {}
         self._verified: set[tuple[int, int]] = set()
-        self.kept: Numbers = np.full(count, -1, np.int32)
+        self.kept: Ranks = np.full(count, -1, np.int32)
         self.verdicts = PairVerdicts.of_one_kind(count)
 
     def find(self, kinds: frozenset[int], progress: Progress | None = None) -> None:
@@ -64,7 +63,7 @@ class VerifiedGroups:
             if progress:
                 progress("comparing pixels", int((self.kept >= 0).sum()), total)
 
-    def _certain(self) -> npt.NDArray[np.intp]:
+    def _certain(self) -> Indices:
         """Return images that are certainly kept: no undecided one could take them."""
         free = np.flatnonzero((self.kept < 0) & (self._undecided_better == 0))
         unclaimed = np.array([rank not in self._claims for rank in free.tolist()], np.bool_)
@@ -100,7 +99,7 @@ class VerifiedGroups:
         self._decide(ranks, np.array([self._claims.pop(rank).keeper for rank in taken], np.intp))
         return taken
 
-    def _decide(self, ranks: npt.NDArray[np.intp], keepers: npt.NDArray[np.intp]) -> None:
+    def _decide(self, ranks: Indices, keepers: Indices) -> None:
         self.kept[ranks] = keepers
         for rank in ranks.tolist():
             others = self._others[self._starts[rank] : self._starts[rank + 1]]

@@ -8,12 +8,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from vecsearch.deduplication.arrays import Floats, Indices
 from vecsearch.deduplication.candidate_pairs import Pairs
 from vecsearch.deduplication.coarse_to_fine import FinePicture, compare_coarsely, compare_finely
 from vecsearch.deduplication.file_comparison import PictureFile, agree_in_frames, are_near
 from vecsearch.deduplication.ranked_vectors import TOLERANCE, RankedVectors
 from vecsearch.deduplication.scaled_pictures import ScaledPictures
-from vecsearch.deduplication.template_matching import Floats
 
 NONE, NEAR, EDITED, SIMILAR = range(4)
 """What two pictures are: different; copies whose pixels agree all over; copies whose pixels agree
@@ -34,7 +34,7 @@ class PairVerdicts:
         """Make *count* verdicts of one kind, with no share known."""
         return cls(np.full(count, kind, np.int8), np.zeros(count, np.float32))
 
-    def put(self, places: npt.NDArray[np.intp], verdicts: PairVerdicts) -> None:
+    def put(self, places: Indices, verdicts: PairVerdicts) -> None:
         """Write the *verdicts* of the pairs at *places*."""
         self.kinds[places], self.shares[places] = verdicts.kinds, verdicts.shares
 
@@ -97,7 +97,7 @@ class Verifier:
                 verdicts.shares[place] = fine.share[number]
         return verdicts
 
-    def _read_finely(self, pairs: Pairs, likely: npt.NDArray[np.intp]) -> list[_FinePair]:
+    def _read_finely(self, pairs: Pairs, likely: Indices) -> list[_FinePair]:
         """Read the larger pictures of *likely* pairs; pairs that cannot be read are left out."""
         pictures = self._pictures.fine(pairs[likely].ravel()) if len(likely) else []
         return [

@@ -1,4 +1,4 @@
-"""The classifier that is cut off: its rows and their names, which are the words of an index."""
+"""The classifier that is cut off: its rows and their names are the words of an index."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def keep_classifier(stem: str, checkpoint: Path, backbone: Backbone) -> None:
 
 
 def why_no_words(spec: EncoderSpec) -> tuple[str, str]:
-    """Say why an index has no words, and what to do about it."""
+    """Return why an index has no words, and what to do about it."""
     if spec.is_external:
         return (
             "its vectors were imported without a network",
@@ -78,7 +78,7 @@ def why_no_words(spec: EncoderSpec) -> tuple[str, str]:
 
 
 def follows(backbone: Backbone, layers: Sequence[str], pool: str) -> bool:
-    """Return whether the classifier's rows meet the features of *layers* and *pool*.
+    """Return whether the classifier's rows fit the features of *layers* and *pool*.
 
     Generalised means and maxima stand in for averages: they are longer, and point alike.
     """

@@ -1,4 +1,4 @@
-"""Which layers of a network features are taken from, and how an activation becomes a vector."""
+"""The layers of a network that features are taken from, and their pooling."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def train_projection(
 
 
 class _Steps:
-    """Reports panels as they are done."""
+    """Reports the progress in panels."""
 
     def __init__(self, features: FeaturePanels, progress: Progress | None, passes: int) -> None:
         self._progress = progress

@@ -12,15 +12,13 @@ import hashlib
 import io
 import logging
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from vecsearch.embed.encoder import Encoder
 from vecsearch.embed.engines.openvino_runtime import without_reporting
+from vecsearch.embed.graph import POOLING_OPERATIONS
 from vecsearch.errors import UsageError
 from vecsearch.types import Pixels
-
-_POOLING: Final = ("Maximum", "NormalizeL2", "Power", "ReduceMax", "ReduceMean")
-"""Operations that begin what `vecsearch.embed.graph` puts behind a layer; no network has them."""
 
 
 def quantized(encoder: Encoder, pixels: Pixels) -> Encoder:
@@ -64,7 +62,7 @@ def _unquantized(graph: Any, parts: tuple[str, ...]) -> list[str]:
     for node in graph.get_ordered_ops():  # each after those that it takes its input from
         name = node.get_friendly_name()
         inputs = {one.get_node().get_friendly_name() for one in node.input_values()}
-        if node.get_type_name() in _POOLING or inputs & behind:
+        if node.get_type_name() in POOLING_OPERATIONS or inputs & behind:
             behind.add(name)
         if any(one.endswith(".weight") and one.split(".")[0] in parts for one in inputs):
             convolutions.add(name)

@@ -18,10 +18,10 @@ from vecsearch.fields import read_fields
 from vecsearch.images import PREPROCESSING_VERSION
 
 PRETRAINED: Final = "imagenet"
-"""What the weights are called that a model was published with."""
+"""The name of the weights that a model was published with."""
 
 RANDOM: Final = "random:"
-"""What the name of untrained weights begins with; the seed follows."""
+"""The start of the name of untrained weights; the seed follows."""
 
 _KEPT_PRECISIONS: Final = ("fp32", "bf16", "int8")
 
@@ -61,7 +61,7 @@ class EncoderSpec:
             raise ValueError(f"has dim = {self.dim}")
 
     def check_numbers(self) -> None:
-        """Raise ValueError for what no encoder has."""
+        """Raise ValueError for numbers and names that no encoder has."""
         self.check_dim()
         if not 0 < self.image_size <= _MOST_SIDE:
             raise ValueError(f"has image_size = {self.image_size}")
@@ -211,7 +211,7 @@ class ExternalEncoder(EncoderSpec):
         self.check_dim()
 
     def check_known(self) -> None:
-        """Know every other program."""
+        """Accept every program."""
 
     @property
     def title(self) -> str:
@@ -220,5 +220,5 @@ class ExternalEncoder(EncoderSpec):
 
     @property
     def is_current(self) -> bool:
-        """Return that no picture is prepared for it."""
+        """Return True: no picture is prepared for it."""
         return True

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from vecsearch.embed.backbones.backbone import Array
 from vecsearch.types import Guess, Vectors
 from vecsearch.unit_length import lengths_of, unit_length
 
 if TYPE_CHECKING:
     from vecsearch.embed.pca import Projection
-
-Floats = npt.NDArray[np.float32]
 
 GUESSES: Final = 3
 
@@ -43,14 +42,14 @@ class Words:
     """
 
     names: tuple[str, ...]
-    rows: Floats
-    scales: Floats
-    biases: Floats
+    rows: Array
+    scales: Array
+    biases: Array
     calibrated: bool
 
     @classmethod
     def of_classifier(
-        cls, names: Sequence[str], weight: Floats, bias: Floats, length: float | None
+        cls, names: Sequence[str], weight: Array, bias: Array, length: float | None
     ) -> Words:
         """Take the rows (w, d) of a classifier; *length* is that of typical features."""
         lengths = lengths_of(weight)
@@ -149,7 +148,7 @@ class Words:
             raise ValueError("has rows that are not unit vectors")
         return cls(tuple(names), unit_length(wide, lengths), scales, biases, calibrated is True)
 
-    def _logits(self, vectors: Vectors) -> Floats:
+    def _logits(self, vectors: Vectors) -> Array:
         return vectors @ self.rows.T * self.scales + self.biases
 
 

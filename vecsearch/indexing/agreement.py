@@ -18,7 +18,7 @@ LEAST_OVERLAP: Final = 0.9
 
 NEAREST: Final = 10
 
-Scores = npt.NDArray[np.floating]
+Cosines = npt.NDArray[np.floating]
 
 
 def nearest_count(pictures: int) -> int:
@@ -52,7 +52,7 @@ def overlap_when_reduced(
     return shared_nearest(exact, reduced[n - queries :] @ reduced.T, k)
 
 
-def shared_nearest(exact: Scores, approximate: Scores, k: int) -> float:
+def shared_nearest(exact: Cosines, approximate: Cosines, k: int) -> float:
     """Return the mean share of the *k* nearest by *exact* that *approximate* finds too.
 
     Both are (q, n); the queries are the last q of the n pictures, and do not find themselves.
@@ -60,7 +60,7 @@ def shared_nearest(exact: Scores, approximate: Scores, k: int) -> float:
     return recall(_nearest_others(approximate, k), _nearest_others(exact, k))
 
 
-def _nearest_others(scores: Scores, k: int) -> Rows:
+def _nearest_others(scores: Cosines, k: int) -> Rows:
     q, n = scores.shape
     others = scores.copy()
     others[np.arange(q), np.arange(n - q, n)] = -np.inf

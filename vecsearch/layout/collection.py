@@ -1,4 +1,4 @@
-"""A collection laid out: every picture's place, and the groups that are coloured alike."""
+"""The map of a collection: the place of every picture, and the groups of one colour."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from vecsearch.arguments import check_fields, checked
 from vecsearch.errors import UsageError
-from vecsearch.layout.clusters import Group, Labels, describe, find_clusters, folders
+from vecsearch.layout.clusters import Group, Labels, find_clusters, folders, name_groups
 from vecsearch.layout.methods import lay_out
 from vecsearch.layout.points import Features, Points
 from vecsearch.types import Guess, Image, Progress
@@ -106,5 +106,5 @@ def map_collection(
         labels, names = folders(paths)
     elif options.color == "cluster":
         labels = find_clusters(points, options.seed)
-    groups = describe(labels, paths, names, guesses)
+    groups = name_groups(labels, paths, names, guesses)
     return CollectionMap(images, points, labels, groups, options, encoder, guesses)

@@ -1,4 +1,4 @@
-"""Points brought into a grid without gaps, neighbours beside neighbours."""
+"""Points moved into a grid without gaps, neighbours beside neighbours."""
 
 from __future__ import annotations
 

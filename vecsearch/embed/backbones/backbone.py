@@ -1,4 +1,4 @@
-"""What a network must tell of itself, so that it can be cut at a layer and become an encoder."""
+"""The protocol of a network that can be cut at a layer and become an encoder."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkInput:
-    """What a network takes: squares of ``size`` pixels, RGB from 0 to 1, less ``mean``, by ``std``.
+    """The input of a network: squares of ``size`` pixels, RGB.
 
-    ``resize`` is the rule by which a picture becomes a square; there is one so far, which changes
-    the proportions and cuts nothing off.
+    From values of 0 to 1 ``mean`` is subtracted, and they are divided by ``std``. ``resize`` is the
+    rule by which a picture becomes a square; there is one so far, which changes the proportions and
+    cuts nothing off.
     """
 
     size: int
@@ -83,7 +84,7 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classifier:
-    """The layer that is cut off last, as a checkpoint has it: a row for each class of ImageNet.
+    """The last layer, which is cut off: a row for each class of ImageNet.
 
     Its rows, (1000, ``width``), meet the features of ``layer``, averaged over the places of it.
     ``weight`` and ``bias`` are the parameters' names. ``length`` is how long these features are on
@@ -104,8 +105,8 @@ class Classifier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyCosines:
-    """What cosines mean for features: from ``alone`` on, pictures are taken for copies by their
-    features alone; from ``candidate`` on, their pixels are compared.
+    """Cosines of copies: from ``alone`` on, pictures count as copies by their features alone; from
+    ``candidate`` on, their pixels are compared.
     """
 
     alone: float

@@ -60,7 +60,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def _write(path: Path, blob: bytes) -> None:
-    """Keep *blob* if that is possible, and the latest `_KEPT` ones."""
+    """Keep *blob* if that is possible, and the latest `_KEPT` others."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".partial-")

@@ -1,4 +1,4 @@
-"""JPEGs -> network input on torch's device, with the pixels that Pillow gives but for rounding."""
+"""JPEGs -> network input on torch's device: the pixels of Pillow but for rounding."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ in decoding make 0.26, subsampled colours that are repeated and not interpolated
 
 
 def jpeg_decoder() -> JpegDecoder:
-    """Return `decode_jpegs` if it does here with a trial picture what Pillow does.
+    """Return `decode_jpegs` if it decodes a trial picture here as Pillow does.
 
     Raises UsageError: what fails with this one would fail with all, and leave them to Pillow one
     after another; and other pixels are other vectors.
@@ -52,7 +52,7 @@ def jpeg_decoder() -> JpegDecoder:
 
 
 def decode_jpegs(jpegs: Sequence[Jpeg], size: int) -> list[Pixels | None]:
-    """Decode JPEGs to upright (size, size, 3) uint8, each None that torch refuses."""
+    """Decode JPEGs to upright (size, size, 3) uint8, None for each that torch refuses."""
     try:
         return list(_decode(jpegs, size))
     except RuntimeError:  # of any of them, or no memory for so many

@@ -19,7 +19,7 @@ from vecsearch.types import Pixels, Vectors
 T = TypeVar("T")
 
 _HINTS: Final = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}
-"""What OpenVINO computes in; the quantised layers of an int8 network are so by themselves."""
+"""What OpenVINO computes in; the layers of an int8 network are quantised in any case."""
 
 
 def has_bf16() -> bool:
@@ -28,7 +28,7 @@ def has_bf16() -> bool:
 
 
 _process: int | None = None
-"""Where a network was compiled, which starts OpenVINO's threads."""
+"""The process in which a network was compiled first, which starts OpenVINO's threads."""
 
 
 def _check_not_inherited() -> None:
@@ -90,7 +90,7 @@ class OpenVINOEngine:
         """Take what `compile_graph` or `compile_for_queries` made."""
         self._compiled = compiled
         self._idle: deque[Any] = deque()
-        """Requests that no thread uses; one that computes refuses everyone else."""
+        """Requests that no thread uses: one request serves one thread at a time."""
 
     def embed(self, pixels: Pixels) -> Vectors:
         """(n, size, size, 3) uint8 RGB -> (n, d) float32 of unit length, from any thread."""

@@ -1,6 +1,6 @@
-"""A network that is kept as OpenVINO IR, which may come from somebody else: looked at, then read.
+"""Reading a network that is kept as OpenVINO IR and is not trusted: checked, then read.
 
-OpenVINO believes what a file of its own tells. So only the operations that encoders are made of may
+OpenVINO believes what its files say. So only the operations that encoders are made of may
 be in it, no constant may lie beyond the file of constants, and no value may be larger than those of
 an encoder. Format: https://docs.openvino.ai (Intermediate Representation, version 11).
 """
@@ -24,7 +24,7 @@ OPERATIONS: Final = frozenset(
         *("Squeeze", "Unsqueeze"),
     )
 )
-"""What encoders are made of, in all versions so far."""
+"""The operations of encoders, in all versions so far."""
 
 _BYTES: Final = {
     **dict.fromkeys(("f32", "i32", "u32"), 4), **dict.fromkeys(("f16", "bf16"), 2),
@@ -41,7 +41,7 @@ _NUMBER: Final = re.compile(r"[0-9]{1,15}")
 
 
 def read_network(xml: Path, constants: Path) -> Any:
-    """Read a kept network; raises ValueError for one that is no encoder, RuntimeError, OSError."""
+    """Read a kept network; raises ValueError if it is not an encoder, RuntimeError, OSError."""
     if xml.stat().st_size > _MOST_BYTES:
         raise ValueError("it is too long")
     constants_bytes = constants.stat().st_size
@@ -52,7 +52,7 @@ def read_network(xml: Path, constants: Path) -> Any:
 
 
 def check_description(xml: bytes, constants_bytes: int) -> None:
-    """Raise ValueError if the XML of a network has what no encoder has."""
+    """Raise ValueError if the XML of a network has anything that no encoder has."""
     parser = expat.ParserCreate()
     open_tags: list[str] = []
     layers = 0

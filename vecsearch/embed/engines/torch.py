@@ -49,7 +49,7 @@ class TorchEngine:
 
     @property
     def batch_size(self) -> int:
-        """How many pictures keep the device busy."""
+        """The number of pictures in a batch that keeps the device busy."""
         return 128 if self._device.type == "cuda" else 8
 
     def embed(self, pixels: Pixels) -> Vectors:
