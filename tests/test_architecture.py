@@ -102,6 +102,16 @@ def test_no_room_hides_a_public_name() -> None:
     assert not {room_of(module) for module in MODULES} & set(vecsearch.__all__)
 
 
+@pytest.mark.parametrize("module", [one for one in MODULES if room_of(one) == "embed"])
+def test_a_network_is_known_to_its_own_file_and_the_registry(module: str) -> None:
+    own = ("vecsearch.embed.backbones.vgg19", "vecsearch.embed.backbones.efficientnet_lite")
+    if module not in (*own, "vecsearch.embed.backbones.registry"):
+        text = MODULES[module].read_text().lower()
+        assert "vgg" not in text
+        assert "efficientnet" not in text
+        assert not IMPORTS[module] & set(own)
+
+
 def test_importing_the_package_loads_nothing_heavy() -> None:
     loaded = modules_after("import vecsearch; vecsearch.UsageError")
     assert not loaded & {"numpy", "faiss", "openvino", "torch", "PIL", "sklearn", "matplotlib"}

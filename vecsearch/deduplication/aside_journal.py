@@ -47,8 +47,8 @@ class JournalLine:
 def open_journal(folder: Path, *, writing: bool) -> IO[bytes]:
     """Open the journal of *folder*; with *writing* it is made, if it is not there.
 
-    Raises OSError, VecsearchError for what is no file of its own: a link would let another file be
-    read, or written.
+    Raises OSError, and VecsearchError for a link, which would let another file be read or
+    written, and for anything else that is not a file.
     """
     path = folder / JOURNAL
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND if writing else os.O_RDONLY
@@ -73,7 +73,7 @@ def open_journal(folder: Path, *, writing: bool) -> IO[bytes]:
 def mend_journal(journal: IO[bytes], folder: Path) -> None:
     """Remove a last line that was cut short: its file was not moved.
 
-    Raises VecsearchError for a file that is no journal: its last line is somebody's.
+    Raises VecsearchError for a file that is not a journal, whose last line is kept.
     """
     journal.seek(0)
     whole, believed, lines = 0, False, 0

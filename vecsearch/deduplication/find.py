@@ -43,33 +43,34 @@ def duplicates(
 ) -> DuplicatesReport:
     """Find pictures that are copies of each other: the same bytes, or pixels that agree.
 
-    Pictures with similar features, or small versions of them, are laid over each other, and are
-    copies if at least half of the parts agree: ``near`` ones if all over, as after another size or
-    encoding, otherwise ``edited`` ones, which are left out without *edited*. With *threshold*, no
-    picture is read, and copies are those with such a cosine; so it is with the threshold of the
-    encoder where no picture can be read. With *exact*, only files with the same bytes are copies.
+    Pictures with similar features, or with similar small versions, are laid over each other. They
+    are copies if at least half of their parts agree: ``near`` copies if all parts do, as after a
+    change of size or encoding, otherwise ``edited`` ones, which are left out without *edited*. With
+    *threshold*, no picture is read, and copies are pictures with at least this cosine. Where no
+    picture can be read, the threshold of the encoder is used in the same way. With *exact*, only
+    files with the same bytes are copies.
 
-    Of each group the best copy is kept: the one with the most pixels, then the largest file, the
-    oldest, the least id. A file that has changed since it was indexed counts as worse than any that
-    has not, one that is gone as the worst. From the best picture to the worst, one that is in no
-    group yet takes all that are in none and are copies of it. So every copy is one of the picture
-    that is kept, and a chain in which only neighbours are alike is not one group. The same index
-    and files give the same groups. Pairs that were said to be no copies (`not_copies`) are none.
+    The best copy of each group is kept: the one with the most pixels, then the largest file, then
+    the oldest, then the one with the least id. A file that has changed since it was indexed comes
+    after all that have not, and a file that is gone comes last. From the best picture to the worst,
+    a picture that is in no group yet takes all its copies that are in none. So every copy is a copy
+    of the kept picture, and a chain in which only neighbours are alike is not one group. The same
+    index and files give the same groups. Pairs that the user has said are not copies (`not_copies`)
+    are left out.
 
-    *keep* names what is kept before all else, the most preferred first: patterns as for
-    ``QueryOptions.glob``, folders, files, or ``id:N``. What matches is kept even if a copy of it is
-    better, which `DuplicateGroup.better` tells. A picture that is preferred takes its own copies
-    alone: what is a copy of the best picture, but not of the preferred one, is in another group.
+    *keep* names pictures that are kept before all others, the most preferred first: patterns as for
+    ``QueryOptions.glob``, folders, files, or ``id:N``. A picture that matches is kept even if a
+    copy of it is better, which `DuplicateGroup.better` lists. It takes only its own copies: a copy
+    of the best picture that is not a copy of the preferred one is in another group.
 
-    Time grows with the square of the number of pictures where the index is exact, and as that many
-    queries take where it is approximate; without *threshold* every picture is read once more.
-    Memory grows by about 120 bytes a picture, or 1,500. Nothing is written.
+    Time grows with the square of the number of pictures where the index is exact. Where it is
+    approximate, it takes as long as that many queries. Without *threshold* every picture is read
+    once more. Memory grows by about 120 bytes per picture, or 1,500 without *threshold*. Nothing is
+    written. Pictures behind a URL are not read; *fetch* says, as for `open_index`, whether they may
+    be when the copies are drawn.
 
-    What lies behind a URL is not read; whether it is when the copies are drawn, *fetch* says as for
-    `open_index`.
-
-    Raises UsageError for a threshold that is no cosine, NotFoundError for a pattern of *keep* that
-    no image matches, IndexFolderError or a subclass.
+    Raises UsageError for a threshold that is not a cosine, NotFoundError for a pattern of *keep*
+    that no image matches, IndexFolderError or a subclass.
     """
     if threshold is not None and not -1.0 <= threshold <= 1.0:
         raise UsageError(f"the threshold is {threshold}", hint="a cosine lies between -1 and 1")

@@ -43,9 +43,9 @@ def move_aside(
 ) -> AsideReport:
     """Move copies, but the kept ones, into *folder*, which `move_back` takes back.
 
-    Where pixels were compared, those are moved that are `is_safe`; the others, which have something
-    that the kept one has not, or could not be looked at, with *edited* alone. So it is with those
-    that have more pixels than one that is kept because it was preferred.
+    Where pixels were compared, only copies that are safe (`is_safe`) are moved. The others show
+    something that the kept one does not show, could not be read, or have more pixels than one that
+    is kept because it was preferred; they are moved only with *edited*.
 
     They lie there as below the source that they are from; nothing is ever overwritten. Size and
     time of each file, and of the kept one, must be those of the index, and so must their contents.
@@ -92,8 +92,8 @@ def move_aside(
 def is_safe(copy: DuplicateCopy, group: DuplicateGroup, report: DuplicatesReport) -> bool:
     """Return whether *copy* shows nothing that the kept picture of its *group* does not show.
 
-    So it is with the same bytes, and with pixels that agree all over, if there are no more of them.
-    One who gives a cosine as a threshold has decided that pixels need not agree.
+    True for the same bytes, and for pixels that agree all over, if it does not have more of them. A
+    user who gives a cosine as the threshold has decided that pixels need not agree.
     """
     if copy.exact:
         return True

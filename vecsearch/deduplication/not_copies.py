@@ -42,7 +42,7 @@ class NotCopiesReport:
 def not_copies(
     *pictures: str | Path, index: str | Path | None = None, forget: bool = False
 ) -> NotCopiesReport:
-    """Say that *pictures*, ``id:N`` or paths, are no copies of each other: all pairs of them.
+    """Say that *pictures*, ``id:N`` or paths, are not copies of each other, in all pairs of them.
 
     `duplicates` leaves these pairs out from then on. They hold by content, also when files are
     renamed, moved or copied, through all later builds, merges and repairs; a file with another

@@ -24,7 +24,7 @@ def path_states(images: Sequence[Image], looked: list[int], sources: Sequence[Pa
     for place, (image, state) in enumerate(zip(images, looked, strict=True)):
         found, inode = _state(image, state, sources)
         states.append(found)
-        # A link is no second path to what may be moved, unless it is kept.
+        # A link is not a second path to a file that may be moved, unless the link is kept.
         inodes.append(None if place and found == "link" else inode)
     seen = Counter(inode for inode in inodes if inode is not None)
     return [

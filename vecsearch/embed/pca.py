@@ -87,7 +87,7 @@ def train_projection(
     """Train a PCA to *dim* dimensions on *features*; return it and the variance kept.
 
     The axes come in order of their variance and are orthonormal; the largest component of each is
-    positive, so the same vectors give the same axes. Raises UsageError if *dim* are not to be had,
+    positive, so the same vectors give the same axes. Raises UsageError if there are not *dim*,
     because there are too few vectors or too few that differ, WeightsError for NaN or infinity.
     """
     n, d = features.shape

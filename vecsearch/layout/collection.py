@@ -39,7 +39,7 @@ class MapOptions:
 class CollectionMap:
     """Images (n), their places (n, 2) float32, and the group of each (n), -1 for none.
 
-    ``groups`` tells of the groups by number. All points are 0 where nothing tells the images apart.
+    ``groups`` has the groups by number. All points are 0 where the features of all are equal.
     ``encoder`` is what made the features, in a line, for whoever looks at the map, ``guesses`` the
     likeliest words of each image, if there are any.
     """

@@ -11,7 +11,7 @@ from vecsearch.layout.points import Points
 
 
 def pack(points: Points) -> Points:
-    """Give every point a cell of a grid that has hardly more cells than there are points.
+    """Give every point a cell of a grid that has few more cells than there are points.
 
     The grid has about the shape of the map. The points are halved by their place along its longer
     side, over and over, until each has a cell: so neighbours stay near each other. The middle of
