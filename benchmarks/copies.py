@@ -33,13 +33,13 @@ from PIL import Image
 
 import vecsearch
 from vecsearch import EncoderConfig
-from vecsearch.duplicates.comparison import COPY_SHARE
-from vecsearch.duplicates.pixels import Looks
-from vecsearch.duplicates.ranks import rank_images
-from vecsearch.duplicates.second_look import NEAR, SecondLook
-from vecsearch.duplicates.thresholds import copy_cosines
-from vecsearch.duplicates.unit_rows import UnitRows
-from vecsearch.duplicates.windows import whole
+from vecsearch.deduplication.coarse_to_fine import COPY_SHARE
+from vecsearch.deduplication.ranked_images import rank_images
+from vecsearch.deduplication.ranked_vectors import RankedVectors
+from vecsearch.deduplication.scaled_pictures import ScaledPictures
+from vecsearch.deduplication.template_matching import as_unit_vectors
+from vecsearch.deduplication.thresholds import copy_cosines
+from vecsearch.deduplication.verifier import NEAR, Verifier
 
 PRECISION: Final = 0.99
 QUALITY: Final = 90
@@ -117,13 +117,13 @@ def index_scores(index: Path, paths: Sequence[Path]) -> tuple[Scores, Scores, Sc
         images = opened.snapshot.images_by_row(ranked.rows.tolist())
         rank_of = {images[row].path: rank for rank, row in enumerate(ranked.rows.tolist())}
         ranks = np.array([rank_of[path] for path in paths], np.int32)
-        rows = UnitRows(opened, ranked)
-        looks = Looks(opened, ranked)
-        looks.read(ranks)
+        rows = RankedVectors(opened, ranked)
+        pictures = ScaledPictures(opened, ranked)
+        pictures.read(ranks)
         vectors = rows.of(ranks)
-        small = whole(looks.small[ranks].astype(np.float32))
+        small = as_unit_vectors(pictures.small[ranks].astype(np.float32))
         cosines = copy_cosines(asked.encoder)
-        look = SecondLook(looks, rows, cosines.alone, ranked.apart)
+        verifier = Verifier(pictures, rows, cosines.alone)
         versions = len(EDITS) + 1
         alike = _pairs(vectors)
         shares, near = np.zeros_like(alike), np.zeros_like(alike)
@@ -131,7 +131,7 @@ def index_scores(index: Path, paths: Sequence[Path]) -> tuple[Scores, Scores, Sc
         first = ranks[places[:, 0] * versions]
         second = ranks[places[:, 1] * versions + places[:, 2]]
         other = first != second
-        found = look.compare(np.stack([first[other], second[other]], axis=1))
+        found = verifier.verify(np.stack([first[other], second[other]], axis=1))
         at = tuple(places[other].T)
         shares[at], near[at] = found.shares, found.kinds == NEAR
     print(f"{len(places):,} of {alike.size:,} pairs were looked at", flush=True)

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from vecsearch.embed.feature_file import FeatureFile
-from vecsearch.embed.neighbour_overlap import overlap_when_reduced
 from vecsearch.embed.pca import train_projection
+from vecsearch.indexing.agreement import overlap_when_reduced
 from vecsearch.types import Vectors
 
 _STATUS = Path("/proc/self/status")

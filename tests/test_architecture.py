@@ -24,13 +24,13 @@ FLOORS: dict[str, set[str]] = {
     "maintenance": {"images", "embed", "ann", "store", "indexing"},
     "planning": {"embed", "ann", "store", "indexing"},
     "transfer": {"images", "embed", "store", "indexing", "search"},
-    "duplicates": {"images", "embed", "ann", "store", "search"},
+    "deduplication": {"images", "embed", "ann", "store", "search"},
     "evaluation": {"ann", "store", "search", "transfer"},
     "layout": set(),
     "view": {"images", "layout"},
     "cli": {
         *("embed", "store", "search", "indexing", "maintenance", "planning", "transfer"),
-        *("duplicates", "evaluation", "layout", "view"),
+        *("deduplication", "evaluation", "layout", "view"),
     },
     "__main__": {"cli"},
 }
@@ -38,7 +38,7 @@ FLOORS: dict[str, set[str]] = {
 
 FOR_ALL = {
     *("arguments", "errors", "fields", "files", "locks", "once", "paths"),
-    *("spelling", "spreadsheet", "types", "wording"),
+    *("spelling", "spreadsheet", "types", "unit_length", "wording"),
 }
 """Files of the package itself, which import from no room."""
 
@@ -95,6 +95,21 @@ def test_files_of_one_name_are_a_command_and_what_it_calls_and_prints() -> None:
             assert "cli" in shared, (name, shared)
             assert len(set(shared) - {"cli", "view"}) <= 1, (name, shared)
             assert len(set(shared)) == len(shared), (name, shared)
+
+
+def test_no_room_hides_a_public_name() -> None:
+    """Importing a file of a room sets the room's name in the package."""
+    assert not {room_of(module) for module in MODULES} & set(vecsearch.__all__)
+
+
+@pytest.mark.parametrize("module", [one for one in MODULES if room_of(one) == "embed"])
+def test_a_network_is_known_to_its_own_file_and_the_registry(module: str) -> None:
+    own = ("vecsearch.embed.backbones.vgg19", "vecsearch.embed.backbones.efficientnet_lite")
+    if module not in (*own, "vecsearch.embed.backbones.registry"):
+        text = MODULES[module].read_text().lower()
+        assert "vgg" not in text
+        assert "efficientnet" not in text
+        assert not IMPORTS[module] & set(own)
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

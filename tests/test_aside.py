@@ -17,8 +17,8 @@ from samples import CHEAP, Run, draw
 
 import vecsearch
 from vecsearch import DuplicatesReport, UsageError, VecsearchError
-from vecsearch.duplicates.aside_folder import open_aside
-from vecsearch.duplicates.aside_journal import JOURNAL
+from vecsearch.deduplication.aside_folder import open_aside
+from vecsearch.deduplication.aside_journal import JOURNAL
 from vecsearch.images import move_file
 
 EXACT = {"a-copy.png": ["a.png", "a.png"]}

@@ -25,7 +25,7 @@ from vecsearch import (
     UsageError,
 )
 from vecsearch.embed.encoder import Encoder
-from vecsearch.embed.engines.openvino_engine import OpenVINOEngine
+from vecsearch.embed.engines.openvino import OpenVINOEngine
 from vecsearch.store.change import Change
 from vecsearch.store.writer import Writer
 from vecsearch.types import Pixels, Vectors

@@ -17,7 +17,7 @@ from samples import CHEAP, SAMPLES, draw
 import vecsearch
 from vecsearch import BuildOptions, EncoderConfig, UsageError
 from vecsearch.embed.encoder import make_encoder
-from vecsearch.embed.engines.torch_jpeg import decode_jpegs, jpeg_decoder
+from vecsearch.embed.engines.device_decoder import decode_jpegs, jpeg_decoder
 from vecsearch.images.decoders.jpeg import Jpeg, JpegDecoder, plain_jpeg
 from vecsearch.images.reader import ReadImage, read_images
 from vecsearch.types import Pixels

@@ -14,7 +14,8 @@ from synthetic import draw_vectors, make_index
 
 import vecsearch
 from vecsearch import DuplicatesReport
-from vecsearch.duplicates import greedy_groups
+from vecsearch.deduplication import greedy_groups
+from vecsearch.deduplication.ranked_vectors import TOLERANCE
 from vecsearch.search import index_reader
 from vecsearch.store import schema
 from vecsearch.types import Vectors
@@ -84,11 +85,7 @@ def test_groups_are_those_of_all_pairs(
     before = (folder / "catalog.sqlite").read_bytes()
     report = vecsearch.duplicates(folder, threshold=NEAR)
     assert (folder / "catalog.sqlite").read_bytes() == before
-    expected = {
-        one: kept
-        for one, kept in greedy(folder, NEAR - greedy_groups.TOLERANCE).items()
-        if one != kept
-    }
+    expected = {one: kept for one, kept in greedy(folder, NEAR - TOLERANCE).items() if one != kept}
     assert groups_of(report) == expected
     assert max(len(group.others) for group in report.groups) >= 39
     assert 100 < len(report.groups) < 300

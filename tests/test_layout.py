@@ -11,7 +11,7 @@ from synthetic import clusters, unit
 
 from vecsearch.errors import UsageError
 from vecsearch.layout import methods
-from vecsearch.layout.clusters import describe, find_clusters, folders
+from vecsearch.layout.clusters import find_clusters, folders, name_groups
 from vecsearch.layout.methods import lay_out
 from vecsearch.layout.points import Points
 from vecsearch.layout.separate import arrange, spread
@@ -243,7 +243,7 @@ def test_clusters_are_found_named_and_numbered_by_size() -> None:
     truth = np.repeat(np.arange(3), list(sizes.values()))
     found = labels >= 0
     assert found.mean() > 0.8
-    groups = describe(labels, paths)
+    groups = name_groups(labels, paths)
     named = np.array([group.name for group in groups])[labels[found]]
     assert np.mean(named == np.array(list(sizes))[truth[found]]) > 0.99
     assert [group.size for group in groups] == sorted((g.size for g in groups), reverse=True)

@@ -13,7 +13,7 @@ from PIL import Image
 from samples import Run
 
 import vecsearch
-from vecsearch.layout.clusters import Labels, describe
+from vecsearch.layout.clusters import Labels, name_groups
 from vecsearch.layout.collection import CollectionMap, MapOptions
 from vecsearch.layout.grid import pack
 from vecsearch.layout.room import find_room
@@ -44,14 +44,14 @@ def test_a_name_is_deserved_by_half_of_the_cluster() -> None:
     folders = ["joshua_tree"] * 4 + ["cat"] * 2 + ["dog"] * 2 + ["a1", "bird", "cow", "fish"]
     labels = np.repeat(np.arange(3), 4)
     paths = [Path(f"/p/{folder}/img_{n}.jpg") for n, folder in enumerate(folders)]
-    groups = describe(labels, paths)
+    groups = name_groups(labels, paths)
     assert [group.name for group in groups] == ["joshua tree", "cat, dog", "cluster 3"]
     assert [group.named for group in groups] == [True, True, False]
 
 
 def test_a_word_that_all_have_names_none() -> None:
     labels, _ = paths_of("a", "b")
-    groups = describe(labels, [Path(f"/p/holiday/img_{n}.jpg") for n in range(8)])
+    groups = name_groups(labels, [Path(f"/p/holiday/img_{n}.jpg") for n in range(8)])
     assert not any(group.named for group in groups)
     assert len({group.name for group in groups}) == 2
 
@@ -63,7 +63,7 @@ def test_no_two_clusters_have_one_name() -> None:
         for word in ("tabby", "lynx", "pug", "pug", "cow", "cow")
         for _ in range(4)
     ]
-    groups = describe(labels, paths, guesses=guesses)
+    groups = name_groups(labels, paths, guesses=guesses)
     names = [group.name for group in groups]
     assert len(set(names)) == len(names)
     assert names[:3] == ["cat", "cat, lynx", "dog"]
@@ -145,7 +145,7 @@ def test_names_on_the_map_hide_no_picture(tmp_path: Path) -> None:
     labels = np.repeat(np.arange(5), 9)
     images = [Indexed(path, 1, 1, b"", 1, 1, id=n, row=n) for n, path in enumerate(paths)]
     placed = np.array(points, np.float32)
-    groups = describe(labels, paths)
+    groups = name_groups(labels, paths)
     collection = CollectionMap(images, placed, labels, groups, MapOptions())
     pixels = np.asarray(render_map(collection))
     red = (pixels == RED).all(axis=2)
@@ -192,7 +192,7 @@ def test_a_map_of_some_pictures(run: Run, index: Path, tmp_path: Path) -> None:
 
 def test_names_are_whole_words_however_letters_are_composed() -> None:
     labels, paths = paths_of(unicodedata.normalize("NFD", "Z\u00fcrich"), "resized", "berlin")
-    names = [group.name for group in describe(labels, paths) if group.named]
+    names = [group.name for group in name_groups(labels, paths) if group.named]
     assert names == ["z\u00fcrich", "berlin"]
 
 

@@ -19,7 +19,7 @@ from samples import CHEAP, Run, draw
 
 import vecsearch
 from vecsearch.cli.viz import draw as draw_collection
-from vecsearch.layout.clusters import describe
+from vecsearch.layout.clusters import name_groups
 from vecsearch.layout.collection import CollectionMap, MapOptions
 from vecsearch.types import Image as Indexed
 from vecsearch.view.page import write_page
@@ -266,7 +266,7 @@ def crowds(tmp_path_factory: pytest.TempPathFactory) -> Path:
             labels.append(label)
     images = [Indexed(path, 1, 1, b"", 1, 1, id=n, row=n) for n, path in enumerate(paths)]
     numbers = np.array(labels)
-    groups = describe(numbers, paths)
+    groups = name_groups(numbers, paths)
     placed = np.array(points, np.float32)
     collection = CollectionMap(images, placed, numbers, groups, MapOptions())
     near = np.zeros((36, 1), np.uint32), np.zeros((36, 1), np.float32)

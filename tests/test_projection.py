@@ -18,9 +18,9 @@ from sklearn.decomposition import PCA
 import vecsearch
 from vecsearch import EncoderConfig, IndexFolderError, UsageError, WeightsError
 from vecsearch.embed.feature_file import FeatureFile
-from vecsearch.embed.neighbour_overlap import overlap_when_reduced, shared_nearest
 from vecsearch.embed.pca import Projection, check_dim, sample_size, train_projection
 from vecsearch.indexing import fit
+from vecsearch.indexing.agreement import overlap_when_reduced, shared_nearest
 from vecsearch.types import Vectors
 
 

@@ -25,10 +25,10 @@ from vecsearch import (
     UsageError,
 )
 from vecsearch.images.decoders.decode import decode
-from vecsearch.search import combine
 from vecsearch.search.combine import GAMMA
 from vecsearch.search.standard_input import read_piped
 from vecsearch.types import Hit, Vectors
+from vecsearch.unit_length import unit_length
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ def test_of_several_the_one_that_is_its_own_minus_is_an_error(index: Path) -> No
 def test_a_vector_of_no_length_stays_what_it_is() -> None:
     vectors = np.array([[0, 0], [3, 4]], np.float32)
     expected = np.array([[0, 0], [0.6, 0.8]], np.float32)
-    np.testing.assert_allclose(combine.unit(vectors), expected, rtol=1e-6)
+    np.testing.assert_allclose(unit_length(vectors), expected, rtol=1e-6)
 
 
 def test_pictures_that_cancel_out(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from sklearn.datasets import load_sample_images
 
 import vecsearch
 from vecsearch import EncoderConfig
-from vecsearch.duplicates.same_pixels import are_same
+from vecsearch.deduplication.same_pixels import are_same
 
 PACKAGED = EncoderConfig(model="efficientnet-lite0", precision="fp32", engine="openvino")
 LANCZOS = Image.Resampling.LANCZOS

@@ -14,7 +14,7 @@ from samples import CHEAP, Run, draw
 
 import vecsearch
 from vecsearch import SourceError, VecsearchError
-from vecsearch.duplicates.aside_journal import JOURNAL
+from vecsearch.deduplication.aside_journal import JOURNAL
 
 
 @pytest.fixture

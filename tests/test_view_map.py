@@ -16,7 +16,7 @@ from samples import Run
 from synthetic import clusters, unit
 
 from vecsearch.errors import UsageError
-from vecsearch.layout.clusters import describe
+from vecsearch.layout.clusters import name_groups
 from vecsearch.layout.collection import CollectionMap, MapOptions, map_collection
 from vecsearch.layout.points import Points
 from vecsearch.types import Image as Indexed
@@ -38,7 +38,7 @@ def indexed(paths: Sequence[Path]) -> list[Indexed]:
 
 def placed(points: Points, paths: Sequence[Path], labels: list[int] | None = None) -> CollectionMap:
     numbers = np.array(labels or [-1] * len(paths))
-    groups = describe(numbers, paths)
+    groups = name_groups(numbers, paths)
     return CollectionMap(indexed(paths), points, numbers, groups, MapOptions())
 
 

@@ -37,7 +37,7 @@ from vecsearch.embed.packaged import packaged_file
 from vecsearch.embed.pca import train_projection
 from vecsearch.embed.words import Words
 from vecsearch.images.reader import read_image
-from vecsearch.layout.clusters import describe
+from vecsearch.layout.clusters import name_groups
 from vecsearch.store.writer import open_writer
 from vecsearch.types import Guess
 
@@ -367,10 +367,10 @@ def test_clusters_are_named_by_words_where_file_names_say_nothing() -> None:
         + [(Guess("plate", 0.4), Guess("cup", 0.4))] * 4
         + [(Guess("daisy", 0.01), Guess("bee", 0.01))] * 4
     )
-    found = [group.name for group in describe(labels, paths, guesses=guesses)]
+    found = [group.name for group in name_groups(labels, paths, guesses=guesses)]
     assert found == ["pizza", "cup", "cluster 3"]
     titled = [Path(f"/p/{name}_{n}.jpg") for name in ("red", "green", "blue") for n in range(4)]
-    found = [group.name for group in describe(labels, titled, guesses=guesses)]
+    found = [group.name for group in name_groups(labels, titled, guesses=guesses)]
     assert found == ["red", "green", "blue"]
 
 

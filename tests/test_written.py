@@ -13,8 +13,8 @@ import apsw
 import pytest
 
 from vecsearch import VecsearchError
-from vecsearch.duplicates.aside_folder import Aside, open_aside
-from vecsearch.duplicates.aside_journal import JOURNAL
+from vecsearch.deduplication.aside_folder import AsideFolder, open_aside
+from vecsearch.deduplication.aside_journal import JOURNAL
 from vecsearch.files import make_folder, whole_file
 from vecsearch.store import schema
 from vecsearch.store.write_once import Write, write_once
@@ -115,6 +115,8 @@ def test_nothing_is_moved_behind_a_line_that_was_written_in_part(tmp_path: Path)
         Full(aside / JOURNAL, "w") as journal,
         pytest.raises(VecsearchError, match=r"cannot write .*: No space left on device"),
     ):
-        Aside(aside, journal).take(source, Path("a.png"), hashlib.sha256(b"content").hexdigest())
+        AsideFolder(aside, journal).take(
+            source, Path("a.png"), hashlib.sha256(b"content").hexdigest()
+        )
     assert source.exists()
     assert [path.name for path in aside.iterdir()] == [JOURNAL]

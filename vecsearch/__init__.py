@@ -9,17 +9,12 @@ TYPE_CHECKING = False  # as typing has it, which takes 8 ms to import
 if TYPE_CHECKING:
     from typing import Final
 
-    from vecsearch.duplicates.aside import (
-        AsideReport,
-        BackReport,
-        Left,
-        MovedFile,
-        move_aside,
-        move_back,
-    )
-    from vecsearch.duplicates.find import duplicates
-    from vecsearch.duplicates.groups import DuplicateCopy, DuplicateGroup, DuplicatesReport
-    from vecsearch.duplicates.not_copies import NotCopiesReport, not_copies
+    from vecsearch.deduplication.find import duplicates
+    from vecsearch.deduplication.move_aside import move_aside
+    from vecsearch.deduplication.move_back import move_back
+    from vecsearch.deduplication.move_reports import AsideReport, BackReport, Left, MovedFile
+    from vecsearch.deduplication.not_copies import NotCopiesReport, not_copies
+    from vecsearch.deduplication.report import DuplicateCopy, DuplicateGroup, DuplicatesReport
     from vecsearch.embed.encoder import EncoderConfig
     from vecsearch.errors import (
         EncoderMismatchError,
@@ -167,18 +162,18 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "AsideReport": "duplicates.aside",
+    "AsideReport": "deduplication.move_reports",
     "QueryImage": "types",
-    "BackReport": "duplicates.aside",
+    "BackReport": "deduplication.move_reports",
     "BuildOptions": "indexing.build_options",
     "BuildReport": "indexing.build",
     "ClassQuality": "evaluation.classes",
     "CollectionMap": "layout.collection",
     "CompactReport": "maintenance.compact",
     "CopyReport": "search.copy_hits",
-    "DuplicateCopy": "duplicates.groups",
-    "DuplicateGroup": "duplicates.groups",
-    "DuplicatesReport": "duplicates.groups",
+    "DuplicateCopy": "deduplication.report",
+    "DuplicateGroup": "deduplication.report",
+    "DuplicatesReport": "deduplication.report",
     "EncoderConfig": "embed.encoder",
     "EvaluateReport": "evaluation.evaluate",
     "ExportReport": "transfer.export",
@@ -193,15 +188,15 @@ _HOMES: Final = {
     "IndexInfo": "search.info",
     "JudgedQuery": "types",
     "LabelShare": "evaluation.classes",
-    "Left": "duplicates.aside",
+    "Left": "deduplication.move_reports",
     "LeftHit": "search.copy_hits",
     "ListOptions": "search.list",
     "ListedImage": "types",
     "MapOptions": "layout.collection",
     "MeanFigure": "evaluation.quality_report",
     "MergeReport": "transfer.merge",
-    "MovedFile": "duplicates.aside",
-    "NotCopiesReport": "duplicates.not_copies",
+    "MovedFile": "deduplication.move_reports",
+    "NotCopiesReport": "deduplication.not_copies",
     "PictureInfo": "search.info",
     "PlacedHit": "search.copy_hits",
     "PlanOptions": "planning.budget",
@@ -222,16 +217,16 @@ _HOMES: Final = {
     "build": "indexing.build",
     "compact": "maintenance.compact",
     "draw_map": "view.map",
-    "duplicates": "duplicates.find",
+    "duplicates": "deduplication.find",
     "evaluate": "evaluation.evaluate",
     "evaluate_labels": "evaluation.quality",
     "export_vectors": "transfer.export",
     "import_vectors": "transfer.import_",
     "map_collection": "layout.collection",
     "merge": "transfer.merge",
-    "move_aside": "duplicates.aside",
-    "move_back": "duplicates.aside",
-    "not_copies": "duplicates.not_copies",
+    "move_aside": "deduplication.move_aside",
+    "move_back": "deduplication.move_back",
+    "not_copies": "deduplication.not_copies",
     "open_hits": "view.opener",
     "open_index": "search.index",
     "plan": "planning.plan",

@@ -24,12 +24,13 @@ from samples import CHEAP, draw
 import vecsearch
 from torture.mutants import Sample
 from vecsearch.ann.settings import SearchSettings
-from vecsearch.duplicates.aside_folder import open_aside, put_back
-from vecsearch.duplicates.aside_journal import JOURNAL, Moved, folders_above, line_of
-from vecsearch.duplicates.places import Places
+from vecsearch.deduplication.aside_folder import open_aside
+from vecsearch.deduplication.aside_journal import JOURNAL, JournalLine, folders_above, line_of
+from vecsearch.deduplication.move_back import put_back
+from vecsearch.deduplication.source_roots import SourceRoots
 from vecsearch.embed.checkpoint import read_checkpoint
-from vecsearch.embed.engines.ir import read_network
-from vecsearch.embed.spec import EncoderSpec
+from vecsearch.embed.engines.read_network import read_network
+from vecsearch.embed.spec import EncoderSpec, ExternalEncoder
 from vecsearch.embed.words import Words
 from vecsearch.errors import VecsearchError
 from vecsearch.evaluation.label_file import read_label_file
@@ -160,7 +161,7 @@ def _parquet_samples(_: Path) -> list[Sample]:
     for number, column in enumerate(columns):
         table = pa.table({"path": ids[number % len(ids)], "vector": column, **facts})
         table = table.replace_schema_metadata(
-            {"vecsearch.encoder": EncoderSpec.external("x", 4).to_json()}
+            {"vecsearch.encoder": ExternalEncoder.named("x", 4).to_json()}
         )
         compression = ("none", "snappy", "gzip", "zstd")[number % 4]
         made.append(_parquet(table, compression=compression, use_dictionary=number % 3 == 0))
@@ -297,7 +298,7 @@ def _journal_samples(sound: Path) -> list[Sample]:
         path = source / f"p{number}.png"
         facts = path.stat()
         folders = folders_above(path)
-        moved = Moved(path, Path(f"/x/p{number}.png"), facts.st_size, 1, "0" * 64, folders)
+        moved = JournalLine(path, Path(f"/x/p{number}.png"), facts.st_size, 1, "0" * 64, folders)
         lines.append(line_of(moved, Path("/x")))
     return [Sample.plain(JOURNAL, b"".join(lines)), Sample.plain(JOURNAL, lines[0])]
 
@@ -305,7 +306,7 @@ def _journal_samples(sound: Path) -> list[Sample]:
 def _read_journal(path: Path, sound: Path, number: int) -> None:
     folder = path.parent
     (folder / "p1.png").write_bytes(b"x")
-    places = Places([sound / "photos"], lambda _: False)
+    places = SourceRoots([sound / "photos"], lambda _: False)
     if number % 2:
         with open_aside(folder):
             pass

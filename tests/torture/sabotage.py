@@ -19,7 +19,7 @@ import numpy as np
 
 from torture import askers, batches, crowd, pictures, readers
 from vecsearch import ImageError
-from vecsearch.embed.engines.openvino_engine import OpenVINOEngine
+from vecsearch.embed.engines.openvino import OpenVINOEngine
 from vecsearch.store import sqlite
 from vecsearch.store.lookups import Lookups
 from vecsearch.store.segments import gather

@@ -95,7 +95,7 @@ def write_base(base: Any, write: Callable[[bytes], object]) -> None:
 
 
 def count_differing(base: Any, rows: Float16Vectors) -> int:
-    """Count the *rows* that *base*, an exact index of them, does not have as they are."""
+    """Count the *rows* that differ in *base*, an exact index of them."""
     differing = first = 0
     for block in blocks(rows):
         found = base.reconstruct_n(first, len(block))
@@ -105,7 +105,7 @@ def count_differing(base: Any, rows: Float16Vectors) -> int:
 
 
 def sample_count(base: Any, rows: int, dim: int) -> int:
-    """Tell on how many of (*rows*, *dim*) to train: some for each cell, within bounded memory."""
+    """Return how many of (*rows*, *dim*) to train on: some for each cell, within bounded memory."""
     import faiss
 
     inverted = faiss.try_extract_index_ivf(base)

@@ -1,4 +1,4 @@
-"""Exact nearest neighbours of many queries, block by block: what approximate search is held to."""
+"""Exact nearest neighbours of many queries, block by block: the ground truth."""
 
 from __future__ import annotations
 

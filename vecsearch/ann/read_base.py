@@ -1,4 +1,4 @@
-"""Opening a FAISS file that may come from somebody else: it is what its recipe makes, or refused.
+"""Opening a FAISS file that is not trusted: it is what its recipe makes, or refused.
 
 FAISS believes the sizes that a file tells, and the ids in it. So what it may allocate is bounded by
 the length of the file while it reads, and what it read is compared with what the recipe makes.
@@ -93,7 +93,7 @@ def _shape(index: Any) -> list[object]:
 
 
 def _inconsistent(index: Any, rows: int) -> str:
-    """Return what in *index*, of so many *rows*, would lead a search outside; else nothing."""
+    """Return what in *index*, of *rows* vectors, would lead a search outside; else nothing."""
     import faiss
 
     index = faiss.downcast_index(index)

@@ -1,4 +1,4 @@
-"""Recipes: which FAISS index a number of vectors calls for, as a factory string and a reason."""
+"""Recipes: the FAISS index for a number of vectors, as a factory string and a reason."""
 
 from __future__ import annotations
 

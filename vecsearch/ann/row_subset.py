@@ -12,8 +12,8 @@ from vecsearch.ann.searcher import Scores, best_of, products
 from vecsearch.types import Float16Vectors, Rows, Vectors
 
 _FEW_VALUES: Final = 1 << 22
-"""Rows of so many float16 values, 8,192 x 512, are copied out and multiplied. More are searched
-where they lie, by FAISS, which passes over the others: of a million in 0.05 to 0.2 s."""
+"""Rows of at most this many float16 values, 8,192 x 512, are copied and multiplied. More are
+searched where they lie by FAISS, which skips the others: of a million in 0.05 to 0.2 s."""
 
 
 class ChosenRows:

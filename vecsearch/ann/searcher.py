@@ -1,4 +1,4 @@
-"""Nearest rows: every segment searched in the way that it allows, answered as one."""
+"""Nearest rows: every segment searched in its own way, the results merged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vecsearch.types import Float16Vectors, Rows, Vectors
 Scores = npt.NDArray[np.float32]
 
 _FEW_PAIRS: Final = 20_000
-"""So many pairs of vectors are compared in a millisecond."""
+"""The number of pairs of vectors that are compared in a millisecond."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""How a FAISS base is searched: how much of it is looked at, how many candidates are re-scored."""
+"""Settings of a search in a FAISS base: how much is visited, how many candidates re-scored."""
 
 from __future__ import annotations
 

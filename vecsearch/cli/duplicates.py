@@ -24,18 +24,11 @@ from vecsearch.cli.output import print_records, refuse_pictures, say, say_paths
 from vecsearch.cli.output_format import chosen_form
 from vecsearch.cli.progress import progress
 from vecsearch.cli.units import written_size
-from vecsearch.duplicates.aside import (
-    AsideReport,
-    BackReport,
-    Left,
-    MovedFile,
-    check_folder,
-    is_safe,
-    move_aside,
-    move_back,
-)
-from vecsearch.duplicates.find import duplicates as find_duplicates
-from vecsearch.duplicates.groups import (
+from vecsearch.deduplication.find import duplicates as find_duplicates
+from vecsearch.deduplication.move_aside import check_aside_folder, is_safe, move_aside
+from vecsearch.deduplication.move_back import move_back
+from vecsearch.deduplication.move_reports import AsideReport, BackReport, Left, MovedFile
+from vecsearch.deduplication.report import (
     DuplicateCopy,
     DuplicateGroup,
     DuplicatesReport,
@@ -166,7 +159,7 @@ def duplicates(
         index = opened.path
         refuse_pictures(opened, *([html] if html else []))
         if move_to is not None:
-            check_folder(move_to, index, opened.info().sources)
+            check_aside_folder(move_to, index, opened.info().sources)
     edited = move_to is None if edited is None else edited
     with progress() as report_to:
         report = find_duplicates(

@@ -10,8 +10,8 @@ from typing import Final
 
 from vecsearch.cli.output import tell_not_fetched
 from vecsearch.cli.units import written_size
-from vecsearch.duplicates.aside import is_safe
-from vecsearch.duplicates.groups import (
+from vecsearch.deduplication.move_aside import is_safe
+from vecsearch.deduplication.report import (
     DuplicateCopy,
     DuplicateGroup,
     DuplicatesReport,

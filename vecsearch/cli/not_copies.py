@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vecsearch.cli.output import say
-from vecsearch.duplicates.not_copies import NotCopiesReport, not_copies
+from vecsearch.deduplication.not_copies import NotCopiesReport, not_copies
 from vecsearch.types import Image
 from vecsearch.view.text import counted, printable, shown, to_json
 

@@ -1,4 +1,4 @@
-"""The user's cache: weights that were downloaded or converted, and where compiled networks lie."""
+"""The user's cache: weights that were downloaded or converted, and compiled networks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def cache_folder() -> Path:
 
 
 def weights_folder() -> Path:
-    """Return the folder for weights, which is made; raises WeightsError."""
+    """Make and return the folder for weights; raises WeightsError."""
     folder = cache_folder() / "weights"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Files of parameters: .pth, of which tensors alone are read, and .safetensors."""
+"""Files of parameters: .pth, from which only tensors are read, and .safetensors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LONGEST: Final = 10_000
 """Names in checkpoints are shorter; torch looks at longer ones in quadratic time."""
 
 _PICKLES: Final = 5
-"""So many come before the numbers, where a checkpoint is no zip."""
+"""The number of pickles before the numbers, where a checkpoint is not a zip."""
 
 
 def read_checkpoint(path: Path, shapes: Shapes, title: str) -> dict[str, Array]:
@@ -102,7 +102,7 @@ def _read_pth(path: Path, names: tuple[str, ...]) -> dict[str, Array]:
 
 
 def _pickles(path: Path) -> Iterator[IO[bytes]]:
-    """Open what is pickled in a checkpoint; raises ValueError for a zip that torch has not made."""
+    """Open the pickles of a checkpoint; raises ValueError for a zip that torch has not made."""
     if not zipfile.is_zipfile(path):
         with path.open("rb") as file:
             for _ in range(_PICKLES):
@@ -119,7 +119,7 @@ def _pickles(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _check_pickle(file: IO[bytes]) -> None:
-    """Raise ValueError for what is no pickle, or has a longer name or text than a checkpoint."""
+    """Raise ValueError if *file* is not a pickle, or has a longer text than a checkpoint."""
     for _, value, _ in pickletools.genops(file):
         if isinstance(value, str | bytes) and len(value) > _LONGEST:
             raise ValueError(f"it has a name or text of {len(value):,} characters")

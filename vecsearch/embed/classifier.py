@@ -1,4 +1,4 @@
-"""The classifier that is cut off: its rows and their names, which are the words of an index."""
+"""The classifier that is cut off: its rows and their names are the words of an index."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from vecsearch.embed import cache, download
 from vecsearch.embed.backbones.backbone import CLASSES, Array, Backbone, Downloaded, Packaged
+from vecsearch.embed.backbones.imagenet import class_names
 from vecsearch.embed.checkpoint import read_checkpoint
 from vecsearch.embed.packaged import packaged_file
 from vecsearch.embed.spec import PRETRAINED, RANDOM, EncoderSpec
 from vecsearch.embed.words import Words
 from vecsearch.errors import WeightsError
+from vecsearch.unit_length import lengths_of
 
 _PART: Final = "classifier"
 _NAMES: Final = ("imagenet", "names")
@@ -38,7 +38,7 @@ def load_words(source: str, backbone: Backbone, layers: Sequence[str], pool: str
     if found is None:
         return None
     one = backbone.facts.classifier
-    if not np.linalg.norm(found[one.weight], axis=1).all():
+    if not lengths_of(found[one.weight]).all():
         return None
     return Words.of_classifier(_names(), found[one.weight], found[one.bias], one.length)
 
@@ -50,7 +50,7 @@ def keep_classifier(stem: str, checkpoint: Path, backbone: Backbone) -> None:
 
 
 def why_no_words(spec: EncoderSpec) -> tuple[str, str]:
-    """Say why an index has no words, and what to do about it."""
+    """Return why an index has no words, and what to do about it."""
     if spec.is_external:
         return (
             "its vectors were imported without a network",
@@ -78,7 +78,7 @@ def why_no_words(spec: EncoderSpec) -> tuple[str, str]:
 
 
 def follows(backbone: Backbone, layers: Sequence[str], pool: str) -> bool:
-    """Return whether the classifier's rows meet the features of *layers* and *pool*.
+    """Return whether the classifier's rows fit the features of *layers* and *pool*.
 
     Generalised means and maxima stand in for averages: they are longer, and point alike.
     """
@@ -126,9 +126,7 @@ def _names() -> list[str]:
     with contextlib.suppress(WeightsError):
         if kept := cache.cached(*_NAMES):
             return _read_names(kept)
-    from torchvision.models import VGG19_Weights
-
-    names: list[str] = VGG19_Weights.IMAGENET1K_V1.meta["categories"]
+    names = class_names()
     with contextlib.suppress(WeightsError, OSError):
         cache.keep(*_NAMES, {}, {"names": json.dumps(names)})
     return names

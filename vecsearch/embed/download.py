@@ -22,7 +22,7 @@ _CHUNK_BYTES: Final = 1 << 20
 _TIMEOUT_S: Final = 30.0
 _LONGEST_S: Final = 4 * 3600.0
 _LARGEST_BYTES: Final = 16 << 30
-"""No download is longer: a server may send for ever, or a byte now and then."""
+"""The limits of a download: a server may send for ever, or very slowly."""
 
 _logger: Final = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ import numpy as np
 from vecsearch.arguments import check_fields
 from vecsearch.embed.backbones.backbone import Backbone
 from vecsearch.embed.backbones.registry import DEFAULT_MODEL, find_model
-from vecsearch.embed.engines.engine import Engine, choose_engine, choose_precision
+from vecsearch.embed.engines.engine import Engine, choose_engine, choose_precision, start_engine
 from vecsearch.embed.layers import parse_layers, parse_pooling
 from vecsearch.embed.spec import PRETRAINED, EncoderSpec
 from vecsearch.errors import IndexFolderError
@@ -31,9 +31,9 @@ T = TypeVar("T")
 class EncoderConfig:
     """What a user chooses of an encoder; None leaves it to the index, or to the default.
 
-    ``model``: ``vgg19`` or ``efficientnet-lite0``. ``weights``: ``imagenet``, a file, a URL, or for
-    tests ``random:SEED``. ``dim``: the PCA's dimensions, None for no PCA. ``engine`` is where it
-    runs, and does not change the vectors.
+    ``model``: the name of a network. ``weights``: ``imagenet``, a file, a URL, or for tests
+    ``random:SEED``. ``dim``: the PCA's dimensions, None for no PCA. ``engine`` is where it runs,
+    and does not change the vectors.
     """
 
     model: str | None = None
@@ -69,13 +69,7 @@ class Encoder:
     @cached_property
     def engine(self) -> Engine:
         """The running engine."""
-        if self._engine_name == "torch":
-            from vecsearch.embed.engines.torch_engine import TorchEngine
-
-            return TorchEngine(self.graph, self.spec.precision)
-        from vecsearch.embed.engines.openvino_engine import OpenVINOEngine, compile_graph
-
-        return OpenVINOEngine(compile_graph(self.graph, self.spec.precision))
+        return start_engine(self._engine_name, self.graph, self.spec.precision)
 
     def embed(self, pixels: Pixels) -> Vectors:
         """(n, size, size, 3) uint8 RGB -> (n, d) float32 of unit length."""
@@ -166,10 +160,10 @@ def make_encoder(config: EncoderConfig, progress: Progress | None = None) -> Enc
         weights=weights.name,
         weights_hash=weights.sha256(),
         precision=precision,
-        mean=facts.mean,
-        std=facts.std,
+        mean=facts.input.mean,
+        std=facts.input.std,
         dim=0,
-        image_size=facts.image_size,
+        image_size=facts.input.size,
         model=facts.name,
     )
     spec = replace(spec, dim=spec.feature_dim)
@@ -181,7 +175,7 @@ def make_encoder(config: EncoderConfig, progress: Progress | None = None) -> Enc
 
 def open_encoder(spec: EncoderSpec, xml: Path, constants: Path, *, engine: str = "auto") -> Encoder:
     """Open the encoder that an index carries, to embed many more pictures with it."""
-    from vecsearch.embed.engines.openvino_engine import read_graph
+    from vecsearch.embed.engines.openvino import read_graph
 
     return Encoder(spec, read_graph(xml, constants, spec), choose_engine(engine, spec.precision))
 
@@ -191,7 +185,7 @@ def open_query_engine(spec: EncoderSpec, xml: Path, constants: Path, content: by
 
     *content* identifies the two files to the cache of compiled networks.
     """
-    from vecsearch.embed.engines.openvino_engine import OpenVINOEngine, compile_for_queries
+    from vecsearch.embed.engines.openvino import OpenVINOEngine, compile_for_queries
 
     return OpenVINOEngine(compile_for_queries(xml, constants, content, spec))
 

@@ -1,4 +1,4 @@
-"""Feature vectors that are too many and too long for memory, in a file, read by panels of columns.
+"""A file of feature vectors that do not fit into memory, read by panels of columns.
 
 A panel is all rows of some columns. Means, products between all pictures, and the axes of a PCA
 are sums or stacks over panels, so that none of these needs more than one panel in memory.
@@ -22,13 +22,13 @@ from vecsearch.errors import IndexFolderError
 from vecsearch.types import Vectors
 
 PANEL_BYTES: Final = 64 << 20
-"""How much a panel may take as float64, which is how it is computed with."""
+"""The most that a panel takes as float64, in which it is computed."""
 
 _DTYPE: Final = np.dtype("<f4")
 
 
-class Features(Protocol):
-    """Feature vectors that are handed out by panels only."""
+class FeaturePanels(Protocol):
+    """Feature vectors that are read by panels."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -93,7 +93,7 @@ class FeatureFile:
                 self._file.write(part.data)
         self._present[place] = True
 
-    def rows(self, start: int = 0, stop: int | None = None) -> Features:
+    def rows(self, start: int = 0, stop: int | None = None) -> FeaturePanels:
         """Return the vectors *start* to *stop* (exclusive), in the order of their places."""
         return _Rows(self, np.flatnonzero(self._present)[start:stop])
 

@@ -21,6 +21,9 @@ GEM_P: Final = 3.0
 """The exponent of generalised-mean pooling; Radenović et al. (TPAMI 2019) learn about 3."""
 EPSILON: Final = 1e-6
 
+POOLING_OPERATIONS: Final = ("Maximum", "NormalizeL2", "Power", "ReduceMax", "ReduceMean")
+"""Operations with which pooling begins; no network has them."""
+
 _PARAMETERS: Final = (".weight", ".bias")
 
 

@@ -1,4 +1,4 @@
-"""Nodes of an OpenVINO graph, as the networks and what surrounds them are made of."""
+"""Nodes of an OpenVINO graph, for networks and for what is put behind them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def scalar(value: float) -> Any:
 
 
 def channels(values: Array) -> Array:
-    """Return one value a channel the shape that goes with (n, c, h, w)."""
+    """Return one value per channel in the shape (1, c, 1, 1)."""
     return values.reshape(1, -1, 1, 1)
 
 

@@ -1,4 +1,4 @@
-"""Which layers of a network features are taken from, and how an activation becomes a vector."""
+"""The layers of a network that features are taken from, and their pooling."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ POOLINGS: Final = ("flatten", "avg", "max", "gem")
 
 
 def parse_layers(backbone: Backbone, text: str) -> tuple[str, ...]:
-    """Split ``block4_pool+block5_pool`` into names in network order; raises UsageError."""
+    """Split *text*, names joined by ``+``, into names in network order; raises UsageError."""
     known = [layer.name for layer in backbone.layers]
     names = [part.strip() for part in text.split("+")]
     for name in names:

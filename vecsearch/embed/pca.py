@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.embed.feature_file import Features
+from vecsearch.embed.feature_file import FeaturePanels
 from vecsearch.errors import UsageError, WeightsError
 from vecsearch.types import Progress, Vectors
 
@@ -82,12 +82,12 @@ def check_dim(dim: int, feature_dim: int, samples: int) -> None:
 
 
 def train_projection(
-    features: Features, dim: int, progress: Progress | None = None
+    features: FeaturePanels, dim: int, progress: Progress | None = None
 ) -> tuple[Projection, float]:
     """Train a PCA to *dim* dimensions on *features*; return it and the variance kept.
 
     The axes come in order of their variance and are orthonormal; the largest component of each is
-    positive, so the same vectors give the same axes. Raises UsageError if *dim* are not to be had,
+    positive, so the same vectors give the same axes. Raises UsageError if there are not *dim*,
     because there are too few vectors or too few that differ, WeightsError for NaN or infinity.
     """
     n, d = features.shape
@@ -122,9 +122,9 @@ def train_projection(
 
 
 class _Steps:
-    """Reports panels as they are done."""
+    """Reports the progress in panels."""
 
-    def __init__(self, features: Features, progress: Progress | None, passes: int) -> None:
+    def __init__(self, features: FeaturePanels, progress: Progress | None, passes: int) -> None:
         self._progress = progress
         self._total = passes * features.shape[1]
         self._done = 0
@@ -143,7 +143,7 @@ def _centred(panel: Vectors) -> tuple[Doubles, Doubles]:
     return x, means
 
 
-def _between_rows(features: Features, steps: _Steps) -> tuple[Doubles, Doubles]:
+def _between_rows(features: FeaturePanels, steps: _Steps) -> tuple[Doubles, Doubles]:
     """Return the lower half of X X^T, (n, n), for centred X, and the means."""
     from scipy.linalg.blas import dsyrk
 
@@ -158,7 +158,7 @@ def _between_rows(features: Features, steps: _Steps) -> tuple[Doubles, Doubles]:
     return products, means
 
 
-def _between_columns(features: Features, steps: _Steps) -> tuple[Doubles, Doubles]:
+def _between_columns(features: FeaturePanels, steps: _Steps) -> tuple[Doubles, Doubles]:
     """Return the lower half of X^T X, (d, d), for centred X, and the means."""
     _, d = features.shape
     products = np.zeros((d, d), order="F")
@@ -188,7 +188,7 @@ def _largest(products: Doubles, count: int) -> tuple[Doubles, Doubles]:
     return values[::-1], vectors[:, ::-1]
 
 
-def _axes(features: Features, weights: Doubles, means: Doubles, steps: _Steps) -> Vectors:
+def _axes(features: FeaturePanels, weights: Doubles, means: Doubles, steps: _Steps) -> Vectors:
     """Return *weights* (dim, n) times the centred vectors, (dim, d) float32."""
     matrix = np.empty((len(weights), len(means)), np.float32)
     for first, panel in features.panels():

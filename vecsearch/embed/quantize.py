@@ -1,8 +1,8 @@
-"""int8: a quantised network, calibrated on the user's own pictures, and how far it agrees.
+"""int8: a network quantised and calibrated on the user's own pictures.
 
 Quantisation after training by NNCF: per-channel weights, ranges of the activations from a sample,
 biases corrected for what rounding shifts. Pooling and what follows stay in floating point: a cube
-in eight bits keeps little of the small values, and there is no time to win.
+in eight bits keeps little of the small values, and would save no time.
 """
 
 from __future__ import annotations
@@ -12,18 +12,13 @@ import hashlib
 import io
 import logging
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from vecsearch.embed.encoder import Encoder
 from vecsearch.embed.engines.openvino_runtime import without_reporting
-from vecsearch.embed.neighbour_overlap import nearest_count, shared_nearest
+from vecsearch.embed.graph import POOLING_OPERATIONS
 from vecsearch.errors import UsageError
-from vecsearch.types import Agreement, Pixels, Vectors
-
-LEAST_OVERLAP: Final = 0.9
-
-_POOLING: Final = ("Maximum", "NormalizeL2", "Power", "ReduceMax", "ReduceMean")
-"""Operations that begin what `vecsearch.embed.graph` puts behind a layer; no network has them."""
+from vecsearch.types import Pixels
 
 
 def quantized(encoder: Encoder, pixels: Pixels) -> Encoder:
@@ -67,17 +62,8 @@ def _unquantized(graph: Any, parts: tuple[str, ...]) -> list[str]:
     for node in graph.get_ordered_ops():  # each after those that it takes its input from
         name = node.get_friendly_name()
         inputs = {one.get_node().get_friendly_name() for one in node.input_values()}
-        if node.get_type_name() in _POOLING or inputs & behind:
+        if node.get_type_name() in POOLING_OPERATIONS or inputs & behind:
             behind.add(name)
         if any(one.endswith(".weight") and one.split(".")[0] in parts for one in inputs):
             convolutions.add(name)
     return sorted(behind | convolutions)
-
-
-def measure_agreement(exact: Vectors, approximate: Vectors, held_out: int) -> Agreement:
-    """Compare two networks' vectors (n, d) of the same pictures, the last *held_out* as queries."""
-    k = nearest_count(len(exact))
-    queries = slice(len(exact) - held_out, None)
-    a, b = (vectors[queries] @ vectors.T for vectors in (exact, approximate))
-    cosines = (exact[queries] * approximate[queries]).sum(axis=1)
-    return Agreement(held_out, k, shared_nearest(a, b, k), float(cosines.mean()))

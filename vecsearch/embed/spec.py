@@ -8,28 +8,25 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from vecsearch.embed.backbones.backbone import Backbone
-from vecsearch.embed.backbones.registry import MODELS
+from vecsearch.embed.backbones.registry import DEFAULT_MODEL, MODELS, UNNAMED_MODEL
 from vecsearch.embed.layers import POOLINGS, feature_dim
 from vecsearch.errors import EncoderMismatchError, IndexDamagedError, IndexFormatError
 from vecsearch.fields import read_fields
 from vecsearch.images import PREPROCESSING_VERSION
 
 PRETRAINED: Final = "imagenet"
-"""What the weights are called that a model was published with."""
+"""The name of the weights that a model was published with."""
 
 RANDOM: Final = "random:"
-"""What the name of untrained weights begins with; the seed follows."""
+"""The start of the name of untrained weights; the seed follows."""
 
 _KEPT_PRECISIONS: Final = ("fp32", "bf16", "int8")
 
 MOST_DIM: Final = 1 << 26
 _MOST_SIDE: Final = 4096
-
-_FIRST_MODEL: Final = "vgg19"
-"""Descriptions from when there was no other do not name it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +35,11 @@ class EncoderSpec:
 
     ``model`` names the network. ``weights`` is a name for people; what counts is ``weights_hash``,
     the SHA-256 of the truncated network's parameters. ``projection_hash`` is that of the PCA and
-    ``quantization_hash`` that of the calibrated int8 network, empty without one.
-
-    An encoder that is not ours, whose vectors were imported, has no layers; see `external`.
+    ``quantization_hash`` that of the calibrated int8 network, empty without one. Vectors that were
+    made by another program have an `ExternalEncoder`.
     """
+
+    is_external: ClassVar[bool] = False
 
     layers: tuple[str, ...]
     pool: str
@@ -53,32 +51,18 @@ class EncoderSpec:
     dim: int
     projection_hash: str = ""
     quantization_hash: str = ""
-    image_size: int = 224
+    image_size: int = MODELS[UNNAMED_MODEL].facts.input.size
     preprocessing: int = PREPROCESSING_VERSION
-    model: str = _FIRST_MODEL
+    model: str = UNNAMED_MODEL
 
-    @classmethod
-    def external(cls, name: str, dim: int) -> EncoderSpec:
-        """Describe a program of which nothing is known but its *name* and its vectors' length."""
-        return cls(
-            layers=(),
-            pool="none",
-            weights=name,
-            weights_hash=hashlib.sha256(b"external encoder " + os.fsencode(name)).hexdigest(),
-            precision="none",
-            mean=(0.0, 0.0, 0.0),
-            std=(1.0, 1.0, 1.0),
-            dim=dim,
-            image_size=0,
-            preprocessing=0,
-        )
-
-    def check_numbers(self) -> None:
-        """Raise ValueError for what no encoder has."""
+    def check_dim(self) -> None:
+        """Raise ValueError for a length that vectors cannot have."""
         if not 0 < self.dim <= MOST_DIM:
             raise ValueError(f"has dim = {self.dim}")
-        if self.is_external:
-            return
+
+    def check_numbers(self) -> None:
+        """Raise ValueError for numbers and names that no encoder has."""
+        self.check_dim()
         if not 0 < self.image_size <= _MOST_SIDE:
             raise ValueError(f"has image_size = {self.image_size}")
         if self.precision not in _KEPT_PRECISIONS or self.pool not in POOLINGS:
@@ -87,15 +71,8 @@ class EncoderSpec:
             raise ValueError("names a layer twice")
 
     @property
-    def is_external(self) -> bool:
-        """Return whether the vectors were made by another program, so that there is no network."""
-        return not self.layers
-
-    @property
     def title(self) -> str:
         """Name the encoder in a line."""
-        if self.is_external:
-            return f"imported ({self.weights}), d = {self.dim}, no network"
         title = f"{self.backbone.facts.title} {self.layer}, {self.pool}, d = {self.dim}"
         if self.projection_hash:
             title += f", PCA from {self.feature_dim}"
@@ -106,7 +83,7 @@ class EncoderSpec:
     @property
     def is_current(self) -> bool:
         """Return whether new pictures can be embedded: of old preprocessing no code is kept."""
-        return self.is_external or self.preprocessing == PREPROCESSING_VERSION
+        return self.preprocessing == PREPROCESSING_VERSION
 
     def check_current(self, folder: Path) -> None:
         """Raise EncoderMismatchError if a new picture cannot be compared with those in *folder*."""
@@ -123,7 +100,7 @@ class EncoderSpec:
         """Write the options that choose this encoder, weights in a file by their name."""
         facts = self.backbone.facts
         chosen = {
-            "--model": self.model if self.model != _FIRST_MODEL else "",
+            "--model": self.model if self.model != DEFAULT_MODEL else "",
             "--layer": self.layer if self.layer != facts.default_layer else "",
             "--pool": self.pool if self.pool != facts.default_pool else "",
             "--dim": str(self.dim) if self.projection_hash else "",
@@ -152,7 +129,7 @@ class EncoderSpec:
         """32 hex digits that differ when vectors would."""
         fields = dataclasses.asdict(self)
         del fields["weights"]
-        if self.model == _FIRST_MODEL:
+        if self.model == UNNAMED_MODEL:
             del fields["model"]
         text = json.dumps(fields, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -170,6 +147,8 @@ class EncoderSpec:
         """
         try:
             spec = read_fields(cls, text)
+            if not spec.layers:
+                spec = ExternalEncoder(**dataclasses.asdict(spec))
             spec.check_numbers()
             if dim not in (None, spec.dim):
                 raise ValueError(f"has dim = {spec.dim}, the vectors have {dim}")
@@ -178,22 +157,68 @@ class EncoderSpec:
                 f"the description of the encoder {error}",
                 hint="restore the index from a copy, or build with --fresh",
             ) from None
-        if not spec.is_external and spec.model not in MODELS:
+        spec.check_known()
+        return spec
+
+    def check_known(self) -> None:
+        """Raise IndexFormatError for a model, a layer or a preprocessing that is unknown here."""
+        if self.model not in MODELS:
             raise IndexFormatError(
-                f"the index was built with the model {spec.model}, which this vecsearch does not "
+                f"the index was built with the model {self.model}, which this vecsearch does not "
                 f"know; it knows {', '.join(MODELS)}",
                 hint="update vecsearch",
             )
-        known = [] if spec.is_external else [one.name for one in spec.backbone.layers]
-        if not set(spec.layers) <= set(known):
+        if not set(self.layers) <= {one.name for one in self.backbone.layers}:
             raise IndexFormatError(
-                f"the index was built with layers that {spec.model} does not have here",
+                f"the index was built with layers that {self.model} does not have here",
                 hint="update vecsearch, or build it again with --fresh",
             )
-        if not spec.is_external and spec.preprocessing > PREPROCESSING_VERSION:
+        if self.preprocessing > PREPROCESSING_VERSION:
             raise IndexFormatError(
-                f"the index was built with preprocessing {spec.preprocessing}, which this "
+                f"the index was built with preprocessing {self.preprocessing}, which this "
                 f"vecsearch, with {PREPROCESSING_VERSION}, does not know",
                 hint="update vecsearch",
             )
-        return spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalEncoder(EncoderSpec):
+    """Another program, whose vectors were imported: there is no network.
+
+    ``weights`` is its name; its description has no layers.
+    """
+
+    is_external: ClassVar[bool] = True
+
+    @classmethod
+    def named(cls, name: str, dim: int) -> ExternalEncoder:
+        """Describe a program of which nothing is known but its *name* and its vectors' length."""
+        return cls(
+            layers=(),
+            pool="none",
+            weights=name,
+            weights_hash=hashlib.sha256(b"external encoder " + os.fsencode(name)).hexdigest(),
+            precision="none",
+            mean=(0.0, 0.0, 0.0),
+            std=(1.0, 1.0, 1.0),
+            dim=dim,
+            image_size=0,
+            preprocessing=0,
+        )
+
+    def check_numbers(self) -> None:
+        """Raise ValueError for vectors that no encoder has."""
+        self.check_dim()
+
+    def check_known(self) -> None:
+        """Accept every program."""
+
+    @property
+    def title(self) -> str:
+        """Name the encoder in a line."""
+        return f"imported ({self.weights}), d = {self.dim}, no network"
+
+    @property
+    def is_current(self) -> bool:
+        """Return True: no picture is prepared for it."""
+        return True

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from vecsearch.embed.backbones.backbone import Array
 from vecsearch.types import Guess, Vectors
+from vecsearch.unit_length import lengths_of, unit_length
 
 if TYPE_CHECKING:
     from vecsearch.embed.pca import Projection
-
-Floats = npt.NDArray[np.float32]
 
 GUESSES: Final = 3
 
@@ -42,20 +42,20 @@ class Words:
     """
 
     names: tuple[str, ...]
-    rows: Floats
-    scales: Floats
-    biases: Floats
+    rows: Array
+    scales: Array
+    biases: Array
     calibrated: bool
 
     @classmethod
     def of_classifier(
-        cls, names: Sequence[str], weight: Floats, bias: Floats, length: float | None
+        cls, names: Sequence[str], weight: Array, bias: Array, length: float | None
     ) -> Words:
         """Take the rows (w, d) of a classifier; *length* is that of typical features."""
-        lengths = np.linalg.norm(weight, axis=1)
+        lengths = lengths_of(weight)
         return cls(
             tuple(names),
-            np.asarray(weight / lengths[:, None], np.float32),
+            unit_length(weight, lengths),
             np.asarray(lengths * (length or 1.0), np.float32),
             bias if length is not None else np.zeros_like(bias),
             calibrated=length is not None,
@@ -67,11 +67,11 @@ class Words:
         With x = mean + spread M^T z for a unit vector z, w x = spread (M w) z + w mean.
         """
         weight = self.rows * self.scales[:, None]
-        short = weight @ projection.matrix.T
-        lengths = np.linalg.norm(short, axis=1)
+        short = np.asarray(weight @ projection.matrix.T, np.float32)
+        lengths = lengths_of(short)
         return Words(
             self.names,
-            np.asarray(short / lengths[:, None], np.float32),
+            unit_length(short, lengths),
             np.asarray(lengths * projection.spread, np.float32),
             np.asarray(self.biases + weight @ projection.mean, np.float32),
             self.calibrated,
@@ -143,13 +143,12 @@ class Words:
             raise ValueError("has no scale and bias for each word")
         wide = rows.astype(np.float32)
         finite = all(np.isfinite(one).all() for one in (wide, scales, biases))
-        lengths = np.linalg.norm(wide, axis=1)
+        lengths = lengths_of(wide)
         if not (finite and (np.abs(lengths - 1) < _TOLERANCE).all() and (scales > 0).all()):
             raise ValueError("has rows that are not unit vectors")
-        unit = np.asarray(wide / lengths[:, None], np.float32)
-        return cls(tuple(names), unit, scales, biases, calibrated is True)
+        return cls(tuple(names), unit_length(wide, lengths), scales, biases, calibrated is True)
 
-    def _logits(self, vectors: Vectors) -> Floats:
+    def _logits(self, vectors: Vectors) -> Array:
         return vectors @ self.rows.T * self.scales + self.biases
 
 

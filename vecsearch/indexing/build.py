@@ -193,7 +193,7 @@ def _build_anew(order: _Order) -> _Done:
     check_free(folder, fresh=options.fresh)
     if not (order.is_index_named or options.fresh):
         check_not_renamed(named.roots, folder)
-    image_size = model_of(config).facts.image_size
+    image_size = model_of(config).facts.input.size
     reader = make_reader(options, config.engine, config.precision, image_size)
     options = _with_kept_of(folder, options)
     scans = _open_anew(folder, named, options)

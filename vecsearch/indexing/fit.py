@@ -12,11 +12,16 @@ import numpy as np
 
 from vecsearch.embed.encoder import Encoder
 from vecsearch.embed.feature_file import FeatureFile
-from vecsearch.embed.neighbour_overlap import nearest_count, overlap_when_reduced
 from vecsearch.embed.pca import check_dim, sample_size, train_projection
-from vecsearch.embed.quantize import LEAST_OVERLAP, measure_agreement, quantized
+from vecsearch.embed.quantize import quantized
 from vecsearch.errors import EncoderMismatchError, UsageError
 from vecsearch.images.reader import ReadImage
+from vecsearch.indexing.agreement import (
+    LEAST_OVERLAP,
+    measure_agreement,
+    nearest_count,
+    overlap_when_reduced,
+)
 from vecsearch.indexing.batches import batched
 from vecsearch.indexing.read import Reader
 from vecsearch.indexing.worklist import Worklist

@@ -51,6 +51,6 @@ def make_reader(
             "--decode device is for the torch engine, and this build would run on openvino",
             hint="leave it out, or add --engine torch",
         )
-    from vecsearch.embed.engines.torch_jpeg import jpeg_decoder
+    from vecsearch.embed.engines.device_decoder import jpeg_decoder
 
     return Reader(image_size, options.max_pixels, jpeg_decoder())

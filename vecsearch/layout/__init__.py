@@ -1,1 +1,1 @@
-"""Where pictures stand on a map: arrays in, points out."""
+"""The places of pictures on a map: arrays in, points out."""

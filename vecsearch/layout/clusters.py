@@ -20,36 +20,36 @@ Labels = npt.NDArray[np.int64]
 """(n,) int64: which cluster each picture is in, -1 for none."""
 
 MOST: Final = 48
-"""Clusters: more names nobody reads. Where colours end, those far apart on the map share one."""
+"""The most clusters: nobody reads more names. Clusters far apart on the map may share a colour."""
 MOST_FOLDERS: Final = 12
 """Folders may lie anywhere on the map, so each has a colour of its own."""
 
 _SAMPLE: Final = 4000
 _LEAST: Final = 3
-"""Pictures in a cluster."""
+"""The fewest pictures in a cluster."""
 _SHARE: Final = 80
-"""The smallest cluster is a collection's so-manieth part at first."""
+"""The smallest cluster is at first this fraction, one in 80, of the collection."""
 _COVERED: Final = 0.5
 """A word that names a cluster holds for at least this share of it."""
 _COVERED_BY_TWO: Final = 0.6
-"""Of two words, one of them."""
+"""Of two words, at least one holds for this share of the cluster."""
 _SECOND: Final = 0.3
 """A second word holds for at least this share that the first does not hold for."""
 _LIFT: Final = 1.2
-"""A word that names a cluster is so many times as frequent there as in the whole collection."""
+"""A word that names a cluster is this many times as frequent there as in the collection."""
 _LIKELY: Final = 0.1
-"""The share of a likely word from which on it holds for a picture."""
+"""A likely word holds for a picture from this share on."""
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
 _SAYS_NOTHING: Final = frozenset(
     ["", "copy", "dsc", "dscf", "dscn", "edited", "image", "img", "photo", "picture", "pxl",
      "resized", "scan"]
 )  # fmt: skip
-"""What cameras and programs call files, whatever is on them."""
+"""Names that cameras and programs give to files, whatever they show."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Pictures that are coloured alike: what they are called, and how many they are.
+    """Pictures of one colour: their name, and how many they are.
 
     Where no word tells what they are, they are not ``named``, and the name is a number.
     """
@@ -60,7 +60,7 @@ class Group:
 
 
 def find_clusters(points: Points, seed: int = 0) -> Labels:
-    """Find crowds of *points* (n, 2): by number from the largest on, at most MOST of them.
+    """Find clusters of *points* (n, 2), numbered from the largest on, at most MOST of them.
 
     Source: Campello, Moulavi & Sander, Density-based clustering based on hierarchical density
     estimates, PAKDD 2013. Of a large map a sample is clustered, and the others follow the nearest.
@@ -114,13 +114,13 @@ def folders(paths: Sequence[Path]) -> tuple[Labels, list[str]]:
     return labels, names
 
 
-def describe(
+def name_groups(
     labels: Labels,
     paths: Sequence[Path],
     names: Sequence[str] | None = None,
     guesses: Sequence[Sequence[Guess]] | None = None,
 ) -> list[Group]:
-    """Tell of each cluster, by number, its name and its size; no two have one name.
+    """Return the name and the size of each cluster, by number; all names differ.
 
     Without *names*, a cluster is called by the word of file and folder names that it has most of
     and others have little of (class-based tf-idf, Grootendorst 2022), by two where it is of two
@@ -168,7 +168,7 @@ class _Words:
         return self.counts[number][word] / self.sizes[number]
 
     def telling(self, number: int, least: float) -> list[str]:
-        """Return the words that hold for so much of the cluster, the most telling first."""
+        """Return the words that hold for at least this share of the cluster, the best first."""
         scored = []
         for word in self.counts[number]:
             share = self.share(number, word)
@@ -221,7 +221,7 @@ def _name(sources: Sequence[_Words], number: int) -> _Name:
 
 
 def _tell_apart(found: list[_Name], sources: Sequence[_Words], sizes: Sequence[int]) -> None:
-    """Return those a further word whose name another, surer cluster has, or else none."""
+    """Add a word to names that another, surer cluster has, or else remove them."""
     order = sorted(range(len(found)), key=lambda one: (-found[one].covered, -sizes[one], one))
     taken: dict[frozenset[str], int] = {}
     for number in order:

@@ -1,4 +1,4 @@
-"""A collection laid out: every picture's place, and the groups that are coloured alike."""
+"""The map of a collection: the place of every picture, and the groups of one colour."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from vecsearch.arguments import check_fields, checked
 from vecsearch.errors import UsageError
-from vecsearch.layout.clusters import Group, Labels, describe, find_clusters, folders
+from vecsearch.layout.clusters import Group, Labels, find_clusters, folders, name_groups
 from vecsearch.layout.methods import lay_out
 from vecsearch.layout.points import Features, Points
 from vecsearch.types import Guess, Image, Progress
@@ -39,7 +39,7 @@ class MapOptions:
 class CollectionMap:
     """Images (n), their places (n, 2) float32, and the group of each (n), -1 for none.
 
-    ``groups`` tells of the groups by number. All points are 0 where nothing tells the images apart.
+    ``groups`` has the groups by number. All points are 0 where the features of all are equal.
     ``encoder`` is what made the features, in a line, for whoever looks at the map, ``guesses`` the
     likeliest words of each image, if there are any.
     """
@@ -106,5 +106,5 @@ def map_collection(
         labels, names = folders(paths)
     elif options.color == "cluster":
         labels = find_clusters(points, options.seed)
-    groups = describe(labels, paths, names, guesses)
+    groups = name_groups(labels, paths, names, guesses)
     return CollectionMap(images, points, labels, groups, options, encoder, guesses)

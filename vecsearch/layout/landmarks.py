@@ -9,7 +9,7 @@ import numpy as np
 
 from vecsearch.errors import UsageError
 from vecsearch.layout.points import ExactPoints, Places, Points
-from vecsearch.layout.principal import Scores
+from vecsearch.layout.principal import Components
 
 Report = Callable[[str, int, int], None]
 
@@ -18,20 +18,20 @@ _LATE: Final = 500
 _SETTLING: Final = 50
 _EXAGGERATION: Final = 12.0
 _NEAREST: Final = 10
-"""A vector begins at the median of so many landmarks."""
+"""A vector begins at the median of this many landmarks."""
 _PLACING_PERPLEXITY: Final = 5.0
 _STEP: Final = 25
 _BLOCK: Final = 8192
 
 MOST_REFINED: Final = 250_000
-"""Of more than so many, finding every vector's neighbours would take most of the time."""
+"""Of more vectors, finding the neighbours of each would take most of the time."""
 _REFINING: Final = ((50, 4.0), (150, 1.0))
 """Iterations and their exaggeration, over all vectors."""
 _REFINING_PERPLEXITY: Final = 15.0
 
 
 def place_by_landmarks(
-    scores: Scores, landmarks: int, seed: int, perplexity: float, report: Report
+    scores: Components, landmarks: int, seed: int, perplexity: float, report: Report
 ) -> Points:
     """Lay *landmarks* of the *scores* (n, m) out by t-SNE, then the others among them.
 
@@ -67,8 +67,8 @@ def place_by_landmarks(
     return points.astype(np.float32)
 
 
-def _embed_landmarks(scores: Scores, perplexity: float, report: Report) -> Any:
-    """Lay landmarks out; what comes back can place others."""
+def _embed_landmarks(scores: Components, perplexity: float, report: Report) -> Any:
+    """Lay landmarks out; the embedding that is returned can place other vectors."""
     from openTSNE import TSNEEmbedding, affinity, initialization
 
     report("t-SNE", 0, _EARLY + _LATE)
@@ -82,7 +82,7 @@ def _embed_landmarks(scores: Scores, perplexity: float, report: Report) -> Any:
     return embedding
 
 
-def _refine(scores: Scores, points: ExactPoints, report: Report) -> ExactPoints:
+def _refine(scores: Components, points: ExactPoints, report: Report) -> ExactPoints:
     """Move all points together, from where they are."""
     from openTSNE import TSNEEmbedding, affinity
 
@@ -117,8 +117,8 @@ def _optimize(
     report(name, total, total)
 
 
-def _neighbours(scores: Scores, perplexity: float) -> Any:
-    """Return exact neighbours to openTSNE, whose own are by trees, or approximate.
+def _neighbours(scores: Components, perplexity: float) -> Any:
+    """Return an exact neighbour search for openTSNE, whose own ones use trees or approximate.
 
     Three times the perplexity, as van der Maaten (JMLR 15, 2014) has it.
     """
@@ -135,7 +135,7 @@ def _neighbours(scores: Scores, perplexity: float) -> Any:
             shape = len(found), self.k
             return found[~itself].reshape(shape), distances[~itself].reshape(shape)
 
-        def query(self, query: Scores, k: int) -> tuple[Places, ExactPoints]:
+        def query(self, query: Components, k: int) -> tuple[Places, ExactPoints]:
             return _nearest(query, self.data, k)
 
     return Nearest(scores, min(int(3 * perplexity), len(scores) - 1))

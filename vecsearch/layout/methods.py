@@ -1,4 +1,4 @@
-"""The ways to bring vectors into the plane: t-SNE, PCA, UMAP."""
+"""The methods that lay vectors out in the plane: t-SNE, PCA, UMAP."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy as np
 from vecsearch.errors import UsageError
 from vecsearch.layout.landmarks import Report, place_by_landmarks
 from vecsearch.layout.points import Features, Points, turned
-from vecsearch.layout.principal import Scores, principal
+from vecsearch.layout.principal import Components, principal
 from vecsearch.types import Progress, no_progress
 
 FEWEST: Final = 5
-"""With fewer pictures there are no neighbourhoods to keep: the first two axes of PCA it is."""
+"""Fewer pictures have no neighbourhoods to keep: the first two axes of PCA are used."""
 
 DEFAULT_PERPLEXITY: Final = 30.0
 
 LANDMARKS: Final = 10_000
-"""A larger collection is laid out by so many of its vectors, and the others are placed by them."""
+"""Of a larger collection, this many vectors are laid out, and the others are placed by them."""
 
 _UMAP_NEIGHBOURS: Final = 15
 
@@ -61,7 +61,7 @@ def lay_out(
     return turned(METHODS[method](scores, seed, min(wanted, len(scores) - 1), report))
 
 
-def _tsne(scores: Scores, seed: int, perplexity: float, report: Report) -> Points:
+def _tsne(scores: Components, seed: int, perplexity: float, report: Report) -> Points:
     n = len(scores)
     if n > LANDMARKS:
         return place_by_landmarks(scores, LANDMARKS, seed, perplexity, report)
@@ -77,7 +77,7 @@ def _tsne(scores: Scores, seed: int, perplexity: float, report: Report) -> Point
     return points
 
 
-def _umap(scores: Scores, seed: int, perplexity: float, report: Report) -> Points:
+def _umap(scores: Components, seed: int, perplexity: float, report: Report) -> Points:
     n = len(scores)
     report("UMAP", 0, n)
     try:
@@ -98,11 +98,11 @@ def _umap(scores: Scores, seed: int, perplexity: float, report: Report) -> Point
     return points
 
 
-def _pca(scores: Scores, seed: int, perplexity: float, report: Report) -> Points:
+def _pca(scores: Components, seed: int, perplexity: float, report: Report) -> Points:
     return scores[:, :2]
 
 
-METHODS: Final[Mapping[str, Callable[[Scores, int, float, Report], Points]]] = {
+METHODS: Final[Mapping[str, Callable[[Components, int, float, Report], Points]]] = {
     "tsne": _tsne,
     "pca": _pca,
     "umap": _umap,

@@ -38,7 +38,7 @@ def turned(points: npt.NDArray[np.floating]) -> Points:
 
 
 def disc(k: npt.NDArray[np.int64], of: npt.NDArray[np.int64]) -> ExactPoints:
-    """Return the place of the k-th of so many points that fill the unit disc evenly.
+    """Return the place of the k-th of several points that fill the unit disc evenly.
 
     Source: Vogel, A better way to construct the sunflower head, 1979.
     """

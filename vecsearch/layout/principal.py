@@ -19,10 +19,10 @@ _BLOCK_VALUES: Final = 1 << 22
 _EQUAL: Final = 1e-5
 """Equal unit vectors differ by rounding only, which must not be blown up to a map."""
 
-Scores = npt.NDArray[np.float32]
+Components = npt.NDArray[np.float32]
 
 
-def principal(features: Features, seed: int) -> Scores:
+def principal(features: Features, seed: int) -> Components:
     """Return principal components, (n, at least 2) float32, the first of variance 1.
 
     All are 0 where the vectors are equal. At most a sample of the vectors is in memory.

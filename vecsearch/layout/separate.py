@@ -13,7 +13,7 @@ from vecsearch.layout.points import ExactPoints, Points, disc
 
 ROUNDS: Final = 25
 GROWTH: Final = 1.02
-"""After so many rounds of pushing, a map that is jammed grows by this factor."""
+"""The number of rounds of pushing, after which a jammed map grows by this factor."""
 NEARLY: Final = 0.97
 """`spread` stops at this share of the wanted distance; a small magnification gives the rest."""
 
@@ -164,7 +164,7 @@ def _with_air(points: Points) -> Points:
 
 
 def _without_heaps(points: ExactPoints, size: float) -> ExactPoints:
-    """Lay points that are equal, between which there is no line to push along, out as a disc."""
+    """Lay equal points, which have no line to push along, out as a disc."""
     if len(points) < 2:
         return points
     _, heap, counts = np.unique(

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from vecsearch.errors import ImageError, UsageError, VecsearchError
-from vecsearch.search.combine import is_zero, rocchio, unit
+from vecsearch.search.combine import is_zero, rocchio
 from vecsearch.search.hits import Candidates
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.query_options import QueryOptions
@@ -17,6 +17,7 @@ from vecsearch.search.query_vectors import Embedded, Embedder
 from vecsearch.search.ranker import Apart
 from vecsearch.search.resolve import Meant
 from vecsearch.types import Hit, Progress, QueryImage, Result, Vectors
+from vecsearch.unit_length import unit_length
 
 CHUNK: Final = 256
 """So many questions are answered together; no more of them are held as vectors."""
@@ -146,7 +147,7 @@ class Answers:
         # Without any, vectors stay as they are stored, to the bit.
         single = self._options.combine != "mean"
         if unlike is None:
-            return vectors if single else unit(vectors), []
+            return vectors if single else unit_length(vectors), []
         return rocchio(vectors, unlike.vector)
 
     def _apart(self, meant: Sequence[Meant], unlike: _Minus | None) -> Apart:

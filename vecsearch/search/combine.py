@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from vecsearch.types import Vectors
+from vecsearch.unit_length import unit_length
 
 GAMMA: Final = 0.25
 """The weight of the pictures that hits should not be like. Measured on photographs, asking with a
@@ -23,19 +24,13 @@ def rocchio(plus: Vectors, minus: Vectors) -> tuple[Vectors, list[int]]:
     places where nothing is left to ask for, for the two are the same. J. J. Rocchio, "Relevance
     feedback in information retrieval", in G. Salton (ed.), The SMART Retrieval System, 1971.
     """
-    cosines = unit(plus) @ unit(minus[None])[0]
+    cosines = unit_length(plus) @ unit_length(minus[None])[0]
     difference = plus - GAMMA * minus
     lengths = np.linalg.norm(difference, axis=1)
     nothing = (cosines > _SAME_COSINE) | (lengths < _ZERO_LENGTH)
-    return unit(difference), np.flatnonzero(nothing).tolist()
+    return unit_length(difference), np.flatnonzero(nothing).tolist()
 
 
 def is_zero(vector: Vectors) -> bool:
     """Return whether a mean (d,) of unit vectors has no direction, for they cancel out."""
     return bool(np.linalg.norm(vector) < _ZERO_LENGTH)
-
-
-def unit(vectors: Vectors) -> Vectors:
-    """Return (n, d) *vectors* unit length; a zero one stays."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(lengths > 0, lengths, 1), np.float32)

@@ -12,11 +12,11 @@ import numpy as np
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.embed.words import Words
 from vecsearch.errors import IndexDamagedError, NotFoundError, UsageError
-from vecsearch.search.combine import unit
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.write_once import FileRecord
 from vecsearch.types import Vectors, WordCount
+from vecsearch.unit_length import unit_length
 
 _LISTED: Final = 8
 _NEAR: Final = 3
@@ -90,7 +90,8 @@ def find_word(words: Words, text: str) -> list[int]:
 def vector_of(words: Words, places: Sequence[int]) -> Vectors:
     """Return the direction (d,) of a word, the mean of all that are written alike."""
     mean = words.rows[list(places)].mean(axis=0, keepdims=True)
-    return np.asarray(unit(mean)[0], np.float32)
+    vector: Vectors = unit_length(mean)[0]
+    return vector
 
 
 def list_words(words: Words, prefix: str, opened: IndexReader | None) -> list[WordCount]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from vecsearch.embed.spec import EncoderSpec
+from vecsearch.embed.spec import EncoderSpec, ExternalEncoder
 from vecsearch.errors import EncoderMismatchError
 from vecsearch.store.change import NewIndex
 from vecsearch.store.snapshot import Snapshot
@@ -45,7 +45,7 @@ def new_index(inputs: Sequence[Input], options: ImportOptions, name: str) -> New
     else:
         claims = [claim for one in inputs if (claim := one.claimed_encoder())]
         name = options.encoder_name or (_name(claims[0]) if claims else name)
-        spec = EncoderSpec.external(name, inputs[0].vectors.dim)
+        spec = ExternalEncoder.named(name, inputs[0].vectors.dim)
         new = NewIndex(spec.to_json(), spec.dim)
     check_same_encoder(EncoderSpec.from_json(new.encoder_json), None, inputs, options)
     return new

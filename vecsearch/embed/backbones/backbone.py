@@ -1,10 +1,10 @@
-"""What a network must tell of itself, so that it can be cut at a layer and become an encoder."""
+"""The protocol of a network that can be cut at a layer and become an encoder."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,21 @@ class Layer:
     channels: int
     side: int
     flat: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkInput:
+    """The input of a network: squares of ``size`` pixels, RGB.
+
+    From values of 0 to 1 ``mean`` is subtracted, and they are divided by ``std``. ``resize`` is the
+    rule by which a picture becomes a square; there is one so far, which changes the proportions and
+    cuts nothing off.
+    """
+
+    size: int
+    mean: Channels
+    std: Channels
+    resize: Literal["squash"] = "squash"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +84,7 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classifier:
-    """The layer that is cut off last, as a checkpoint has it: a row for each class of ImageNet.
+    """The last layer, which is cut off: a row for each class of ImageNet.
 
     Its rows, (1000, ``width``), meet the features of ``layer``, averaged over the places of it.
     ``weight`` and ``bias`` are the parameters' names. ``length`` is how long these features are on
@@ -90,8 +105,8 @@ class Classifier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyCosines:
-    """What cosines mean for features: from ``alone`` on, pictures are taken for copies by their
-    features alone; from ``candidate`` on, their pixels are compared.
+    """Cosines of copies: from ``alone`` on, pictures count as copies by their features alone; from
+    ``candidate`` on, their pixels are compared.
     """
 
     alone: float
@@ -103,7 +118,8 @@ class ModelFacts:
     """A model as a row of data.
 
     ``name`` is what the command line calls it, ``title`` what people call it, ``licence`` that of
-    the pretrained weights. ``mean`` and ``std`` are those of the input, RGB from 0 to 1.
+    the pretrained weights. Exactly one row is ``unnamed``: the first model there was, which old
+    descriptions of encoders mean without naming it.
     ``rates`` are pictures a second at the default layer by precision, reading included, on two
     cores with bf16: measured, or derived where the row says so. ``classifier`` has the words.
     ``copies`` is None where it was not measured.
@@ -112,9 +128,7 @@ class ModelFacts:
     name: str
     title: str
     licence: str
-    image_size: int
-    mean: Channels
-    std: Channels
+    input: NetworkInput
     default_layer: str
     default_pool: str
     pretrained: Downloaded | Packaged
@@ -122,6 +136,7 @@ class ModelFacts:
     classifier: Classifier
     rates: Mapping[str, float]
     copies: CopyCosines | None
+    unnamed: bool = False
 
 
 class Backbone(Protocol):

@@ -12,7 +12,7 @@ A stage's output is that of its last block, which no ReLU follows, so that it ha
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +25,7 @@ from vecsearch.embed.backbones.backbone import (
     CopyCosines,
     Layer,
     ModelFacts,
+    NetworkInput,
     Packaged,
     Shapes,
 )
@@ -36,15 +37,27 @@ _NORMALISATION: Final = ("weight", "bias", "running_mean", "running_var")
 
 _STEM_CHANNELS: Final = 32
 _HEAD_CHANNELS: Final = 1280
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stage:
+    """Blocks in a row, the first of which has the ``stride``."""
+
+    expansion: int
+    kernel: int
+    stride: int
+    channels: int
+    blocks: int
+
+
 _STAGES: Final = (
-    # expansion, kernel, stride, channels, blocks
-    (1, 3, 1, 16, 1),
-    (6, 3, 2, 24, 2),
-    (6, 5, 2, 40, 2),
-    (6, 3, 2, 80, 3),
-    (6, 5, 1, 112, 3),
-    (6, 5, 2, 192, 4),
-    (6, 3, 1, 320, 1),
+    _Stage(expansion=1, kernel=3, stride=1, channels=16, blocks=1),
+    _Stage(expansion=6, kernel=3, stride=2, channels=24, blocks=2),
+    _Stage(expansion=6, kernel=5, stride=2, channels=40, blocks=2),
+    _Stage(expansion=6, kernel=3, stride=2, channels=80, blocks=3),
+    _Stage(expansion=6, kernel=5, stride=1, channels=112, blocks=3),
+    _Stage(expansion=6, kernel=5, stride=2, channels=192, blocks=4),
+    _Stage(expansion=6, kernel=3, stride=1, channels=320, blocks=1),
 )
 
 
@@ -98,25 +111,23 @@ def _table(image_size: int) -> tuple[_Block, ...]:
     stem = _Convolution("stem", "_conv_stem", "_bn0", 3, _STEM_CHANNELS, 3, 2, side)
     blocks = [_Block((stem,), residual=False, layer="stem")]
     inputs, number = _STEM_CHANNELS, 0
-    for stage, (expansion, kernel, stride, outputs, count) in enumerate(_STAGES, start=1):
-        for place in range(count):
-            step = stride if place == 0 else 1
-            end = f"stage{stage}" if place == count - 1 else ""
-            block = _bottleneck(number, expansion, kernel, step, inputs, outputs, side)
-            residual = step == 1 and inputs == outputs
-            blocks.append(_Block(tuple(block), residual, end))
-            inputs, number, side = outputs, number + 1, side // step
+    for stage_number, stage in enumerate(_STAGES, start=1):
+        for place in range(stage.blocks):
+            here = stage if place == 0 else replace(stage, stride=1)
+            end = f"stage{stage_number}" if place == stage.blocks - 1 else ""
+            residual = here.stride == 1 and inputs == here.channels
+            blocks.append(_Block(tuple(_bottleneck(number, here, inputs, side)), residual, end))
+            inputs, number, side = here.channels, number + 1, side // here.stride
     head = _Convolution("head", "_conv_head", "_bn1", inputs, _HEAD_CHANNELS, 1, 1, side)
     blocks.append(_Block((head,), residual=False, layer="head"))
     return tuple(blocks)
 
 
-def _bottleneck(
-    number: int, expansion: int, kernel: int, stride: int, inputs: int, outputs: int, side: int
-) -> Iterator[_Convolution]:
+def _bottleneck(number: int, stage: _Stage, inputs: int, side: int) -> Iterator[_Convolution]:
+    """Return the convolutions of the block *number*, whose input is *side* x *side*."""
     name, key = f"block{number}", f"_blocks.{number}"
-    inner = inputs * expansion
-    if expansion > 1:
+    inner = inputs * stage.expansion
+    if stage.expansion > 1:
         yield _Convolution(
             f"{name}.expand", f"{key}._expand_conv", f"{key}._bn0", inputs, inner, 1, 1, side
         )
@@ -126,9 +137,9 @@ def _bottleneck(
         f"{key}._bn1",
         inner,
         inner,
-        kernel,
-        stride,
-        side // stride,
+        stage.kernel,
+        stage.stride,
+        side // stage.stride,
         depthwise=True,
     )
     yield _Convolution(
@@ -136,10 +147,10 @@ def _bottleneck(
         f"{key}._project_conv",
         f"{key}._bn2",
         inner,
-        outputs,
+        stage.channels,
         1,
         1,
-        side // stride,
+        side // stage.stride,
         relu=False,
     )
 
@@ -151,9 +162,11 @@ class _EfficientNetLite0:
         name="efficientnet-lite0",
         title="EfficientNet-Lite0",
         licence="Apache 2.0",
-        image_size=224,
-        mean=(127 / 255, 127 / 255, 127 / 255),
-        std=(128 / 255, 128 / 255, 128 / 255),
+        input=NetworkInput(
+            size=224,
+            mean=(127 / 255, 127 / 255, 127 / 255),
+            std=(128 / 255, 128 / 255, 128 / 255),
+        ),
         default_layer="head",
         default_pool="gem",
         pretrained=Packaged(
@@ -178,7 +191,7 @@ class _EfficientNetLite0:
             layer="head", width=_HEAD_CHANNELS, weight="_fc.weight", bias="_fc.bias", length=15.3
         ),
     )
-    _blocks: Final = _table(facts.image_size)
+    _blocks: Final = _table(facts.input.size)
     layers: Final = tuple(
         Layer(block.layer, block.convolutions[-1].outputs, block.convolutions[-1].side)
         for block in _blocks

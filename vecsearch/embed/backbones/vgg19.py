@@ -18,6 +18,7 @@ from vecsearch.embed.backbones.backbone import (
     Downloaded,
     Layer,
     ModelFacts,
+    NetworkInput,
     Shapes,
 )
 
@@ -59,7 +60,7 @@ def _table(image_size: int) -> tuple[_Row, ...]:
         side //= 2
         rows.append(_Row(f"block{block}_pool", "pool", outputs, outputs, side, ""))
         position += 1
-    rows.append(_Row("fc1", "fc", 512 * 7 * 7, 4096, 1, "classifier.0"))
+    rows.append(_Row("fc1", "fc", inputs * side**2, 4096, 1, "classifier.0"))
     rows.append(_Row("fc2", "fc", 4096, 4096, 1, "classifier.3"))
     return tuple(rows)
 
@@ -71,9 +72,7 @@ class _VGG19:
         name="vgg19",
         title="VGG19",
         licence="BSD 3-Clause",
-        image_size=224,
-        mean=(0.485, 0.456, 0.406),
-        std=(0.229, 0.224, 0.225),
+        input=NetworkInput(size=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
         default_layer="block5_pool",
         default_pool="gem",
         # torchvision's VGG19_Weights.IMAGENET1K_V1.
@@ -90,8 +89,9 @@ class _VGG19:
         ),
         rates={"fp32": 4.6, "bf16": 9.0, "int8": 20.0},
         copies=None,
+        unnamed=True,
     )
-    _rows: Final = _table(facts.image_size)
+    _rows: Final = _table(facts.input.size)
     layers: Final = tuple(Layer(row.name, row.outputs, row.side, row.kind == "fc") for row in _rows)
 
     def parameters(self, deepest: str) -> Shapes:

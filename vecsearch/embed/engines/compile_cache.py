@@ -41,7 +41,7 @@ def compile_cached(xml: Path, constants: Path, content: bytes, config: dict[str,
         # Version, processor or a damaged file: whatever it refuses, compiling anew is the answer.
         with contextlib.suppress(RuntimeError):
             return core.import_model(blob, "CPU", {**config, "WEIGHTS_PATH": str(constants)})
-    from vecsearch.embed.engines.ir import read_network  # few queries come here
+    from vecsearch.embed.engines.read_network import read_network  # few queries come here
 
     compiled = core.compile_model(read_network(xml, constants), "CPU", config)
     # What is kept is believed later, so it must be made of the content that it is kept for.
@@ -60,7 +60,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def _write(path: Path, blob: bytes) -> None:
-    """Keep *blob* if that is possible, and the latest `_KEPT` ones."""
+    """Keep *blob* if that is possible, and the latest `_KEPT` others."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".partial-")

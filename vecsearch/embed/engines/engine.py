@@ -1,4 +1,4 @@
-"""What an engine is, and which one a machine gets."""
+"""What an engine is, and which one a machine gets: OpenVINO or torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from vecsearch.errors import UsageError
 from vecsearch.types import Pixels, Vectors
@@ -18,13 +18,13 @@ T = TypeVar("T")
 
 
 class Engine(Protocol):
-    """Runs the truncated network on prepared pictures."""
+    """Runs the graph of an encoder on prepared pictures."""
 
     name: str
 
     @property
     def batch_size(self) -> int:
-        """How many pictures to give at once."""
+        """The number of pictures in a batch that keeps the device busy."""
         ...
 
     def embed(self, pixels: Pixels) -> Vectors:
@@ -51,7 +51,7 @@ def choose_engine(name: str, precision: str | None) -> str:
     if name != "auto":
         return name
     if _may_have_accelerator():
-        from vecsearch.embed.engines.torch_engine import accelerator
+        from vecsearch.embed.engines.torch import accelerator
 
         if accelerator() is not None:
             return "torch"
@@ -65,10 +65,21 @@ def choose_precision(name: str, engine: str) -> str:
     if name != "auto":
         return name
     if engine == "torch":
-        from vecsearch.embed.engines.torch_engine import has_bf16
+        from vecsearch.embed.engines.torch import has_bf16
     else:
-        from vecsearch.embed.engines.openvino_engine import has_bf16
+        from vecsearch.embed.engines.openvino import has_bf16
     return "bf16" if has_bf16() else "fp32"
+
+
+def start_engine(name: str, graph: Any, precision: str) -> Engine:
+    """Start the engine *name*, as `choose_engine` returns it, on *graph*, an OpenVINO model."""
+    if name == "torch":
+        from vecsearch.embed.engines.torch import TorchEngine
+
+        return TorchEngine(graph, precision)
+    from vecsearch.embed.engines.openvino import OpenVINOEngine, compile_graph
+
+    return OpenVINOEngine(compile_graph(graph, precision))
 
 
 def _may_have_accelerator() -> bool:

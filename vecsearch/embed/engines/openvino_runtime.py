@@ -1,4 +1,4 @@
-"""OpenVINO without what it brings along: the model converter and its usage reporting.
+"""The import of OpenVINO, without its model converter and usage reporting.
 
 ``import openvino`` also imports the converter for other frameworks' models, which vecsearch does
 not use, and with it a client that reports usage over the network. Left out, the import takes about
@@ -36,7 +36,7 @@ def _import() -> Any:
 
 
 def _prime() -> None:
-    """Let OpenVINO's binding look numpy up while one thread alone can use it, as one imports this.
+    """Make OpenVINO's binding look numpy up during the import, when only one thread can use it.
 
     It does so at its first array, in a static of C++ that is guarded by a lock: a second thread
     that comes to it meanwhile waits for the lock and holds Python's own, for ever.
