@@ -19,10 +19,11 @@ from vecsearch.ann.base import make_base, write_base
 from vecsearch.ann.exact import exact_search
 from vecsearch.ann.memory_map import as_index
 from vecsearch.ann.read_base import open_base
+from vecsearch.ann.recall import recall
 from vecsearch.ann.recipes import FLAT
 from vecsearch.ann.searcher import CodedRows, ExactRows, FewRows, Part, Searcher
 from vecsearch.ann.settings import SearchSettings
-from vecsearch.ann.tuning import recall, tune
+from vecsearch.ann.tuning import tune
 from vecsearch.types import Float16Vectors, Rows
 
 

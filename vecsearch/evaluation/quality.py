@@ -12,11 +12,11 @@ from vecsearch.arguments import checked
 from vecsearch.errors import UsageError
 from vecsearch.evaluation import measures
 from vecsearch.evaluation.classes import NEIGHBOURS, by_class
+from vecsearch.evaluation.confidence import interval, mean_of
 from vecsearch.evaluation.judge import Judgements, choose_queries, judge, worst_queries
 from vecsearch.evaluation.labels import label_images
 from vecsearch.evaluation.measures import Figures
 from vecsearch.evaluation.quality_report import FiguresAtK, MeanFigure, QualityReport
-from vecsearch.evaluation.recall import interval, mean_of
 from vecsearch.search.index import open_index
 from vecsearch.search.query_options import QueryOptions, check_k
 from vecsearch.types import Progress, no_progress

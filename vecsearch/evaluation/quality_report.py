@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vecsearch.evaluation.classes import ClassQuality
-from vecsearch.evaluation.recall import Interval
+from vecsearch.evaluation.confidence import Interval
 from vecsearch.types import JudgedQuery
 
 

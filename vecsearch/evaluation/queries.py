@@ -13,7 +13,7 @@ import numpy.typing as npt
 from vecsearch.ann.searcher import CodedRows
 from vecsearch.ann.tuning import judging_queries
 from vecsearch.errors import SourceError, UsageError
-from vecsearch.evaluation.recall import are_rows, live_rows
+from vecsearch.evaluation.ground_truth import are_rows, live_rows
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.store.segments import Segment
 from vecsearch.transfer.formats.blocks import as_numbers, is_numbers
