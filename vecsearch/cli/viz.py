@@ -170,7 +170,7 @@ def draw(
     raw_csv: bool = False,
 ) -> CollectionMap:
     """Lay *index* out, or what is *chosen* of it, and write what has a name."""
-    from vecsearch.search.stored_vectors import guesses_of, stored_vectors
+    from vecsearch.search.map_vectors import guesses_of, stored_vectors
 
     images, features = stored_vectors(index, chosen)
     collection = map_collection(
@@ -192,7 +192,7 @@ def draw(
 
         draw_map(collection, output, progress=report)
     if html is not None:
-        from vecsearch.search.stored_vectors import nearest_places
+        from vecsearch.search.map_vectors import nearest_places
         from vecsearch.view.page import write_page
 
         near = nearest_places(index, features, progress=report)

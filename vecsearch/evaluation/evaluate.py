@@ -16,7 +16,14 @@ from vecsearch.arguments import checked
 from vecsearch.errors import UsageError
 from vecsearch.evaluation.confidence import Interval, interval
 from vecsearch.evaluation.ground_truth import found_shares, live_rows, true_nearest
-from vecsearch.evaluation.queries import Measured, held_out, of_bases, own_queries, stored, unknown
+from vecsearch.evaluation.recall_queries import (
+    Measured,
+    held_out,
+    of_bases,
+    own_queries,
+    stored,
+    unknown,
+)
 from vecsearch.search.index import Index, open_index
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.types import Progress, Vectors

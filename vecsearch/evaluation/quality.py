@@ -13,7 +13,7 @@ from vecsearch.errors import UsageError
 from vecsearch.evaluation import measures
 from vecsearch.evaluation.classes import NEIGHBOURS, by_class
 from vecsearch.evaluation.confidence import interval, mean_of
-from vecsearch.evaluation.judge import Judgements, choose_queries, judge, worst_queries
+from vecsearch.evaluation.judgements import Judgements, choose_queries, judge, worst_queries
 from vecsearch.evaluation.labels import label_images
 from vecsearch.evaluation.measures import Figures
 from vecsearch.evaluation.quality_report import FiguresAtK, MeanFigure, QualityReport

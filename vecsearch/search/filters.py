@@ -64,7 +64,7 @@ def _written(chosen: ImageFilter) -> str:
 
 def _dated(snapshot: Snapshot, chosen: ImageFilter) -> Rows:
     """Find the rows of the images that were taken in a time."""
-    from vecsearch.search.dates import period_of
+    from vecsearch.search.period import period_of
 
     period = period_of(chosen.since, chosen.until)
     (start, end), times_ns = period.texts, period.times_ns

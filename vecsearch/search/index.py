@@ -19,9 +19,9 @@ from vecsearch.arguments import check_results, checked
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import IndexFolderError, IndexOutdatedError, UsageError
 from vecsearch.locks import free_at_fork
-from vecsearch.search.answers import Answers
 from vecsearch.search.hits import Candidates
 from vecsearch.search.index_reader import IndexReader
+from vecsearch.search.query import Answers
 from vecsearch.search.query_options import QueryOptions, Question, as_asked, as_questions, check_k
 from vecsearch.search.query_vectors import Embedder
 from vecsearch.search.ranker import NONE_APART, Apart

@@ -21,9 +21,9 @@ from vecsearch.images.sources.exclude import (
     read_texts,
 )
 from vecsearch.images.sources.scan import left_out_name, read_counts
-from vecsearch.search.answers import CHUNK, named
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.missing_dates import dates_of
+from vecsearch.search.query import CHUNK, named
 from vecsearch.search.query_vectors import Embedder
 from vecsearch.store.schema import CATALOG, damaged_catalog
 from vecsearch.store.snapshot import Snapshot

@@ -14,9 +14,9 @@ import numpy as np
 from vecsearch.arguments import check_fields
 from vecsearch.embed.words import Words
 from vecsearch.errors import UsageError
-from vecsearch.search.dates import Moment
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.missing_dates import dates_of, dates_read
+from vecsearch.search.period import Moment
 from vecsearch.search.query_options import ImageFilter
 from vecsearch.types import Image, ListedImage, local_time
 

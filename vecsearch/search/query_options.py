@@ -16,7 +16,7 @@ from vecsearch.types import Box, QueryImage, Word
 
 if TYPE_CHECKING:
     from vecsearch.images.in_memory import Picture
-    from vecsearch.search.dates import Moment
+    from vecsearch.search.period import Moment
 
 Question: TypeAlias = "str | Path | bytes | QueryImage | Word | Picture"
 """A picture file, ``id:N`` or an id of an import, the bytes of a picture, or any with its parts; a
@@ -74,7 +74,7 @@ class ImageFilter:
         if not all(map(os.fspath, (*self.folders, *self.patterns))):
             raise UsageError("a path or pattern is empty", hint="leave it out to ask among all")
         if self.has_dates:
-            from vecsearch.search.dates import period_of
+            from vecsearch.search.period import period_of
 
             period_of(self.since, self.until)
 

@@ -11,8 +11,8 @@ import numpy as np
 from vecsearch.evaluation import measures
 from vecsearch.evaluation.classes import NEIGHBOURS
 from vecsearch.evaluation.labels import Labelled
+from vecsearch.evaluation.leave_one_out import leave_one_out, ranked_rows
 from vecsearch.evaluation.measures import Counts, Figures
-from vecsearch.evaluation.rankings import leave_one_out, ranked_rows
 from vecsearch.search.hits import Candidates
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.query_options import QueryOptions
