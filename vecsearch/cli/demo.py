@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from vecsearch.cli.build import summary
 from vecsearch.cli.help import Command
+from vecsearch.cli.open import open_queryable
 from vecsearch.cli.options import PATH
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
@@ -20,12 +21,15 @@ from vecsearch.embed.encoder import EncoderConfig, model_of
 from vecsearch.indexing.build import build
 from vecsearch.indexing.build_options import BuildOptions
 from vecsearch.layout.collection import MapOptions
-from vecsearch.search.index import Index, open_index
+from vecsearch.search.list import ListOptions
 from vecsearch.search.query_options import QueryOptions
 from vecsearch.store.locate import has_index
-from vecsearch.types import Image
+from vecsearch.types import ListedImage
 from vecsearch.view.sheet import draw_sheet
 from vecsearch.view.text import format_results, shown
+
+if TYPE_CHECKING:
+    from vecsearch.search.queryable import Queryable
 
 _QUERIES: Final = 3
 
@@ -60,7 +64,7 @@ def demo(source: Path, output: Path) -> None:
         built = build(source, index=folder, encoder=config, options=options, progress=report)
     say(summary(built))
     written = []
-    with open_index(folder) as index, progress() as report:
+    with open_queryable(folder) as index, progress() as report:
         for image in _choose(index):
             results = index.query([f"id:{image.id}"], k=5)
             say("\n" + format_results(results, "table"))
@@ -95,14 +99,14 @@ def _is_of_another(folder: Path, source: Path, config: EncoderConfig) -> bool:
     """Return whether an earlier demo left an index of other pictures or another network."""
     if not has_index(folder):
         return False
-    with open_index(folder) as index:
+    with open_queryable(folder) as index:
         facts = index.info()
     sources = (Path(os.path.normpath(source.absolute())),)
     return facts.sources != sources or facts.encoder.model != config.model
 
 
-def _choose(index: Index) -> list[Image]:
-    """Choose the questions: pictures called test, else three spread over the collection."""
-    images = list(index)
+def _choose(index: Queryable) -> list[ListedImage]:
+    """Choose the queries: pictures called test, else three spread over the collection."""
+    images = list(index.list_images(ListOptions(dates=False)))
     tests = [image for image in images if image.path.stem.endswith("_test")]
     return (tests or images[:: max(1, len(images) // _QUERIES)])[:_QUERIES]

@@ -11,6 +11,7 @@ from vecsearch.cli.help import Command
 from vecsearch.cli.html import html_option
 from vecsearch.cli.json_fields import record_fields
 from vecsearch.cli.not_copies import say_not_copies
+from vecsearch.cli.open import open_queryable
 from vecsearch.cli.options import (
     PATH,
     dry_run_option,
@@ -43,7 +44,6 @@ from vecsearch.duplicates.groups import (
 )
 from vecsearch.errors import UsageError
 from vecsearch.paths import shown_in
-from vecsearch.search.index import open_index
 from vecsearch.view.text import (
     counted,
     format_csv,
@@ -162,7 +162,7 @@ def duplicates(
         else:
             say(_describe_back(back))
         return 1 if back.left else 0
-    with open_index(index) as opened:
+    with open_queryable(index) as opened:
         index = opened.path
         refuse_pictures(opened, *([html] if html else []))
         if move_to is not None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from vecsearch.cli.open import open_queryable
 from vecsearch.cli.output import tell_not_fetched
 from vecsearch.cli.units import written_size
 from vecsearch.duplicates.aside import is_safe
@@ -18,7 +19,6 @@ from vecsearch.duplicates.groups import (
     Why,
     pixels_of,
 )
-from vecsearch.search.index import open_index
 from vecsearch.types import Progress, absolute_path
 from vecsearch.view.gallery import Compared, Decisions, Section, Tile, write_gallery
 from vecsearch.view.text import counted, shown
@@ -59,7 +59,7 @@ def write_page(
     there = [(one, group) for one, group in others if one.state == "there"]
     if edited := sum(not is_safe(one, group, report) for one, group in there):
         freed += f"; {edited:,} of them are moved with --edited alone"
-    with open_index(report.index) as index:
+    with open_queryable(report.index) as index:
         paths = [one.path for group in report.groups for one in (group.kept, *group.others)]
         guesses = index.guess_at(paths)
     command = ["vecsearch", "duplicates", "-i", str(absolute_path(report.index))]

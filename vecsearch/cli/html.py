@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from vecsearch.cli.options import PATH
-from vecsearch.search.index import Index
 from vecsearch.types import Guess, Progress, Result
 from vecsearch.view.text import format_made
+
+if TYPE_CHECKING:
+    from vecsearch.search.queryable import Queryable
 
 Guesses = Mapping[Path, Sequence[Guess]]
 
@@ -26,7 +29,7 @@ html_option = click.option(
 )
 
 
-def guesses_about(index: Index, results: Sequence[Result]) -> Guesses:
+def guesses_about(index: Queryable, results: Sequence[Result]) -> Guesses:
     """Return the likeliest words of the pictures in *results* that *index* has."""
     asked = (one.path for result in results for one in result.asked if one.path is not None)
     return index.guess_at([*asked, *(hit.path for result in results for hit in result.hits)])

@@ -16,7 +16,7 @@ from vecsearch.types import Result
 from vecsearch.view.text import harmless, printable
 
 if TYPE_CHECKING:
-    from vecsearch.search.index import Index
+    from vecsearch.search.queryable import Queryable
 
 _MOST_SHOWN: Final = 5
 
@@ -104,7 +104,7 @@ def tell_lacking_fonts() -> None:
     )
 
 
-def refuse_pictures(index: Index, *outputs: Path) -> None:
+def refuse_pictures(index: Queryable, *outputs: Path) -> None:
     """Raise UsageError if a file to be written is a picture of the index."""
     for path in outputs:
         if index.has_path(path):

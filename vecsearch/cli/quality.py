@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from vecsearch.cli.open import open_queryable
 from vecsearch.cli.output import note, refuse_pictures, say, tell_not_fetched
 from vecsearch.cli.progress import progress
 from vecsearch.cli.quality_tables import (
@@ -25,7 +26,6 @@ from vecsearch.evaluation.classes import NEIGHBOURS, confusion
 from vecsearch.evaluation.labels import is_file
 from vecsearch.evaluation.quality import KS, SAMPLE, evaluate_labels
 from vecsearch.evaluation.quality_report import QualityReport
-from vecsearch.search.index import open_index
 from vecsearch.search.query_options import QueryOptions
 from vecsearch.types import JudgedQuery, Progress
 from vecsearch.view.text import counted, shown, to_json
@@ -144,7 +144,7 @@ def _write_page(report: QualityReport, out: Path, report_to: Progress | None) ->
 
 def _check(index: Path | None, labels: str, files: QualityFiles) -> None:
     """Refuse what cannot be written before the work, and not after it."""
-    with open_index(index) as opened:
+    with open_queryable(index) as opened:
         refuse_pictures(opened, *files.wanted)
     taken = [path.resolve() for path in files.wanted]
     if is_file(labels):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from vecsearch.cli.help import Command
 from vecsearch.cli.html import html_option
+from vecsearch.cli.open import open_queryable
 from vecsearch.cli.options import (
     PATH,
     Number,
@@ -24,10 +26,12 @@ from vecsearch.cli.progress import progress
 from vecsearch.errors import UsageError
 from vecsearch.layout.collection import COLOURS, CollectionMap, MapOptions, map_collection
 from vecsearch.layout.methods import METHODS
-from vecsearch.search.index import Index, open_index
 from vecsearch.search.query_options import ImageFilter
 from vecsearch.types import Progress
 from vecsearch.view.text import counted, shown, to_json
+
+if TYPE_CHECKING:
+    from vecsearch.search.queryable import Queryable
 
 
 @click.command(
@@ -128,7 +132,7 @@ def viz(
     options = MapOptions(method=method, color=color, seed=seed, perplexity=perplexity)
     chosen = ImageFilter(under=under, glob=patterns, since=since, until=until)
     chosen.check()
-    with open_index(index, fetch=fetch) as opened, progress() as report:
+    with open_queryable(index, fetch=fetch) as opened, progress() as report:
         _check(opened, output, html, save_coordinates)
         if chosen.has_dates:
             opened.read_dates(progress=report)
@@ -159,7 +163,7 @@ def _fields(collection: CollectionMap, index: Path, written: list[Path]) -> dict
 
 
 def draw(
-    index: Index,
+    index: Queryable,
     output: Path | None,
     html: Path | None,
     coordinates: Path | None,
@@ -170,15 +174,13 @@ def draw(
     raw_csv: bool = False,
 ) -> CollectionMap:
     """Lay *index* out, or what is *chosen* of it, and write what has a name."""
-    from vecsearch.search.map_vectors import guesses_of, stored_vectors
-
-    images, features = stored_vectors(index, chosen)
+    vectors = index.map_vectors(chosen)
     collection = map_collection(
-        features,
-        images,
+        vectors,
+        vectors.images,
         options,
-        encoder=index.encoder.title,
-        guesses=guesses_of(index, features),
+        encoder=vectors.encoder,
+        guesses=vectors.guesses(),
         progress=report,
     )
     if coordinates is not None:
@@ -186,21 +188,22 @@ def draw(
 
         names = ["", *(group.name for group in collection.groups)]
         groups = [names[label + 1] for label in collection.labels.tolist()]
-        write_coordinates(coordinates, images, collection.points, groups, raw_csv=raw_csv)
+        write_coordinates(coordinates, vectors.images, collection.points, groups, raw_csv=raw_csv)
     if output is not None:
         from vecsearch.view.map import draw_map
 
         draw_map(collection, output, progress=report)
     if html is not None:
-        from vecsearch.search.map_vectors import nearest_places
         from vecsearch.view.page import write_page
 
-        near = nearest_places(index, features, progress=report)
+        near = vectors.nearest(progress=report)
         write_page(collection, near, html, progress=report)
     return collection
 
 
-def _check(index: Index, output: Path | None, html: Path | None, coordinates: Path | None) -> None:
+def _check(
+    index: Queryable, output: Path | None, html: Path | None, coordinates: Path | None
+) -> None:
     """Refuse what cannot be written before the work, and not after it."""
     named = [path for path in (output, html, coordinates) if path is not None]
     refuse_pictures(index, *named)

@@ -183,7 +183,7 @@ def move_back(
     folder = absolute_path(folder)
     moved, left = [], []
     with open_index(index) as asked:
-        snapshot = asked.opened().snapshot
+        snapshot = asked.reader().snapshot
         places = Places(snapshot.sources(), lambda path: snapshot.image_by_path(path) is not None)
         for one in put_back(folder, places):
             if one.reason:

@@ -100,7 +100,7 @@ def duplicates(
     if threshold is not None and not -1.0 <= threshold <= 1.0:
         raise UsageError(f"the threshold is {threshold}", hint="a cosine lies between -1 and 1")
     with open_index(index, fetch=fetch) as asked:
-        opened = asked.opened()
+        opened = asked.reader()
         patterns = [keep] if isinstance(keep, str) else keep
         ranked = rank_images(opened, progress, keep=patterns)
         vectors = UnitRows(opened, ranked)

@@ -121,38 +121,38 @@ def evaluate(
     if sample < 1:
         raise UsageError(f"the sample is {sample}", hint="ask for at least 1 query")
     with open_index(index) as asked:
-        opened = asked.opened()
-        coded = [part for part in opened.parts if isinstance(part, CodedRows)]
+        reader = asked.reader()
+        coded = [part for part in reader.parts if isinstance(part, CodedRows)]
         if queries is not None:
             origin: Origin = "file"
-            measured = Measured(opened.snapshot.segments, opened.search)
-            xq = own_queries(queries, opened.snapshot.dim, sample)
+            measured = Measured(reader.snapshot.segments, reader.search)
+            xq = own_queries(queries, reader.snapshot.dim, sample)
         elif coded:
             origin = "held out"
-            measured = Measured(of_bases(opened, coded), Searcher(coded).search)
-            xq = held_out(opened, coded, sample)
+            measured = Measured(of_bases(reader, coded), Searcher(coded).search)
+            xq = held_out(reader, coded, sample)
         else:
             origin = "stored"
-            measured = Measured(opened.snapshot.segments, opened.search)
-            xq = stored(opened, sample)
-        live = len(live_rows(measured.segments, opened.snapshot.deleted_rows))
+            measured = Measured(reader.snapshot.segments, reader.search)
+            xq = stored(reader, sample)
+        live = len(live_rows(measured.segments, reader.snapshot.deleted_rows))
         if not live:
             raise UsageError(
-                f"{opened.snapshot.folder} has no images that could be found",
+                f"{reader.snapshot.folder} has no images that could be found",
                 hint="vecsearch build adds them",
             )
-        xq, left_out = (xq, 0) if origin == "stored" else unknown(xq, opened, measured, queries)
+        xq, left_out = (xq, 0) if origin == "stored" else unknown(xq, reader, measured, queries)
         times = _latencies(asked, xq, k, progress)
         batch_rate = len(xq) / _batch_seconds(asked, xq, k, progress)
         memory_bytes = anonymous_bytes()
         shares = np.ones(1)
         if coded:
-            shares = _shares(opened, measured, xq, k, progress)
+            shares = _shares(reader, measured, xq, k, progress)
         p50, p95, p99 = (1e3 * np.percentile(times, [50, 95, 99])).tolist()
         return EvaluateReport(
             index=asked.path,
-            images=len(opened),
-            dim=opened.snapshot.dim,
+            images=len(reader),
+            dim=reader.snapshot.dim,
             k=k,
             queries=len(xq),
             origin=origin,
@@ -173,7 +173,7 @@ def evaluate(
                     rows=base.row_count,
                     settings=SearchSettings.from_json(base.search),
                 )
-                for base in opened.snapshot.bases.values()
+                for base in reader.snapshot.bases.values()
             ),
         )
 
@@ -221,14 +221,14 @@ def _batch_seconds(asked: Index, xq: Vectors, k: int, progress: Progress | None)
 
 
 def _shares(
-    opened: IndexReader, measured: Measured, xq: Vectors, k: int, progress: Progress | None
+    reader: IndexReader, measured: Measured, xq: Vectors, k: int, progress: Progress | None
 ) -> npt.NDArray[np.float64]:
     """Return the share of the truth that is found, for each of *xq*."""
-    deleted = opened.snapshot.deleted_rows
+    deleted = reader.snapshot.deleted_rows
     truth = true_nearest(xq, measured.segments, deleted, k, progress)
     # One more than k, as `Index.search` asks for: it is what its answers are cut from.
     found = [
-        measured.search(xq[first : first + BATCH], min(k + 1, len(opened)))[1][:, :k]
+        measured.search(xq[first : first + BATCH], min(k + 1, len(reader)))[1][:, :k]
         for first in range(0, len(xq), BATCH)
     ]
     return found_shares(xq, np.concatenate(found), truth, measured.segments)

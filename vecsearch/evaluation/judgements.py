@@ -13,7 +13,7 @@ from vecsearch.evaluation.classes import NEIGHBOURS
 from vecsearch.evaluation.labels import Labelled
 from vecsearch.evaluation.leave_one_out import leave_one_out, ranked_rows
 from vecsearch.evaluation.measures import Counts, Figures
-from vecsearch.search.hits import Candidates
+from vecsearch.search.hits import HitFinder
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.query_options import QueryOptions
 from vecsearch.types import JudgedQuery, Progress, QueryImage, Result, Rows
@@ -61,7 +61,7 @@ def choose_queries(classes: Counts, sample: int) -> Counts:
 
 
 def judge(
-    opened: IndexReader,
+    reader: IndexReader,
     labelled: Labelled,
     queries: Counts,
     depth: int,
@@ -89,11 +89,11 @@ def judge(
         precision={k: np.zeros(len(rows)) for k in {*ks, NEIGHBOURS}},
         recall={k: np.zeros(len(rows)) for k in {*ks, NEIGHBOURS}},
     )
-    among = labelled.rows if len(labelled.rows) < len(opened) else None
-    opened.check_all()
+    among = labelled.rows if len(labelled.rows) < len(reader) else None
+    reader.check_all()
     done = 0
     progress("asking", done, len(rows))
-    for ranked in ranked_rows(opened, rows, depth, options, among):
+    for ranked in ranked_rows(reader, rows, depth, options, among):
         part = slice(done, done + len(ranked))
         hits = class_of[ranked]
         right, of_class = hits == classes[part, np.newaxis], relevant[part]
@@ -112,7 +112,7 @@ def judge(
 
 
 def worst_queries(
-    opened: IndexReader, labelled: Labelled, found: Judgements, options: QueryOptions
+    reader: IndexReader, labelled: Labelled, found: Judgements, options: QueryOptions
 ) -> tuple[JudgedQuery, ...]:
     """Ask again, for their first hits, with the queries of least average precision.
 
@@ -121,12 +121,12 @@ def worst_queries(
     order = np.lexsort((found.rows, found.average_precision))
     worst = order[found.average_precision[order] < 1][:WORST]
     rows = found.rows[worst]
-    among = labelled.rows if len(labelled.rows) < len(opened) else None
-    candidates = Candidates(opened, NEIGHBOURS, options, among=among)
-    hits = list(candidates.nearest(opened.gather(rows), leave_one_out(rows)))
+    among = labelled.rows if len(labelled.rows) < len(reader) else None
+    finder = HitFinder(reader, NEIGHBOURS, options, among=among)
+    hits = list(finder.nearest(reader.gather(rows), leave_one_out(rows)))
     ids = {hit.id for some in hits for hit in some}
-    images = opened.snapshot.images_by_row(rows.tolist())
-    row_of = {image.id: image.row for image in opened.snapshot.images_by_id(ids).values()}
+    images = reader.snapshot.images_by_row(rows.tolist())
+    row_of = {image.id: image.row for image in reader.snapshot.images_by_id(ids).values()}
     names = dict(zip(labelled.rows.tolist(), labelled.classes.tolist(), strict=True))
     judged = []
     for place, row, some in zip(worst.tolist(), rows.tolist(), hits, strict=True):

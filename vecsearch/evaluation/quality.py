@@ -69,19 +69,19 @@ def evaluate_labels(
     ks = sorted(set(ks))
     _check(ks, sample, options)
     with open_index(index, fetch=fetch) as asked:
-        opened = asked.opened()
+        reader = asked.reader()
         chosen = None
         if options.filter:
             from vecsearch.search.filters import chosen_rows
 
-            chosen = chosen_rows(opened.snapshot, options.filter)
-        labelled = label_images(labels, opened.snapshot, chosen)
+            chosen = chosen_rows(reader.snapshot, options.filter)
+        labelled = label_images(labels, reader.snapshot, chosen)
         others = len(labelled.rows) - 1
         whole = len(labelled.rows) <= WHOLE
         depth = others if whole else min(others, max(DEPTH, *ks))
         sizes = np.bincount(labelled.classes)
         queries = choose_queries(labelled.classes, sample)
-        found = judge(opened, labelled, queries, depth, ks, options, progress or no_progress)
+        found = judge(reader, labelled, queries, depth, ks, options, progress or no_progress)
         return QualityReport(
             index=asked.path,
             encoder=asked.encoder.title,
@@ -108,7 +108,7 @@ def evaluate_labels(
                 found.precision[NEIGHBOURS],
                 found.average_precision,
             ),
-            worst=worst_queries(opened, labelled, found, options),
+            worst=worst_queries(reader, labelled, found, options),
         )
 
 

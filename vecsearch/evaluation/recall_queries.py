@@ -60,7 +60,7 @@ def _read(path: Path) -> npt.NDArray[Any]:
     return as_numbers(map_array(path)) if path.suffix.lower() == ".npy" else read_vectors(path)
 
 
-def of_bases(opened: IndexReader, coded: Sequence[CodedRows]) -> list[Segment]:
+def of_bases(reader: IndexReader, coded: Sequence[CodedRows]) -> list[Segment]:
     """Cut the segments of approximate bases down to the rows that these have."""
     counts = {part.rows.start: len(part.rows) for part in coded}
     return [
@@ -69,36 +69,36 @@ def of_bases(opened: IndexReader, coded: Sequence[CodedRows]) -> list[Segment]:
             halves=segment.halves[: counts[segment.first_row]],
             checksums=segment.checksums[: counts[segment.first_row]],
         )
-        for segment in opened.snapshot.segments
+        for segment in reader.snapshot.segments
         if segment.first_row in counts
     ]
 
 
-def held_out(opened: IndexReader, coded: Sequence[CodedRows], sample: int) -> Vectors:
+def held_out(reader: IndexReader, coded: Sequence[CodedRows], sample: int) -> Vectors:
     """Take the judging queries of all approximate bases, without those of images that are gone."""
     ends = {part.rows.start: part.rows.stop for part in coded}
     rows = [
         judging_queries(np.arange(ends[segment.first_row], segment.end_row))
-        for segment in opened.snapshot.segments
+        for segment in reader.snapshot.segments
         if segment.first_row in ends
     ]
-    live = np.setdiff1d(np.concatenate(rows), opened.snapshot.deleted_rows, assume_unique=True)
+    live = np.setdiff1d(np.concatenate(rows), reader.snapshot.deleted_rows, assume_unique=True)
     if not len(live):
         raise UsageError(
-            f"{opened.snapshot.folder} has no images held out of its approximate files",
+            f"{reader.snapshot.folder} has no images held out of its approximate files",
             hint="give vectors of your own with --vectors",
         )
-    return opened.gather(live[_choice(len(live), sample)])
+    return reader.gather(live[_choice(len(live), sample)])
 
 
-def stored(opened: IndexReader, sample: int) -> Vectors:
+def stored(reader: IndexReader, sample: int) -> Vectors:
     """Take some of the index's own vectors."""
-    live = live_rows(opened.snapshot.segments, opened.snapshot.deleted_rows)
-    return opened.gather(live[_choice(len(live), sample)])
+    live = live_rows(reader.snapshot.segments, reader.snapshot.deleted_rows)
+    return reader.gather(live[_choice(len(live), sample)])
 
 
 def unknown(
-    xq: Vectors, opened: IndexReader, measured: Measured, queries: str | Path | Vectors | None
+    xq: Vectors, reader: IndexReader, measured: Measured, queries: str | Path | Vectors | None
 ) -> tuple[Vectors, int]:
     """Return the *xq* that are not in what is measured, at unit length, and how many are."""
     unit = xq / np.linalg.norm(xq, axis=1, keepdims=True)
@@ -106,13 +106,13 @@ def unknown(
     with np.errstate(over="ignore"):  # what is too long for float16 is no row as it is
         forms = xq.astype(np.float16), unit.astype(np.float16)
     for halves in forms:
-        known |= are_rows(halves, measured.segments, opened.snapshot.deleted_rows)
+        known |= are_rows(halves, measured.segments, reader.snapshot.deleted_rows)
     if known.all():
         name = queries if isinstance(queries, str | Path) else "the queries"
         raise UsageError(
-            f"all {len(xq)} vectors of {name} are in {opened.snapshot.folder}"
+            f"all {len(xq)} vectors of {name} are in {reader.snapshot.folder}"
             if queries is not None
-            else f"all {len(xq)} images held out of the bases of {opened.snapshot.folder} have "
+            else f"all {len(xq)} images held out of the bases of {reader.snapshot.folder} have "
             "copies in them",
             hint="give vectors with --vectors that it does not have",
         )

@@ -1,4 +1,4 @@
-"""Among which images a question is asked: of some folders, names, and dates."""
+"""Which images may be hits: those of some folders, names and dates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One generation of an index with all that a question needs of it."""
+"""One generation of an index, open for search."""
 
 from __future__ import annotations
 
@@ -153,15 +153,19 @@ class IndexReader:
         return [part for one in self.snapshot.segments for part in self._parts_of(one, few)]
 
     def _parts_of(self, segment: Segment, few: bool) -> Iterator[Part]:
-        """Return what searches the rows of *segment*: its base, and what that lacks."""
+        """Return what searches the rows of *segment*: its base, and what that lacks.
+
+        Where there are *few* in all, their vectors are searched without FAISS.
+        """
         first, deleted = segment.first_row, self._deleted_in(segment)
         known = self.snapshot.bases.get(first)
-        base = None
-        if known:
-            base = self.snapshot.open_base(known, lambda path: few or self._base(known, path))
         if few:
+            if known:  # it is not searched, but damage is found
+                self.snapshot.open_base(known, lambda path: path)
             yield FewRows(segment.halves, first, deleted)
-        elif known is None or base is None:
+            return
+        base = self.snapshot.open_base(known, partial(self._base, known)) if known else None
+        if known is None or base is None:
             yield ExactRows(as_index(segment.halves), first, deleted)
         elif known.recipe == FLAT:
             yield ExactRows(base, first, deleted)

@@ -66,19 +66,19 @@ class ListOptions:
 
 
 def list_images(
-    opened: IndexReader, words: Words | None, options: ListOptions
+    reader: IndexReader, words: Words | None, options: ListOptions
 ) -> Iterator[ListedImage]:
     """List images, a block at a time, so that those of a large index are not all in memory.
 
     Raises NotFoundError if none is chosen.
     """
-    for block in _blocks(opened, options):
+    for block in _blocks(reader, options):
         rows = np.array([image.row for image in block], np.int64)
         if options.dates:
-            dates = dates_of(opened.snapshot, block)
+            dates = dates_of(reader.snapshot, block)
         else:
             dates = {image.row: image.taken or "" for image in block}
-        guesses = words.guess(opened.gather(rows)) if words else [()] * len(block)
+        guesses = words.guess(reader.gather(rows)) if words else [()] * len(block)
         for image, own in zip(block, guesses, strict=True):
             yield ListedImage(
                 id=image.id,
@@ -93,22 +93,22 @@ def list_images(
             )
 
 
-def _blocks(opened: IndexReader, options: ListOptions) -> Iterator[list[Image]]:
-    snapshot = opened.snapshot
+def _blocks(reader: IndexReader, options: ListOptions) -> Iterator[list[Image]]:
+    snapshot = reader.snapshot
     if options.sort == "id" and not (options.filter or options.reverse):
         images = islice(snapshot.images(), options.limit)
         while block := list(islice(images, _BLOCK)):
             yield block
         return
-    rows = _sorted_rows(opened, options)
+    rows = _sorted_rows(reader, options)
     for start in range(0, len(rows), _BLOCK):
         part = rows[start : start + _BLOCK]
         found = snapshot.images_by_row(part)
         yield [found[row] for row in part]
 
 
-def _sorted_rows(opened: IndexReader, options: ListOptions) -> list[int]:
-    snapshot = opened.snapshot
+def _sorted_rows(reader: IndexReader, options: ListOptions) -> list[int]:
+    snapshot = reader.snapshot
     chosen = None
     if options.filter:
         from vecsearch.search.filters import chosen_rows

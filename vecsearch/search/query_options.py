@@ -1,4 +1,4 @@
-"""What a question may ask for beside the nearest images."""
+"""The options of a query: which images may be hits, how many, and how a query is made."""
 
 from __future__ import annotations
 
@@ -7,20 +7,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from vecsearch.arguments import check_fields
 from vecsearch.errors import UsageError
-from vecsearch.images.in_memory import as_file, is_picture
-from vecsearch.types import Box, QueryImage, Word
+from vecsearch.search.query_image import as_queries
+from vecsearch.types import Box
 
 if TYPE_CHECKING:
-    from vecsearch.images.in_memory import Picture
     from vecsearch.search.period import Moment
-
-Question: TypeAlias = "str | Path | bytes | QueryImage | Word | Picture"
-"""A picture file, ``id:N`` or an id of an import, the bytes of a picture, or any with its parts; a
-word; or a picture in memory, PIL's or an array (h, w), (h, w, 3) or (h, w, 4) uint8."""
+    from vecsearch.search.query_image import Query
 
 COMBINATIONS: Final = ("mean", "max")
 
@@ -107,7 +103,7 @@ class QueryOptions:
     expand: int = 0
     rerank: int = 0
     combine: str | None = None
-    minus: Question | Sequence[Question] = ()
+    minus: Query | Sequence[Query] = ()
     box: Box | None = None
     under: str | Path | Sequence[str | Path] = ()
     glob: str | Sequence[str] = ()
@@ -148,9 +144,9 @@ class QueryOptions:
         self.filter.check()
 
     @property
-    def minuses(self) -> tuple[Question, ...]:
+    def minuses(self) -> tuple[Query, ...]:
         """The pictures that hits should not be like."""
-        return tuple(as_questions(self.minus))
+        return tuple(as_queries(self.minus))
 
     @property
     def filter(self) -> ImageFilter:
@@ -171,40 +167,8 @@ def check_k(k: int) -> None:
         raise UsageError(f"k is {k}", hint="ask for at least 1 neighbour")
 
 
-def as_questions(given: Question | Iterable[Question]) -> list[Question]:
-    """Return one question, or several, as a list."""
-    if isinstance(given, str | Path | bytes | QueryImage | Word) or is_picture(given):
-        return [given]
-    if not hasattr(given, "__iter__"):
-        return [as_asked(given, 1)]  # which tells that it is none
-    return list(given)  # type: ignore[arg-type]  # TypeGuard tells nothing where it is False
-
-
 def _is_box(value: object) -> bool:
     if not isinstance(value, Iterable) or isinstance(value, str | bytes):
         return False
     parts = list(value)
     return len(parts) == 4 and all(isinstance(one, Real) for one in parts)
-
-
-def as_asked(
-    question: Question, number: int, *, box: Box | None = None, minus: bool = False
-) -> QueryImage:
-    """Return a question its parts; bytes and pictures in memory are called by their *number*."""
-    if isinstance(question, QueryImage):
-        box = None if question.word else question.box or box
-        return QueryImage(question.query, question.path, question.data, box, minus, question.word)
-    if isinstance(question, Word):
-        if not question.name.strip():
-            raise UsageError("a word is empty", hint="vecsearch words lists all")
-        return QueryImage(f"word:{question.name}", None, minus=minus, word=question.name)
-    if is_picture(question):
-        return QueryImage(f"picture:{number}", None, as_file(question), box, minus)
-    if isinstance(question, bytes):
-        return QueryImage(f"bytes:{number}", None, question, box, minus)
-    if not isinstance(question, str | Path):
-        raise UsageError(
-            f"a query is a {type(question).__name__}",
-            hint="ask with a path, id:N, bytes, a PIL picture, an array or a Word",
-        )
-    return QueryImage(str(question), None, None, box, minus)

@@ -1,0 +1,25 @@
+"""Several parameters of a command as one record, for commands that have many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from functools import wraps
+from typing import Any
+
+
+def gathered(**records: type[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Call a function with *records* in place of the parameters that are their fields."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def call(**given: Any) -> Any:
+            made = {
+                name: record(**{field.name: given.pop(field.name) for field in fields(record)})
+                for name, record in records.items()
+            }
+            return function(**given, **made)
+
+        return call
+
+    return decorate
