@@ -45,16 +45,18 @@ class QualityFiles:
         return [path for path in (self.html, self.sheet, self.confusion) if path is not None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityOptions:
+    """How to measure, as `evaluate_labels` does; no ``ks`` and no ``sample`` are its defaults."""
+
+    ks: Sequence[int]
+    sample: int | None
+    query: QueryOptions
+    fetch: bool
+
+
 def print_quality(
-    index: Path | None,
-    labels: str,
-    ks: Sequence[int],
-    options: QueryOptions,
-    sample: int | None,
-    files: QualityFiles,
-    *,
-    fetch: bool,
-    as_json: bool,
+    index: Path | None, labels: str, options: QualityOptions, files: QualityFiles, *, as_json: bool
 ) -> None:
     """Measure by labels, write *files*, and print the report."""
     _check(index, labels, files)
@@ -62,10 +64,10 @@ def print_quality(
         report = evaluate_labels(
             index,
             labels,
-            ks=ks or KS,
-            options=options,
-            sample=SAMPLE if sample is None else sample,
-            fetch=fetch,
+            ks=options.ks or KS,
+            options=options.query,
+            sample=SAMPLE if options.sample is None else options.sample,
+            fetch=options.fetch,
             progress=report_to,
         )
         write_quality(report, files, report_to)
@@ -99,7 +101,14 @@ _SIGNS: Final = {True: "\u2713", False: "\u2717"}
 
 
 def _write_page(report: QualityReport, out: Path, report_to: Progress | None) -> None:
-    from vecsearch.view.gallery import Section, Table, Tile, result_section, write_gallery
+    from vecsearch.view.gallery import (
+        Gallery,
+        Section,
+        Table,
+        Tile,
+        result_section,
+        write_gallery,
+    )
 
     def section(one: JudgedQuery) -> Section:
         plain = result_section(one.result)
@@ -132,14 +141,13 @@ def _write_page(report: QualityReport, out: Path, report_to: Progress | None) ->
         Table(caption=f"Figures, {INTERVALS}", heads=FIGURE_HEADS, rows=figure_rows(report)),
         Table(caption="By class, worst first", heads=CLASS_HEADS, rows=class_rows(report.by_class)),
     ]
-    write_gallery(
-        [section(one) for one in report.worst],
-        "Quality by labels",
-        report.encoder,
-        out,
+    gallery = Gallery(
+        title="Quality by labels",
+        subtitle=report.encoder,
+        sections=[section(one) for one in report.worst],
         tables=tables,
-        progress=report_to,
     )
+    write_gallery(gallery, out, progress=report_to)
 
 
 def _check(index: Path | None, labels: str, files: QualityFiles) -> None:

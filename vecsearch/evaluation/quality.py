@@ -13,17 +13,18 @@ from vecsearch.errors import UsageError
 from vecsearch.evaluation import measures
 from vecsearch.evaluation.classes import NEIGHBOURS, by_class
 from vecsearch.evaluation.confidence import interval, mean_of
-from vecsearch.evaluation.judgements import Judgements, choose_queries, judge, worst_queries
-from vecsearch.evaluation.labels import label_images
+from vecsearch.evaluation.judgements import Judgements, JudgeOptions, choose_queries, judge
+from vecsearch.evaluation.labels import Labelled, label_images
 from vecsearch.evaluation.measures import Figures
 from vecsearch.evaluation.quality_report import FiguresAtK, MeanFigure, QualityReport
-from vecsearch.search.index import open_index
+from vecsearch.evaluation.worst_queries import worst_queries
+from vecsearch.search.index import Index, open_index
 from vecsearch.search.query_options import QueryOptions, check_k
-from vecsearch.types import Progress, no_progress
+from vecsearch.types import JudgedQuery, Progress, no_progress
 
 KS: Final = (1, 5, 10)
 SAMPLE: Final = 5000
-"""So many queries at most, unless more are asked for."""
+"""At most so many queries, unless more are asked for."""
 
 WHOLE: Final = 20_000
 """Rankings are looked at as a whole up to so many images, and otherwise as far as `DEPTH`."""
@@ -63,13 +64,13 @@ def evaluate_labels(
     as for `open_index`.
 
     Raises UsageError for a k, sample, options or labels that cannot be meant, SourceError for a
-    CSV file that cannot be used, NotFoundError if no image has a label, IndexFolderError and its
-    kin.
+    CSV file that cannot be used, NotFoundError if no image has a label, IndexFolderError or a
+    subclass.
     """
     ks = sorted(set(ks))
     _check(ks, sample, options)
-    with open_index(index, fetch=fetch) as asked:
-        reader = asked.reader()
+    with open_index(index, fetch=fetch) as opened:
+        reader = opened.reader()
         chosen = None
         if options.filter:
             from vecsearch.search.filters import chosen_rows
@@ -77,39 +78,56 @@ def evaluate_labels(
             chosen = chosen_rows(reader.snapshot, options.filter)
         labelled = label_images(labels, reader.snapshot, chosen)
         others = len(labelled.rows) - 1
-        whole = len(labelled.rows) <= WHOLE
-        depth = others if whole else min(others, max(DEPTH, *ks))
-        sizes = np.bincount(labelled.classes)
+        depth = others if _is_whole(labelled) else min(others, max(DEPTH, *ks))
+        judging = JudgeOptions(depth=depth, ks=ks, query=options)
         queries = choose_queries(labelled.classes, sample)
-        found = judge(reader, labelled, queries, depth, ks, options, progress or no_progress)
-        return QualityReport(
-            index=asked.path,
-            encoder=asked.encoder.title,
-            labels=str(labels),
-            images=len(labelled.rows) + labelled.unlabelled,
-            unlabelled=labelled.unlabelled,
-            alone=int(np.count_nonzero(sizes == 1)),
-            unknown=labelled.unknown,
-            classes=int(np.count_nonzero(sizes > 1)),
-            queries=len(queries),
-            depth=depth,
-            whole=whole,
-            expand=options.expand,
-            rerank=options.rerank,
-            at=tuple(_at_k(k, found) for k in ks),
-            r_precision=_figure(found.r_precision),
-            mean_average_precision=_figure(found.average_precision),
-            mean_reciprocal_rank=_figure(measures.reciprocal_rank(found.first_right)),
-            by_class=by_class(
-                labelled.names,
-                sizes,
-                found.classes,
-                found.first,
-                found.precision[NEIGHBOURS],
-                found.average_precision,
-            ),
-            worst=worst_queries(reader, labelled, found, options),
-        )
+        found = judge(reader, labelled, queries, judging, progress or no_progress)
+        worst = worst_queries(reader, labelled, found, options)
+        return _report(opened, str(labels), labelled, judging, found, worst)
+
+
+def _is_whole(labelled: Labelled) -> bool:
+    return len(labelled.rows) <= WHOLE
+
+
+def _report(
+    index: Index,
+    labels: str,
+    labelled: Labelled,
+    options: JudgeOptions,
+    found: Judgements,
+    worst: tuple[JudgedQuery, ...],
+) -> QualityReport:
+    """Sum up what was judged."""
+    sizes = np.bincount(labelled.classes)
+    return QualityReport(
+        index=index.path,
+        encoder=index.encoder.title,
+        labels=labels,
+        images=len(labelled.rows) + labelled.unlabelled,
+        unlabelled=labelled.unlabelled,
+        alone=int(np.count_nonzero(sizes == 1)),
+        unknown=labelled.unknown,
+        classes=int(np.count_nonzero(sizes > 1)),
+        queries=len(found.rows),
+        depth=options.depth,
+        whole=_is_whole(labelled),
+        expand=options.query.expand,
+        rerank=options.query.rerank,
+        at=tuple(_at_k(k, found) for k in options.ks),
+        r_precision=_figure(found.r_precision),
+        mean_average_precision=_figure(found.average_precision),
+        mean_reciprocal_rank=_figure(measures.reciprocal_rank(found.first_right)),
+        by_class=by_class(
+            labelled.names,
+            sizes,
+            found.classes,
+            found.first,
+            found.precision[NEIGHBOURS],
+            found.average_precision,
+        ),
+        worst=worst,
+    )
 
 
 def _check(ks: Sequence[int], sample: int, options: QueryOptions) -> None:
