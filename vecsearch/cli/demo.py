@@ -15,7 +15,7 @@ from vecsearch.cli.options import PATH
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.cli.recommend import write_recommendations
-from vecsearch.cli.viz import draw
+from vecsearch.cli.viz import MapFiles, draw
 from vecsearch.embed.backbones.registry import PACKAGED_MODEL, find_model
 from vecsearch.embed.encoder import EncoderConfig, model_of
 from vecsearch.indexing.build import build
@@ -73,7 +73,7 @@ def demo(source: Path, output: Path) -> None:
         write_recommendations(index, output / "rec", 5, QueryOptions(), report)
         written.append(output / "tsne.png")
         written.append(output / "map.html")
-        draw(index, written[-2], written[-1], None, MapOptions(), report)
+        draw(index, MapFiles(picture=written[-2], page=written[-1]), MapOptions(), report)
     say("\nwritten:")
     for path in (*written, output / "rec", folder):
         say(f"  {shown(path.absolute())}")

@@ -20,7 +20,7 @@ from vecsearch.duplicates.groups import (
     pixels_of,
 )
 from vecsearch.types import Progress, absolute_path
-from vecsearch.view.gallery import Compared, Decisions, Section, Tile, write_gallery
+from vecsearch.view.gallery import Compared, Decisions, Gallery, Section, Tile, write_gallery
 from vecsearch.view.text import counted, shown
 
 _WHY: Final[Mapping[Why, str]] = {
@@ -68,9 +68,10 @@ def write_page(
         again=shlex.join([*command, *options]),
         keep=shlex.join([part for one in keep for part in ("--keep", _from_anywhere(one))]),
     )
-    write_gallery(
-        sections, title, freed, out, guesses=guesses, decisions=decisions, progress=progress
+    gallery = Gallery(
+        title=title, subtitle=freed, sections=sections, guesses=guesses, decisions=decisions
     )
+    write_gallery(gallery, out, progress=progress)
     tell_not_fetched(paths)
 
 

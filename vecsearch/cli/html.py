@@ -39,11 +39,12 @@ def write_results(
     results: Sequence[Result], guesses: Guesses, out: Path, title: str, progress: Progress | None
 ) -> None:
     """Write *results* as a gallery, with the *guesses* of their pictures."""
-    from vecsearch.view.gallery import result_section, write_gallery
+    from vecsearch.view.gallery import Gallery, result_section, write_gallery
 
     most = max((len(result.hits) for result in results), default=0)
     sections = [result_section(result) for result in results]
     made = next(filter(None, map(format_made, results)), "")
     encoder = results[0].encoder if results else ""
     subtitle = ", ".join(filter(None, (f"up to {most} nearest each", made, encoder)))
-    write_gallery(sections, title, subtitle, out, guesses=guesses, progress=progress)
+    gallery = Gallery(title=title, subtitle=subtitle, sections=sections, guesses=guesses)
+    write_gallery(gallery, out, progress=progress)

@@ -44,7 +44,7 @@ from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.cli.progress import progress
 from vecsearch.errors import ImageError, NotFoundError, UsageError, VecsearchError
 from vecsearch.search.query_options import COMBINATIONS, QueryOptions
-from vecsearch.types import Box, Result, Word
+from vecsearch.types import Box, QueryImage, Result, Word
 from vecsearch.view.text import (
     FORMATS,
     counted,

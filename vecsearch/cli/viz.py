@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,21 @@ from vecsearch.view.text import counted, shown, to_json
 
 if TYPE_CHECKING:
     from vecsearch.search.queryable import Queryable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapFiles:
+    """What a map is written to; ``raw_csv`` is for coordinates in a .csv."""
+
+    picture: Path | None = None
+    page: Path | None = None
+    coordinates: Path | None = None
+    raw_csv: bool = False
+
+    @property
+    def wanted(self) -> list[Path]:
+        """Those that have a name."""
+        return [path for path in (self.picture, self.page, self.coordinates) if path is not None]
 
 
 @click.command(
@@ -132,18 +148,17 @@ def viz(
     options = MapOptions(method=method, color=color, seed=seed, perplexity=perplexity)
     chosen = ImageFilter(under=under, glob=patterns, since=since, until=until)
     chosen.check()
+    files = MapFiles(picture=output, page=html, coordinates=save_coordinates, raw_csv=csv_raw)
     with open_queryable(index, fetch=fetch) as opened, progress() as report:
-        _check(opened, output, html, save_coordinates)
+        _check(opened, files)
         if chosen.has_dates:
             opened.read_dates(progress=report)
-        files = (output, html, save_coordinates)
-        collection = draw(opened, *files, options, report, chosen=chosen, raw_csv=csv_raw)
+        collection = draw(opened, files, options, report, chosen=chosen)
         folder = opened.path
-    written = [path for path in (output, html, save_coordinates) if path is not None]
     if as_json:
-        say(to_json(_fields(collection, folder, written)))
+        say(to_json(_fields(collection, folder, files.wanted)))
     else:
-        for path in written:
+        for path in files.wanted:
             say(f"{shown(path)}: {counted(len(collection.images), 'picture')}")
     if output is not None or html is not None:
         tell_not_fetched(image.path for image in collection.images)
@@ -164,16 +179,13 @@ def _fields(collection: CollectionMap, index: Path, written: list[Path]) -> dict
 
 def draw(
     index: Queryable,
-    output: Path | None,
-    html: Path | None,
-    coordinates: Path | None,
+    files: MapFiles,
     options: MapOptions,
     report: Progress | None,
     *,
     chosen: ImageFilter | None = None,
-    raw_csv: bool = False,
 ) -> CollectionMap:
-    """Lay *index* out, or what is *chosen* of it, and write what has a name."""
+    """Lay *index* out, or what is *chosen* of it, and write *files*."""
     vectors = index.map_vectors(chosen)
     collection = map_collection(
         vectors,
@@ -183,37 +195,36 @@ def draw(
         guesses=vectors.guesses(),
         progress=report,
     )
-    if coordinates is not None:
+    if files.coordinates is not None:
         from vecsearch.transfer.formats.coordinates import write_coordinates
 
         names = ["", *(group.name for group in collection.groups)]
         groups = [names[label + 1] for label in collection.labels.tolist()]
-        write_coordinates(coordinates, vectors.images, collection.points, groups, raw_csv=raw_csv)
-    if output is not None:
+        write_coordinates(
+            files.coordinates, vectors.images, collection.points, groups, raw_csv=files.raw_csv
+        )
+    if files.picture is not None:
         from vecsearch.view.map import draw_map
 
-        draw_map(collection, output, progress=report)
-    if html is not None:
+        draw_map(collection, files.picture, progress=report)
+    if files.page is not None:
         from vecsearch.view.page import write_page
 
         near = vectors.nearest(progress=report)
-        write_page(collection, near, html, progress=report)
+        write_page(collection, near, files.page, progress=report)
     return collection
 
 
-def _check(
-    index: Queryable, output: Path | None, html: Path | None, coordinates: Path | None
-) -> None:
+def _check(index: Queryable, files: MapFiles) -> None:
     """Refuse what cannot be written before the work, and not after it."""
-    named = [path for path in (output, html, coordinates) if path is not None]
-    refuse_pictures(index, *named)
-    if len({path.absolute() for path in named}) < len(named):
+    refuse_pictures(index, *files.wanted)
+    if len({path.absolute() for path in files.wanted}) < len(files.wanted):
         raise UsageError("two outputs have one name", hint="name each of them")
-    if output is not None:
+    if files.picture is not None:
         from vecsearch.view.image_files import format_of
 
-        format_of(output, vector=True)
-    if coordinates is not None:
+        format_of(files.picture, vector=True)
+    if files.coordinates is not None:
         from vecsearch.transfer.formats.coordinates import check_coordinates
 
-        check_coordinates(coordinates)
+        check_coordinates(files.coordinates)

@@ -78,7 +78,7 @@ def paint_on(image: Image.Image, items: Iterable[Rectangle | Picture | Text]) ->
     """Draw *items* over what is on *image*."""
     for item in items:
         if isinstance(item, Text):
-            draw_line(image, item.x, item.y, item.text, item.fill, item.font, item.anchor)
+            draw_line(image, (item.x, item.y), item.text, item.fill, item.font, item.anchor)
         elif isinstance(item, Rectangle):
             image.paste(item.fill, (round(item.x), round(item.y)), _mask(*_shape(item)))
         else:

@@ -188,7 +188,7 @@ def draw_word(word: str, side: int) -> Image.Image:
     top = (side - 1.3 * size * (len(lines) - 1)) / 2
     for number, line in enumerate(lines):
         baseline = top + 1.3 * size * number + 0.36 * size
-        draw_line(image, side / 2, baseline, line, GREY, font, "middle")
+        draw_line(image, (side / 2, baseline), line, GREY, font, "middle")
     return image
 
 
