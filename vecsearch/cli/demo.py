@@ -16,8 +16,8 @@ from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.cli.recommend import write_recommendations
 from vecsearch.cli.viz import MapFiles, draw
-from vecsearch.embed.backbones.registry import PACKAGED_MODEL, find_model
-from vecsearch.embed.encoder import EncoderConfig, model_of
+from vecsearch.embed.backbones.registry import DEFAULT_MODEL, MODELS, PACKAGED_MODEL
+from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.indexing.build import build
 from vecsearch.indexing.build_options import BuildOptions
 from vecsearch.layout.collection import MapOptions
@@ -36,6 +36,12 @@ _QUERIES: Final = 3
 
 @click.command(
     cls=Command,
+    help=f"""Build an index of SOURCE, ask it three questions, recommend, and draw the map.
+
+    Takes {MODELS[DEFAULT_MODEL].facts.title} if its weights were downloaded before, else
+    {MODELS[PACKAGED_MODEL].facts.title}, whose weights are installed, and says which. SOURCE
+    defaults to db.
+    """,
     epilog="""\b
 Examples:
   vecsearch demo
@@ -52,11 +58,7 @@ Examples:
     help="Where everything goes.",
 )
 def demo(source: Path, output: Path) -> None:
-    """Build an index of SOURCE, ask it three questions, recommend, and draw the map.
-
-    Takes VGG19 if its weights were downloaded before, else EfficientNet-Lite0, whose weights are
-    installed, and says which. SOURCE defaults to db.
-    """
+    """Build an index, query it, recommend, and draw the map."""
     folder = output / "index"
     config = EncoderConfig(model=_model())
     options = BuildOptions(fresh=_is_of_another(folder, source, config))
@@ -83,13 +85,13 @@ def _model() -> str:
     """Choose the model, and say which it is and why."""
     from vecsearch.embed.weights import is_at_hand
 
-    vgg19 = model_of(EncoderConfig())
-    if is_at_hand(vgg19, vgg19.facts.default_layer):
-        say(f"network: {vgg19.facts.title}, whose weights were downloaded before")
-        return vgg19.facts.name
-    packaged = find_model(PACKAGED_MODEL).facts
+    usual = MODELS[DEFAULT_MODEL]
+    if is_at_hand(usual, usual.facts.default_layer):
+        say(f"network: {usual.facts.title}, whose weights were downloaded before")
+        return usual.facts.name
+    packaged = MODELS[PACKAGED_MODEL].facts
     say(
-        f"network: {packaged.title}, whose weights are installed ({vgg19.facts.title}'s, which "
+        f"network: {packaged.title}, whose weights are installed ({usual.facts.title}'s, which "
         "vecsearch build takes by itself, were not downloaded yet)"
     )
     return packaged.name

@@ -9,15 +9,18 @@ from typing import Any
 
 
 def gathered(**records: type[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Call a function with *records* in place of the parameters that are their fields."""
+    """Call a function with *records* in place of the parameters that are their fields.
+
+    A field that is no parameter keeps its default.
+    """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
         def call(**given: Any) -> Any:
-            made = {
-                name: record(**{field.name: given.pop(field.name) for field in fields(record)})
-                for name, record in records.items()
-            }
+            made = {}
+            for name, record in records.items():
+                own = [field.name for field in fields(record) if field.name in given]
+                made[name] = record(**{field: given.pop(field) for field in own})
             return function(**given, **made)
 
         return call

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vecsearch.cli.gather import gathered
 from vecsearch.cli.help import Command
 from vecsearch.cli.html import html_option
 from vecsearch.cli.open import open_queryable
@@ -117,16 +118,14 @@ More examples:
 @until_option
 @fetch_option
 @json_option
+@gathered(options=MapOptions)
 def viz(
     index: Path | None,
     output: Path | None,
     html: Path | None,
     save_coordinates: Path | None,
     csv_raw: bool,
-    method: str,
-    color: str,
-    perplexity: float | None,
-    seed: int,
+    options: MapOptions,
     under: tuple[str, ...],
     patterns: tuple[str, ...],
     since: str | None,
@@ -142,10 +141,9 @@ def viz(
     large-viz).
     """
     if output is None and html is None and save_coordinates is None:
-        output = Path(f"{method}.png")
+        output = Path(f"{options.method}.png")
     if csv_raw and (save_coordinates is None or save_coordinates.suffix.lower() != ".csv"):
         raise UsageError("--csv-raw is about coordinates", hint="add --save-coordinates FILE.csv")
-    options = MapOptions(method=method, color=color, seed=seed, perplexity=perplexity)
     chosen = ImageFilter(under=under, glob=patterns, since=since, until=until)
     chosen.check()
     files = MapFiles(picture=output, page=html, coordinates=save_coordinates, raw_csv=csv_raw)
