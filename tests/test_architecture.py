@@ -97,6 +97,13 @@ def test_files_of_one_name_are_a_command_and_what_it_calls_and_prints() -> None:
             assert len(set(shared)) == len(shared), (name, shared)
 
 
+def test_the_command_line_knows_an_open_index_as_queryable_alone() -> None:
+    within = {f"vecsearch.search.{name}" for name in ("index", "index_reader", "generations")}
+    for module, imported in IMPORTS.items():
+        if room_of(module) == "cli" and module != "vecsearch.cli.open":
+            assert not imported & within, module
+
+
 def test_importing_the_package_loads_nothing_heavy() -> None:
     loaded = modules_after("import vecsearch; vecsearch.UsageError")
     assert not loaded & {"numpy", "faiss", "openvino", "torch", "PIL", "sklearn", "matplotlib"}

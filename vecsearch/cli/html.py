@@ -31,8 +31,8 @@ html_option = click.option(
 
 def guesses_about(index: Queryable, results: Sequence[Result]) -> Guesses:
     """Return the likeliest words of the pictures in *results* that *index* has."""
-    asked = (one.path for result in results for one in result.asked if one.path is not None)
-    return index.guess_at([*asked, *(hit.path for result in results for hit in result.hits)])
+    queries = (one.path for result in results for one in result.asked if one.path is not None)
+    return index.guess_at([*queries, *(hit.path for result in results for hit in result.hits)])
 
 
 def write_results(

@@ -81,7 +81,7 @@ def tell_not_fetched(shown: Iterable[Result | Path]) -> None:
     for one in shown:
         if isinstance(one, Result):
             paths.update(hit.path for hit in one.hits)
-            paths.update(asked.path for asked in one.asked if asked.path is not None)
+            paths.update(image.path for image in one.asked if image.path is not None)
         else:
             paths.add(one)
     if remark := describe_not_fetched(paths):

@@ -65,7 +65,7 @@ _MANY: Final = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Given:
-    """What is asked with, and how it makes a query."""
+    """What makes the query."""
 
     queries: tuple[str, ...]
     vectors: Path | None
@@ -418,7 +418,7 @@ def _parse_box(text: str) -> Box:
 
 
 def _refuse_queries(outputs: Sequence[Path], queries: Sequence[Query]) -> None:
-    """Raise UsageError if a file to be written is a picture that is asked with."""
+    """Raise UsageError if a file to be written is a picture of a query."""
     taken = {path.resolve() for path in outputs}
     for query in queries:
         if isinstance(query, str) and Path(query).resolve() in taken:

@@ -88,13 +88,13 @@ def evaluate(
     base has them, and none was tuned with them. But they are images of the index, found by the
     exact search of what the bases lack, so counting them would flatter. Recall is therefore about
     what the approximate bases have, and about nothing else: the truth is over the live rows of
-    all these bases, each query is asked of all of them, and the answers are theirs, merged. Its
+    all these bases, each query searches all of them, and the answers are theirs, merged. Its
     own row, the other held-out rows, exact bases and what was added since are in neither.
     The answers to real queries are at least as good, for all else is searched exactly.
 
     With *queries*, vectors of the user's own, (q, d) of any length, or a ``.npy``, ``.npz`` or
-    ``.parquet`` file of them, recall is that of the whole index: all live rows, asked as
-    `Index.search` asks them.
+    ``.parquet`` file of them, recall is that of the whole index: all live rows, searched as
+    `Index.search` does.
 
     A query that is to the bit a row of what is measured (a second copy of a picture, or a vector
     taken from the index) is left out and counted. At most *sample* queries are used, a seeded
@@ -102,9 +102,9 @@ def evaluate(
 
     *Latency* is the time of `Index.search` with one vector, the call that users make, in a process
     that has the index open, and warm; *throughput* that of the same call with one vector, and with
-    `BATCH` vectors. An exact index is asked with stored vectors; how they find themselves is not
-    judged. *Memory* is what this process holds after these, apart from the page cache, and before
-    the exact search.
+    `BATCH` vectors. The queries of an exact index are stored vectors; that they find themselves is
+    not judged. *Memory* is what this process holds after these, apart from the page cache, and
+    before the exact search.
 
     Raises UsageError for queries that cannot be used, IndexFolderError or a subclass.
     """

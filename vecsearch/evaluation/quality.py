@@ -63,7 +63,7 @@ def evaluate_labels(
     No picture is read; whether those behind URLs are when the worst queries are drawn, *fetch* says
     as for `open_index`.
 
-    Raises UsageError for a k, sample, options or labels that cannot be meant, SourceError for a
+    Raises UsageError for a k, sample, options or labels that make no sense, SourceError for a
     CSV file that cannot be used, NotFoundError if no image has a label, IndexFolderError or a
     subclass.
     """

@@ -43,7 +43,7 @@ class QualityReport:
     images. ``depth`` ranks were looked at, which are all where ``whole``. ``expand`` and ``rerank``
     are those of the options.
 
-    ``by_class`` has every class that was asked with, ``worst`` the queries of least average
+    ``by_class`` has every class with a query, ``worst`` the queries of least average
     precision, none that is perfect, both worst first.
     """
 

@@ -49,7 +49,7 @@ class ListOptions:
     dates: bool = True
 
     def __post_init__(self) -> None:
-        """Raise UsageError for what cannot be meant."""
+        """Raise UsageError for values that make no sense."""
         check_fields(self)
         if self.sort not in SORTS:
             raise UsageError(f"unknown order {self.sort!r}", hint=f"known are {', '.join(SORTS)}")

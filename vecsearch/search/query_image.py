@@ -1,4 +1,4 @@
-"""What may be asked with, and what it is: a picture, the part of it that is meant, or a word."""
+"""What a query may be, and its parts: a picture, the part of it that counts, or a word."""
 
 from __future__ import annotations
 

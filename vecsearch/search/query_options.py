@@ -32,7 +32,7 @@ MOST_RERANKED: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFilter:
-    """Which images are meant: those that all of these leave.
+    """Which images to take: those that match all of these.
 
     They lie below any path of ``under``, a folder, tar or URL, and match any pattern of ``glob``:
     without a slash it is compared with file names, else with whole paths. They were taken ``since``
@@ -66,7 +66,7 @@ class ImageFilter:
         return (self.glob,) if isinstance(self.glob, str) else tuple(self.glob)
 
     def check(self) -> None:
-        """Raise UsageError for what cannot be meant."""
+        """Raise UsageError for values that make no sense."""
         if not all(map(os.fspath, (*self.folders, *self.patterns))):
             raise UsageError("a path or pattern is empty", hint="leave it out to ask among all")
         if self.has_dates:
@@ -84,7 +84,7 @@ class QueryOptions:
     ``until`` choose which images may be hits, as in `ImageFilter`. Hits are exact, however few
     images that leaves.
 
-    ``expand`` leads each query towards so many of its nearest in the index before it is asked
+    ``expand`` moves each query towards so many of its nearest in the index before the search
     (`vecsearch.search.expand`); scores are then cosines with the expanded query. ``rerank`` orders
     so many of the first candidates anew, by the neighbours that they have in common with the query
     (`vecsearch.search.rerank`); their scores stay cosines, and ``order`` is what they are ordered
@@ -111,7 +111,7 @@ class QueryOptions:
     until: Moment | None = None
 
     def __post_init__(self) -> None:
-        """Raise UsageError for what cannot be meant."""
+        """Raise UsageError for values that make no sense."""
         check_fields(self)
         if not -1.0 <= self.threshold <= 1.0:
             raise UsageError(

@@ -46,12 +46,12 @@ class EmbeddedQuery:
 
     @property
     def image_rows(self) -> frozenset[int]:
-        """The rows of its images in the index, also of those of which only a part is meant."""
+        """The rows of its images in the index, also of those of which it is only a part."""
         return frozenset(image.row for image in self.images if image)
 
     @property
     def whole_rows(self) -> frozenset[int]:
-        """The rows of its images in the index that are meant as a whole: their vectors are its."""
+        """The rows of its images in the index that it has as a whole: their vectors are its own."""
         pairs = zip(self.query_images, self.images, strict=True)
         return frozenset(image.row for given, image in pairs if image and given.box is None)
 

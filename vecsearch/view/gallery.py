@@ -65,7 +65,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A row of a gallery: what was asked, and what was found.
+    """A row of a gallery: queries, and what was found.
 
     ``about`` is the picture whose row this is: a click on it anywhere leads here.
     """
@@ -104,7 +104,7 @@ class Gallery:
 
 def result_section(result: Result) -> Section:
     """Describe a query and its hits."""
-    asked = result.asked or (QueryImage(result.query, result.path),)
+    query_images = result.asked or (QueryImage(result.query, result.path),)
     return Section(
         heading=result.query if result.path is None else shown(result.path),
         queries=[
@@ -114,7 +114,7 @@ def result_section(result: Result) -> Section:
                 left="not" if one.minus else "word" if one.word else "query",
                 minus=one.minus,
             )
-            for one in asked
+            for one in query_images
         ],
         tiles=[
             Tile(
