@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 from functools import wraps
 from typing import Any
 
@@ -19,7 +18,7 @@ def gathered(**records: type[Any]) -> Callable[[Callable[..., Any]], Callable[..
         def call(**given: Any) -> Any:
             made = {}
             for name, record in records.items():
-                own = [field.name for field in fields(record) if field.name in given]
+                own = [field for field in record.__annotations__ if field in given]
                 made[name] = record(**{field: given.pop(field) for field in own})
             return function(**given, **made)
 
