@@ -256,7 +256,7 @@ def _chosen_patterns(exclude: Sequence[str] | None, no_exclude: bool) -> Sequenc
 
 
 def _missing(report: BuildReport) -> list[str]:
-    """Tell of each source that is gone, and what to do about it."""
+    """Return a line for each source that is gone: what to do about it."""
     return [
         f"{shown(one)} is gone, and its images stay in the index; if it has another name now, "
         f"say vecsearch relocate {shown(one)} NEW -i {shown(report.index)}, "

@@ -28,7 +28,7 @@ from vecsearch.search.list import SORTS, ListOptions
 from vecsearch.view.list import LIST_FORMATS, listed_lines
 
 _AT_ONCE: Final = 500
-"""So many lines are written together."""
+"""The number of lines that are written together."""
 
 
 @click.command(

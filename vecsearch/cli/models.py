@@ -10,7 +10,7 @@ from vecsearch.embed.backbones.backbone import Backbone, Downloaded, Packaged
 from vecsearch.embed.backbones.registry import DEFAULT_MODEL, MODELS
 
 _LISTED: Final = 2
-"""Layers with numbers are listed one by one if there are so many, and else from ... to."""
+"""Up to this number, layers with numbers are listed one by one, and otherwise as first ... last."""
 
 
 def packaged_models() -> str:

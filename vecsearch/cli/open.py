@@ -1,4 +1,4 @@
-"""Opens what a command asks: the only place where the command line knows what kind it is."""
+"""Opening an index: the only place where the command line knows what kind it is."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def plan(
     calibrate: bool,
     as_json: bool,
 ) -> None:
-    """Return what an index would take: disk, memory, time, and which FAISS recipe is fit.
+    """Tell what an index would take: disk, memory, time, and which FAISS recipe is fit.
 
     The pictures are those below SOURCE, which are counted, or as many as --images says. Nothing is
     written, and no weights are needed.

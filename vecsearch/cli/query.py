@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from vecsearch.search.queryable import Queryable
 
 _MANY: Final = 16
-"""So many queries are worth a progress bar, whose library takes a moment to load."""
+"""For more queries there is a progress bar, whose library takes a moment to load."""
 
 
 class _Given(NamedTuple):  # made five times as fast as a dataclass, at every start

@@ -13,7 +13,7 @@ from vecsearch.evaluation.measures import Figures
 from vecsearch.types import Rows
 
 NEIGHBOURS: Final = 5
-"""So many first hits are looked at, class by class, or as many as a class has other images."""
+"""The number of first hits that are counted by class, or fewer where a class has fewer images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

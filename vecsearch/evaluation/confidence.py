@@ -12,7 +12,7 @@ from vecsearch.types import Rows
 
 _RESAMPLES: Final = 2000
 _DRAWN: Final = 1 << 18
-"""At most so many values are drawn at a time, of 8 bytes each."""
+"""The most values that are drawn at a time, of 8 bytes each."""
 
 _Z: Final = 1.959964
 """The 97.5% point of the normal distribution."""

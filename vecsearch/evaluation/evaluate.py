@@ -27,7 +27,7 @@ from vecsearch.types import Progress, Vectors
 
 K: Final = 10
 SAMPLE: Final = 1000
-"""At most so many queries, unless more are asked for."""
+"""The default limit of queries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The rankings that users get, as rows: what is judged."""
+"""The rankings of images by images of the index, without the query itself."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def ranked_rows(
 ) -> Iterator[Rows]:
     """Rank for each of the rows *queries* the *depth* nearest others, by *options*.
 
-    *among* are the rows, sorted, that may be hits; None for all. Gives (b, depth) rows for some
+    *among* are the rows, sorted, that may be hits; None for all. Yields (b, depth) rows for some
     queries at a time, best first, -1 where there are fewer.
     """
     finder = HitFinder(reader, depth, options, among=among)
@@ -39,5 +39,5 @@ def ranked_rows(
 
 
 def leave_one_out(queries: Rows) -> list[Apart]:
-    """Tell of each of *queries*, rows of the index, that it is not to be found by itself."""
+    """Return, for each of the rows *queries*, that it is not its own hit."""
     return [Apart(frozenset({row}), frozenset({row})) for row in queries.tolist()]

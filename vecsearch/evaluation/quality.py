@@ -24,10 +24,10 @@ from vecsearch.types import JudgedQuery, Progress, no_progress
 
 KS: Final = (1, 5, 10)
 SAMPLE: Final = 5000
-"""At most so many queries, unless more are asked for."""
+"""The default limit of queries."""
 
 WHOLE: Final = 20_000
-"""Rankings are looked at as a whole up to so many images, and otherwise as far as `DEPTH`."""
+"""Up to this number of images, whole rankings are judged, and otherwise the first `DEPTH` ranks."""
 DEPTH: Final = 1000
 
 _DEFAULTS: Final = QueryOptions()
@@ -47,9 +47,9 @@ def evaluate_labels(
     """Measure how well the images of *index* find those with the same label; nothing is written.
 
     *labels* is ``folder``, a CSV file or a regular expression, see `label_images`. Every labelled
-    image asks, and its own hit is left out (leave-one-out). Right are the others of its class, so
-    the only image of a class does not ask, but may be a wrong hit. Images without a label neither
-    ask nor answer; the filter of *options* leaves out more.
+    image is a query, and its own hit is left out (leave-one-out). Right are the others of its
+    class, so the only image of a class is no query, but may be a wrong hit. Images without a label
+    are neither; the filter of *options* leaves out more.
 
     The rankings are those of `Index.recommend` with the same *options*, ties in its order: over
     all images, or only as far as rank 1,000 (or the largest k) where there are more than
@@ -57,11 +57,11 @@ def evaluate_labels(
     R-precision, mean average precision, mean reciprocal rank; precision also as the mean of the
     classes' means. Their intervals are by percentile bootstrap over queries (see `interval`).
 
-    Of more than *sample* images that could ask, a seeded choice does: as many of each class as its
+    Of more than *sample* possible queries, a seeded choice is taken: as many of each class as its
     share, and at least one.
 
-    No picture is read; whether those behind URLs are when the worst queries are drawn, *fetch* says
-    as for `open_index`.
+    No picture is read. *fetch* says, as for `open_index`, whether pictures behind URLs may be read
+    when the worst queries are drawn.
 
     Raises UsageError for a k, sample, options or labels that make no sense, SourceError for a
     CSV file that cannot be used, NotFoundError if no image has a label, IndexFolderError or a

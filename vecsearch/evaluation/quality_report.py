@@ -38,7 +38,7 @@ class QualityReport:
     """How well images find those with their label; see `evaluate_labels`.
 
     ``encoder`` names the model. Of ``images``, ``unlabelled`` have no label and are left out;
-    ``alone`` are the only one of their class, so they can be wrong answers and do not ask.
+    ``alone`` are the only one of their class, so they can be wrong hits and are no queries.
     ``unknown`` lines of a CSV file name no image. ``classes`` counts those that have at least two
     images. ``depth`` ranks were looked at, which are all where ``whole``. ``expand`` and ``rerank``
     are those of the options.

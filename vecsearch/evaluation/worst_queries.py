@@ -16,7 +16,7 @@ from vecsearch.search.query_options import QueryOptions
 from vecsearch.types import JudgedQuery, QueryImage, Result
 
 WORST: Final = 50
-"""At most so many of the worst queries are reported."""
+"""The most queries that are reported."""
 
 
 def worst_queries(

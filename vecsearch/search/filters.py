@@ -28,10 +28,10 @@ _Span = tuple[bytes, bytes | None]
 
 
 def chosen_rows(snapshot: Snapshot, chosen: ImageFilter) -> Rows:
-    """Find the rows, sorted, of the images that *chosen* leaves; it must say something.
+    """Find the rows, sorted, of the images that *chosen* leaves; it must not be empty.
 
-    Raises NotFoundError where a path, a pattern or the dates mean no image, and where no image is
-    of all of them.
+    Raises NotFoundError where a path, a pattern or the dates match no image, and where no image
+    matches all of them.
     """
     under, patterns = chosen.folders, chosen.patterns
     lying = [_checked(snapshot, _below(snapshot, path), f"below {path}") for path in under]

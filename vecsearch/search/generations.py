@@ -1,4 +1,4 @@
-"""The generations of an index folder: the newest is taken up as others commit, and after a fork."""
+"""The generations of an index folder: the newest is opened after commits, and after a fork."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if hasattr(os, "register_at_fork"):
 
 
 class Generations:
-    """Opens the newest generation of an index whenever it is another, for any number of threads."""
+    """Keeps the newest generation of an index open, for any number of threads."""
 
     def __init__(self, path: Path, *, fetch: bool) -> None:
         """Open the newest; raises IndexFolderError or a subclass.
@@ -44,9 +44,9 @@ class Generations:
         """
         self.path, self.fetch = path, fetch
         self.place: Final = path.absolute()
-        self._taking_up = free_at_fork(Lock())
+        self._opening = free_at_fork(Lock())
         self._inherited: tuple[IndexReader, Embedder] | None = None
-        with self._taking_up:
+        with self._opening:
             self._open(path)
         _all_open.add(self)
 
@@ -66,8 +66,8 @@ class Generations:
         self._reader.snapshot.close()
 
     def newest(self) -> IndexReader:
-        """Take up the newest generation if it is another; raises IndexFolderError or a subclass."""
-        with self._taking_up:
+        """Return the newest generation, open; raises IndexFolderError or a subclass."""
+        with self._opening:
             if self._inherited is not None and self._reader is self._inherited[0]:
                 self._open(self.place)
             elif not self._reader.snapshot.is_newest():

@@ -13,7 +13,7 @@ from vecsearch.types import Hit, Rows, Vectors
 
 
 class HitFinder:
-    """Finds hits: among some images of an index, and as many of the best as are wanted."""
+    """Finds the best hits among all images of an index, or some."""
 
     def __init__(
         self, reader: IndexReader, k: int, options: QueryOptions, *, among: Rows | None = None

@@ -69,7 +69,7 @@ class Index:
         return self._generations.encoder
 
     def __reduce__(self) -> tuple[Callable[[], Index], tuple[()]]:
-        """Tell another process how to open it there."""
+        """Return how another process opens it."""
         place, fetch = self._generations.place, self._generations.fetch
         return partial(type(self), place, fetch=fetch), ()
 
@@ -131,7 +131,7 @@ class Index:
         options: QueryOptions = _DEFAULTS,
         progress: Progress | None = None,
     ) -> Iterator[Result]:
-        """Answer as `query` does, 256 queries at a time, for more than should wait for the last.
+        """Answer as `query` does, 256 queries at a time, so that results come as they are ready.
 
         Raises what concerns all queries at the first result.
         """
@@ -249,8 +249,8 @@ class Index:
     def words(self, prefix: str = "", *, count: bool = False) -> list[WordCount]:
         """List the words of the index, those one of whose parts begins with *prefix*.
 
-        *count* tells of how many images each is the first guess, most first, for which all vectors
-        are read. Raises NotFoundError for an index without words.
+        With *count*, also count the images of which each is the first guess, most first; this reads
+        all vectors. Raises NotFoundError for an index without words.
         """
         reader = self.reader()
         words = self._generations.vocabulary.of(reader.snapshot)
@@ -281,7 +281,7 @@ class Index:
     def list_images(self, options: ListOptions | None = None) -> Iterator[ListedImage]:
         """Iterate over the images that *options* choose, in their order; over all by id without.
 
-        Their words are told if *options* say so. Raises NotFoundError if no image is chosen, or for
+        They have words if *options* say so. Raises NotFoundError if no image is chosen, or for
         words of an index that has none.
         """
         from vecsearch.search.list import ListOptions, list_images

@@ -81,7 +81,7 @@ class PictureInfo:
 
 
 def describe(reader: IndexReader, encoder: EncoderSpec, words: int) -> IndexInfo:
-    """Describe an open index, which has so many *words*."""
+    """Describe an open index that has this number of *words*."""
     snapshot = reader.snapshot
     return IndexInfo(
         path=snapshot.folder,

@@ -24,7 +24,7 @@ SORTS: Final = ("id", "path", "taken", "size")
 
 _COLUMNS: Final = {"id": "images.id", "path": "path", "size": "size_bytes", "taken": "taken"}
 _BLOCK: Final = 500
-"""So many images are looked up at a time, as the catalog gives them."""
+"""The number of images that are looked up together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class ListOptions:
     ``under``, ``glob``, ``since`` and ``until`` choose as in `ImageFilter`. ``sort`` is by ``id``,
     ``path`` (byte by byte), ``taken`` (the date in the metadata, else that of the file) or ``size``
     in bytes; what is equal is by id. At most ``limit`` are listed, the first of the order, which
-    may be ``reverse``. ``words`` also tells the likeliest words. Without ``dates`` none are read
+    may be ``reverse``. ``words`` adds the likeliest words. Without ``dates`` none are read
     from files for an index that lacks them, unless they choose or sort.
     """
 

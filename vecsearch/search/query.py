@@ -15,7 +15,7 @@ from vecsearch.search.ranker import Apart
 from vecsearch.types import Hit, Progress, QueryImage, Result, Vectors
 
 BATCH: Final = 256
-"""At most so many queries are answered together, and held as vectors."""
+"""The number of queries that are answered together, and held as vectors."""
 
 _NAMED: Final = 4
 """Of more pictures in one query, the label names the first and counts the others."""

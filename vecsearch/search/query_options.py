@@ -79,14 +79,14 @@ class ImageFilter:
 class QueryOptions:
     """Which images may be hits, and how pictures make a query.
 
-    ``threshold`` (cosine) leaves out hits below it, ``offset`` the so many nearest;
+    ``threshold`` (cosine) leaves out hits below it, ``offset`` as many of the nearest;
     ``include_self`` lets an indexed picture be its own hit. ``under``, ``glob``, ``since`` and
     ``until`` choose which images may be hits, as in `ImageFilter`. Hits are exact, however few
     images that leaves.
 
-    ``expand`` moves each query towards so many of its nearest in the index before the search
+    ``expand`` moves each query towards as many of its nearest in the index before the search
     (`vecsearch.search.expand`); scores are then cosines with the expanded query. ``rerank`` orders
-    so many of the first candidates anew, by the neighbours that they have in common with the query
+    as many of the first candidates anew, by the neighbours that they have in common with the query
     (`vecsearch.search.rerank`); their scores stay cosines, and ``order`` is what they are ordered
     by. 0 is for neither. An indexed picture is not among its own neighbours, nor are those of
     ``minus``; if it may be its own hit, it is the first of those that are re-ranked.

@@ -60,7 +60,7 @@ class Queryable(Protocol):
         options: QueryOptions = ...,
         progress: Progress | None = ...,
     ) -> Iterator[Result]:
-        """Answer as `query` does, for more than should wait for the last."""
+        """Answer as `query` does; results come as they are ready."""
         ...
 
     def search(

@@ -19,13 +19,13 @@ from vecsearch.search.rerank import k_reciprocal
 from vecsearch.types import Rows, Vectors
 
 _SLACK: Final = 8
-"""So many more are fetched where the nearest are told apart anew: a search of many queries sums in
-another order than one of a single query, and the two may end with different rows."""
+"""This number of rows more are fetched to be scored anew: a search of many queries sums in another
+order than one of a single query, and the two may end with different rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Apart:
-    """Rows that are no ordinary candidates of a query.
+    """Rows that are not ordinary candidates of a query.
 
     ``excluded`` are never hits. ``own`` are the query's pictures themselves: they may be hits, if
     not excluded, but are not among the neighbours by which the query is expanded or re-ranked.

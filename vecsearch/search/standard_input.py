@@ -18,7 +18,7 @@ MOST_BYTES: Final = LARGEST_BYTES
 """As large as a picture in a file may be; a pipe need not end."""
 
 _MOST: Final = 1_000_000
-"""At most so many queries are read."""
+"""The most queries that are read."""
 
 NAME: Final = "-"
 """What a picture that came through a pipe is called."""

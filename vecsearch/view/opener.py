@@ -19,7 +19,7 @@ from vecsearch.images.sources.scan import is_picture as has_picture_name
 from vecsearch.types import Result, UrlPath
 
 MOST: Final = 20
-"""So many windows are opened at once."""
+"""The most windows that are opened at once."""
 
 _HINT: Final = "--html FILE, --sheet FILE and --preview show the hits too"
 

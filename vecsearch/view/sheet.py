@@ -99,7 +99,7 @@ def write_sheet(
     pictures: int,
     thumbnails: Thumbnails | None = None,
 ) -> None:
-    """Write the scene that *lay_out* makes of so many *pictures*, as `draw_sheet` does."""
+    """Write the scene that *lay_out* makes of a number of *pictures*, as `draw_sheet` does."""
     kind = format_of(out, vector=True)  # before the work, not after it
     if kind not in ("PDF", "SVG"):
         write_image(paint(lay_out(thumbnails or new_thumbnails())), out)

@@ -93,7 +93,7 @@ def format_results(results: Sequence[Result], form: str) -> str:
 
 
 def format_gone(paths: Sequence[Path], of: int) -> str:
-    """Say which files, of so many, are not there any more."""
+    """Say which files are gone, of how many."""
     named = [printable(shown(path)) for path in paths[:_MOST_NAMED]]
     if len(paths) > len(named):
         named.append(f"{len(paths) - len(named):,} more")

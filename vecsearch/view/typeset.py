@@ -197,7 +197,7 @@ def _directions(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def _sides(text: str, base: bool) -> Iterator[bool | None]:
-    """Tell of each character whether it stands in a part that is read leftwards, or None."""
+    """Return, for each character, whether it stands in a part that is read leftwards, or None."""
     strong = base
     for c in text:
         side = _strong(c)

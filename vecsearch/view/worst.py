@@ -123,7 +123,7 @@ def _add_hit(sheet: Sheet, query: JudgedQuery, place: int, name: str, x: int, y:
     sheet.write(x, y + TILE + 24, str(hit.rank), ACCENT, _SIZE, bold=True)
     score = f"{round(hit.score, 3) + 0.0:.3f}"
     sheet.items.append(Text(x + TILE, y + TILE + 24, score, fonts.load(_SIZE), GREY, "end"))
-    # A sign too, for who does not tell green from red.
+    # A sign too, for people who cannot tell green from red.
     sign = "\u2713" if right else "\u2717"
     sheet.name(
         f"{sign} {label}", x, y + TILE + 48, width=TILE, size=_SIZE, fill=_RIGHT if right else MINUS
