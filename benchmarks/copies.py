@@ -112,7 +112,7 @@ def held_out(pictures: Sequence[Path]) -> npt.NDArray[np.bool_]:
 def index_scores(index: Path, paths: Sequence[Path]) -> tuple[Scores, Scores, Scores]:
     """Return the cosines of all pairs, the share of parts that agree, and which are near."""
     with vecsearch.open_index(index) as asked:
-        opened = asked.opened()
+        opened = asked.reader()
         ranked = rank_images(opened)
         images = opened.snapshot.images_by_row(ranked.rows.tolist())
         rank_of = {images[row].path: rank for rank, row in enumerate(ranked.rows.tolist())}

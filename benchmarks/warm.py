@@ -76,7 +76,7 @@ def compare(folder: Path, count: int, dim: int, given: argparse.Namespace) -> di
     queries /= np.linalg.norm(queries, axis=2, keepdims=True)
     with vecsearch.open_index(index) as opened:
         first = timed(lambda: opened.search(queries[0], k=10))
-        rows = opened.opened()
+        rows = opened.reader()
         times = [
             (
                 timed(lambda: flat.search(query, 10)),  # noqa: B023

@@ -112,6 +112,13 @@ def test_a_network_is_known_to_its_own_file_and_the_registry(module: str) -> Non
         assert not IMPORTS[module] & set(own)
 
 
+def test_the_command_line_knows_an_open_index_as_queryable_alone() -> None:
+    within = {f"vecsearch.search.{name}" for name in ("index", "index_reader", "generations")}
+    for module, imported in IMPORTS.items():
+        if room_of(module) == "cli" and module != "vecsearch.cli.open":
+            assert not imported & within, module
+
+
 def test_importing_the_package_loads_nothing_heavy() -> None:
     loaded = modules_after("import vecsearch; vecsearch.UsageError")
     assert not loaded & {"numpy", "faiss", "openvino", "torch", "PIL", "sklearn", "matplotlib"}

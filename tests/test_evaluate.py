@@ -20,7 +20,7 @@ from vecsearch import UsageError
 from vecsearch.ann.searcher import CodedRows
 from vecsearch.ann.tuning import judging_queries
 from vecsearch.cli.main import cli
-from vecsearch.evaluation.recall import interval
+from vecsearch.evaluation.confidence import interval
 from vecsearch.search import index_reader
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.types import Vectors

@@ -18,7 +18,7 @@ from samples import CHEAP, Run, draw
 
 import vecsearch
 from vecsearch import ListOptions, NotFoundError, QueryOptions, UsageError
-from vecsearch.search.dates import period_of
+from vecsearch.search.period import period_of
 
 DATES = {
     "a.jpg": "2026:07:31 23:59:59",

@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page, Route, sync_playwright
 from samples import CHEAP, Run, draw
 
 import vecsearch
+from vecsearch.cli.viz import MapFiles
 from vecsearch.cli.viz import draw as draw_collection
 from vecsearch.layout.clusters import name_groups
 from vecsearch.layout.collection import CollectionMap, MapOptions
@@ -109,7 +110,7 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
     index = vecsearch.build(folder / "photos", index=folder / "index", encoder=CHEAP).index
     with vecsearch.open_index(index) as opened:
         options = MapOptions(color="folder")
-        draw_collection(opened, None, folder / "map.html", None, options, None)
+        draw_collection(opened, MapFiles(page=folder / "map.html"), options, None)
     return folder
 
 

@@ -26,7 +26,7 @@ from vecsearch import (
 from vecsearch.cli.main import cli
 from vecsearch.evaluation import quality
 from vecsearch.evaluation.classes import confusion
-from vecsearch.evaluation.recall import interval, mean_of
+from vecsearch.evaluation.confidence import interval, mean_of
 from vecsearch.search import index_reader
 from vecsearch.store import segments
 from vecsearch.store import write_once as store_files

@@ -21,7 +21,7 @@ from vecsearch import QueryOptions, Result, UsageError
 from vecsearch.search.blas_threads import ONE_THREAD
 from vecsearch.search.centre import centred
 from vecsearch.search.expand import ALPHA, expanded
-from vecsearch.search.hits import Candidates
+from vecsearch.search.hits import HitFinder
 from vecsearch.search.ranker import Apart
 from vecsearch.search.rerank import k_reciprocal
 from vecsearch.types import Rows, Vectors
@@ -327,12 +327,12 @@ def test_pictures_combined_are_one_query_or_each_by_itself(folder: Path, stored:
 
 def test_whole_orders_come_as_arrays(folder: Path) -> None:
     with vecsearch.open_index(folder) as index:
-        opened = index.opened()
+        reader = index.reader()
         images = list(index)[::60]
         rows = np.array([image.row for image in images])
         places = {image.row: image.id for image in index}
         apart = [Apart(frozenset({row}), frozenset({row})) for row in rows.tolist()]
-        rankings = Candidates(opened, len(opened), BOTH).rank(opened.gather(rows), apart)
+        rankings = HitFinder(reader, len(reader), BOTH).rank(reader.gather(rows), apart)
         for image, ranking in zip(images, rankings, strict=True):
             (result,) = index.query(f"id:{image.id}", k=300, options=BOTH)
             assert [places[row] for row in ranking.rows.tolist()] == numbers(result)

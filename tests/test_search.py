@@ -20,10 +20,11 @@ from vecsearch.ann.base import make_base, write_base
 from vecsearch.ann.exact import exact_search
 from vecsearch.ann.memory_map import as_index
 from vecsearch.ann.read_base import open_base
+from vecsearch.ann.recall import recall
 from vecsearch.ann.recipes import AUTO, BYTES_PER_MS, FLAT, LATENCY_MS, choose_recipe
 from vecsearch.ann.searcher import CodedRows, ExactRows, FewRows, Part, Searcher, best_of
 from vecsearch.ann.settings import SearchSettings, widened
-from vecsearch.ann.tuning import Trial, recall, tune
+from vecsearch.ann.tuning import Trial, tune
 from vecsearch.types import Float16Vectors, Rows
 
 

@@ -80,7 +80,7 @@ def test_each_character_is_drawn_in_a_font_that_has_it(font_folder: Path) -> Non
     assert system_fonts.lacking_fonts() == {"ก": "fonts-noto-core"}
     assert typeset.measure("猫東", fonts.load(20)) == 40
     image = Image.new("L", (200, 40), 255)
-    typeset.draw_line(image.convert("RGB"), 0, 30, "猫東", (0, 0, 0), fonts.load(20))
+    typeset.draw_line(image.convert("RGB"), (0, 30), "猫東", (0, 0, 0), fonts.load(20))
 
 
 def test_lines_are_as_wide_as_they_are_drawn_at_any_anchor(font_folder: Path) -> None:
@@ -93,7 +93,7 @@ def test_lines_are_as_wide_as_they_are_drawn_at_any_anchor(font_folder: Path) ->
         ]  # fmt: skip
         for anchor, x in places:
             image = Image.new("RGB", (400, 40), "white")
-            typeset.draw_line(image, x, 30, text, (0, 0, 0), font, anchor)
+            typeset.draw_line(image, (x, 30), text, (0, 0, 0), font, anchor)
             box = image.convert("L").point(lambda value: 255 * (value < 128)).getbbox()
             assert box
             assert abs(box[0] - 100) <= 3
@@ -121,7 +121,7 @@ def test_hebrew_is_drawn_alike_with_libraqm_and_without(monkeypatch: pytest.Monk
 
     def drawn(text: str, font: system_fonts.Font) -> Image.Image:
         image = Image.new("RGB", (300, 40), "white")
-        typeset.draw_line(image, 5, 30, text, (0, 0, 0), font)
+        typeset.draw_line(image, (5, 30), text, (0, 0, 0), font)
         return image
 
     text = "שלום 123 עולם"
@@ -140,7 +140,7 @@ def test_hebrew_is_drawn_alike_with_libraqm_and_without(monkeypatch: pytest.Monk
 @pytest.mark.skipif(system_fonts.emoji_font() is None, reason="this system has no emoji")
 def test_emoji_are_in_colour_and_as_high_as_the_letters() -> None:
     image = Image.new("RGB", (200, 60), "white")
-    typeset.draw_line(image, 10, 40, "🍕", (0, 0, 0), fonts.load(20))
+    typeset.draw_line(image, (10, 40), "🍕", (0, 0, 0), fonts.load(20))
     assert len({c for _, c in image.getcolors(10_000) or []}) > 50
     box = Image.eval(image, lambda value: 255 - value).getbbox()
     assert box

@@ -227,8 +227,8 @@ class Skipped:
 class Hit:
     """One neighbour: ``score`` is the cosine, ``distance`` the Euclidean one of unit vectors.
 
-    Both are with the query as it was asked: expanded, if it was. ``order`` is what a re-ranked hit
-    is ordered by, larger is better; None for all others, which are ordered by their score.
+    Both are with the query that was searched: expanded, if it was. ``order`` is what a re-ranked
+    hit is ordered by, larger is better; None for all others, which are ordered by their score.
     ``has_file`` is that of its `Image`.
     """
 
@@ -271,7 +271,7 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A question for pictures of what a word of the index means, such as ``Word("strawberry")``."""
+    """A query for pictures of what a word of the index means, such as ``Word("strawberry")``."""
 
     name: str
 
@@ -386,7 +386,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedQuery:
-    """An image with a label that asked for images with the same one, its first hits, and theirs.
+    """A query for images with the label of an image: its first hits, and their labels.
 
     ``average_precision`` is that of its whole ranking, in which the first image with its label has
     the rank ``first_right``; None if there is none as far as was looked.

@@ -94,7 +94,7 @@ def answers(index: Path) -> list[list[tuple[int, Path, float]]]:
         ]
         opened.info()
         for key in ("encoder_files", "check_constants"):
-            getattr(opened._opened.snapshot, key)()
+            getattr(opened.reader().snapshot, key)()
     return results
 
 

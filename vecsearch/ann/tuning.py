@@ -1,8 +1,6 @@
 """Tuning: the cheapest way to search a base that reaches a recall, measured on vectors outside it.
 
-Recall@k is the share of the true k nearest that are among the k found, over queries that the base
-does not hold (Jégou, Douze, Schmid, "Product quantization for nearest neighbor search", 2011,
-measure so; Aumüller et al., "ANN-Benchmarks", 2020, define it for k > 1).
+Recall@k (`vecsearch.ann.recall`) is over queries that the base does not hold.
 """
 
 from __future__ import annotations
@@ -15,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.ann.exact import exact_search
+from vecsearch.ann.recall import recall
 from vecsearch.ann.searcher import CodedRows
 from vecsearch.ann.settings import SearchSettings
 from vecsearch.types import Float16Vectors, Progress, Rows, Vectors
@@ -50,18 +49,6 @@ class Trial:
             self.coded.candidates(self.queries, K, settings)
             taken.append(time.perf_counter() - start)
         return float(np.median(taken))
-
-
-def recall(found: Rows, truth: Rows) -> float:
-    """Return the mean share of each line of *truth* (q, k) that the same line of *found* has."""
-    return float(np.mean(shares(found, truth)))
-
-
-def shares(found: Rows, truth: Rows) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Return, for each query, the share of its *truth* (q, k) that was *found*."""
-    hit = (found[:, None, :] == truth[:, :, None]) & (truth[:, :, None] >= 0)
-    counted = np.maximum(1, (truth >= 0).sum(axis=1))
-    return np.asarray(hit.any(axis=2).sum(axis=1) / counted, dtype=np.float64)
 
 
 def tuning_queries(held: Held) -> Held:

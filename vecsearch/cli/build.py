@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final
 
 import click
 from click.core import ParameterSource
 
 from vecsearch.cli.config_file import is_for_new_only
+from vecsearch.cli.gather import gathered
 from vecsearch.cli.help import Command
 from vecsearch.cli.json_fields import encoder_fields, record_fields, renamed
+from vecsearch.cli.models import (
+    default_layers,
+    default_pools,
+    downloads,
+    earlier_layer,
+    known_layers,
+)
 from vecsearch.cli.options import (
     PATH,
     Number,
@@ -23,6 +33,7 @@ from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
 from vecsearch.cli.quiet import is_quiet
 from vecsearch.cli.relocate import describe, relocate_fields
+from vecsearch.embed.backbones.registry import PACKAGED_MODEL
 from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.embed.engines.engine import ENGINES, PRECISIONS
 from vecsearch.embed.layers import POOLINGS
@@ -41,9 +52,8 @@ from vecsearch.view.text import (
     to_json,
 )
 
-T = TypeVar("T")
-
 _DEFAULTS: Final = BuildOptions()
+_ENCODER_FIELDS: Final = frozenset(field.name for field in fields(EncoderConfig)) - {"engine"}
 
 
 @click.command(
@@ -53,11 +63,11 @@ _DEFAULTS: Final = BuildOptions()
         *("recipe", "force", "retry_skipped", "commit_images", "commit_seconds"),
         *("max_megapixels", "decode", "fetch"),
     ),
-    epilog="""\b
+    epilog=f"""\b
 Examples:
   vecsearch build photos                             # makes indexes/photos
   vecsearch build                                    # brings it up to date
-  vecsearch build photos --model efficientnet-lite0  # needs no download
+  vecsearch build photos --model {PACKAGED_MODEL}  # needs no download
   vecsearch build photos more-photos -i indexes/all
   vecsearch build photos --exclude '*.gif' --exclude private/
   vecsearch build shards/*.tar -i indexes/all        # pictures in tars
@@ -66,7 +76,7 @@ More examples:
   vecsearch build -i indexes/all                     # brings that one up to date
   vecsearch build s3://bucket/photos                 # or a web server's http://...
   find photos -name '*.jpg' -print0 | vecsearch build -0 --from-list - -i indexes/some
-  vecsearch build photos --layer block4_pool --pool flatten --dim 256
+  vecsearch build photos --layer {earlier_layer()} --pool flatten --dim 256
 """,
 )
 @click.argument("sources", nargs=-1, type=click.Path(readable=False), metavar="[SOURCE]...")
@@ -89,20 +99,19 @@ More examples:
 @click.option(
     "--layer",
     metavar="NAME[+NAME]...",
-    help="Where the network is cut: block1_conv1 ... block5_pool, fc1, fc2 of vgg19; stem, stage1 "
-    "... stage7, head of efficientnet-lite0. Layers joined by + are concatenated.  [default: "
-    "block5_pool, head]",
+    help=f"Where the network is cut: {known_layers()}. Layers joined by + are concatenated.  "
+    f"[default: {default_layers()}]",
 )
 @click.option(
     "--pool",
     type=click.Choice(POOLINGS),
-    help="How an activation becomes a vector.  [default: gem]",
+    help=f"How an activation becomes a vector.  [default: {default_pools()}]",
 )
 @click.option("--dim", type=int, help="Reduce vectors to this length by PCA.")
 @click.option(
     "--weights",
     metavar="imagenet|FILE|URL",
-    help="The network's parameters: those trained on ImageNet (of vgg19 downloaded once, 575 MB), "
+    help=f"The network's parameters: those trained on ImageNet ({downloads()}), "
     "or a .pth or .safetensors file; random:SEED for tests.  [default: imagenet]",
 )
 @click.option(
@@ -164,30 +173,15 @@ More examples:
 )
 @fetch_option
 @json_option
+@gathered(encoder=EncoderConfig, options=BuildOptions)
 def build(
     sources: tuple[str, ...],
     from_list: tuple[str, ...],
     null: bool,
     index: Path | None,
-    model: str | None,
-    layer: str | None,
-    pool: str | None,
-    dim: int | None,
-    weights: str | None,
-    precision: str | None,
-    engine: str,
-    recipe: str | None,
-    exclude: tuple[str, ...],
+    encoder: EncoderConfig,
+    options: BuildOptions,
     no_exclude: bool,
-    force: bool,
-    fresh: bool,
-    allow_empty: bool,
-    retry_skipped: bool,
-    commit_images: int,
-    commit_seconds: float,
-    max_megapixels: float,
-    decode: str,
-    fetch: bool,
     as_json: bool,
 ) -> None:
     """Create an index of the pictures below SOURCE, or bring it up to date.
@@ -200,47 +194,25 @@ def build(
     there is none, to db.
     """
     passed_over = _for_new_indexes()
-    if passed_over and (fresh or not has_index(index or Named.of(sources, from_list).index())):
-        passed_over = frozenset()
-
-    def chosen(name: str, value: T) -> T | None:
-        return None if name in passed_over else value
-
-    config = EncoderConfig(
-        model=chosen("model", model),
-        layer=chosen("layer", layer),
-        pool=chosen("pool", pool),
-        dim=chosen("dim", dim),
-        weights=chosen("weights", weights),
-        precision=chosen("precision", precision),
-        engine=engine,
-    )
-    options = BuildOptions(
-        fresh=fresh,
-        force=force,
-        allow_empty=allow_empty,
-        retry_skipped=retry_skipped,
-        commit_images=commit_images,
-        commit_seconds=commit_seconds,
-        max_megapixels=max_megapixels,
-        decode=decode,
-        recipe=chosen("recipe", recipe),
-        fetch=fetch,
-        exclude=_chosen_patterns(exclude, no_exclude),
-    )
+    if passed_over and not options.fresh and _exists(index, sources, from_list):
+        unset: dict[str, Any] = dict.fromkeys(passed_over & _ENCODER_FIELDS)
+        encoder = replace(encoder, **unset)
+        recipe = None if "recipe" in passed_over else options.recipe
+        options = replace(options, recipe=recipe)
+    options = replace(options, exclude=_chosen_patterns(options.exclude, no_exclude))
     try:
         with progress() as report_to:
             report = build_index(
                 *sources,
                 index=index,
-                encoder=config,
+                encoder=encoder,
                 options=options,
                 progress=report_to,
                 from_list=from_list,
                 null=null,
             )
     except KeyboardInterrupt:
-        kept = "the index is as it was" if fresh else "what was embedded is kept"
+        kept = "the index is as it was" if options.fresh else "what was embedded is kept"
         say(f"vecsearch: interrupted; {kept}; give the same command again", err=True)
         raise SystemExit(130) from None
     told = to_json(_fields(report)) if as_json else summary(report, kept=options.exclude is None)
@@ -259,6 +231,10 @@ def _fields(report: BuildReport) -> dict[str, object]:
     return renamed(fields, total="images")
 
 
+def _exists(index: Path | None, sources: Sequence[str], from_list: Sequence[str]) -> bool:
+    return has_index(index or Named.of(sources, from_list).index())
+
+
 def _for_new_indexes() -> frozenset[str]:
     """Name the options that a config file sets for new indexes; one that exists has its own."""
     ctx = click.get_current_context()
@@ -269,7 +245,7 @@ def _for_new_indexes() -> frozenset[str]:
     )
 
 
-def _chosen_patterns(exclude: tuple[str, ...], no_exclude: bool) -> tuple[str, ...] | None:
+def _chosen_patterns(exclude: Sequence[str] | None, no_exclude: bool) -> Sequence[str] | None:
     """Return the patterns of a build; None for those that the index keeps."""
     if not no_exclude:
         return exclude or None
@@ -280,7 +256,7 @@ def _chosen_patterns(exclude: tuple[str, ...], no_exclude: bool) -> tuple[str, .
 
 
 def _missing(report: BuildReport) -> list[str]:
-    """Tell of each source that is gone, and what to do about it."""
+    """Return a line for each source that is gone: what to do about it."""
     return [
         f"{shown(one)} is gone, and its images stay in the index; if it has another name now, "
         f"say vecsearch relocate {shown(one)} NEW -i {shown(report.index)}, "

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from vecsearch.cli.gather import gathered
 from vecsearch.cli.help import Command
 from vecsearch.cli.html import html_option
 from vecsearch.cli.json_fields import record_fields
 from vecsearch.cli.not_copies import say_not_copies
+from vecsearch.cli.open import open_queryable
 from vecsearch.cli.options import (
     PATH,
     dry_run_option,
@@ -36,7 +39,6 @@ from vecsearch.deduplication.report import (
 )
 from vecsearch.errors import UsageError
 from vecsearch.paths import shown_in
-from vecsearch.search.index import open_index
 from vecsearch.view.text import (
     counted,
     format_csv,
@@ -46,6 +48,27 @@ from vecsearch.view.text import (
     shown,
     to_json,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Search:
+    """What counts as a copy, and what to keep; see `vecsearch.duplicates`."""
+
+    threshold: float | None
+    exact: bool
+    edited: bool | None
+    keep: tuple[str, ...]
+    fetch: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Moves:
+    """What to do with copies: move them aside, or back, or write a page of them."""
+
+    move_to: Path | None
+    undo: Path | None
+    html: Path | None
+    dry_run: bool
 
 
 @click.command(
@@ -106,20 +129,14 @@ More examples:
 @format_option("duplicates", "table", "json", "jsonl", "csv", "csv-raw", "paths")
 @null_option
 @json_option
+@gathered(search=_Search, moves=_Moves)
 def duplicates(
     pictures: tuple[str, ...],
     index: Path | None,
-    threshold: float | None,
-    exact: bool,
-    edited: bool | None,
-    keep: tuple[str, ...],
+    search: _Search,
+    moves: _Moves,
     apart: bool,
     forget: bool,
-    dry_run: bool,
-    move_to: Path | None,
-    undo: Path | None,
-    html: Path | None,
-    fetch: bool,
     form: str | None,
     null: bool,
     as_json: bool,
@@ -133,7 +150,7 @@ def duplicates(
     """
     form = chosen_form(form, as_json)
     if apart:
-        if move_to is not None or undo is not None or html is not None:
+        if moves.move_to is not None or moves.undo is not None or moves.html is not None:
             raise UsageError(
                 "--not-copies does not go with --move-to, --undo and --html",
                 hint="give them in another call",
@@ -145,42 +162,55 @@ def duplicates(
         raise UsageError(f"{given} with --not-copies alone", hint="--help has examples")
     if null and form != "paths":
         raise UsageError("--null is about --format paths", hint="add it")
-    if undo is not None:
-        if move_to is not None or html is not None or dry_run:
-            raise UsageError("--undo goes alone", hint="leave out --move-to, --html, --dry-run")
-        with progress() as report_to:
-            back = move_back(undo, index=index, progress=report_to)
-        if form in ("json", "jsonl"):
-            say(to_json(_aside_fields(back), indent=2 if form == "json" else None))
-        else:
-            say(_describe_back(back))
-        return 1 if back.left else 0
-    with open_index(index) as opened:
+    if moves.undo is not None:
+        return _move_back(moves.undo, moves, index, form)
+    with open_queryable(index) as opened:
         index = opened.path
-        refuse_pictures(opened, *([html] if html else []))
-        if move_to is not None:
-            check_aside_folder(move_to, index, opened.info().sources)
-    edited = move_to is None if edited is None else edited
+        refuse_pictures(opened, *([moves.html] if moves.html else []))
+        if moves.move_to is not None:
+            check_aside_folder(moves.move_to, index, opened.info().sources)
+    report, aside = _find(index, search, moves)
+    _print(report, aside, form, null=null)
+    return 1 if aside is not None and aside.left else 0
+
+
+def _move_back(undo: Path, moves: _Moves, index: Path | None, form: str) -> int:
+    """Move back what was moved aside; return the exit code, 1 if some was left."""
+    if moves.move_to is not None or moves.html is not None or moves.dry_run:
+        raise UsageError("--undo goes alone", hint="leave out --move-to, --html, --dry-run")
+    with progress() as report_to:
+        back = move_back(undo, index=index, progress=report_to)
+    if form in ("json", "jsonl"):
+        say(to_json(_aside_fields(back), indent=2 if form == "json" else None))
+    else:
+        say(_describe_back(back))
+    return 1 if back.left else 0
+
+
+def _find(
+    index: Path, search: _Search, moves: _Moves
+) -> tuple[DuplicatesReport, AsideReport | None]:
+    """Find the copies, write the page, and move them aside; whatever is wanted."""
+    edited = moves.move_to is None if search.edited is None else search.edited
     with progress() as report_to:
         report = find_duplicates(
             index,
-            threshold=threshold,
-            exact=exact,
+            threshold=search.threshold,
+            exact=search.exact,
             edited=edited,
-            keep=keep,
-            fetch=fetch,
+            keep=search.keep,
+            fetch=search.fetch,
             progress=report_to,
         )
-        if html is not None:
+        if moves.html is not None:
             from vecsearch.cli.duplicates_page import write_page
 
-            options = _options(threshold, exact, edited)
-            write_page(report, html, options, keep, report_to)
+            options = _options(search.threshold, search.exact, edited)
+            write_page(report, moves.html, options, search.keep, report_to)
         aside = None
-        if move_to is not None and not dry_run:
-            aside = move_aside(report, move_to, edited=edited, progress=report_to)
-    _print(report, aside, form, null=null)
-    return 1 if aside is not None and aside.left else 0
+        if moves.move_to is not None and not moves.dry_run:
+            aside = move_aside(report, moves.move_to, edited=edited, progress=report_to)
+    return report, aside
 
 
 def _options(threshold: float | None, exact: bool, edited: bool) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from vecsearch.cli.open import open_queryable
 from vecsearch.cli.output import tell_not_fetched
 from vecsearch.cli.units import written_size
 from vecsearch.deduplication.move_aside import is_safe
@@ -18,9 +19,8 @@ from vecsearch.deduplication.report import (
     Why,
     pixels_of,
 )
-from vecsearch.search.index import open_index
 from vecsearch.types import Progress, absolute_path
-from vecsearch.view.gallery import Compared, Decisions, Section, Tile, write_gallery
+from vecsearch.view.gallery import Compared, Decisions, Gallery, Section, Tile, write_gallery
 from vecsearch.view.text import counted, shown
 
 _WHY: Final[Mapping[Why, str]] = {
@@ -59,7 +59,7 @@ def write_page(
     there = [(one, group) for one, group in others if one.state == "there"]
     if edited := sum(not is_safe(one, group, report) for one, group in there):
         freed += f"; {edited:,} of them are moved with --edited alone"
-    with open_index(report.index) as index:
+    with open_queryable(report.index) as index:
         paths = [one.path for group in report.groups for one in (group.kept, *group.others)]
         guesses = index.guess_at(paths)
     command = ["vecsearch", "duplicates", "-i", str(absolute_path(report.index))]
@@ -68,9 +68,10 @@ def write_page(
         again=shlex.join([*command, *options]),
         keep=shlex.join([part for one in keep for part in ("--keep", _from_anywhere(one))]),
     )
-    write_gallery(
-        sections, title, freed, out, guesses=guesses, decisions=decisions, progress=progress
+    gallery = Gallery(
+        title=title, subtitle=freed, sections=sections, guesses=guesses, decisions=decisions
     )
+    write_gallery(gallery, out, progress=progress)
     tell_not_fetched(paths)
 
 

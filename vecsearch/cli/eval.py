@@ -21,10 +21,11 @@ from vecsearch.cli.options import (
 )
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
-from vecsearch.cli.quality import QualityFiles, print_quality
+from vecsearch.cli.quality import QualityFiles, QualityOptions, print_quality
 from vecsearch.errors import UsageError
-from vecsearch.evaluation.evaluate import BATCH, SAMPLE, BaseFacts, EvaluateReport, K, evaluate
+from vecsearch.evaluation.evaluate import SAMPLE, BaseFacts, EvaluateReport, K, evaluate
 from vecsearch.evaluation.quality import SAMPLE as SAMPLE_OF_LABELLED
+from vecsearch.evaluation.speed import BATCH
 from vecsearch.search.query_options import QueryOptions
 from vecsearch.view.text import counted, format_fields, shown, to_json
 
@@ -104,8 +105,9 @@ def eval(  # noqa: A001 - the command's name
         if vectors is not None:
             raise UsageError("--labels asks with the images of the index", hint="omit --vectors")
         files = QualityFiles(html=html, sheet=sheet, confusion=confusion)
-        options = QueryOptions(expand=expand, rerank=rerank)
-        print_quality(index, labels, k, options, sample, files, fetch=fetch, as_json=as_json)
+        query = QueryOptions(expand=expand, rerank=rerank)
+        options = QualityOptions(ks=k, sample=sample, query=query, fetch=fetch)
+        print_quality(index, labels, options, files, as_json=as_json)
         return
     if html or sheet or confusion or expand or rerank:
         raise UsageError(

@@ -15,7 +15,7 @@ DEBUG: Final = "VECSEARCH_DEBUG"
 
 
 def describe_fault(error: BaseException) -> str:
-    """Return what failed in a line; what is needed to find out why is written to a file.
+    """Print what failed in a line; what is needed to find out why is written to a file.
 
     It has the version, the system, the command line and the trace, and nothing of the environment.
     """

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from vecsearch.cli.options import PATH
-from vecsearch.search.index import Index
 from vecsearch.types import Guess, Progress, Result
 from vecsearch.view.text import format_made
+
+if TYPE_CHECKING:
+    from vecsearch.search.queryable import Queryable
 
 Guesses = Mapping[Path, Sequence[Guess]]
 
@@ -26,21 +29,22 @@ html_option = click.option(
 )
 
 
-def guesses_about(index: Index, results: Sequence[Result]) -> Guesses:
+def guesses_about(index: Queryable, results: Sequence[Result]) -> Guesses:
     """Return the likeliest words of the pictures in *results* that *index* has."""
-    asked = (one.path for result in results for one in result.asked if one.path is not None)
-    return index.guess_at([*asked, *(hit.path for result in results for hit in result.hits)])
+    queries = (one.path for result in results for one in result.asked if one.path is not None)
+    return index.guess_at([*queries, *(hit.path for result in results for hit in result.hits)])
 
 
 def write_results(
     results: Sequence[Result], guesses: Guesses, out: Path, title: str, progress: Progress | None
 ) -> None:
     """Write *results* as a gallery, with the *guesses* of their pictures."""
-    from vecsearch.view.gallery import result_section, write_gallery
+    from vecsearch.view.gallery import Gallery, result_section, write_gallery
 
     most = max((len(result.hits) for result in results), default=0)
     sections = [result_section(result) for result in results]
     made = next(filter(None, map(format_made, results)), "")
     encoder = results[0].encoder if results else ""
     subtitle = ", ".join(filter(None, (f"up to {most} nearest each", made, encoder)))
-    write_gallery(sections, title, subtitle, out, guesses=guesses, progress=progress)
+    gallery = Gallery(title=title, subtitle=subtitle, sections=sections, guesses=guesses)
+    write_gallery(gallery, out, progress=progress)

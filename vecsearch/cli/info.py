@@ -8,11 +8,11 @@ import click
 
 from vecsearch.cli.help import Command
 from vecsearch.cli.json_fields import encoder_fields, record_fields, renamed
+from vecsearch.cli.open import open_queryable
 from vecsearch.cli.options import format_option, index_option, json_option
 from vecsearch.cli.output import print_records, say
 from vecsearch.cli.output_format import chosen_form
 from vecsearch.paths import shown_in
-from vecsearch.search.index import open_index
 from vecsearch.search.info import IndexInfo, PictureInfo
 from vecsearch.view.left_out import NEVER_INDEXED, format_excluded, format_left_out
 from vecsearch.view.text import (
@@ -46,7 +46,7 @@ def info(queries: tuple[str, ...], index: Path | None, form: str | None, as_json
     three of its words the network finds likeliest. Their shares are rough, and of all words.
     """
     form = chosen_form(form, as_json)
-    with open_index(index) as opened:
+    with open_queryable(index) as opened:
         if queries:
             found = opened.look(queries)
             if form == "table":

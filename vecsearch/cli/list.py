@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from vecsearch.cli.help import Command
+from vecsearch.cli.open import open_queryable
 from vecsearch.cli.options import (
     format_option,
     glob_option,
@@ -23,12 +24,11 @@ from vecsearch.cli.output import say
 from vecsearch.cli.output_format import chosen_form
 from vecsearch.cli.progress import progress
 from vecsearch.errors import UsageError
-from vecsearch.search.index import open_index
 from vecsearch.search.list import SORTS, ListOptions
 from vecsearch.view.list import LIST_FORMATS, listed_lines
 
 _AT_ONCE: Final = 500
-"""So many lines are written together."""
+"""The number of lines that are written together."""
 
 
 @click.command(
@@ -96,7 +96,7 @@ def list_(
         dates=form != "paths",
     )
     end = "\0" if null else "" if form == "json" else "\n"
-    with open_index(index) as opened:
+    with open_queryable(index) as opened:
         if options.filter.has_dates or sort == "taken":
             with progress() as report:
                 opened.read_dates(progress=report)

@@ -220,7 +220,7 @@ def main() -> NoReturn:
 
 
 def _tell(error: Exception, wanted: Wanted) -> int:
-    """Tell in a line on stderr what went wrong, as JSON on stdout too; return the exit code."""
+    """Print in a line on stderr what went wrong, as JSON on stdout too; return the exit code."""
     from vecsearch.cli.output import complain, print_failure
 
     if isinstance(error, VecsearchError) and isinstance(error.__cause__, OSError):

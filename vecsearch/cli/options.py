@@ -12,7 +12,7 @@ import click
 
 from vecsearch.cli.help import Command
 from vecsearch.cli.output_format import note_json
-from vecsearch.embed.backbones.registry import DEFAULT_MODEL, MODELS
+from vecsearch.embed.backbones.registry import DEFAULT_MODEL, MODELS, PACKAGED_MODEL
 from vecsearch.paths import from_root
 from vecsearch.search.query_options import CANDIDATES, NEIGHBOURS
 
@@ -129,7 +129,7 @@ rerank_option = click.option(
 model_option = click.option(
     "--model",
     metavar="|".join(MODELS),
-    help="The network; the weights of efficientnet-lite0 need no download."
+    help=f"The network; the weights of {PACKAGED_MODEL} need no download."
     f"  [default: {DEFAULT_MODEL}, or that of the index]",
 )
 

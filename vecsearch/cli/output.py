@@ -16,7 +16,7 @@ from vecsearch.types import Result
 from vecsearch.view.text import harmless, printable
 
 if TYPE_CHECKING:
-    from vecsearch.search.index import Index
+    from vecsearch.search.queryable import Queryable
 
 _MOST_SHOWN: Final = 5
 
@@ -81,7 +81,7 @@ def tell_not_fetched(shown: Iterable[Result | Path]) -> None:
     for one in shown:
         if isinstance(one, Result):
             paths.update(hit.path for hit in one.hits)
-            paths.update(asked.path for asked in one.asked if asked.path is not None)
+            paths.update(image.path for image in one.asked if image.path is not None)
         else:
             paths.add(one)
     if remark := describe_not_fetched(paths):
@@ -104,7 +104,7 @@ def tell_lacking_fonts() -> None:
     )
 
 
-def refuse_pictures(index: Index, *outputs: Path) -> None:
+def refuse_pictures(index: Queryable, *outputs: Path) -> None:
     """Raise UsageError if a file to be written is a picture of the index."""
     for path in outputs:
         if index.has_path(path):

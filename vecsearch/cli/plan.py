@@ -6,8 +6,10 @@ from typing import Final
 
 import click
 
+from vecsearch.cli.gather import gathered
 from vecsearch.cli.help import Command
 from vecsearch.cli.json_fields import record_fields, renamed
+from vecsearch.cli.models import earlier_layer
 from vecsearch.cli.options import json_option, model_option, recipe_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
@@ -26,11 +28,11 @@ _DEFAULTS: Final = PlanOptions()
 
 @click.command(
     cls=Command,
-    epilog="""\b
+    epilog=f"""\b
 Examples:
   vecsearch plan photos
   vecsearch plan --images 10000000 --dim 128 --memory 8G --latency 20ms
-  vecsearch plan --images 1000000 --layer block4_pool --pool flatten --dim 256 --json
+  vecsearch plan --images 1000000 --layer {earlier_layer()} --pool flatten --dim 256 --json
 """,
 )
 @click.argument("sources", nargs=-1, type=click.Path(readable=False), metavar="[SOURCE]...")
@@ -57,35 +59,28 @@ Examples:
     help="Measure this machine, up to 15 seconds, or take built-in figures.",
 )
 @json_option
+@gathered(encoder=EncoderConfig)
 def plan(
     sources: tuple[str, ...],
     images: int | None,
-    model: str | None,
-    layer: str | None,
-    pool: str | None,
-    dim: int | None,
-    precision: str | None,
-    engine: str,
+    encoder: EncoderConfig,
     memory: float | None,
     latency: float | None,
     recipe: str,
     calibrate: bool,
     as_json: bool,
 ) -> None:
-    """Return what an index would take: disk, memory, time, and which FAISS recipe is fit.
+    """Tell what an index would take: disk, memory, time, and which FAISS recipe is fit.
 
     The pictures are those below SOURCE, which are counted, or as many as --images says. Nothing is
     written, and no weights are needed.
     """
-    config = EncoderConfig(
-        model=model, layer=layer, pool=pool, dim=dim, precision=precision, engine=engine
-    )
     options = PlanOptions(
         recipe=recipe, memory_bytes=memory, latency_ms=latency, calibrate=calibrate
     )
     with progress() as report_to:
         report = plan_index(
-            *sources, images=images, encoder=config, options=options, progress=report_to
+            *sources, images=images, encoder=encoder, options=options, progress=report_to
         )
     say(to_json(_fields(report)) if as_json else _describe(report))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from vecsearch.cli.open import open_queryable
 from vecsearch.cli.output import note, refuse_pictures, say, tell_not_fetched
 from vecsearch.cli.progress import progress
 from vecsearch.cli.quality_tables import (
@@ -25,7 +26,6 @@ from vecsearch.evaluation.classes import NEIGHBOURS, confusion
 from vecsearch.evaluation.labels import is_file
 from vecsearch.evaluation.quality import KS, SAMPLE, evaluate_labels
 from vecsearch.evaluation.quality_report import QualityReport
-from vecsearch.search.index import open_index
 from vecsearch.search.query_options import QueryOptions
 from vecsearch.types import JudgedQuery, Progress
 from vecsearch.view.text import counted, shown, to_json
@@ -45,16 +45,18 @@ class QualityFiles:
         return [path for path in (self.html, self.sheet, self.confusion) if path is not None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityOptions:
+    """How to measure, as `evaluate_labels` does; no ``ks`` and no ``sample`` are its defaults."""
+
+    ks: Sequence[int]
+    sample: int | None
+    query: QueryOptions
+    fetch: bool
+
+
 def print_quality(
-    index: Path | None,
-    labels: str,
-    ks: Sequence[int],
-    options: QueryOptions,
-    sample: int | None,
-    files: QualityFiles,
-    *,
-    fetch: bool,
-    as_json: bool,
+    index: Path | None, labels: str, options: QualityOptions, files: QualityFiles, *, as_json: bool
 ) -> None:
     """Measure by labels, write *files*, and print the report."""
     _check(index, labels, files)
@@ -62,10 +64,10 @@ def print_quality(
         report = evaluate_labels(
             index,
             labels,
-            ks=ks or KS,
-            options=options,
-            sample=SAMPLE if sample is None else sample,
-            fetch=fetch,
+            ks=options.ks or KS,
+            options=options.query,
+            sample=SAMPLE if options.sample is None else options.sample,
+            fetch=options.fetch,
             progress=report_to,
         )
         write_quality(report, files, report_to)
@@ -99,7 +101,14 @@ _SIGNS: Final = {True: "\u2713", False: "\u2717"}
 
 
 def _write_page(report: QualityReport, out: Path, report_to: Progress | None) -> None:
-    from vecsearch.view.gallery import Section, Table, Tile, result_section, write_gallery
+    from vecsearch.view.gallery import (
+        Gallery,
+        Section,
+        Table,
+        Tile,
+        result_section,
+        write_gallery,
+    )
 
     def section(one: JudgedQuery) -> Section:
         plain = result_section(one.result)
@@ -132,19 +141,18 @@ def _write_page(report: QualityReport, out: Path, report_to: Progress | None) ->
         Table(caption=f"Figures, {INTERVALS}", heads=FIGURE_HEADS, rows=figure_rows(report)),
         Table(caption="By class, worst first", heads=CLASS_HEADS, rows=class_rows(report.by_class)),
     ]
-    write_gallery(
-        [section(one) for one in report.worst],
-        "Quality by labels",
-        report.encoder,
-        out,
+    gallery = Gallery(
+        title="Quality by labels",
+        subtitle=report.encoder,
+        sections=[section(one) for one in report.worst],
         tables=tables,
-        progress=report_to,
     )
+    write_gallery(gallery, out, progress=report_to)
 
 
 def _check(index: Path | None, labels: str, files: QualityFiles) -> None:
     """Refuse what cannot be written before the work, and not after it."""
-    with open_index(index) as opened:
+    with open_queryable(index) as opened:
         refuse_pictures(opened, *files.wanted)
     taken = [path.resolve() for path in files.wanted]
     if is_file(labels):

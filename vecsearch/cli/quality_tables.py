@@ -28,7 +28,7 @@ CLASS_HEADS: Final = (
 INTERVALS: Final = "in brackets 95% intervals over queries"
 
 _MOST_CLASSES: Final = 20
-"""So many of the worst classes are printed; JSON and page have all."""
+"""The number of worst classes that are printed; JSON and page have all."""
 
 
 def facts(report: QualityReport) -> dict[str, str]:

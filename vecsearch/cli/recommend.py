@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from vecsearch.cli.html import guesses_about, html_option, write_results
+from vecsearch.cli.open import open_queryable
 from vecsearch.cli.options import (
     PATH,
     CountingCommand,
@@ -27,10 +28,12 @@ from vecsearch.cli.output_format import chosen_form
 from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.cli.progress import progress
 from vecsearch.files import whole_file
-from vecsearch.search.index import Index, open_index
 from vecsearch.search.query_options import QueryOptions
 from vecsearch.types import Progress, Result
 from vecsearch.view.text import FORMATS, counted, format_results, shown
+
+if TYPE_CHECKING:
+    from vecsearch.search.queryable import Queryable
 
 _STEM_BYTES: Final = 180
 """File systems allow 255 bytes a name; an id and the ending come behind."""
@@ -92,7 +95,7 @@ def recommend(
     streams = form == "jsonl" and not (sheets or html or preview or preview_mode)
     stdout = sys.stdout  # a progress bar takes its place
     options = QueryOptions(threshold=threshold, expand=expand, rerank=rerank)
-    with open_index(index, fetch=fetch) as opened, progress() as report:
+    with open_queryable(index, fetch=fetch) as opened, progress() as report:
         if html is not None:
             refuse_pictures(opened, html)
             results = list(opened.recommend(k=k, options=options))
@@ -123,7 +126,7 @@ def recommend(
 
 
 def write_recommendations(
-    index: Index, output: Path, k: int, options: QueryOptions, report: Progress | None
+    index: Queryable, output: Path, k: int, options: QueryOptions, report: Progress | None
 ) -> list[Result]:
     """Draw a sheet for every picture into *output*, and write ``recommendations.json``."""
     from vecsearch.view.sheet import draw_sheet, new_thumbnails

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from vecsearch.cli.gather import gathered
 from vecsearch.cli.help import Command
 from vecsearch.cli.html import html_option
+from vecsearch.cli.open import open_queryable
 from vecsearch.cli.options import (
     PATH,
     Number,
@@ -24,10 +28,27 @@ from vecsearch.cli.progress import progress
 from vecsearch.errors import UsageError
 from vecsearch.layout.collection import COLOURS, CollectionMap, MapOptions, map_collection
 from vecsearch.layout.methods import METHODS
-from vecsearch.search.index import Index, open_index
 from vecsearch.search.query_options import ImageFilter
 from vecsearch.types import Progress
 from vecsearch.view.text import counted, shown, to_json
+
+if TYPE_CHECKING:
+    from vecsearch.search.queryable import Queryable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapFiles:
+    """What a map is written to; ``raw_csv`` is for coordinates in a .csv."""
+
+    picture: Path | None = None
+    page: Path | None = None
+    coordinates: Path | None = None
+    raw_csv: bool = False
+
+    @property
+    def wanted(self) -> list[Path]:
+        """Those that have a name."""
+        return [path for path in (self.picture, self.page, self.coordinates) if path is not None]
 
 
 @click.command(
@@ -97,16 +118,14 @@ More examples:
 @until_option
 @fetch_option
 @json_option
+@gathered(options=MapOptions)
 def viz(
     index: Path | None,
     output: Path | None,
     html: Path | None,
     save_coordinates: Path | None,
     csv_raw: bool,
-    method: str,
-    color: str,
-    perplexity: float | None,
-    seed: int,
+    options: MapOptions,
     under: tuple[str, ...],
     patterns: tuple[str, ...],
     since: str | None,
@@ -122,24 +141,22 @@ def viz(
     large-viz).
     """
     if output is None and html is None and save_coordinates is None:
-        output = Path(f"{method}.png")
+        output = Path(f"{options.method}.png")
     if csv_raw and (save_coordinates is None or save_coordinates.suffix.lower() != ".csv"):
         raise UsageError("--csv-raw is about coordinates", hint="add --save-coordinates FILE.csv")
-    options = MapOptions(method=method, color=color, seed=seed, perplexity=perplexity)
     chosen = ImageFilter(under=under, glob=patterns, since=since, until=until)
     chosen.check()
-    with open_index(index, fetch=fetch) as opened, progress() as report:
-        _check(opened, output, html, save_coordinates)
+    files = MapFiles(picture=output, page=html, coordinates=save_coordinates, raw_csv=csv_raw)
+    with open_queryable(index, fetch=fetch) as opened, progress() as report:
+        _check(opened, files)
         if chosen.has_dates:
             opened.read_dates(progress=report)
-        files = (output, html, save_coordinates)
-        collection = draw(opened, *files, options, report, chosen=chosen, raw_csv=csv_raw)
+        collection = draw(opened, files, options, report, chosen=chosen)
         folder = opened.path
-    written = [path for path in (output, html, save_coordinates) if path is not None]
     if as_json:
-        say(to_json(_fields(collection, folder, written)))
+        say(to_json(_fields(collection, folder, files.wanted)))
     else:
-        for path in written:
+        for path in files.wanted:
             say(f"{shown(path)}: {counted(len(collection.images), 'picture')}")
     if output is not None or html is not None:
         tell_not_fetched(image.path for image in collection.images)
@@ -159,58 +176,53 @@ def _fields(collection: CollectionMap, index: Path, written: list[Path]) -> dict
 
 
 def draw(
-    index: Index,
-    output: Path | None,
-    html: Path | None,
-    coordinates: Path | None,
+    index: Queryable,
+    files: MapFiles,
     options: MapOptions,
     report: Progress | None,
     *,
     chosen: ImageFilter | None = None,
-    raw_csv: bool = False,
 ) -> CollectionMap:
-    """Lay *index* out, or what is *chosen* of it, and write what has a name."""
-    from vecsearch.search.stored_vectors import guesses_of, stored_vectors
-
-    images, features = stored_vectors(index, chosen)
+    """Lay *index* out, or what is *chosen* of it, and write *files*."""
+    vectors = index.map_vectors(chosen)
     collection = map_collection(
-        features,
-        images,
+        vectors,
+        vectors.images,
         options,
-        encoder=index.encoder.title,
-        guesses=guesses_of(index, features),
+        encoder=vectors.encoder,
+        guesses=vectors.guesses(),
         progress=report,
     )
-    if coordinates is not None:
+    if files.coordinates is not None:
         from vecsearch.transfer.formats.coordinates import write_coordinates
 
         names = ["", *(group.name for group in collection.groups)]
         groups = [names[label + 1] for label in collection.labels.tolist()]
-        write_coordinates(coordinates, images, collection.points, groups, raw_csv=raw_csv)
-    if output is not None:
+        write_coordinates(
+            files.coordinates, vectors.images, collection.points, groups, raw_csv=files.raw_csv
+        )
+    if files.picture is not None:
         from vecsearch.view.map import draw_map
 
-        draw_map(collection, output, progress=report)
-    if html is not None:
-        from vecsearch.search.stored_vectors import nearest_places
+        draw_map(collection, files.picture, progress=report)
+    if files.page is not None:
         from vecsearch.view.page import write_page
 
-        near = nearest_places(index, features, progress=report)
-        write_page(collection, near, html, progress=report)
+        near = vectors.nearest(progress=report)
+        write_page(collection, near, files.page, progress=report)
     return collection
 
 
-def _check(index: Index, output: Path | None, html: Path | None, coordinates: Path | None) -> None:
+def _check(index: Queryable, files: MapFiles) -> None:
     """Refuse what cannot be written before the work, and not after it."""
-    named = [path for path in (output, html, coordinates) if path is not None]
-    refuse_pictures(index, *named)
-    if len({path.absolute() for path in named}) < len(named):
+    refuse_pictures(index, *files.wanted)
+    if len({path.absolute() for path in files.wanted}) < len(files.wanted):
         raise UsageError("two outputs have one name", hint="name each of them")
-    if output is not None:
+    if files.picture is not None:
         from vecsearch.view.image_files import format_of
 
-        format_of(output, vector=True)
-    if coordinates is not None:
+        format_of(files.picture, vector=True)
+    if files.coordinates is not None:
         from vecsearch.transfer.formats.coordinates import check_coordinates
 
-        check_coordinates(coordinates)
+        check_coordinates(files.coordinates)

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from vecsearch.cli.help import Command
+from vecsearch.cli.open import open_queryable
 from vecsearch.cli.options import format_option, index_option, json_option
 from vecsearch.cli.output import print_records, say
 from vecsearch.cli.output_format import chosen_form
-from vecsearch.search.index import open_index
 from vecsearch.types import WordCount
 from vecsearch.view.text import format_table
 
@@ -39,7 +39,7 @@ def words(prefix: str, index: Path | None, count: bool, form: str | None, as_jso
     They are the classes that the network was trained to tell apart.
     """
     form = chosen_form(form, as_json)
-    with open_index(index) as opened:
+    with open_queryable(index) as opened:
         found = opened.words(prefix, count=count)
     if form in ("json", "jsonl"):
         print_records([_fields(one) for one in found], form)

@@ -75,7 +75,7 @@ def duplicates(
     if threshold is not None and not -1.0 <= threshold <= 1.0:
         raise UsageError(f"the threshold is {threshold}", hint="a cosine lies between -1 and 1")
     with open_index(index, fetch=fetch) as asked:
-        opened = asked.opened()
+        opened = asked.reader()
         patterns = [keep] if isinstance(keep, str) else keep
         vectors = RankedVectors(opened, rank_images(opened, progress, keep=patterns))
         cosines = copy_cosines(asked.encoder)
@@ -121,7 +121,7 @@ def _report(
         freed_bytes=sum(group.freed_bytes for group in groups),
         not_copies=len(vectors.ranked.exclusions),
         groups=tuple(groups),
-        sources=tuple(asked.opened().snapshot.sources()),
+        sources=tuple(asked.reader().snapshot.sources()),
     )
 
 

@@ -43,7 +43,7 @@ def move_back(
     folder = absolute_path(folder)
     moved, left = [], []
     with open_index(index) as asked:
-        snapshot = asked.opened().snapshot
+        snapshot = asked.reader().snapshot
         places = SourceRoots(
             snapshot.sources(), lambda path: snapshot.image_by_path(path) is not None
         )

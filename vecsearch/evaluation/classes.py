@@ -13,7 +13,7 @@ from vecsearch.evaluation.measures import Figures
 from vecsearch.types import Rows
 
 NEIGHBOURS: Final = 5
-"""So many first hits are looked at, class by class, or as many as a class has other images."""
+"""The number of first hits that are counted by class, or fewer where a class has fewer images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class LabelShare:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassQuality:
-    """How well a class of ``images`` is found by the ``queries`` of them that asked.
+    """How well a class of ``images`` is found by ``queries`` of them.
 
     Precision (at 5) and average precision are means over these. ``neighbours`` are the labels of
     their first 5 hits, or of as many as the class has other images, the most frequent first: more
@@ -49,19 +49,19 @@ class ClassQuality:
 def by_class(
     names: Sequence[str],
     sizes: Rows,
-    asked: Rows,
+    classes: Rows,
     first: Rows,
     precisions: Figures,
     average_precisions: Figures,
 ) -> tuple[ClassQuality, ...]:
     """Sum up queries by class, those of the least average precision first.
 
-    *sizes* (c,) count the images of the classes *names*; *asked* (q,) are the classes of the
+    *sizes* (c,) count the images of the classes *names*; *classes* (q,) are the classes of the
     queries, *first* (q, 5) those of their first hits, -1 where there is none.
     """
     found = []
-    for number in np.unique(asked).tolist():
-        mine = asked == number
+    for number in np.unique(classes).tolist():
+        mine = classes == number
         hits = first[mine]
         numbers, counts = np.unique(hits[hits >= 0], return_counts=True)
         order = np.lexsort((numbers, -counts))

@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from vecsearch.ann.searcher import CodedRows, Searcher
+from vecsearch.ann.recall import Shares
 from vecsearch.ann.settings import SearchSettings
 from vecsearch.arguments import checked
 from vecsearch.errors import UsageError
-from vecsearch.evaluation.queries import Measured, held_out, of_bases, own_queries, stored, unknown
-from vecsearch.evaluation.recall import (
-    Interval,
-    found_shares,
-    interval,
-    live_rows,
-    true_nearest,
+from vecsearch.evaluation.confidence import Interval, interval
+from vecsearch.evaluation.ground_truth import found_shares, true_nearest
+from vecsearch.evaluation.recall_queries import (
+    Origin,
+    RecallQueries,
+    coded_parts,
+    recall_queries,
 )
-from vecsearch.search.index import Index, open_index
+from vecsearch.evaluation.speed import BATCH, Speed, speed_of
+from vecsearch.search.index import open_index
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.types import Progress, Vectors
 
 K: Final = 10
 SAMPLE: Final = 1000
-"""So many queries at most, unless more are asked for."""
-
-BATCH: Final = 256
-_WARMING: Final = 3
-
-Origin = Literal["held out", "file", "stored"]
+"""The default limit of queries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +88,13 @@ def evaluate(
     base has them, and none was tuned with them. But they are images of the index, found by the
     exact search of what the bases lack, so counting them would flatter. Recall is therefore about
     what the approximate bases have, and about nothing else: the truth is over the live rows of
-    all these bases, each query is asked of all of them, and the answers are theirs, merged. Its
+    all these bases, each query searches all of them, and the answers are theirs, merged. Its
     own row, the other held-out rows, exact bases and what was added since are in neither.
     The answers to real queries are at least as good, for all else is searched exactly.
 
     With *queries*, vectors of the user's own, (q, d) of any length, or a ``.npy``, ``.npz`` or
-    ``.parquet`` file of them, recall is that of the whole index: all live rows, asked as
-    `Index.search` asks them.
+    ``.parquet`` file of them, recall is that of the whole index: all live rows, searched as
+    `Index.search` does.
 
     A query that is to the bit a row of what is measured (a second copy of a picture, or a vector
     taken from the index) is left out and counted. At most *sample* queries are used, a seeded
@@ -108,9 +102,9 @@ def evaluate(
 
     *Latency* is the time of `Index.search` with one vector, the call that users make, in a process
     that has the index open, and warm; *throughput* that of the same call with one vector, and with
-    `BATCH` vectors. An exact index is asked with stored vectors; how they find themselves is not
-    judged. *Memory* is what this process holds after these, apart from the page cache, and before
-    the exact search.
+    `BATCH` vectors. The queries of an exact index are stored vectors; that they find themselves is
+    not judged. *Memory* is what this process holds after these, apart from the page cache, and
+    before the exact search.
 
     Raises UsageError for queries that cannot be used, IndexFolderError or a subclass.
     """
@@ -118,115 +112,57 @@ def evaluate(
         raise UsageError(f"k is {k}", hint="ask for at least 1 neighbour")
     if sample < 1:
         raise UsageError(f"the sample is {sample}", hint="ask for at least 1 query")
-    with open_index(index) as asked:
-        opened = asked.opened()
-        coded = [part for part in opened.parts if isinstance(part, CodedRows)]
-        if queries is not None:
-            origin: Origin = "file"
-            measured = Measured(opened.snapshot.segments, opened.search)
-            xq = own_queries(queries, opened.snapshot.dim, sample)
-        elif coded:
-            origin = "held out"
-            measured = Measured(of_bases(opened, coded), Searcher(coded).search)
-            xq = held_out(opened, coded, sample)
-        else:
-            origin = "stored"
-            measured = Measured(opened.snapshot.segments, opened.search)
-            xq = stored(opened, sample)
-        live = len(live_rows(measured.segments, opened.snapshot.deleted_rows))
-        if not live:
-            raise UsageError(
-                f"{opened.snapshot.folder} has no images that could be found",
-                hint="vecsearch build adds them",
+    with open_index(index) as opened:
+        reader = opened.reader()
+        measured = recall_queries(reader, queries, sample)
+        speed = speed_of(opened, measured.xq, k, progress)
+        exact = not coded_parts(reader)
+        shares = None if exact else _shares(reader, measured, k, progress)
+        return _report(reader, k, measured, speed, shares)
+
+
+def _report(
+    reader: IndexReader, k: int, measured: RecallQueries, speed: Speed, shares: Shares | None
+) -> EvaluateReport:
+    """Sum up what was measured; without *shares* the search is exact."""
+    return EvaluateReport(
+        index=reader.snapshot.folder,
+        images=len(reader),
+        dim=reader.snapshot.dim,
+        k=k,
+        queries=len(measured.xq),
+        origin=measured.origin,
+        left_out=measured.left_out,
+        measured_rows=measured.rows,
+        exact=shares is None,
+        recall=1.0 if shares is None else float(shares.mean()),
+        interval=Interval(1.0, 1.0, "none") if shares is None else interval(shares),
+        p50_ms=speed.p50_ms,
+        p95_ms=speed.p95_ms,
+        p99_ms=speed.p99_ms,
+        single_rate=speed.single_rate,
+        batch_rate=speed.batch_rate,
+        memory_bytes=speed.memory_bytes,
+        bases=tuple(
+            BaseFacts(
+                recipe=base.recipe,
+                rows=base.row_count,
+                settings=SearchSettings.from_json(base.search),
             )
-        xq, left_out = (xq, 0) if origin == "stored" else unknown(xq, opened, measured, queries)
-        times = _latencies(asked, xq, k, progress)
-        batch_rate = len(xq) / _batch_seconds(asked, xq, k, progress)
-        memory_bytes = anonymous_bytes()
-        shares = np.ones(1)
-        if coded:
-            shares = _shares(opened, measured, xq, k, progress)
-        p50, p95, p99 = (1e3 * np.percentile(times, [50, 95, 99])).tolist()
-        return EvaluateReport(
-            index=asked.path,
-            images=len(opened),
-            dim=opened.snapshot.dim,
-            k=k,
-            queries=len(xq),
-            origin=origin,
-            left_out=left_out,
-            measured_rows=live,
-            exact=not coded,
-            recall=float(shares.mean()),
-            interval=interval(shares) if coded else Interval(1.0, 1.0, "none"),
-            p50_ms=p50,
-            p95_ms=p95,
-            p99_ms=p99,
-            single_rate=len(xq) / sum(times),
-            batch_rate=batch_rate,
-            memory_bytes=memory_bytes,
-            bases=tuple(
-                BaseFacts(
-                    recipe=base.recipe,
-                    rows=base.row_count,
-                    settings=SearchSettings.from_json(base.search),
-                )
-                for base in opened.snapshot.bases.values()
-            ),
-        )
-
-
-def anonymous_bytes() -> int | None:
-    """Tell the memory of this process without the files it has mapped; None if none says so."""
-    try:
-        with Path("/proc/self/status").open() as file:
-            for line in file:
-                if line.startswith("RssAnon:"):
-                    return 1024 * int(line.split()[1])
-    except OSError:
-        pass
-    return None
-
-
-def _latencies(asked: Index, xq: Vectors, k: int, progress: Progress | None) -> list[float]:
-    """Time each of *xq* by itself, in seconds, after some that open what is opened lazily."""
-    for query in xq[:_WARMING]:
-        asked.search(query[None], k=k)
-    times = []
-    for number, query in enumerate(xq):
-        if progress:
-            progress("one query at a time", number, len(xq))
-        start = time.perf_counter()
-        asked.search(query[None], k=k)
-        times.append(time.perf_counter() - start)
-    if progress:
-        progress("one query at a time", len(xq), len(xq))
-    return times
-
-
-def _batch_seconds(asked: Index, xq: Vectors, k: int, progress: Progress | None) -> float:
-    """Time all of *xq* in batches."""
-    seconds = 0.0
-    for first in range(0, len(xq), BATCH):
-        if progress:
-            progress("in batches", first, len(xq))
-        start = time.perf_counter()
-        asked.search(xq[first : first + BATCH], k=k)
-        seconds += time.perf_counter() - start
-    if progress:
-        progress("in batches", len(xq), len(xq))
-    return seconds
+            for base in reader.snapshot.bases.values()
+        ),
+    )
 
 
 def _shares(
-    opened: IndexReader, measured: Measured, xq: Vectors, k: int, progress: Progress | None
-) -> npt.NDArray[np.float64]:
-    """Return the share of the truth that is found, for each of *xq*."""
-    deleted = opened.snapshot.deleted_rows
+    reader: IndexReader, measured: RecallQueries, k: int, progress: Progress | None
+) -> Shares:
+    """Return the share of the truth that is found, for each query."""
+    xq, deleted = measured.xq, reader.snapshot.deleted_rows
     truth = true_nearest(xq, measured.segments, deleted, k, progress)
     # One more than k, as `Index.search` asks for: it is what its answers are cut from.
     found = [
-        measured.search(xq[first : first + BATCH], min(k + 1, len(opened)))[1][:, :k]
+        measured.search(xq[first : first + BATCH], min(k + 1, len(reader)))[1][:, :k]
         for first in range(0, len(xq), BATCH)
     ]
     return found_shares(xq, np.concatenate(found), truth, measured.segments)

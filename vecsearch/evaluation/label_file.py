@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from vecsearch.errors import SourceError
 from vecsearch.store.snapshot import Snapshot
@@ -22,8 +22,13 @@ _LOOKED_UP: Final = 2048
 _LONGEST_LINE: Final = 1 << 16
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
-_Entry = tuple[int, str, str]
-"""Line, path or id, and label."""
+
+class _Entry(NamedTuple):
+    """The label of an image, which is named by its path or id."""
+
+    line: int
+    name: str
+    label: str
 
 
 def read_label_file(path: Path, snapshot: Snapshot) -> tuple[dict[int, str], int]:
@@ -39,12 +44,12 @@ def read_label_file(path: Path, snapshot: Snapshot) -> tuple[dict[int, str], int
     unknown = 0
     entries = _entries(path)
     while block := list(islice(entries, _LOOKED_UP)):
-        for (line, name, label), image in zip(block, _find(path, block, snapshot), strict=True):
+        for entry, image in zip(block, _find(path, block, snapshot), strict=True):
             if image is None:
                 unknown += 1
-            elif labels.setdefault(image.row, label) != label:
+            elif labels.setdefault(image.row, entry.label) != entry.label:
                 raise SourceError(
-                    f"{path} line {line}: {name} is labelled {label!r}, and "
+                    f"{path} line {entry.line}: {entry.name} is labelled {entry.label!r}, and "
                     f"{labels[image.row]!r} before",
                     hint="give each image one label",
                     path=path,
@@ -61,10 +66,10 @@ def _find(path: Path, block: Sequence[_Entry], snapshot: Snapshot) -> list[Image
             os.fspath(relative_path(name)),
             *(str(absolute_path(name if "://" in name else folder / name)) for folder in folders),
         ]
-        for _, name, _ in block
+        for name in (entry.name for entry in block)
     ]
     by_path = snapshot.images_by_path([name for names in candidates for name in names])
-    ids = [_id(name) for _, name, _ in block]
+    ids = [_id(entry.name) for entry in block]
     by_id = snapshot.images_by_id([number for number in ids if number is not None])
     return [
         next(
@@ -116,7 +121,7 @@ def _entries(path: Path) -> Iterator[_Entry]:
                     is_text = not any("\udc80" <= letter <= "\udcff" for letter in label)
                     what = f"has the label {label!r}" if is_text else "is not UTF-8"
                     raise _no_table(path, reader.line_num, what)
-                yield reader.line_num, cells[columns[0]], label
+                yield _Entry(reader.line_num, cells[columns[0]], label)
     except OSError as error:
         raise SourceError(f"cannot read {path}: {error.strerror or error}", path=path) from None
     except csv.Error as error:

@@ -12,21 +12,22 @@ from vecsearch.arguments import checked
 from vecsearch.errors import UsageError
 from vecsearch.evaluation import measures
 from vecsearch.evaluation.classes import NEIGHBOURS, by_class
-from vecsearch.evaluation.judge import Judgements, choose_queries, judge, worst_queries
-from vecsearch.evaluation.labels import label_images
+from vecsearch.evaluation.confidence import interval, mean_of
+from vecsearch.evaluation.judgements import Judgements, JudgeOptions, choose_queries, judge
+from vecsearch.evaluation.labels import Labelled, label_images
 from vecsearch.evaluation.measures import Figures
 from vecsearch.evaluation.quality_report import FiguresAtK, MeanFigure, QualityReport
-from vecsearch.evaluation.recall import interval, mean_of
-from vecsearch.search.index import open_index
+from vecsearch.evaluation.worst_queries import worst_queries
+from vecsearch.search.index import Index, open_index
 from vecsearch.search.query_options import QueryOptions, check_k
-from vecsearch.types import Progress, no_progress
+from vecsearch.types import JudgedQuery, Progress, no_progress
 
 KS: Final = (1, 5, 10)
 SAMPLE: Final = 5000
-"""So many queries at most, unless more are asked for."""
+"""The default limit of queries."""
 
 WHOLE: Final = 20_000
-"""Rankings are looked at as a whole up to so many images, and otherwise as far as `DEPTH`."""
+"""Up to this number of images, whole rankings are judged, and otherwise the first `DEPTH` ranks."""
 DEPTH: Final = 1000
 
 _DEFAULTS: Final = QueryOptions()
@@ -46,9 +47,9 @@ def evaluate_labels(
     """Measure how well the images of *index* find those with the same label; nothing is written.
 
     *labels* is ``folder``, a CSV file or a regular expression, see `label_images`. Every labelled
-    image asks, and its own hit is left out (leave-one-out). Right are the others of its class, so
-    the only image of a class does not ask, but may be a wrong hit. Images without a label neither
-    ask nor answer; the filter of *options* leaves out more.
+    image is a query, and its own hit is left out (leave-one-out). Right are the others of its
+    class, so the only image of a class is no query, but may be a wrong hit. Images without a label
+    are neither; the filter of *options* leaves out more.
 
     The rankings are those of `Index.recommend` with the same *options*, ties in its order: over
     all images, or only as far as rank 1,000 (or the largest k) where there are more than
@@ -56,60 +57,77 @@ def evaluate_labels(
     R-precision, mean average precision, mean reciprocal rank; precision also as the mean of the
     classes' means. Their intervals are by percentile bootstrap over queries (see `interval`).
 
-    Of more than *sample* images that could ask, a seeded choice does: as many of each class as its
+    Of more than *sample* possible queries, a seeded choice is taken: as many of each class as its
     share, and at least one.
 
-    No picture is read; whether those behind URLs are when the worst queries are drawn, *fetch* says
-    as for `open_index`.
+    No picture is read. *fetch* says, as for `open_index`, whether pictures behind URLs may be read
+    when the worst queries are drawn.
 
-    Raises UsageError for a k, sample, options or labels that cannot be meant, SourceError for a
-    CSV file that cannot be used, NotFoundError if no image has a label, IndexFolderError and its
-    kin.
+    Raises UsageError for a k, sample, options or labels that make no sense, SourceError for a
+    CSV file that cannot be used, NotFoundError if no image has a label, IndexFolderError or a
+    subclass.
     """
     ks = sorted(set(ks))
     _check(ks, sample, options)
-    with open_index(index, fetch=fetch) as asked:
-        opened = asked.opened()
+    with open_index(index, fetch=fetch) as opened:
+        reader = opened.reader()
         chosen = None
         if options.filter:
             from vecsearch.search.filters import chosen_rows
 
-            chosen = chosen_rows(opened.snapshot, options.filter)
-        labelled = label_images(labels, opened.snapshot, chosen)
+            chosen = chosen_rows(reader.snapshot, options.filter)
+        labelled = label_images(labels, reader.snapshot, chosen)
         others = len(labelled.rows) - 1
-        whole = len(labelled.rows) <= WHOLE
-        depth = others if whole else min(others, max(DEPTH, *ks))
-        sizes = np.bincount(labelled.classes)
+        depth = others if _is_whole(labelled) else min(others, max(DEPTH, *ks))
+        judging = JudgeOptions(depth=depth, ks=ks, query=options)
         queries = choose_queries(labelled.classes, sample)
-        found = judge(opened, labelled, queries, depth, ks, options, progress or no_progress)
-        return QualityReport(
-            index=asked.path,
-            encoder=asked.encoder.title,
-            labels=str(labels),
-            images=len(labelled.rows) + labelled.unlabelled,
-            unlabelled=labelled.unlabelled,
-            alone=int(np.count_nonzero(sizes == 1)),
-            unknown=labelled.unknown,
-            classes=int(np.count_nonzero(sizes > 1)),
-            queries=len(queries),
-            depth=depth,
-            whole=whole,
-            expand=options.expand,
-            rerank=options.rerank,
-            at=tuple(_at_k(k, found) for k in ks),
-            r_precision=_figure(found.r_precision),
-            mean_average_precision=_figure(found.average_precision),
-            mean_reciprocal_rank=_figure(measures.reciprocal_rank(found.first_right)),
-            by_class=by_class(
-                labelled.names,
-                sizes,
-                found.classes,
-                found.first,
-                found.precision[NEIGHBOURS],
-                found.average_precision,
-            ),
-            worst=worst_queries(opened, labelled, found, options),
-        )
+        found = judge(reader, labelled, queries, judging, progress or no_progress)
+        worst = worst_queries(reader, labelled, found, options)
+        return _report(opened, str(labels), labelled, judging, found, worst)
+
+
+def _is_whole(labelled: Labelled) -> bool:
+    return len(labelled.rows) <= WHOLE
+
+
+def _report(
+    index: Index,
+    labels: str,
+    labelled: Labelled,
+    options: JudgeOptions,
+    found: Judgements,
+    worst: tuple[JudgedQuery, ...],
+) -> QualityReport:
+    """Sum up what was judged."""
+    sizes = np.bincount(labelled.classes)
+    return QualityReport(
+        index=index.path,
+        encoder=index.encoder.title,
+        labels=labels,
+        images=len(labelled.rows) + labelled.unlabelled,
+        unlabelled=labelled.unlabelled,
+        alone=int(np.count_nonzero(sizes == 1)),
+        unknown=labelled.unknown,
+        classes=int(np.count_nonzero(sizes > 1)),
+        queries=len(found.rows),
+        depth=options.depth,
+        whole=_is_whole(labelled),
+        expand=options.query.expand,
+        rerank=options.query.rerank,
+        at=tuple(_at_k(k, found) for k in options.ks),
+        r_precision=_figure(found.r_precision),
+        mean_average_precision=_figure(found.average_precision),
+        mean_reciprocal_rank=_figure(measures.reciprocal_rank(found.first_right)),
+        by_class=by_class(
+            labelled.names,
+            sizes,
+            found.classes,
+            found.first,
+            found.precision[NEIGHBOURS],
+            found.average_precision,
+        ),
+        worst=worst,
+    )
 
 
 def _check(ks: Sequence[int], sample: int, options: QueryOptions) -> None:

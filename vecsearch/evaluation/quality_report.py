@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vecsearch.evaluation.classes import ClassQuality
-from vecsearch.evaluation.recall import Interval
+from vecsearch.evaluation.confidence import Interval
 from vecsearch.types import JudgedQuery
 
 
@@ -38,12 +38,12 @@ class QualityReport:
     """How well images find those with their label; see `evaluate_labels`.
 
     ``encoder`` names the model. Of ``images``, ``unlabelled`` have no label and are left out;
-    ``alone`` are the only one of their class, so they can be wrong answers and do not ask.
+    ``alone`` are the only one of their class, so they can be wrong hits and are no queries.
     ``unknown`` lines of a CSV file name no image. ``classes`` counts those that have at least two
     images. ``depth`` ranks were looked at, which are all where ``whole``. ``expand`` and ``rerank``
     are those of the options.
 
-    ``by_class`` has every class that was asked with, ``worst`` the queries of least average
+    ``by_class`` has every class with a query, ``worst`` the queries of least average
     precision, none that is perfect, both worst first.
     """
 

@@ -13,10 +13,11 @@ import numpy as np
 
 from vecsearch.ann.exact import exact_search
 from vecsearch.ann.read_base import open_base
+from vecsearch.ann.recall import recall
 from vecsearch.ann.recipes import FLAT, check_recipe
 from vecsearch.ann.searcher import CodedRows
 from vecsearch.ann.settings import SearchSettings
-from vecsearch.ann.tuning import K, judging_queries, recall, tuning_queries
+from vecsearch.ann.tuning import K, judging_queries, tuning_queries
 from vecsearch.ann.tuning import tune as tune_base
 from vecsearch.arguments import checked
 from vecsearch.errors import UsageError, VecsearchError

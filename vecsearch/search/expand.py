@@ -1,4 +1,4 @@
-"""Alpha query expansion: a query is led towards its nearest images before it is asked again.
+"""Alpha query expansion: a query is moved towards its nearest images, and searched again.
 
 Radenović, Tolias and Chum, "Fine-tuning CNN Image Retrieval with No Human Annotation" (TPAMI 41(7),
 2019), section 3.3, of vectors that are seen from the middle of the collection.

@@ -1,4 +1,4 @@
-"""Among which images a question is asked: of some folders, names, and dates."""
+"""Which images may be hits: those of some folders, names and dates."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _Span = tuple[bytes, bytes | None]
 
 
 def chosen_rows(snapshot: Snapshot, chosen: ImageFilter) -> Rows:
-    """Find the rows, sorted, of the images that *chosen* leaves; it must say something.
+    """Find the rows, sorted, of the images that *chosen* leaves; it must not be empty.
 
-    Raises NotFoundError where a path, a pattern or the dates mean no image, and where no image is
-    of all of them.
+    Raises NotFoundError where a path, a pattern or the dates match no image, and where no image
+    matches all of them.
     """
     under, patterns = chosen.folders, chosen.patterns
     lying = [_checked(snapshot, _below(snapshot, path), f"below {path}") for path in under]
@@ -64,7 +64,7 @@ def _written(chosen: ImageFilter) -> str:
 
 def _dated(snapshot: Snapshot, chosen: ImageFilter) -> Rows:
     """Find the rows of the images that were taken in a time."""
-    from vecsearch.search.dates import period_of
+    from vecsearch.search.period import period_of
 
     period = period_of(chosen.since, chosen.until)
     (start, end), times_ns = period.texts, period.times_ns

@@ -12,25 +12,25 @@ from vecsearch.search.ranker import Apart, Ranker, Ranking
 from vecsearch.types import Hit, Rows, Vectors
 
 
-class Candidates:
-    """The images that may be hits of a question, and which of the best are wanted."""
+class HitFinder:
+    """Finds the best hits among all images of an index, or some."""
 
     def __init__(
-        self, opened: IndexReader, k: int, options: QueryOptions, *, among: Rows | None = None
+        self, reader: IndexReader, k: int, options: QueryOptions, *, among: Rows | None = None
     ) -> None:
-        """Find them; raises NotFoundError if there are none.
+        """Find the images that may be hits; raises NotFoundError if there are none.
 
-        *among* are the rows, sorted, that may be hits, for who knows already which those are.
+        *among* are their rows, sorted, where they are known already.
         """
-        self._opened, self._k, self._options = opened, k, options
-        searcher, count = None, len(opened)
+        self._reader, self._k, self._options = reader, k, options
+        searcher, count = None, len(reader)
         if among is None and (chosen := options.filter):
             from vecsearch.search.filters import chosen_rows
 
-            among = chosen_rows(opened.snapshot, chosen)
+            among = chosen_rows(reader.snapshot, chosen)
         if among is not None:
-            searcher, count = opened.among(among), len(among)
-        self._ranker = Ranker(opened, options, searcher, count)
+            searcher, count = reader.among(among), len(among)
+        self._ranker = Ranker(reader, options, searcher, count)
 
     def prepare(self) -> None:
         """Open what the search needs."""
@@ -47,7 +47,7 @@ class Candidates:
         the options say so, then the others by cosine. For the pictures of the index themselves::
 
             apart = [Apart(frozenset({row}), frozenset({row})) for row in rows.tolist()]
-            Candidates(opened, len(opened), options).rank(opened.gather(rows), apart)
+            HitFinder(reader, len(reader), options).rank(reader.gather(rows), apart)
         """
         depth = self._k + self._options.offset
         return map(self._wanted, self._ranker.rank(xq, depth, apart))
@@ -83,7 +83,7 @@ class Candidates:
 
     def _hits(self, rankings: Sequence[Ranking]) -> Iterator[tuple[Hit, ...]]:
         found = {row for ranking in rankings for row in ranking.rows.tolist()}
-        images = self._opened.snapshot.images_by_row(sorted(found))
+        images = self._reader.snapshot.images_by_row(sorted(found))
         for ranking in rankings:
             orders = [*ranking.orders.tolist(), *[None] * len(ranking.rows)]
             lines = zip(ranking.rows.tolist(), ranking.scores.tolist(), orders, strict=False)

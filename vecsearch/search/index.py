@@ -1,74 +1,46 @@
-"""An opened index: queries by picture, by id or by vector, and recommendations for all."""
+"""An open index: queries by picture, by id or by vector, and recommendations for all."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, TypeVar
-from weakref import WeakSet
 
 import numpy as np
 
 from vecsearch.arguments import check_results, checked
 from vecsearch.embed.spec import EncoderSpec
-from vecsearch.errors import IndexFolderError, IndexOutdatedError, UsageError
-from vecsearch.locks import free_at_fork
-from vecsearch.search.answers import Answers
-from vecsearch.search.hits import Candidates
+from vecsearch.embed.words import Words
+from vecsearch.errors import IndexOutdatedError
+from vecsearch.search.generations import Generations
 from vecsearch.search.index_reader import IndexReader
-from vecsearch.search.query_options import QueryOptions, Question, as_asked, as_questions, check_k
-from vecsearch.search.query_vectors import Embedder
-from vecsearch.search.ranker import NONE_APART, Apart
+from vecsearch.search.query import QueryRun
+from vecsearch.search.query_image import Query, as_queries, as_query_image
+from vecsearch.search.query_options import QueryOptions, check_k
 from vecsearch.search.resolve import image_at
-from vecsearch.search.vocabulary import Vocabulary, list_words
+from vecsearch.search.vocabulary import list_words
 from vecsearch.store.locate import only_index
-from vecsearch.types import (
-    Guess,
-    Image,
-    ListedImage,
-    Progress,
-    QueryImage,
-    Result,
-    Vectors,
-    WordCount,
-)
+from vecsearch.types import Guess, Image, ListedImage, Progress, Result, Vectors, WordCount
 
 if TYPE_CHECKING:
     from vecsearch.search.copy_hits import CopyReport
     from vecsearch.search.info import IndexInfo, PictureInfo
     from vecsearch.search.list import ListOptions
+    from vecsearch.search.map_vectors import MapVectors
+    from vecsearch.search.query_options import ImageFilter
 
 T = TypeVar("T")
 
-_SEARCH_BATCH: Final = 256
 _DEFAULTS: Final = QueryOptions()
 
 
-_all_open: Final[WeakSet[Index]] = WeakSet()
-
-
-def _inherit_all() -> None:
-    """Ready a forked process: nothing that is open is its own, nor the threads of OpenMP."""
-    if faiss := sys.modules.get("faiss"):
-        faiss.omp_set_num_threads(1)  # the forking thread would wait for the others for ever
-    for index in _all_open:
-        index._inherit()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_inherit_all)
-
-
 class Index:
-    """An index, open for questions; each is answered from the newest committed generation.
+    """An open index; each query is answered from the newest committed generation.
 
-    Any number of threads may ask one index at once, and each is answered as if it were alone, also
+    Any number of threads may query an index at once, and each is answered as if it were alone, also
     while other processes change the index. An iteration keeps to the generation that it began with,
     and raises IndexOutdatedError if commits take that apart. An index that is pickled, or inherited
     by a forked process, is opened anew there; a forked one refuses new pictures if the process that
@@ -84,29 +56,22 @@ class Index:
     @checked
     def __init__(self, path: str | Path, *, fetch: bool = False) -> None:
         """Open the index folder *path*, as `open_index`; raises IndexFolderError or a subclass."""
-        self.path = path = Path(path)
-        self._fetch = fetch
-        self._place = path.absolute()
-        self._taking_up = free_at_fork(Lock())
-        self._inherited: tuple[IndexReader, Embedder] | None = None
-        with self._taking_up:
-            self._open(path)
-        _all_open.add(self)
+        self._generations = Generations(Path(path), fetch=fetch)
 
-    def _open(self, path: Path) -> None:
-        self._opened = IndexReader(path, fetch=self._fetch)
-        snapshot = self._opened.snapshot
-        try:
-            self.encoder = EncoderSpec.from_json(snapshot.encoder_json, snapshot.dim)
-        except IndexFolderError:
-            self.close()
-            raise
-        self._vocabulary = Vocabulary(self.encoder)
-        self._embedder = Embedder(self.encoder, self._vocabulary)
+    @property
+    def path(self) -> Path:
+        """The index folder, as it was given."""
+        return self._generations.path
+
+    @property
+    def encoder(self) -> EncoderSpec:
+        """What makes the vectors."""
+        return self._generations.encoder
 
     def __reduce__(self) -> tuple[Callable[[], Index], tuple[()]]:
-        """Tell another process how to open it there."""
-        return partial(type(self), self._place, fetch=self._fetch), ()
+        """Return how another process opens it."""
+        place, fetch = self._generations.place, self._generations.fetch
+        return partial(type(self), place, fetch=fetch), ()
 
     def __enter__(self) -> Index:
         """Return itself."""
@@ -123,20 +88,20 @@ class Index:
 
     def __len__(self) -> int:
         """Count the images."""
-        return len(self._newest())
+        return len(self.reader())
 
     def __iter__(self) -> Iterator[Image]:
         """Iterate over the images by id."""
-        return self._newest().snapshot.images()
+        return self.reader().snapshot.images()
 
     def close(self) -> None:
         """Close the catalog."""
-        self._opened.snapshot.close()
+        self._generations.close()
 
     @checked
     def query(
         self,
-        queries: Question | Iterable[Question],
+        queries: Query | Iterable[Query],
         *,
         k: int = 5,
         options: QueryOptions = _DEFAULTS,
@@ -160,36 +125,38 @@ class Index:
     @checked
     def query_each(
         self,
-        queries: Question | Iterable[Question],
+        queries: Query | Iterable[Query],
         *,
         k: int = 5,
         options: QueryOptions = _DEFAULTS,
         progress: Progress | None = None,
     ) -> Iterator[Result]:
-        """Answer as `query` does, 256 queries at a time, for more than should wait for the last.
+        """Answer as `query` does, 256 queries at a time, so that results come as they are ready.
 
         Raises what concerns all queries at the first result.
         """
         check_k(k)
-        given = as_questions(queries)
-        asked = [as_asked(one, number, box=options.box) for number, one in enumerate(given)]
-        minus = [as_asked(one, n, minus=True) for n, one in enumerate(options.minuses)]
-        if not asked:
+        given = [
+            as_query_image(one, number, box=options.box)
+            for number, one in enumerate(as_queries(queries))
+        ]
+        minus = [as_query_image(one, n, minus=True) for n, one in enumerate(options.minuses)]
+        if not given:
             return
-        given_out = 0
+        done = 0
         while True:
-            opened = self._newest()
-            answers = Answers(opened, self._embedder, k, options, progress)
+            reader = self.reader()
+            run = QueryRun(reader, self._generations.embedder, k, options, progress)
             try:
                 if options.combine:
-                    yield answers.combined(asked, minus)
+                    yield run.combined(given, minus)
                     return
-                for result in answers.each(asked, minus, first=given_out):
+                for result in run.each(given, minus, first=done):
                     yield result
-                    given_out += 1
+                    done += 1
                 return
             except IndexOutdatedError:
-                if self._newest() is opened:
+                if self.reader() is reader:
                     raise
 
     @checked
@@ -201,32 +168,13 @@ class Index:
         Raises UsageError for another shape, a vector that is not finite or zero, k < 1, or options
         that are about pictures; NotFoundError if no image may be a hit.
         """
-        try:
-            xq = np.array(vectors, np.float32, ndmin=2)
-        except (TypeError, ValueError, OverflowError):
-            raise UsageError(f"{vectors!r:.100} are no vectors", hint="give an array") from None
-        if xq.ndim != 2 or xq.shape[1] != self.encoder.dim:
-            raise UsageError(f"vectors of shape (q, {self.encoder.dim}) are needed, not {xq.shape}")
-        with np.errstate(over="ignore", invalid="ignore"):  # what is too large is refused below
-            lengths = np.linalg.norm(xq, axis=1, keepdims=True)
-        if not (np.isfinite(lengths).all() and lengths.all()):
-            raise UsageError("a query vector is zero or not finite")
+        from vecsearch.search.by_vector import search_vectors, unit_vectors
+
+        xq = unit_vectors(vectors, self.encoder.dim)
         check_k(k)
         options.check_no_pictures()
-        return self._ask(lambda opened: self._nearest(opened, xq / lengths, k, options))
-
-    def _nearest(
-        self, opened: IndexReader, xq: Vectors, k: int, options: QueryOptions
-    ) -> list[Result]:
-        candidates = Candidates(opened, k, options)
-        results: list[Result] = []
-        for start in range(0, len(xq), _SEARCH_BATCH):
-            part = xq[start : start + _SEARCH_BATCH]
-            for found in candidates.nearest(part, [NONE_APART] * len(part)):
-                label = f"vector:{len(results)}"
-                made = options.expand, options.rerank, self.encoder.title
-                results.append(Result(label, None, found, (), "", *made))
-        return results
+        title = self.encoder.title
+        return self._run(lambda reader: search_vectors(reader, xq, k, options, title))
 
     @checked
     def recommend(self, *, k: int = 5, options: QueryOptions = _DEFAULTS) -> Iterator[Result]:
@@ -237,18 +185,9 @@ class Index:
         """
         check_k(k)
         options.check_no_pictures()
-        opened = self._newest()
-        candidates = Candidates(opened, k, options)
-        images = opened.snapshot.images()
-        while batch := list(islice(images, _SEARCH_BATCH)):
-            rows = np.array([image.row for image in batch], dtype=np.int64)
-            own = [frozenset({image.row}) for image in batch]
-            apart = [Apart(frozenset() if options.include_self else one, one) for one in own]
-            found = candidates.nearest(opened.gather(rows), apart)
-            for image, hits in zip(batch, found, strict=True):
-                asked = QueryImage(f"id:{image.id}", image.path)
-                made = options.expand, options.rerank, self.encoder.title
-                yield Result(asked.query, image.path, hits, (asked,), "", *made)
+        from vecsearch.search.recommend import recommend
+
+        yield from recommend(self.reader(), k, options, self.encoder.title)
 
     @checked
     def copy_hits(
@@ -273,44 +212,56 @@ class Index:
         """Raise UsageError for a folder that `copy_hits` would refuse."""
         from vecsearch.search.copy_hits import check_copies
 
-        sources = self._ask(lambda opened: opened.snapshot.sources())
+        sources = self._run(lambda reader: reader.snapshot.sources())
         check_copies(folder, self.path, sources)
 
     @checked
     def has_path(self, path: str | Path) -> bool:
         """Return whether *path* is a picture of the index."""
-        return self._ask(lambda opened: image_at(opened.snapshot, path) is not None)
+        return self._run(lambda reader: image_at(reader.snapshot, path) is not None)
 
     def vectors(self) -> tuple[list[Image], Vectors]:
         """Return all images by id and their vectors, (n, d) float32, in the same order."""
 
-        def read(opened: IndexReader) -> tuple[list[Image], Vectors]:
-            images = list(opened.snapshot.images())
-            return images, opened.gather(np.array([image.row for image in images], dtype=np.int64))
+        def read(reader: IndexReader) -> tuple[list[Image], Vectors]:
+            images = list(reader.snapshot.images())
+            return images, reader.gather(np.array([image.row for image in images], dtype=np.int64))
 
-        return self._ask(read)
+        return self._run(read)
+
+    @checked
+    def map_vectors(self, chosen: ImageFilter | None = None) -> MapVectors:
+        """Return the images that are *chosen*, or all, with what a map is made of.
+
+        Raises NotFoundError if a filter leaves none.
+        """
+        from vecsearch.search.map_vectors import map_vectors
+
+        words, title = self._words(), self.encoder.title
+        return self._run(lambda reader: map_vectors(reader, chosen, words, title))
 
     @property
     def has_words(self) -> bool:
         """Return whether the index has the words of its network's classifier."""
-        return self._newest().snapshot.words_record is not None
+        return self.reader().snapshot.words_record is not None
 
     @checked
     def words(self, prefix: str = "", *, count: bool = False) -> list[WordCount]:
         """List the words of the index, those one of whose parts begins with *prefix*.
 
-        *count* tells of how many images each is the first guess, most first, for which all vectors
-        are read. Raises NotFoundError for an index without words.
+        With *count*, also count the images of which each is the first guess, most first; this reads
+        all vectors. Raises NotFoundError for an index without words.
         """
-        opened = self._newest()
-        return list_words(self._vocabulary.of(opened.snapshot), prefix, opened if count else None)
+        reader = self.reader()
+        words = self._generations.vocabulary.of(reader.snapshot)
+        return list_words(words, prefix, reader if count else None)
 
     def guess(self, vectors: Vectors) -> list[tuple[Guess, ...]]:
         """Return the three likeliest words of each of *vectors*, (n, d) as `vectors` has them.
 
         The likeliest comes first. Raises NotFoundError for an index without words.
         """
-        return self._vocabulary.of(self._newest().snapshot).guess(vectors)
+        return self._generations.vocabulary.of(self.reader().snapshot).guess(vectors)
 
     @checked
     def guess_at(self, paths: Iterable[str | Path]) -> dict[Path, tuple[Guess, ...]]:
@@ -319,48 +270,48 @@ class Index:
             return {}
         names = [os.fspath(path) for path in dict.fromkeys(paths)]
 
-        def read(opened: IndexReader) -> tuple[list[Image], Vectors]:
-            images = list(opened.snapshot.images_by_path(names).values())
-            return images, opened.gather(np.array([image.row for image in images], np.int64))
+        def read(reader: IndexReader) -> tuple[list[Image], Vectors]:
+            images = list(reader.snapshot.images_by_path(names).values())
+            return images, reader.gather(np.array([image.row for image in images], np.int64))
 
-        images, vectors = self._ask(read)
+        images, vectors = self._run(read)
         return dict(zip((image.path for image in images), self.guess(vectors), strict=True))
 
     @checked
     def list_images(self, options: ListOptions | None = None) -> Iterator[ListedImage]:
         """Iterate over the images that *options* choose, in their order; over all by id without.
 
-        Their words are told if *options* say so. Raises NotFoundError if no image is chosen, or for
+        They have words if *options* say so. Raises NotFoundError if no image is chosen, or for
         words of an index that has none.
         """
         from vecsearch.search.list import ListOptions, list_images
 
         options = options or ListOptions()
-        opened = self._newest()
-        words = self._vocabulary.of(opened.snapshot) if options.words else None
-        return list_images(opened, words, options)
+        reader = self.reader()
+        words = self._generations.vocabulary.of(reader.snapshot) if options.words else None
+        return list_images(reader, words, options)
 
     def read_dates(self, *, progress: Progress | None = None) -> None:
         """Read when pictures were taken, of those that an older vecsearch has indexed.
 
         The files are read once, and dates are written down where the index folder can be written.
-        It is done by itself where dates are asked for; this is for who wants to see the *progress*.
+        Whatever needs dates does it by itself; this is for those who want to see the *progress*.
         """
         from vecsearch.search.missing_dates import dates_read
 
-        self._ask(lambda opened: dates_read(opened.snapshot, progress))
+        self._run(lambda reader: dates_read(reader.snapshot, progress))
 
     def info(self) -> IndexInfo:
         """Describe the index."""
         from vecsearch.search.info import describe
 
-        words = self._vocabulary.of(self._newest().snapshot) if self.has_words else None
+        words = self._words()
         count = len(words.names) if words else 0
-        return self._ask(lambda opened: describe(opened, self.encoder, count))
+        return self._run(lambda reader: describe(reader, self.encoder, count))
 
     @checked
     def look(
-        self, queries: Question | Iterable[Question], *, progress: Progress | None = None
+        self, queries: Query | Iterable[Query], *, progress: Progress | None = None
     ) -> list[PictureInfo]:
         """Return what the index knows of pictures, its own and others, with their likeliest words.
 
@@ -369,50 +320,20 @@ class Index:
         """
         from vecsearch.search.info import look
 
-        given = as_questions(queries)
-        asked = [as_asked(one, number) for number, one in enumerate(given)]
-        words = self._vocabulary.of(self._newest().snapshot) if self.has_words else None
-        return self._ask(lambda opened: look(opened, self._embedder, words, asked, progress))
+        given = [as_query_image(one, number) for number, one in enumerate(as_queries(queries))]
+        words, embedder = self._words(), self._generations.embedder
+        return self._run(lambda reader: look(reader, embedder, words, given, progress))
 
-    def opened(self) -> IndexReader:
-        """Return the newest generation, for what looks below the questions: an evaluation."""
-        return self._newest()
+    def reader(self) -> IndexReader:
+        """Return the newest generation, for what works below queries: an evaluation."""
+        return self._generations.newest()
 
-    def _newest(self) -> IndexReader:
-        """Take up the newest generation if it is another; raises IndexFolderError or a subclass."""
-        with self._taking_up:
-            if self._inherited is not None and self._opened is self._inherited[0]:
-                self._open(self._place)
-            elif not self._opened.snapshot.is_newest():
-                opened = IndexReader(self.path, self._opened, fetch=self._fetch)
-                snapshot = opened.snapshot
-                if EncoderSpec.from_json(snapshot.encoder_json, snapshot.dim) != self.encoder:
-                    opened.snapshot.close()
-                    raise IndexFolderError(
-                        f"{self.path} was built anew with another encoder",
-                        hint="open it again",
-                        path=self.path,
-                    )
-                self._opened = opened
-            return self._opened
+    def _words(self) -> Words | None:
+        """Return the words of the newest generation; None if it has none."""
+        return self._generations.vocabulary.of(self.reader().snapshot) if self.has_words else None
 
-    def _ask(self, question: Callable[[IndexReader], T]) -> T:
-        """Answer from the newest generation; from a newer one, if commits take that apart."""
-        while True:
-            opened = self._newest()
-            try:
-                return question(opened)
-            except IndexOutdatedError:
-                if self._newest() is opened:
-                    raise
-
-    def _inherit(self) -> None:
-        """Be opened anew by the next question: this process was forked from the one that opened it.
-
-        What is open is kept as it is. SQLite's connections and the threads of the libraries belong
-        to the other process.
-        """
-        self._inherited = self._opened, self._embedder
+    def _run(self, task: Callable[[IndexReader], T]) -> T:
+        return self._generations.run(task)
 
 
 @checked

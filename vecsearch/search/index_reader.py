@@ -1,4 +1,4 @@
-"""One generation of an index with all that a question needs of it."""
+"""One generation of an index, open for search."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from vecsearch.types import Rows, Vectors
 _SCORE_TOLERANCE: Final = 1e-4
 """How far sums of the same products may differ by their order."""
 
-_FEW_VALUES: Final = 1 << 22
-"""So many float16 values are searched sooner than FAISS is loaded (0.07 s): 8,192 x 512."""
+_FEW_VALUES: Final = 8192 * 512
+"""Up to this number of float16 values, a search takes less time than loading FAISS (0.07 s)."""
 
 
 _MEAN_OF: Final = 1024
 _MEAN_BYTES: Final = 64 << 20
-"""So many images, or as many vectors as take so much, tell the mean of all."""
+"""The mean of all vectors is estimated from at most so many images, and so many bytes."""
 
 
 class IndexReader:
-    """A snapshot, and the search over it; what an older one has opened already is taken over.
+    """A snapshot and the search over it; what an older one has opened is used again.
 
     Any number of threads may search; what takes long to open is opened once, and they wait for it.
     """
@@ -91,7 +91,7 @@ class IndexReader:
         return D, I
 
     def check_all(self) -> None:
-        """Compare all that is searched with its checksums now, so that no search has to.
+        """Compare everything with its checksums now, so that no search has to.
 
         For searches of which each finds about all there is. Raises IndexDamagedError.
         """
@@ -153,15 +153,19 @@ class IndexReader:
         return [part for one in self.snapshot.segments for part in self._parts_of(one, few)]
 
     def _parts_of(self, segment: Segment, few: bool) -> Iterator[Part]:
-        """Return what searches the rows of *segment*: its base, and what that lacks."""
+        """Return what searches the rows of *segment*: its base, and what that lacks.
+
+        Where there are *few* in all, their vectors are searched without FAISS.
+        """
         first, deleted = segment.first_row, self._deleted_in(segment)
         known = self.snapshot.bases.get(first)
-        base = None
-        if known:
-            base = self.snapshot.open_base(known, lambda path: few or self._base(known, path))
         if few:
+            if known:  # it is not searched, but damage is found
+                self.snapshot.open_base(known, lambda path: path)
             yield FewRows(segment.halves, first, deleted)
-        elif known is None or base is None:
+            return
+        base = self.snapshot.open_base(known, partial(self._base, known)) if known else None
+        if known is None or base is None:
             yield ExactRows(as_index(segment.halves), first, deleted)
         elif known.recipe == FLAT:
             yield ExactRows(base, first, deleted)

@@ -22,10 +22,10 @@ from vecsearch.images.sources.notes import (
     read_excluded,
     read_texts,
 )
-from vecsearch.search.answers import CHUNK, named
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.missing_dates import dates_of
-from vecsearch.search.query_vectors import Embedder
+from vecsearch.search.query import BATCH, check_embedded
+from vecsearch.search.query_vectors import Embedder, stacked
 from vecsearch.store.schema import CATALOG
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.sqlite import damaged_catalog
@@ -82,12 +82,12 @@ class PictureInfo:
     words: tuple[Guess, ...]
 
 
-def describe(opened: IndexReader, encoder: EncoderSpec, words: int) -> IndexInfo:
-    """Describe an opened index, which has so many *words*."""
-    snapshot = opened.snapshot
+def describe(reader: IndexReader, encoder: EncoderSpec, words: int) -> IndexInfo:
+    """Describe an open index that has this number of *words*."""
+    snapshot = reader.snapshot
     return IndexInfo(
         path=snapshot.folder,
-        images=len(opened),
+        images=len(reader),
         generation=snapshot.generation.id,
         recipe=", ".join(dict.fromkeys(one.recipe for one in snapshot.bases.values())),
         size_bytes=sum(file.size_bytes for file in snapshot.files()),
@@ -138,38 +138,36 @@ def _measured(snapshot: Snapshot, kind: type[T], text: str) -> T | None:
 
 
 def look(
-    opened: IndexReader,
+    reader: IndexReader,
     embedder: Embedder,
     words: Words | None,
-    asked: Sequence[QueryImage],
+    query_images: Sequence[QueryImage],
     progress: Progress | None,
 ) -> list[PictureInfo]:
-    """Return what *opened* knows of pictures, new ones included."""
-    for one in asked:
-        if one.word:
-            raise UsageError("a word is not a picture", hint="vecsearch words lists the words")
+    """Return what *reader* knows of pictures, new ones included."""
+    if any(one.word for one in query_images):
+        raise UsageError("a word is not a picture", hint="vecsearch words lists the words")
     done = 0
 
     def step(count: int) -> None:
         nonlocal done
         done += count
         if progress:
-            progress("embedding", done, len(asked))
+            progress("embedding", done, len(query_images))
 
-    found = []
-    for start in range(0, len(asked), CHUNK):
-        embedded = embedder.embed(opened, asked[start : start + CHUNK], lambda: None, step)
-        for number, error in sorted(embedded.refused.items()):
-            raise named(embedded.meant[number].asked, error)
-        guesses = words.guess(embedded.vectors) if words else [()] * len(embedded.meant)
-        for meant, own in zip(embedded.meant, guesses, strict=True):
-            image = meant.image
-            dates = dates_of(opened.snapshot, [image]) if image else {}
+    found: list[PictureInfo] = []
+    for start in range(0, len(query_images), BATCH):
+        batch = embedder.embed(reader, query_images[start : start + BATCH], lambda: None, step)
+        check_embedded(batch)
+        guesses = words.guess(stacked(batch)) if words else [()] * len(batch)
+        for one, own in zip(batch, guesses, strict=True):
+            (given,), (image,) = one.query_images, one.images
+            dates = dates_of(reader.snapshot, [image]) if image else {}
             found.append(
                 PictureInfo(
-                    query=meant.asked.query,
+                    query=given.query,
                     id=image.id if image else None,
-                    path=image.path if image else meant.asked.path,
+                    path=image.path if image else given.path,
                     width=image.width if image else None,
                     height=image.height if image else None,
                     size_bytes=image.size_bytes if image else None,

@@ -14,9 +14,9 @@ import numpy as np
 from vecsearch.arguments import check_fields
 from vecsearch.embed.words import Words
 from vecsearch.errors import UsageError
-from vecsearch.search.dates import Moment
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.missing_dates import dates_of, dates_read
+from vecsearch.search.period import Moment
 from vecsearch.search.query_options import ImageFilter
 from vecsearch.store.lookups import SortKey
 from vecsearch.types import Image, ListedImage, local_time
@@ -25,7 +25,7 @@ SORTS: Final = ("id", "path", "taken", "size")
 
 _COLUMNS: Final = {"id": "images.id", "path": "path", "size": "size_bytes", "taken": "taken"}
 _BLOCK: Final = 500
-"""So many images are looked up at a time, as the catalog gives them."""
+"""The number of images that are looked up together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class ListOptions:
     ``under``, ``glob``, ``since`` and ``until`` choose as in `ImageFilter`. ``sort`` is by ``id``,
     ``path`` (byte by byte), ``taken`` (the date in the metadata, else that of the file) or ``size``
     in bytes; what is equal is by id. At most ``limit`` are listed, the first of the order, which
-    may be ``reverse``. ``words`` also tells the likeliest words. Without ``dates`` none are read
+    may be ``reverse``. ``words`` adds the likeliest words. Without ``dates`` none are read
     from files for an index that lacks them, unless they choose or sort.
     """
 
@@ -50,7 +50,7 @@ class ListOptions:
     dates: bool = True
 
     def __post_init__(self) -> None:
-        """Raise UsageError for what cannot be meant."""
+        """Raise UsageError for values that make no sense."""
         check_fields(self)
         if self.sort not in SORTS:
             raise UsageError(f"unknown order {self.sort!r}", hint=f"known are {', '.join(SORTS)}")
@@ -67,19 +67,19 @@ class ListOptions:
 
 
 def list_images(
-    opened: IndexReader, words: Words | None, options: ListOptions
+    reader: IndexReader, words: Words | None, options: ListOptions
 ) -> Iterator[ListedImage]:
     """List images, a block at a time, so that those of a large index are not all in memory.
 
     Raises NotFoundError if none is chosen.
     """
-    for block in _blocks(opened, options):
+    for block in _blocks(reader, options):
         rows = np.array([image.row for image in block], np.int64)
         if options.dates:
-            dates = dates_of(opened.snapshot, block)
+            dates = dates_of(reader.snapshot, block)
         else:
             dates = {image.row: image.taken or "" for image in block}
-        guesses = words.guess(opened.gather(rows)) if words else [()] * len(block)
+        guesses = words.guess(reader.gather(rows)) if words else [()] * len(block)
         for image, own in zip(block, guesses, strict=True):
             yield ListedImage(
                 id=image.id,
@@ -94,22 +94,22 @@ def list_images(
             )
 
 
-def _blocks(opened: IndexReader, options: ListOptions) -> Iterator[list[Image]]:
-    snapshot = opened.snapshot
+def _blocks(reader: IndexReader, options: ListOptions) -> Iterator[list[Image]]:
+    snapshot = reader.snapshot
     if options.sort == "id" and not (options.filter or options.reverse):
         images = islice(snapshot.images(), options.limit)
         while block := list(islice(images, _BLOCK)):
             yield block
         return
-    rows = _sorted_rows(opened, options)
+    rows = _sorted_rows(reader, options)
     for start in range(0, len(rows), _BLOCK):
         part = rows[start : start + _BLOCK]
         found = snapshot.images_by_row(part)
         yield [found[row] for row in part]
 
 
-def _sorted_rows(opened: IndexReader, options: ListOptions) -> list[int]:
-    snapshot = opened.snapshot
+def _sorted_rows(reader: IndexReader, options: ListOptions) -> list[int]:
+    snapshot = reader.snapshot
     chosen = None
     if options.filter:
         from vecsearch.search.filters import chosen_rows

@@ -10,14 +10,14 @@ from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import Image, Progress, UrlPath
 
 _AT_A_TIME = 5000
-"""So many dates are written down together: what was read is kept if the rest is interrupted."""
+"""The number of dates that are stored together: they are kept if the rest is interrupted."""
 
 
 def dates_read(snapshot: Snapshot, progress: Progress | None = None) -> Mapping[int, str]:
     """Read all dates that the catalog lacks, and return those that it lacks still, by row.
 
-    They are written down, where the folder can be written and nobody else is writing. Of a file
-    that is gone, cannot be read, or is not what was indexed, nothing is told.
+    They are stored, where the folder can be written and nobody else is writing. Nothing is read of
+    a file that is gone, cannot be read, or is not what was indexed.
     """
     if snapshot.dates_read is None:
         left: dict[int, str] = {}
@@ -32,7 +32,7 @@ def dates_read(snapshot: Snapshot, progress: Progress | None = None) -> Mapping[
 
 
 def dates_of(snapshot: Snapshot, images: Iterable[Image]) -> dict[int, str]:
-    """Return the dates of *images* by row, empty where there is none, and read those that lack."""
+    """Return the dates of *images* by row, empty where there is none; missing ones are read."""
     known = {image.row: image.taken or "" for image in images}
     if lacking := [image for image in images if image.taken is None]:
         read = snapshot.dates_read or {}
@@ -77,7 +77,7 @@ def _is_as_indexed(image: Image) -> bool:
 
 
 def _record(snapshot: Snapshot, found: list[tuple[Image, str]]) -> bool:
-    """Write dates down, and tell whether that could be done."""
+    """Store dates, and return whether that was possible."""
     from vecsearch.store.writer import open_writer
 
     if not found:

@@ -1,4 +1,4 @@
-"""What a question may ask for beside the nearest images."""
+"""The options of a query: which images may be hits, how many, and how a query is made."""
 
 from __future__ import annotations
 
@@ -7,20 +7,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from vecsearch.arguments import check_fields
 from vecsearch.errors import UsageError
-from vecsearch.images.in_memory import as_file, is_picture
-from vecsearch.types import Box, QueryImage, Word
+from vecsearch.search.query_image import as_queries
+from vecsearch.types import Box
 
 if TYPE_CHECKING:
-    from vecsearch.images.in_memory import Picture
-    from vecsearch.search.dates import Moment
-
-Question: TypeAlias = "str | Path | bytes | QueryImage | Word | Picture"
-"""A picture file, ``id:N`` or an id of an import, the bytes of a picture, or any with its parts; a
-word; or a picture in memory, PIL's or an array (h, w), (h, w, 3) or (h, w, 4) uint8."""
+    from vecsearch.search.period import Moment
+    from vecsearch.search.query_image import Query
 
 COMBINATIONS: Final = ("mean", "max")
 
@@ -36,7 +32,7 @@ MOST_RERANKED: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFilter:
-    """Which images are meant: those that all of these leave.
+    """Which images to take: those that match all of these.
 
     They lie below any path of ``under``, a folder, tar or URL, and match any pattern of ``glob``:
     without a slash it is compared with file names, else with whole paths. They were taken ``since``
@@ -70,11 +66,11 @@ class ImageFilter:
         return (self.glob,) if isinstance(self.glob, str) else tuple(self.glob)
 
     def check(self) -> None:
-        """Raise UsageError for what cannot be meant."""
+        """Raise UsageError for values that make no sense."""
         if not all(map(os.fspath, (*self.folders, *self.patterns))):
             raise UsageError("a path or pattern is empty", hint="leave it out to ask among all")
         if self.has_dates:
-            from vecsearch.search.dates import period_of
+            from vecsearch.search.period import period_of
 
             period_of(self.since, self.until)
 
@@ -83,14 +79,14 @@ class ImageFilter:
 class QueryOptions:
     """Which images may be hits, and how pictures make a query.
 
-    ``threshold`` (cosine) leaves out hits below it, ``offset`` the so many nearest;
+    ``threshold`` (cosine) leaves out hits below it, ``offset`` as many of the nearest;
     ``include_self`` lets an indexed picture be its own hit. ``under``, ``glob``, ``since`` and
     ``until`` choose which images may be hits, as in `ImageFilter`. Hits are exact, however few
     images that leaves.
 
-    ``expand`` leads each query towards so many of its nearest in the index before it is asked
+    ``expand`` moves each query towards as many of its nearest in the index before the search
     (`vecsearch.search.expand`); scores are then cosines with the expanded query. ``rerank`` orders
-    so many of the first candidates anew, by the neighbours that they have in common with the query
+    as many of the first candidates anew, by the neighbours that they have in common with the query
     (`vecsearch.search.rerank`); their scores stay cosines, and ``order`` is what they are ordered
     by. 0 is for neither. An indexed picture is not among its own neighbours, nor are those of
     ``minus``; if it may be its own hit, it is the first of those that are re-ranked.
@@ -107,7 +103,7 @@ class QueryOptions:
     expand: int = 0
     rerank: int = 0
     combine: str | None = None
-    minus: Question | Sequence[Question] = ()
+    minus: Query | Sequence[Query] = ()
     box: Box | None = None
     under: str | Path | Sequence[str | Path] = ()
     glob: str | Sequence[str] = ()
@@ -115,7 +111,7 @@ class QueryOptions:
     until: Moment | None = None
 
     def __post_init__(self) -> None:
-        """Raise UsageError for what cannot be meant."""
+        """Raise UsageError for values that make no sense."""
         check_fields(self)
         if not -1.0 <= self.threshold <= 1.0:
             raise UsageError(
@@ -148,9 +144,9 @@ class QueryOptions:
         self.filter.check()
 
     @property
-    def minuses(self) -> tuple[Question, ...]:
+    def minuses(self) -> tuple[Query, ...]:
         """The pictures that hits should not be like."""
-        return tuple(as_questions(self.minus))
+        return tuple(as_queries(self.minus))
 
     @property
     def filter(self) -> ImageFilter:
@@ -171,40 +167,8 @@ def check_k(k: int) -> None:
         raise UsageError(f"k is {k}", hint="ask for at least 1 neighbour")
 
 
-def as_questions(given: Question | Iterable[Question]) -> list[Question]:
-    """Return one question, or several, as a list."""
-    if isinstance(given, str | Path | bytes | QueryImage | Word) or is_picture(given):
-        return [given]
-    if not hasattr(given, "__iter__"):
-        return [as_asked(given, 1)]  # which tells that it is none
-    return list(given)  # type: ignore[arg-type]  # TypeGuard tells nothing where it is False
-
-
 def _is_box(value: object) -> bool:
     if not isinstance(value, Iterable) or isinstance(value, str | bytes):
         return False
     parts = list(value)
     return len(parts) == 4 and all(isinstance(one, Real) for one in parts)
-
-
-def as_asked(
-    question: Question, number: int, *, box: Box | None = None, minus: bool = False
-) -> QueryImage:
-    """Return a question its parts; bytes and pictures in memory are called by their *number*."""
-    if isinstance(question, QueryImage):
-        box = None if question.word else question.box or box
-        return QueryImage(question.query, question.path, question.data, box, minus, question.word)
-    if isinstance(question, Word):
-        if not question.name.strip():
-            raise UsageError("a word is empty", hint="vecsearch words lists all")
-        return QueryImage(f"word:{question.name}", None, minus=minus, word=question.name)
-    if is_picture(question):
-        return QueryImage(f"picture:{number}", None, as_file(question), box, minus)
-    if isinstance(question, bytes):
-        return QueryImage(f"bytes:{number}", None, question, box, minus)
-    if not isinstance(question, str | Path):
-        raise UsageError(
-            f"a query is a {type(question).__name__}",
-            hint="ask with a path, id:N, bytes, a PIL picture, an array or a Word",
-        )
-    return QueryImage(str(question), None, None, box, minus)

@@ -1,14 +1,15 @@
-"""Questions -> vectors: stored ones are copied, new pictures are read ahead and embedded."""
+"""Query images -> vectors: stored vectors are copied, new pictures are read and embedded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from threading import Lock
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from vecsearch.embed.engines.engine import Engine
 from vecsearch.embed.spec import EncoderSpec
@@ -20,32 +21,64 @@ from vecsearch.errors import (
     VecsearchError,
 )
 from vecsearch.search.index_reader import IndexReader
-from vecsearch.search.resolve import Meant, resolve
+from vecsearch.search.resolve import resolve
 from vecsearch.search.vocabulary import Vocabulary, find_word, vector_of
-from vecsearch.types import Pixels, QueryImage, Vectors
+from vecsearch.types import Image, Pixels, QueryImage, Vectors
 
 _EMBED_BATCH: Final = 8
 
 Step = Callable[[int], None]
-"""Is told how many more questions have their vectors, or are refused."""
+"""Is told how many more queries have their vectors, or cannot have them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """Questions, what they mean, and ``vectors`` (n, d), in one order.
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddedQuery:
+    """A query and its ``vector`` (d,): of one picture or word, or the mean of several.
 
-    What was wrong with one of them is in ``refused``, by its place; its vector is zero.
+    ``images`` are what the index has of the ``query_images``, in their order, None for what it does
+    not have. Where ``error`` says why there is no vector, it is zero.
     """
 
-    meant: list[Meant]
-    vectors: Vectors
-    refused: dict[int, VecsearchError]
+    query_images: tuple[QueryImage, ...]
+    images: tuple[Image | None, ...]
+    vector: npt.NDArray[np.float32]
+    error: VecsearchError | None = None
+
+    @property
+    def image_rows(self) -> frozenset[int]:
+        """The rows of its images in the index, also of those of which it is only a part."""
+        return frozenset(image.row for image in self.images if image)
+
+    @property
+    def whole_rows(self) -> frozenset[int]:
+        """The rows of its images in the index that it has as a whole: their vectors are its own."""
+        pairs = zip(self.query_images, self.images, strict=True)
+        return frozenset(image.row for given, image in pairs if image and given.box is None)
+
+
+def stacked(queries: Sequence[EmbeddedQuery]) -> Vectors:
+    """Return the vectors of *queries*, (q, d)."""
+    return np.stack([one.vector for one in queries])
+
+
+def mean_query(batches: Iterable[Sequence[EmbeddedQuery]], dim: int) -> EmbeddedQuery:
+    """Return one query of all that come in *batches*: the mean of their vectors, (dim,)."""
+    query_images: list[QueryImage] = []
+    images: list[Image | None] = []
+    total = np.zeros(dim, np.float64)
+    for batch in batches:
+        for one in batch:
+            query_images += one.query_images
+            images += one.images
+        total += stacked(batch).sum(axis=0, dtype=np.float64)
+    mean = np.asarray(total / len(query_images), np.float32)
+    return EmbeddedQuery(tuple(query_images), tuple(images), mean)
 
 
 class Embedder:
-    """Makes vectors of questions, for any number of threads.
+    """Makes vectors of query images, for any number of threads.
 
-    The network is started by the first question that needs it; others wait for it then.
+    The network is started by the first query that needs it; others wait for it then.
     """
 
     def __init__(self, spec: EncoderSpec, vocabulary: Vocabulary) -> None:
@@ -67,112 +100,117 @@ class Embedder:
 
     def embed(
         self,
-        opened: IndexReader,
-        questions: Sequence[QueryImage],
+        reader: IndexReader,
+        query_images: Sequence[QueryImage],
         prepare: Callable[[], object],
         step: Step,
-    ) -> Embedded:
-        """Give *questions* their vectors; meanwhile *prepare* what will be needed next.
+    ) -> list[EmbeddedQuery]:
+        """Return the vector of each query; meanwhile *prepare* what will be needed next.
 
-        Raises IndexFolderError or a subclass.
+        What is wrong with one query is its ``error``. Raises IndexFolderError or a subclass.
         """
-        meant: list[Meant] = []
-        refused: dict[int, VecsearchError] = {}
-        words: dict[int, Vectors] = {}
-        for number, question in enumerate(questions):
-            try:
-                if question.word:
-                    named, words[number] = self._find_word(opened, question)
-                    meant.append(Meant(named, None))
-                    continue
-                meant.append(resolve(opened.snapshot, question, external=self._spec.is_external))
-            except (NotFoundError, UsageError) as error:
-                meant.append(Meant(question, None))
-                refused[number] = error
-        vectors = np.zeros((len(meant), self._spec.dim), np.float32)
-        for number, vector in words.items():
-            vectors[number] = vector
-        rows = {number: one.row for number, one in enumerate(meant) if one.row is not None}
-        vectors[list(rows)] = opened.gather(np.array(list(rows.values()), np.int64))
-        known = rows.keys() | refused.keys() | words.keys()
-        new = [number for number in range(len(meant)) if number not in known]
-        step(len(meant) - len(new))
-        try:
-            if new:
-                self._spec.check_current(opened.snapshot.folder)
-        except EncoderMismatchError as error:
-            refused.update(dict.fromkeys(new, error))
-            new = []
+        vectors = np.zeros((len(query_images), self._spec.dim), np.float32)
+        # Each has a line of the array as its vector, which is filled in later.
+        found = [
+            self._find(reader, one, vector)
+            for one, vector in zip(query_images, vectors, strict=True)
+        ]
+        rows = {number: row for number, one in enumerate(found) for row in one.whole_rows}
+        vectors[list(rows)] = reader.gather(np.array(list(rows.values()), np.int64))
+        new = {
+            number: given
+            for number, one in enumerate(found)
+            for given in one.query_images
+            if not (number in rows or one.error or given.word)
+        }
+        step(len(found) - len(new))
+        errors: dict[int, VecsearchError] = {}
         if new:
-            pictures = [(number, meant[number].asked) for number in new]
-            self._embed(opened, pictures, Embedded(meant, vectors, refused), prepare, step)
-        return Embedded(meant, vectors, refused)
+            try:
+                self._spec.check_current(reader.snapshot.folder)
+            except EncoderMismatchError as error:
+                errors = dict.fromkeys(new, error)
+            else:
+                errors = self._embed(reader, new, vectors, prepare, step)
+        for number, why in errors.items():
+            found[number] = replace(found[number], error=why)
+        return found
 
-    def _find_word(self, opened: IndexReader, question: QueryImage) -> tuple[QueryImage, Vectors]:
-        """Return the question with the word as it is written, and its direction (d,)."""
-        words = self._vocabulary.of(opened.snapshot)
-        places = find_word(words, question.word)
-        name = " / ".join(words.names[place] for place in places)
-        return replace(question, query=f"word:{name}", word=name), vector_of(words, places)
+    def _find(
+        self, reader: IndexReader, given: QueryImage, vector: npt.NDArray[np.float32]
+    ) -> EmbeddedQuery:
+        """Find what a query is; of a word, fill in the *vector*."""
+        try:
+            if given.word:
+                words = self._vocabulary.of(reader.snapshot)
+                places = find_word(words, given.word)
+                name = " / ".join(words.names[place] for place in places)
+                vector[:] = vector_of(words, places)
+                word = replace(given, query=f"word:{name}", word=name)
+                return EmbeddedQuery((word,), (None,), vector)
+            found, image = resolve(reader.snapshot, given, external=self._spec.is_external)
+            return EmbeddedQuery((found,), (image,), vector)
+        except (NotFoundError, UsageError) as error:
+            return EmbeddedQuery((given,), (None,), vector, error)
 
     def _embed(
         self,
-        opened: IndexReader,
-        pictures: Sequence[tuple[int, QueryImage]],
-        into: Embedded,
+        reader: IndexReader,
+        pictures: Mapping[int, QueryImage],
+        vectors: Vectors,
         prepare: Callable[[], object],
         step: Step,
-    ) -> None:
+    ) -> dict[int, VecsearchError]:
+        """Fill in the *vectors* of *pictures*; return what was wrong with some, by number."""
         from concurrent.futures import ThreadPoolExecutor
 
+        errors: dict[int, VecsearchError] = {}
         # OpenVINO holds Python up neither as it starts nor as it computes. Meanwhile this thread
         # waits for the first pictures, checks the network's constants, and loads FAISS.
         with ThreadPoolExecutor(1) as pool:
-            engine = pool.submit(self._start_engine, opened)
-            batches = self._read_batches(pictures, into.refused, step)
+            engine = pool.submit(self._start_engine, reader)
+            batches = self._read_batches(pictures, errors, step)
             first = next(batches, None)
 
             def compute() -> None:
                 for numbers, pixels in chain([first] if first else [], batches):
-                    into.vectors[numbers] = engine.result().embed(np.stack(pixels))
+                    vectors[numbers] = engine.result().embed(np.stack(pixels))
                     step(len(numbers))
 
             computed = pool.submit(compute)
             if not self._checked:
-                opened.snapshot.check_constants()
+                reader.snapshot.check_constants()
                 self._checked = True
             prepare()
             computed.result()
+        return errors
 
-    def _start_engine(self, opened: IndexReader) -> Engine:
+    def _start_engine(self, reader: IndexReader) -> Engine:
         from vecsearch.embed.encoder import open_query_engine
 
         with self._starting:
             if self._engine is None:
-                self._engine = open_query_engine(self._spec, *opened.snapshot.encoder_files())
+                self._engine = open_query_engine(self._spec, *reader.snapshot.encoder_files())
             return self._engine
 
     def _read_batches(
-        self,
-        pictures: Sequence[tuple[int, QueryImage]],
-        refused: dict[int, VecsearchError],
-        step: Step,
+        self, pictures: Mapping[int, QueryImage], errors: dict[int, VecsearchError], step: Step
     ) -> Iterator[tuple[list[int], list[Pixels]]]:
         """Read pictures as they are ready, into batches with their numbers."""
         from vecsearch.images.reader import in_threads, read_asked
 
         def read(numbered: tuple[int, QueryImage]) -> tuple[int, Pixels | VecsearchError]:
-            number, asked = numbered
+            number, given = numbered
             try:
-                return number, read_asked(asked, self._spec.image_size)
+                return number, read_asked(given, self._spec.image_size)
             except (ImageError, UsageError) as error:
                 return number, error
 
         numbers: list[int] = []
         batch: list[Pixels] = []
-        for number, pixels in in_threads(pictures, read):
+        for number, pixels in in_threads(pictures.items(), read):
             if isinstance(pixels, VecsearchError):
-                refused[number] = pixels
+                errors[number] = pixels
                 step(1)
                 continue
             numbers.append(number)

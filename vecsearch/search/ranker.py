@@ -19,13 +19,13 @@ from vecsearch.search.rerank import k_reciprocal
 from vecsearch.types import Rows, Vectors
 
 _SLACK: Final = 8
-"""So many more are fetched where the nearest are told apart anew: a search of many queries sums in
-another order than one of a single query, and the two may end with different rows."""
+"""This number of rows more are fetched to be scored anew: a search of many queries sums in another
+order than one of a single query, and the two may end with different rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Apart:
-    """Rows that are no ordinary candidates of a query.
+    """Rows that are not ordinary candidates of a query.
 
     ``excluded`` are never hits. ``own`` are the query's pictures themselves: they may be hits, if
     not excluded, but are not among the neighbours by which the query is expanded or re-ranked.
@@ -51,20 +51,29 @@ class Ranking:
     orders: npt.NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scored:
+    """Some ``rows`` (n,), best first, with ``scores`` (n,) and ``vectors`` (n, d)."""
+
+    rows: Rows
+    scores: Scores
+    vectors: Vectors
+
+
 class Ranker:
     """Ranks the rows of one generation of an index, or those of a *searcher* that has *count*."""
 
     def __init__(
-        self, opened: IndexReader, options: QueryOptions, searcher: Searcher | None, count: int
+        self, reader: IndexReader, options: QueryOptions, searcher: Searcher | None, count: int
     ) -> None:
         """Keep what is searched."""
-        self._opened, self._options = opened, options
+        self._reader, self._options = reader, options
         self._searcher, self._count = searcher, count
 
     def prepare(self) -> None:
         """Open what the search needs."""
         if self._searcher is None or self._options.expand:
-            _ = self._opened.searcher
+            _ = self._reader.searcher
 
     def expand(self, xq: Vectors, apart: Sequence[Apart]) -> Vectors:
         """Expand each of *xq*, (q, d), by its nearest of the whole index, if the options say so.
@@ -75,20 +84,20 @@ class Ranker:
         if not count:
             return xq
         away = [one.excluded | one.own for one in apart]
-        depth = min(count + _SLACK + max(map(len, away)), len(self._opened))
-        result = centred(xq, self._opened.centre)
+        depth = min(count + _SLACK + max(map(len, away)), len(self._reader))
+        result = centred(xq, self._reader.centre)
         at_centre = np.flatnonzero(~result.any(axis=1))
         result[at_centre] = xq[at_centre]
-        _, I = self._opened.search(result, depth)  # noqa: N806, E741
+        _, I = self._reader.search(result, depth)  # noqa: N806, E741
         for number in np.setdiff1d(np.arange(len(xq)), at_centre).tolist():
             query, nearest = result[number], _without(I[number], away[number])
-            _, _, vectors = self._told_apart(query, nearest)
-            result[number] = expanded(query, centred(vectors[:count], self._opened.centre))
+            vectors = self._scored(query, nearest).vectors[:count]
+            result[number] = expanded(query, centred(vectors, self._reader.centre))
         return result
 
     def search(self, xq: Vectors, depth: int) -> tuple[Scores, Rows]:
         """Find the nearest *depth* of each of *xq*, or all there are: D and I, -1 for none."""
-        D, I = self._opened.search(xq, min(depth, self._count), self._searcher)  # noqa: N806, E741
+        D, I = self._reader.search(xq, min(depth, self._count), self._searcher)  # noqa: N806, E741
         return np.clip(D, -1.0, 1.0), I  # float16 is a little off the unit sphere
 
     def rank(self, xq: Vectors, depth: int, apart: Sequence[Apart]) -> Iterator[Ranking]:
@@ -112,13 +121,14 @@ class Ranker:
         wanted = self._options.rerank
         itself = _among(found.rows, own)
         others, cosines = found.rows[~itself], found.scores[~itself]
-        rows, scores, vectors = self._told_apart(query, others[: wanted + _SLACK])
+        first = self._scored(query, others[: wanted + _SLACK])
+        rows, scores = first.rows, first.scores
         # In the order of the rows, so that whatever is summed is summed in one order.
         by_row = np.argsort(rows[:wanted])
         orders = np.empty(len(by_row))
-        centre = self._opened.centre
+        centre = self._reader.centre
         seen = query + centre if self._options.expand else query  # an expanded one is centred
-        compared = np.concatenate([seen[None], vectors[by_row]])
+        compared = np.concatenate([seen[None], first.vectors[by_row]])
         with ONE_THREAD:
             orders[by_row] = k_reciprocal(compared, centre)
         best = np.argsort(-orders, kind="stable")  # equal ones by cosine, then by row
@@ -130,16 +140,14 @@ class Ranker:
             np.concatenate([np.ones(int(itself.sum())), orders[best]]),
         )
 
-    def _told_apart(
-        self, query: npt.NDArray[np.float32], rows: Rows
-    ) -> tuple[Rows, Scores, Vectors]:
-        """Score *rows* anew, in float64, and give them best first with scores and vectors."""
+    def _scored(self, query: npt.NDArray[np.float32], rows: Rows) -> _Scored:
+        """Score *rows* anew, in float64, best first."""
         rows = np.sort(rows)
-        vectors = self._opened.gather(rows)
+        vectors = self._reader.gather(rows)
         exact = np.einsum("ij,j->i", vectors, query, dtype=np.float64)
         scores = np.clip(exact, -1.0, 1.0).astype(np.float32)
         order = np.argsort(-scores, kind="stable")  # equal scores by row
-        return rows[order], scores[order], vectors[order]
+        return _Scored(rows[order], scores[order], vectors[order])
 
 
 def _without(rows: Rows, away: frozenset[int]) -> Rows:

@@ -1,11 +1,11 @@
-"""What a query means: an image of the index, or a picture that is to be read."""
+"""Which image of the index a query is, or which picture to read."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from vecsearch.errors import NotFoundError
@@ -25,48 +25,35 @@ from vecsearch.types import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Meant:
-    """A picture of a query; ``image`` is what the index has of it, as it is."""
+def resolve(
+    lookups: Lookups, query: QueryImage, *, external: bool
+) -> tuple[QueryImage, Image | None]:
+    """Return a query with the path of its picture, and what the index has of that, as it is.
 
-    asked: QueryImage
-    image: Image | None
-
-    @property
-    def row(self) -> int | None:
-        """Where its vector lies; None for a new picture or a part of one."""
-        return self.image.row if self.image and self.asked.box is None else None
-
-
-def resolve(lookups: Lookups, question: QueryImage, *, external: bool) -> Meant:
-    """Find what a question means in an index, which may have no network (*external*).
-
-    Raises NotFoundError for an id that is not there, or a picture that would need the network.
+    Raises NotFoundError for an id that is not there, and for a picture that would need a network
+    where the index has none (*external*).
     """
-    if question.data is not None:
-        meant = Meant(question, None)
-    else:
-        name = question.query
-        if question.path is not None and not name.startswith("id:"):
-            name = str(question.path)
+    image = None
+    if query.data is None:
+        name = query.query
+        if query.path is not None and not name.startswith("id:"):
+            name = str(query.path)
         # Who names a path beside it means the number.
-        image = None
-        if question.path is None and name.startswith("id:"):
+        if query.path is None and name.startswith("id:"):
             image = lookups.image_by_path(path_of(name))
         image = image or _find(lookups, name, external)
-        path = image.path if image else as_given(name)
-        meant = Meant(QueryImage(question.query, path, None, question.box, question.minus), image)
-    if external and meant.row is None:
+        query = replace(query, path=image.path if image else as_given(name))
+    if external and (image is None or query.box is not None):
         raise NotFoundError(
-            f"{lookups.folder} has no image {question.query}, and no network for new ones: it was "
+            f"{lookups.folder} has no image {query.query}, and no network for new ones: it was "
             "imported"
-            if meant.image is None
+            if image is None
             else f"{lookups.folder} has no network for a part of a picture: it was imported",
             hint="ask with id:N, an id of the import or a vector, or import it with "
             "--encoder INDEX",
             path=lookups.folder,
         )
-    return meant
+    return query, image
 
 
 def image_at(lookups: Lookups, path: str | Path) -> Image | None:
@@ -77,12 +64,12 @@ def image_at(lookups: Lookups, path: str | Path) -> Image | None:
     text = os.fspath(path)
     if image := lookups.image_by_path(path_of(text)):
         return image
-    plain, asked = is_plain(text), {path_of(text)}
+    plain, tried = is_plain(text), {path_of(text)}
     for name in _spellings(text):
-        image = None if name in asked else lookups.image_by_path(name)
+        image = None if name in tried else lookups.image_by_path(name)
         if image and (plain or image.size_bytes):
             return image
-        asked.add(name)
+        tried.add(name)
     return None
 
 
@@ -105,15 +92,15 @@ def _spellings(text: str) -> Iterator[Path]:
 
 
 def as_given(query: str | Path) -> Path:
-    """Return the file or URL that a query names, from the root on; the URL is asked for by that."""
+    """Return the file or URL that a query names, from the root on; that URL may be fetched."""
     text = os.fspath(query)
     return wanted(absolute_path(text)) if "://" in text else from_root(Path(as_on_disk(text)))
 
 
 def _find(lookups: Lookups, text: str, external: bool) -> Image | None:
-    """Find the image that a query means; None for a picture that the index does not have.
+    """Find the image that a query names; None for a picture that the index does not have.
 
-    Where there is no network (*external*), one that has changed since is what it was.
+    Where there is no network (*external*), one that has changed since counts as it was.
     """
     if text.startswith("id:"):
         digits = text[3:]

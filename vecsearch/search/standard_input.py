@@ -1,4 +1,4 @@
-"""What comes through a pipe: one picture, or a list of questions."""
+"""What comes through a pipe: one picture, or a list of queries."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Final
 from vecsearch.errors import UsageError
 from vecsearch.images.sources.source import LARGEST_BYTES
 from vecsearch.images.sources.utf8 import as_utf8
-from vecsearch.search.query_options import Question
+from vecsearch.search.query_image import Query
 from vecsearch.types import QueryImage
 
 MOST_BYTES: Final = LARGEST_BYTES
 """As large as a picture in a file may be; a pipe need not end."""
 
 _MOST: Final = 1_000_000
-"""So many questions are held together."""
+"""The most queries that are read."""
 
 NAME: Final = "-"
 """What a picture that came through a pipe is called."""
 
 
-def read_piped(data: bytes, *, null: bool) -> list[Question]:
-    """Return what *data* are: a picture that Pillow knows, or questions, one a line.
+def read_piped(data: bytes, *, null: bool) -> list[Query]:
+    """Return the queries in *data*: a picture that Pillow knows, or a list, one query a line.
 
-    With *null*, questions that null bytes end. Blank lines are passed over. Raises UsageError where
+    With *null*, null bytes end the queries. Blank lines are skipped. Raises UsageError where
     there is nothing, or neither, or more than can be held.
     """
     if len(data) > MOST_BYTES:
@@ -44,16 +44,16 @@ def read_piped(data: bytes, *, null: bool) -> list[Question]:
         )
     lines = (found[0] for found in re.finditer(rb"[^\0]+" if null else rb"[^\n]+", data))
     told = (line if null else line.removesuffix(b"\r") for line in lines if line.strip())
-    questions: list[Question] = list(map(os.fsdecode, islice(told, _MOST + 1)))
-    if len(questions) > _MOST:
+    queries: list[Query] = list(map(os.fsdecode, islice(told, _MOST + 1)))
+    if len(queries) > _MOST:
         raise UsageError(
             f"standard input has more than {_MOST:,} lines", hint="ask with fewer at a time"
         )
-    if not questions:
+    if not queries:
         raise UsageError(
             "standard input is empty", hint="pipe a picture, or lines with paths or id:N, into it"
         )
-    return questions
+    return queries
 
 
 def _is_picture(data: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""The words of an opened index: found by how they are written, and counted over its images."""
+"""The words of an open index: found by how they are written, and counted over its images."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Vocabulary:
 
 
 def find_word(words: Words, text: str) -> list[int]:
-    """Find the word that *text* means: one place, or several that are written alike.
+    """Find the word that *text* names: one place, or several that are written alike.
 
     The word itself comes first, then one that differs in upper and lower case only, then the only
     one that has *text* as a whole word within. Raises UsageError if there are several of these,
@@ -94,25 +94,22 @@ def vector_of(words: Words, places: Sequence[int]) -> Vectors:
     return vector
 
 
-def list_words(words: Words, prefix: str, opened: IndexReader | None) -> list[WordCount]:
-    """List the words one of whose parts begins with *prefix*, with counts of the images *opened*.
-
-    They come by their names, or by their counts.
-    """
+def list_words(words: Words, prefix: str, reader: IndexReader | None) -> list[WordCount]:
+    """List the words with a part that begins with *prefix*, by name; with *reader*, by count."""
     start = " ".join(prefix.split()).casefold()
     parts = re.compile(rf"(?<!\w){re.escape(start)}")
     chosen = [place for place, name in enumerate(words.names) if parts.search(name.casefold())]
     chosen.sort(key=lambda place: (words.names[place].casefold(), place))
-    if opened is None:
+    if reader is None:
         return [WordCount(words.names[place], None) for place in chosen]
     counts = np.zeros(len(words.names), np.int64)
-    for vectors in _blocks(opened):
+    for vectors in _blocks(reader):
         counts += words.count(vectors)
     chosen.sort(key=lambda place: -counts[place])
     return [WordCount(words.names[place], int(counts[place])) for place in chosen]
 
 
-def _blocks(opened: IndexReader) -> Iterator[Vectors]:
-    images = opened.snapshot.images()
+def _blocks(reader: IndexReader) -> Iterator[Vectors]:
+    images = reader.snapshot.images()
     while rows := [image.row for image in islice(images, _BLOCK)]:
-        yield opened.gather(np.array(rows, np.int64))
+        yield reader.gather(np.array(rows, np.int64))

@@ -55,7 +55,7 @@ def draw_confusion(
 ) -> None:
     """Draw *shares* (c, c + 1) into the file *out*, whose ending names the format.
 
-    A row is a class that asked, a column a class that was found, the last one all others; it is
+    A row is the class of queries, a column a class that was found, the last one all others; it is
     left out if there are none. The same shares give the same file. Raises UsageError for an ending
     that cannot be written, VecsearchError where writing fails.
     """

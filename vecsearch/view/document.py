@@ -8,6 +8,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -66,25 +67,25 @@ def split_root(paths: Sequence[Path]) -> tuple[str, list[str]]:
     return root, [text[len(root) :] for text in texts]
 
 
-def write_document(
-    out: Path,
-    kind: str,
-    title: str,
-    subtitle: str,
-    data: Mapping[str, object],
-    sprites: SpriteSheets,
-    scripts: Sequence[str],
-    progress: Progress,
-) -> None:
-    """Write the page *kind*, as `vecsearch.view.web` has it, whole or not at all.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A page of a ``kind`` that `vecsearch.view.web` has, with its ``data`` and its ``scripts``."""
 
-    Raises VecsearchError where the file cannot be written.
-    """
+    kind: str
+    title: str
+    subtitle: str
+    data: Mapping[str, object]
+    sprites: SpriteSheets
+    scripts: Sequence[str]
+
+
+def write_document(document: Document, out: Path, progress: Progress) -> None:
+    """Write a page, whole or not at all; raises VecsearchError where that cannot be done."""
+    lengths: list[int] = []
     # The sheets come last in the page, but what they tell of the thumbnails comes first.
     with tempfile.TemporaryFile() as sheets:
-        lengths = []
         try:
-            for sheet in sprites.draw(progress):
+            for sheet in document.sprites.draw(progress):
                 lengths.append(sheets.write(base64.b64encode(sheet)))
             sheets.seek(0)
         except OSError as error:
@@ -93,33 +94,39 @@ def write_document(
                 f"cannot write a temporary file in {where}: {error.strerror or error}",
                 hint="TMPDIR names another folder",
             ) from None
-        head = {
-            "side": sprites.side, "pitch": sprites.pitch, "pad": PAD,
-            "columns": sprites.columns, "rows": sprites.columns,
-            "widths": encode(sprites.widths), "heights": encode(sprites.heights),
-            "means": encode(sprites.means), **_mapping(data, "sprites"),
-        }  # fmt: skip
         with whole_file(out) as file:
-            program = "\n".join(_resource(f"{name}.js") for name in ("sprites", *scripts))
-            body = Template(_resource(f"{kind}.html")).substitute(
-                title=html.escape(title), subtitle=html.escape(subtitle)
-            )
-            page = (
-                f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-                f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-                f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-                f"<title>{html.escape(title)}</title>\n"
-                f"<style>\n{_resource('common.css')}{''.join(map(_style, scripts))}</style>\n"
-                f"</head>\n<body>\n{body}"
-                f'<script type="application/json" id="data">{_json({**data, "sprites": head})}'
-                f"</script>\n<script>\n{program}</script>\n"
-            )
-            file.write(page.encode("utf-8", "surrogatepass"))
+            file.write(_page(document).encode("utf-8", "surrogatepass"))
             for number, length in enumerate(lengths):
                 file.write(f'<script>Sprites.add({number},"'.encode())
                 file.write(sheets.read(length))
                 file.write(b'")</script>\n')
             file.write(b"</body>\n</html>\n")
+
+
+def _page(document: Document) -> str:
+    """Write the page up to its sheets of thumbnails, which have been drawn."""
+    sprites, data, scripts = document.sprites, document.data, document.scripts
+    head = {
+        "side": sprites.side, "pitch": sprites.pitch, "pad": PAD,
+        "columns": sprites.columns, "rows": sprites.columns,
+        "widths": encode(sprites.widths), "heights": encode(sprites.heights),
+        "means": encode(sprites.means), **_mapping(data, "sprites"),
+    }  # fmt: skip
+    title = html.escape(document.title)
+    program = "\n".join(_resource(f"{name}.js") for name in ("sprites", *scripts))
+    body = Template(_resource(f"{document.kind}.html")).substitute(
+        title=title, subtitle=html.escape(document.subtitle)
+    )
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n"
+        f"<style>\n{_resource('common.css')}{''.join(map(_style, scripts))}</style>\n"
+        f"</head>\n<body>\n{body}"
+        f'<script type="application/json" id="data">{_json({**data, "sprites": head})}'
+        f"</script>\n<script>\n{program}</script>\n"
+    )
 
 
 def _mapping(data: Mapping[str, object], key: str) -> dict[str, object]:

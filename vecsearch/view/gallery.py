@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vecsearch.paths import shown
 from vecsearch.types import Guess, Progress, QueryImage, Result, no_progress
 from vecsearch.view import fonts
-from vecsearch.view.document import encode_guesses, split_root, write_document
+from vecsearch.view.document import Document, encode_guesses, split_root, write_document
 from vecsearch.view.picture_names import picture_names
 from vecsearch.view.sprites import SpriteSheets, sprite_side
 from vecsearch.view.thumbnails import Picture
@@ -65,7 +65,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A row of a gallery: what was asked, and what was found.
+    """A row of a gallery: queries, and what was found.
 
     ``about`` is the picture whose row this is: a click on it anywhere leads here.
     """
@@ -86,9 +86,25 @@ class Table:
     rows: Sequence[Sequence[str]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gallery:
+    """A page of ``sections``, with ``tables`` above them.
+
+    ``guesses`` are the likeliest words of some of its pictures, by their paths. With ``decisions``
+    pictures are compared with the first query of their section, and it is decided about them.
+    """
+
+    title: str
+    subtitle: str
+    sections: Sequence[Section]
+    tables: Sequence[Table] = ()
+    guesses: Mapping[Path, Sequence[Guess]] = field(default_factory=dict)
+    decisions: Decisions | None = None
+
+
 def result_section(result: Result) -> Section:
     """Describe a query and its hits."""
-    asked = result.asked or (QueryImage(result.query, result.path),)
+    query_images = result.asked or (QueryImage(result.query, result.path),)
     return Section(
         heading=result.query if result.path is None else shown(result.path),
         queries=[
@@ -98,7 +114,7 @@ def result_section(result: Result) -> Section:
                 left="not" if one.minus else "word" if one.word else "query",
                 minus=one.minus,
             )
-            for one in asked
+            for one in query_images
         ],
         tiles=[
             Tile(
@@ -113,32 +129,18 @@ def result_section(result: Result) -> Section:
     )
 
 
-def write_gallery(
-    sections: Sequence[Section],
-    title: str,
-    subtitle: str,
-    out: Path,
-    *,
-    tables: Sequence[Table] = (),
-    guesses: Mapping[Path, Sequence[Guess]] | None = None,
-    decisions: Decisions | None = None,
-    progress: Progress | None = None,
-) -> None:
-    """Write *sections*, and *tables* above them, as a page that needs nothing but itself.
-
-    *guesses* are the likeliest words of some of its pictures, by their paths. With *decisions*
-    pictures are compared with the first query of their section, and it is decided about them.
+def write_gallery(gallery: Gallery, out: Path, *, progress: Progress | None = None) -> None:
+    """Write a gallery as a page that needs nothing but itself.
 
     Raises VecsearchError where the file cannot be written.
     """
-    tiles = [one for section in sections for one in (*section.queries, *section.tiles)]
+    tiles = [one for section in gallery.sections for one in (*section.queries, *section.tiles)]
     numbers: dict[Picture, int] = {}
     for one in tiles:
         if one.picture is not None:
             numbers.setdefault(one.picture, len(numbers))
     pictures = list(numbers)
     root, rest = split_root([_path(one) for one in pictures])
-    known = guesses or {}
     names = picture_names(map(_path, pictures))
 
     def fields(one: Tile) -> dict[str, object]:
@@ -152,9 +154,9 @@ def write_gallery(
         "paths": rest,
         "tables": [
             {"caption": one.caption, "heads": list(one.heads), "rows": [list(r) for r in one.rows]}
-            for one in tables
+            for one in gallery.tables
         ],
-        "words": encode_guesses([known.get(_path(one), ()) for one in pictures]),
+        "words": encode_guesses([gallery.guesses.get(_path(one), ()) for one in pictures]),
         "sections": [
             {
                 "heading": section.heading,
@@ -163,16 +165,22 @@ def write_gallery(
                 "note": section.note,
                 "about": numbers.get(section.about, -1) if section.about else -1,
             }
-            for section in sections
+            for section in gallery.sections
         ],
     }
     scripts = ["names", "gallery"]
-    if decisions is not None:
-        data["decisions"] = dataclasses.asdict(decisions)
+    if gallery.decisions is not None:
+        data["decisions"] = dataclasses.asdict(gallery.decisions)
         scripts.append("decide")
-    sprites = SpriteSheets(pictures, sprite_side(len(pictures)))
-    report = progress or no_progress
-    write_document(out, "gallery", title, subtitle, data, sprites, scripts, report)
+    document = Document(
+        kind="gallery",
+        title=gallery.title,
+        subtitle=gallery.subtitle,
+        data=data,
+        sprites=SpriteSheets(pictures, sprite_side(len(pictures))),
+        scripts=scripts,
+    )
+    write_document(document, out, progress or no_progress)
 
 
 def _path(picture: Picture) -> Path:

@@ -172,8 +172,8 @@ def _plan_cards(collection: CollectionMap) -> _Plan:
     size = int(np.clip(cell * np.sqrt(n) / 50, 22, 110))
     names = _named(collection, size)
     room = {
-        number: (max(1.0, width / cell + 0.2), max(1.0, height / cell + 0.1))
-        for number, (_, width, height) in names.items()
+        number: (max(1.0, one.width / cell + 0.2), max(1.0, one.height / cell + 0.1))
+        for number, one in names.items()
     }
     placed, titles = arrange_with_names(collection.points, collection.labels, room)
     everything = np.concatenate([placed, np.array(list(titles.values())).reshape(-1, 2)])
@@ -194,10 +194,10 @@ def _plan_cards(collection: CollectionMap) -> _Plan:
     below += _title(collection, canvas, colours)
     above = []
     for number, (x, y) in zip(titles, (places[n:] + side // 2).tolist(), strict=True):
-        text, width, height = names[number]
-        half = np.array([width, height]) * fit / 2
+        name = names[number]
+        half = np.array([name.width, name.height]) * fit / 2
         y += max(0.0, room[number][1] * cell / 2 - half[1] - _NEAR * size)  # near its pictures
-        above += _name(text, (x, y), half, int(size * fit), colours[number])
+        above += _name(name.text, (x, y), half, int(size * fit), colours[number])
     return _Plan(canvas, cards, below, above, np.zeros((0, 2), np.int64), [])
 
 
@@ -224,9 +224,7 @@ def _plan_dots(collection: CollectionMap) -> _Plan:
     reach = np.full_like(middles, _DOT + 1)
     reach[shown] = np.array(sides)[:, np.newaxis] // 2 + 4
     size = _title_size(canvas[0])
-    boxes = {
-        number: (width, height) for number, (_, width, height) in _named(collection, size).items()
-    }
+    boxes = {number: (one.width, one.height) for number, one in _named(collection, size).items()}
     found = find_room(middles, reach, collection.labels, boxes, canvas, top=4 * size)
     above: list[Rectangle | Picture | Text] = []
     for number, place in found.items():
@@ -238,8 +236,17 @@ def _plan_dots(collection: CollectionMap) -> _Plan:
     return _Plan(canvas, cards, _title(collection, canvas, colours), above, middles, dots)
 
 
-def _named(collection: CollectionMap, size: int) -> dict[int, tuple[str, float, float]]:
-    """Tell of each group whose name is written on the map: the text, its width and height."""
+@dataclass(frozen=True, slots=True)
+class _GroupName:
+    """The name of a group as it is written on the map, with the room that it takes."""
+
+    text: str
+    width: float
+    height: float
+
+
+def _named(collection: CollectionMap, size: int) -> dict[int, _GroupName]:
+    """Return the names of groups that are on the map, by the number of the group."""
     if collection.options.color != "cluster":
         return {}
     found = {}
@@ -247,7 +254,7 @@ def _named(collection: CollectionMap, size: int) -> dict[int, tuple[str, float, 
         if group.named:
             text = fonts.printable(group.name)
             width = measure(text, fonts.load(size)) + 1.1 * size
-            found[number] = (text, width, 1.5 * size)
+            found[number] = _GroupName(text, width, 1.5 * size)
     return found
 
 

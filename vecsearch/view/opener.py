@@ -19,7 +19,7 @@ from vecsearch.images.sources.access import read_content
 from vecsearch.types import Result, UrlPath
 
 MOST: Final = 20
-"""So many windows are opened at once."""
+"""The most windows that are opened at once."""
 
 _HINT: Final = "--html FILE, --sheet FILE and --preview show the hits too"
 

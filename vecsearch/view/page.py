@@ -13,7 +13,13 @@ from vecsearch.layout.grid import pack
 from vecsearch.layout.points import Points
 from vecsearch.layout.separate import arrange
 from vecsearch.types import Progress, no_progress
-from vecsearch.view.document import encode, encode_guesses, split_root, write_document
+from vecsearch.view.document import (
+    Document,
+    encode,
+    encode_guesses,
+    split_root,
+    write_document,
+)
 from vecsearch.view.map import subtitle
 from vecsearch.view.palette import GROUPS, ON_DARK, colours_of, letters_on
 from vecsearch.view.picture_names import picture_names
@@ -79,9 +85,15 @@ def write_page(
     }  # fmt: skip
     title = counted(n, "picture")
     thumbnails = SpriteSheets([paths[one] for one in shown.tolist()], sprite_side(len(shown)))
-    report = progress or no_progress
-    about = subtitle(collection)
-    write_document(out, "map", title, about, data, thumbnails, ("tiles", "map"), report)
+    document = Document(
+        kind="map",
+        title=title,
+        subtitle=subtitle(collection),
+        data=data,
+        sprites=thumbnails,
+        scripts=("tiles", "map"),
+    )
+    write_document(document, out, progress or no_progress)
 
 
 def _scaled(points: Points) -> Points:

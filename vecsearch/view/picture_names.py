@@ -48,10 +48,10 @@ def picture_names(paths: Iterable[Path]) -> dict[Path, str]:
 
 
 def names_of_results(results: Iterable[Result]) -> dict[Path, str]:
-    """Return a name for each picture that was asked or found, as `picture_names` does."""
+    """Return a name for each picture of a query or a hit, as `picture_names` does."""
     paths: set[Path] = set()
     for result in results:
-        paths.update(asked.path for asked in result.asked if asked.path is not None)
+        paths.update(one.path for one in result.asked if one.path is not None)
         if result.path is not None:
             paths.add(result.path)
         paths.update(hit.path for hit in result.hits)

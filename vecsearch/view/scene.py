@@ -78,9 +78,9 @@ def paint_on(image: Image.Image, items: Iterable[Rectangle | Picture | Text]) ->
     """Draw *items* over what is on *image*."""
     for item in items:
         if isinstance(item, Text):
-            draw_line(image, item.x, item.y, item.text, item.fill, item.font, item.anchor)
+            draw_line(image, (item.x, item.y), item.text, item.fill, item.font, item.anchor)
         elif isinstance(item, Rectangle):
-            image.paste(item.fill, (round(item.x), round(item.y)), _mask(*_shape(item)))
+            image.paste(item.fill, (round(item.x), round(item.y)), _mask_of(item))
         else:
             _paint_picture(image, item)
 
@@ -92,12 +92,12 @@ def _paint_picture(image: Image.Image, item: Picture) -> None:
         picture = picture.resize(size, Image.Resampling.LANCZOS)
     x, y = round(item.x), round(item.y)
     left, top = x - round(item.within.x), y - round(item.within.y)
-    mask = _mask(*_shape(item.within)).crop((left, top, left + size[0], top + size[1]))
+    mask = _mask_of(item.within).crop((left, top, left + size[0], top + size[1]))
     image.paste(picture, (x, y), mask)
 
 
-def _shape(rectangle: Rectangle) -> tuple[int, int, float]:
-    return round(rectangle.width), round(rectangle.height), rectangle.radius
+def _mask_of(rectangle: Rectangle) -> Image.Image:
+    return _mask(round(rectangle.width), round(rectangle.height), rectangle.radius)
 
 
 @lru_cache(maxsize=16)

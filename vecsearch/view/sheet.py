@@ -1,4 +1,4 @@
-"""A contact sheet: what was asked, and the hits in rank order, side by side."""
+"""A contact sheet: the query and its hits in rank order, side by side."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ plate beside it would look like a fault of it."""
 
 SMALL_GAP = 16
 SMALL_TILE = (TILE - SMALL_GAP) // 2
-"""Where many pictures are asked at once, two stand side by side."""
+"""Where a query has many pictures, two stand side by side."""
 SMALL_CAPTION = 44
 SMALL_NAME_SIZE = 13
 
 MOST_HITS = 400
 """More are not drawn; the heading says so."""
-MOST_ASKED = 6
+MOST_QUERY_IMAGES = 6
 """More are counted only."""
 MOST_DETAILED = 60
 """In PDF and SVG pictures are twice as fine, for paper and for zooming, unless they are more."""
@@ -99,7 +99,7 @@ def write_sheet(
     pictures: int,
     thumbnails: Thumbnails | None = None,
 ) -> None:
-    """Write the scene that *lay_out* makes of so many *pictures*, as `draw_sheet` does."""
+    """Write the scene that *lay_out* makes of a number of *pictures*, as `draw_sheet` does."""
     kind = format_of(out, vector=True)  # before the work, not after it
     if kind not in ("PDF", "SVG"):
         write_image(paint(lay_out(thumbnails or new_thumbnails())), out)
@@ -235,16 +235,16 @@ class Sheet:
 def _add_query(
     sheet: Sheet, result: Result, names: Mapping[Path, str], top: int, height: int
 ) -> int:
-    """Add the pictures that were asked, where *height* is that of the hits; return theirs."""
-    asked = result.asked or (QueryImage(result.query, result.path),)
-    signed = any(one.minus for one in asked)
-    shown = asked[:MOST_ASKED]
+    """Add the query images, where *height* is that of the hits; return theirs."""
+    query_images = result.asked or (QueryImage(result.query, result.path),)
+    signed = any(one.minus for one in query_images)
+    shown = query_images[:MOST_QUERY_IMAGES]
     # A name in one line and its id, or a name in two.
     lines = [sheet.break_name(_name(one, names)) for one in shown]
     ids = [one.query if _is_by_id(one) else "" for one in shown]
     most = max(len(own) + bool(id_) for own, id_ in zip(lines, ids, strict=True))
     caption = CAPTION + LINE * max(0, most - 2)
-    large = _height(len(asked), caption) <= height or len(asked) == 1
+    large = _height(len(query_images), caption) <= height or len(query_images) == 1
     side, columns = (TILE, 1) if large else (SMALL_TILE, 2)
     down = TILE + caption + ROW_GAP if large else SMALL_TILE + SMALL_CAPTION
     for i, one in enumerate(shown):
@@ -266,18 +266,19 @@ def _add_query(
             sheet.write(x, y + 3, ids[i], GREY)
     rows = math.ceil(len(shown) / columns)
     bottom = _height(rows, caption) if large else rows * down
-    if len(shown) < len(asked):
+    if len(shown) < len(query_images):
         bottom += 24
-        sheet.write(MARGIN, top + bottom - 8, f"+ {len(asked) - len(shown):,} more", GREY)
+        sheet.write(MARGIN, top + bottom - 8, f"+ {len(query_images) - len(shown):,} more", GREY)
     return bottom
 
 
-def _name(asked: QueryImage, names: Mapping[Path, str]) -> str:
-    return asked.name if asked.path is None or asked.word else names.get(asked.path, asked.name)
+def _name(query_image: QueryImage, names: Mapping[Path, str]) -> str:
+    path = None if query_image.word else query_image.path
+    return query_image.name if path is None else names.get(path, query_image.name)
 
 
-def _is_by_id(asked: QueryImage) -> bool:
-    return asked.path is not None and asked.query.startswith("id:")
+def _is_by_id(query_image: QueryImage) -> bool:
+    return query_image.path is not None and query_image.query.startswith("id:")
 
 
 def _is_pale_at_an_edge(image: Image.Image) -> bool:
@@ -288,19 +289,19 @@ def _is_pale_at_an_edge(image: Image.Image) -> bool:
     return any(ImageStat.Stat(image.crop(edge).convert("L")).mean[0] > _PALE for edge in edges)
 
 
-def _look_at(thumbnails: Thumbnails, asked: QueryImage) -> Thumbnail:
-    if asked.path is not None and asked.data is None and asked.box is None:
-        return thumbnails.get(asked.path)
-    return thumbnails.look_at(asked)
+def _look_at(thumbnails: Thumbnails, query_image: QueryImage) -> Thumbnail:
+    if query_image.path is not None and query_image.data is None and query_image.box is None:
+        return thumbnails.get(query_image.path)
+    return thumbnails.look_at(query_image)
 
 
-def _add_sign(sheet: Sheet, asked: QueryImage, x: int, y: int, side: int) -> None:
+def _add_sign(sheet: Sheet, query_image: QueryImage, x: int, y: int, side: int) -> None:
     """Add a plus or a minus in the corner of a picture."""
     size = 26 if side == TILE else 20
-    badge = Rectangle(x + 6, y + 6, size, size, MINUS if asked.minus else ACCENT, RADIUS)
+    badge = Rectangle(x + 6, y + 6, size, size, MINUS if query_image.minus else ACCENT, RADIUS)
     font = fonts.load(size - 6, bold=True)
     middle, baseline = badge.x + size / 2, badge.y + size / 2 + 0.37 * font.size
-    sign = "\u2212" if asked.minus else "+"
+    sign = "\u2212" if query_image.minus else "+"
     sheet.items += [badge, Text(middle, baseline, sign, font, PAPER, "middle")]
 
 

@@ -27,7 +27,7 @@ _QUALITY: Final = 72
 
 
 def sprite_side(count: int) -> int:
-    """Choose the side of a thumbnail in pixels, so that a page of so many stays below 25 MB."""
+    """Choose the side of a thumbnail in pixels, so that a page of *count* stays below 25 MB."""
     return next((side for most, side in _SIDES if count <= most), _SMALLEST)
 
 

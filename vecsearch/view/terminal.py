@@ -24,7 +24,7 @@ MODES: Final[tuple[Mode, ...]] = ("kitty", "iterm2", "sixel", "blocks")
 Colours = Literal["all", "256", "16", "none"]
 
 MOST_HITS: Final = 50
-MOST_ASKED: Final = 6
+MOST_QUERY_IMAGES: Final = 6
 """More are counted only."""
 
 _NARROWEST, _WIDEST = 14, 24
@@ -86,7 +86,7 @@ def look_at(stream: TextIO, mode: Mode | None = None) -> Terminal:
 
 
 def draw_results(results: Iterable[Result], terminal: Terminal) -> Iterator[str]:
-    """Draw each of *results*: what was asked and then the hits, in rows that fit the terminal.
+    """Draw each of *results*: the query and then the hits, in rows that fit the terminal.
 
     Gives one text a result, without a newline at its end. Raises UsageError without chafa.
     """
@@ -100,8 +100,8 @@ def draw_results(results: Iterable[Result], terminal: Terminal) -> Iterator[str]
             if lines:
                 lines.append("")
             lines += _draw_row(chafa, row, terminal)
-        if len(result.asked) > MOST_ASKED:
-            lines.append(f"and {len(result.asked) - MOST_ASKED:,} more asked")
+        if len(result.asked) > MOST_QUERY_IMAGES:
+            lines.append(f"and {len(result.asked) - MOST_QUERY_IMAGES:,} more asked")
         if result.error:
             lines.append(fonts.printable(result.error))
         elif not result.hits:
@@ -142,9 +142,9 @@ class _Row:
 
 
 def _asked(result: Result, names: Mapping[Path, str], thumbnails: Thumbnails) -> Iterator[_Tile]:
-    asked = result.asked or (QueryImage(result.query, result.path),)
-    signed = any(one.minus for one in asked)
-    for one in asked[:MOST_ASKED]:
+    query_images = result.asked or (QueryImage(result.query, result.path),)
+    signed = any(one.minus for one in query_images)
+    for one in query_images[:MOST_QUERY_IMAGES]:
         head = "query" if not signed else "\u2212 query" if one.minus else "+ query"
         name = one.name if one.path is None or one.word else names[one.path]
         yield _Tile(thumbnails.look_at(one), head, "", name)

@@ -80,13 +80,13 @@ def result_fields(result: Result) -> dict[str, object]:
     """Return a query and its hits as the JSON of every command has them.
 
     ``path`` is null unless the query is one picture that has one. ``asked`` is there if a query is
-    more than one whole picture, ``expand`` and ``rerank`` if they were asked for, ``error`` if it
+    more than one whole picture, ``expand`` and ``rerank`` if they were wanted, ``error`` if it
     has no answer.
     """
     path = None if result.path is None else shown(result.path)
     fields: dict[str, object] = {"query": result.query, "path": path}
-    if len(result.asked) > 1 or any(asked.box for asked in result.asked):
-        fields["asked"] = [_asked_fields(asked) for asked in result.asked]
+    if len(result.asked) > 1 or any(one.box for one in result.asked):
+        fields["asked"] = [_query_image_fields(one) for one in result.asked]
     if result.expand:
         fields["expand"] = result.expand
     if result.rerank:
@@ -103,7 +103,7 @@ def format_results(results: Sequence[Result], form: str) -> str:
 
 
 def format_gone(paths: Sequence[Path], of: int) -> str:
-    """Say which files, of so many, are not there any more."""
+    """Say which files are gone, of how many."""
     named = [printable(shown(path)) for path in paths[:_MOST_NAMED]]
     if len(paths) > len(named):
         named.append(f"{len(paths) - len(named):,} more")
@@ -181,7 +181,7 @@ def format_error(result: Result) -> str:
 def format_made(result: Result) -> str:
     """Say how the answer was made: expanded by 5 neighbours, re-ranked among the first 200.
 
-    Nothing is said of a query that was asked as it is, or could not be answered.
+    Nothing is said of a query that was left as it is, or could not be answered.
     """
     if result.error:
         return ""
@@ -198,15 +198,15 @@ def format_box(box: Box) -> str:
     return ",".join(map(str, box))
 
 
-def _asked_fields(asked: QueryImage) -> dict[str, object]:
-    fields: dict[str, object] = {"query": asked.query}
-    if asked.path is not None:
-        fields["path"] = shown(asked.path)
-    if asked.box:
-        fields["box"] = asked.box
-    if asked.word:
-        fields["word"] = asked.word
-    if asked.minus:
+def _query_image_fields(query_image: QueryImage) -> dict[str, object]:
+    fields: dict[str, object] = {"query": query_image.query}
+    if query_image.path is not None:
+        fields["path"] = shown(query_image.path)
+    if query_image.box:
+        fields["box"] = query_image.box
+    if query_image.word:
+        fields["word"] = query_image.word
+    if query_image.minus:
         fields["minus"] = True
     return fields
 
@@ -217,7 +217,7 @@ def _table(results: Sequence[Result]) -> str:
         label = printable(result.query)
         if result.path is not None and label.startswith("id:"):
             label = f"{label}  {printable(shown(result.path))}"
-        if boxes := dict.fromkeys(asked.box for asked in result.asked if asked.box):
+        if boxes := dict.fromkeys(one.box for one in result.asked if one.box):
             label = f"{label}  box {' '.join(map(format_box, boxes))}"
         if made := format_made(result):
             label = f"{label}  {made}"

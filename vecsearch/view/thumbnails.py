@@ -77,23 +77,24 @@ class Thumbnails:
             self._kept.move_to_end(path)
         return thumbnail
 
-    def look_at(self, asked: QueryImage) -> Thumbnail:
+    def look_at(self, query_image: QueryImage) -> Thumbnail:
         """Return the thumbnail of a query image, with its box marked, or a stand-in."""
         side = self.side * self.detail
-        if asked.word:
-            return Thumbnail(draw_word(asked.word, side))
-        if asked.data is None and asked.path is None:
+        if query_image.word:
+            return Thumbnail(draw_word(query_image.word, side))
+        if query_image.data is None and query_image.path is None:
             return self._stand_in("no picture")
         try:
-            data = asked.data
+            data = query_image.data
             if data is None:
-                assert asked.path is not None
-                data = read_content(asked.path).data
+                assert query_image.path is not None
+                data = read_content(query_image.path).data
             image, size = decode_thumbnail(data, side)
         except (ImageError, MemoryError) as error:
-            return self._stand_in(_reason(error, asked.path if asked.data is None else None))
+            path = query_image.path if query_image.data is None else None
+            return self._stand_in(_reason(error, path))
         image = enlarge(image, side, MOST_ENLARGED * self.detail)
-        return Thumbnail(mark_box(image, asked.box, size) if asked.box else image)
+        return Thumbnail(mark_box(image, query_image.box, size) if query_image.box else image)
 
     def _stand_in(self, reason: str) -> Thumbnail:
         return Thumbnail(draw_sign(self.side * self.detail), reason)
@@ -188,7 +189,7 @@ def draw_word(word: str, side: int) -> Image.Image:
     top = (side - 1.3 * size * (len(lines) - 1)) / 2
     for number, line in enumerate(lines):
         baseline = top + 1.3 * size * number + 0.36 * size
-        draw_line(image, side / 2, baseline, line, GREY, font, "middle")
+        draw_line(image, (side / 2, baseline), line, GREY, font, "middle")
     return image
 
 

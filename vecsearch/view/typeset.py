@@ -73,21 +73,21 @@ def measure(text: str, font: Font) -> float:
 
 def draw_line(
     image: Image.Image,
-    x: float,
-    y: float,
+    place: tuple[float, float],
     text: str,
     fill: tuple[int, ...],
     font: Font,
     anchor: Anchor = "start",
 ) -> None:
-    """Draw *text* on *image*; *x* is its start, middle or end, *y* the line that it stands on."""
+    """Draw *text* on *image* at x, its start, middle or end, and y, the line that it stands on."""
+    x, y = place
     draw = ImageDraw.Draw(image)
     left = x - {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor] * measure(text, font)
     for run in runs(text, font):
         if run.scale == 1.0:
-            place = (left + run.x, y)
+            start = (left + run.x, y)
             kind = _direction(run.leftward)
-            draw.text(place, _in_drawn_order(run), fill, run.font, anchor="ls", direction=kind)
+            draw.text(start, _in_drawn_order(run), fill, run.font, anchor="ls", direction=kind)
             continue
         picture, above = draw_emoji(run)
         image.paste(picture, (round(left + run.x), round(y - above)), picture)
@@ -197,7 +197,7 @@ def _directions(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def _sides(text: str, base: bool) -> Iterator[bool | None]:
-    """Tell of each character whether it stands in a part that is read leftwards, or None."""
+    """Return, for each character, whether it stands in a part that is read leftwards, or None."""
     strong = base
     for c in text:
         side = _strong(c)

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from vecsearch.types import Hit, JudgedQuery
+from vecsearch.types import JudgedQuery
 from vecsearch.view import fonts
 from vecsearch.view.picture_names import names_of_results
 from vecsearch.view.scene import Rectangle, Scene, Text
@@ -85,9 +85,8 @@ def _lay_out(
         left = MARGIN + TILE + 2 * GUTTER
         divider = Rectangle(MARGIN + TILE + GUTTER, top, 2, TILE + caption - 12, HAIRLINE)
         sheet.items.append(divider)
-        for place, (hit, label) in enumerate(zip(query.result.hits, query.hit_labels, strict=True)):
-            x = left + place * (TILE + GAP)
-            _add_hit(sheet, hit, label, shorter[place + 1], x, top, right=label == query.label)
+        for place, name in enumerate(shorter[1:]):
+            _add_hit(sheet, query, place, name, left + place * (TILE + GAP), top)
         top += TILE + caption + ROW_GAP
     height = (top - ROW_GAP if shown else top + 60) + MARGIN
     return Scene(width, height, PAPER, tuple(sheet.items), title)
@@ -117,12 +116,14 @@ def _add_query(sheet: Sheet, query: JudgedQuery, name: str, y: int) -> None:
     _add_name(sheet, name, MARGIN, y)
 
 
-def _add_hit(sheet: Sheet, hit: Hit, label: str, name: str, x: int, y: int, *, right: bool) -> None:
+def _add_hit(sheet: Sheet, query: JudgedQuery, place: int, name: str, x: int, y: int) -> None:
+    hit, label = query.result.hits[place], query.hit_labels[place]
+    right = label == query.label
     sheet.add_tile(sheet.thumbnails.get(hit.path), x, y, TILE)
     sheet.write(x, y + TILE + 24, str(hit.rank), ACCENT, _SIZE, bold=True)
     score = f"{round(hit.score, 3) + 0.0:.3f}"
     sheet.items.append(Text(x + TILE, y + TILE + 24, score, fonts.load(_SIZE), GREY, "end"))
-    # A sign too, for who does not tell green from red.
+    # A sign too, for people who cannot tell green from red.
     sign = "\u2713" if right else "\u2717"
     sheet.name(
         f"{sign} {label}", x, y + TILE + 48, width=TILE, size=_SIZE, fill=_RIGHT if right else MINUS

@@ -67,7 +67,7 @@ def period_of(since: Moment | None, until: Moment | None) -> Period:
 
 
 def _span(given: Moment) -> tuple[datetime, datetime]:
-    """Find the start of what is meant and its end, which is no part of it."""
+    """Return the start of a date and its end, which is no part of it."""
     if isinstance(given, date):  # a datetime is one too
         try:
             return _of_python(given)

@@ -1,19 +1,19 @@
-"""What an evaluation asks, and of which rows: never with a vector that they have."""
+"""The queries that recall is measured with, and the rows it is about, which never have them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from vecsearch.ann.searcher import CodedRows
+from vecsearch.ann.searcher import CodedRows, Searcher
 from vecsearch.ann.tuning import judging_queries
 from vecsearch.errors import SourceError, UsageError
-from vecsearch.evaluation.recall import are_rows, live_rows
+from vecsearch.evaluation.ground_truth import are_rows, live_rows
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.store.segments import Segment
 from vecsearch.transfer.formats.blocks import as_numbers, is_numbers
@@ -21,13 +21,64 @@ from vecsearch.transfer.formats.npy import map_array
 from vecsearch.transfer.formats.vectors import read_vectors
 from vecsearch.types import Rows, Vectors
 
+Origin = Literal["held out", "file", "stored"]
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What recall is about: rows, and the search over exactly these."""
+Search = Callable[[Vectors, int], tuple[npt.NDArray[np.float32], Rows]]
 
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RecallQueries:
+    """What recall is measured with, ``xq`` (q, d) of unit length, and what it is about.
+
+    These are ``rows`` live rows of ``segments``, and ``search`` is over exactly these. ``origin``
+    is where the queries are from; ``left_out`` more are not used, because the segments have them.
+    """
+
+    origin: Origin
+    xq: Vectors
+    left_out: int
     segments: Sequence[Segment]
-    search: Callable[[Vectors, int], tuple[npt.NDArray[np.float32], Rows]]
+    rows: int
+    search: Search
+
+
+def coded_parts(reader: IndexReader) -> list[CodedRows]:
+    """Return the parts of the search that are approximate."""
+    return [part for part in reader.parts if isinstance(part, CodedRows)]
+
+
+def recall_queries(
+    reader: IndexReader, queries: str | Path | Vectors | None, sample: int
+) -> RecallQueries:
+    """Choose at most *sample* queries: the user's own, else those held out, else stored vectors.
+
+    Raises UsageError where there are none that can be used.
+    """
+    coded = coded_parts(reader)
+    segments = reader.snapshot.segments
+    search: Search = reader.search
+    origin: Origin = "stored"
+    if queries is not None:
+        origin = "file"
+        xq = own_queries(queries, reader.snapshot.dim, sample)
+    elif coded:
+        origin = "held out"
+        segments, search = of_bases(reader, coded), Searcher(coded).search
+        xq = held_out(reader, coded, sample)
+    else:
+        xq = stored(reader, sample)
+    live = len(live_rows(segments, reader.snapshot.deleted_rows))
+    if not live:
+        raise UsageError(
+            f"{reader.snapshot.folder} has no images that could be found",
+            hint="vecsearch build adds them",
+        )
+    left_out = 0
+    if origin != "stored":
+        xq, left_out = unknown(xq, reader, segments, queries)
+    return RecallQueries(
+        origin=origin, xq=xq, left_out=left_out, segments=segments, rows=live, search=search
+    )
 
 
 def own_queries(queries: str | Path | Vectors, dim: int, sample: int) -> Vectors:
@@ -56,11 +107,11 @@ def own_queries(queries: str | Path | Vectors, dim: int, sample: int) -> Vectors
 
 
 def _read(path: Path) -> npt.NDArray[Any]:
-    """Read a file of vectors; a .npy is mapped, for only a choice of it may be asked."""
+    """Read a file of vectors; a .npy is mapped, for only a choice of it may be used."""
     return as_numbers(map_array(path)) if path.suffix.lower() == ".npy" else read_vectors(path)
 
 
-def of_bases(opened: IndexReader, coded: Sequence[CodedRows]) -> list[Segment]:
+def of_bases(reader: IndexReader, coded: Sequence[CodedRows]) -> list[Segment]:
     """Cut the segments of approximate bases down to the rows that these have."""
     counts = {part.rows.start: len(part.rows) for part in coded}
     return [
@@ -69,50 +120,53 @@ def of_bases(opened: IndexReader, coded: Sequence[CodedRows]) -> list[Segment]:
             halves=segment.halves[: counts[segment.first_row]],
             checksums=segment.checksums[: counts[segment.first_row]],
         )
-        for segment in opened.snapshot.segments
+        for segment in reader.snapshot.segments
         if segment.first_row in counts
     ]
 
 
-def held_out(opened: IndexReader, coded: Sequence[CodedRows], sample: int) -> Vectors:
+def held_out(reader: IndexReader, coded: Sequence[CodedRows], sample: int) -> Vectors:
     """Take the judging queries of all approximate bases, without those of images that are gone."""
     ends = {part.rows.start: part.rows.stop for part in coded}
     rows = [
         judging_queries(np.arange(ends[segment.first_row], segment.end_row))
-        for segment in opened.snapshot.segments
+        for segment in reader.snapshot.segments
         if segment.first_row in ends
     ]
-    live = np.setdiff1d(np.concatenate(rows), opened.snapshot.deleted_rows, assume_unique=True)
+    live = np.setdiff1d(np.concatenate(rows), reader.snapshot.deleted_rows, assume_unique=True)
     if not len(live):
         raise UsageError(
-            f"{opened.snapshot.folder} has no images held out of its approximate files",
+            f"{reader.snapshot.folder} has no images held out of its approximate files",
             hint="give vectors of your own with --vectors",
         )
-    return opened.gather(live[_choice(len(live), sample)])
+    return reader.gather(live[_choice(len(live), sample)])
 
 
-def stored(opened: IndexReader, sample: int) -> Vectors:
+def stored(reader: IndexReader, sample: int) -> Vectors:
     """Take some of the index's own vectors."""
-    live = live_rows(opened.snapshot.segments, opened.snapshot.deleted_rows)
-    return opened.gather(live[_choice(len(live), sample)])
+    live = live_rows(reader.snapshot.segments, reader.snapshot.deleted_rows)
+    return reader.gather(live[_choice(len(live), sample)])
 
 
 def unknown(
-    xq: Vectors, opened: IndexReader, measured: Measured, queries: str | Path | Vectors | None
+    xq: Vectors,
+    reader: IndexReader,
+    segments: Sequence[Segment],
+    queries: str | Path | Vectors | None,
 ) -> tuple[Vectors, int]:
-    """Return the *xq* that are not in what is measured, at unit length, and how many are."""
+    """Return those of *xq* that are in no segment, at unit length, and how many are in one."""
     unit = xq / np.linalg.norm(xq, axis=1, keepdims=True)
     known = np.zeros(len(xq), dtype=np.bool_)
     with np.errstate(over="ignore"):  # what is too long for float16 is no row as it is
         forms = xq.astype(np.float16), unit.astype(np.float16)
     for halves in forms:
-        known |= are_rows(halves, measured.segments, opened.snapshot.deleted_rows)
+        known |= are_rows(halves, segments, reader.snapshot.deleted_rows)
     if known.all():
         name = queries if isinstance(queries, str | Path) else "the queries"
         raise UsageError(
-            f"all {len(xq)} vectors of {name} are in {opened.snapshot.folder}"
+            f"all {len(xq)} vectors of {name} are in {reader.snapshot.folder}"
             if queries is not None
-            else f"all {len(xq)} images held out of the bases of {opened.snapshot.folder} have "
+            else f"all {len(xq)} images held out of the bases of {reader.snapshot.folder} have "
             "copies in them",
             hint="give vectors with --vectors that it does not have",
         )

@@ -1,25 +1,29 @@
-"""The queries of an evaluation by labels, asked and judged one by one."""
+"""What the rankings of an evaluation by labels are worth, query by query."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from vecsearch.evaluation import measures
 from vecsearch.evaluation.classes import NEIGHBOURS
 from vecsearch.evaluation.labels import Labelled
+from vecsearch.evaluation.leave_one_out import ranked_rows
 from vecsearch.evaluation.measures import Counts, Figures
-from vecsearch.evaluation.rankings import leave_one_out, ranked_rows
-from vecsearch.search.hits import Candidates
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.query_options import QueryOptions
-from vecsearch.types import JudgedQuery, Progress, QueryImage, Result, Rows
+from vecsearch.types import Progress, Rows
 
-WORST: Final = 50
-"""So many of the worst queries are reported."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeOptions:
+    """How to judge: the first ``depth`` ranks, precision and recall at ``ks``, the ``query``'s."""
+
+    depth: int
+    ks: Sequence[int]
+    query: QueryOptions
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -61,15 +65,13 @@ def choose_queries(classes: Counts, sample: int) -> Counts:
 
 
 def judge(
-    opened: IndexReader,
+    reader: IndexReader,
     labelled: Labelled,
     queries: Counts,
-    depth: int,
-    ks: Sequence[int],
-    options: QueryOptions,
+    options: JudgeOptions,
     progress: Progress,
 ) -> Judgements:
-    """Ask with the images at the places *queries* of *labelled*, and judge the first *depth* ranks.
+    """Query with the images at the places *queries* of *labelled*, and judge their rankings.
 
     Rankings are held for some queries at a time. Raises IndexDamagedError.
     """
@@ -86,14 +88,14 @@ def judge(
         first_right=np.zeros(len(rows), np.int64),
         average_precision=np.zeros(len(rows)),
         r_precision=np.zeros(len(rows)),
-        precision={k: np.zeros(len(rows)) for k in {*ks, NEIGHBOURS}},
-        recall={k: np.zeros(len(rows)) for k in {*ks, NEIGHBOURS}},
+        precision={k: np.zeros(len(rows)) for k in {*options.ks, NEIGHBOURS}},
+        recall={k: np.zeros(len(rows)) for k in {*options.ks, NEIGHBOURS}},
     )
-    among = labelled.rows if len(labelled.rows) < len(opened) else None
-    opened.check_all()
+    among = labelled.rows if len(labelled.rows) < len(reader) else None
+    reader.check_all()
     done = 0
     progress("asking", done, len(rows))
-    for ranked in ranked_rows(opened, rows, depth, options, among):
+    for ranked in ranked_rows(reader, rows, options.depth, options.query, among):
         part = slice(done, done + len(ranked))
         hits = class_of[ranked]
         right, of_class = hits == classes[part, np.newaxis], relevant[part]
@@ -109,36 +111,3 @@ def judge(
         done += len(ranked)
         progress("asking", done, len(rows))
     return found
-
-
-def worst_queries(
-    opened: IndexReader, labelled: Labelled, found: Judgements, options: QueryOptions
-) -> tuple[JudgedQuery, ...]:
-    """Ask again, for their first hits, with the queries of least average precision.
-
-    There are at most `WORST`; one whose ranking is perfect is none.
-    """
-    order = np.lexsort((found.rows, found.average_precision))
-    worst = order[found.average_precision[order] < 1][:WORST]
-    rows = found.rows[worst]
-    among = labelled.rows if len(labelled.rows) < len(opened) else None
-    candidates = Candidates(opened, NEIGHBOURS, options, among=among)
-    hits = list(candidates.nearest(opened.gather(rows), leave_one_out(rows)))
-    ids = {hit.id for some in hits for hit in some}
-    images = opened.snapshot.images_by_row(rows.tolist())
-    row_of = {image.id: image.row for image in opened.snapshot.images_by_id(ids).values()}
-    names = dict(zip(labelled.rows.tolist(), labelled.classes.tolist(), strict=True))
-    judged = []
-    for place, row, some in zip(worst.tolist(), rows.tolist(), hits, strict=True):
-        image = images[row]
-        asked = QueryImage(f"id:{image.id}", image.path)
-        judged.append(
-            JudgedQuery(
-                result=Result(asked.query, image.path, some, (asked,)),
-                label=labelled.names[int(found.classes[place])],
-                hit_labels=tuple(labelled.names[names[row_of[hit.id]]] for hit in some),
-                average_precision=float(found.average_precision[place]),
-                first_right=int(found.first_right[place]) or None,
-            )
-        )
-    return tuple(judged)

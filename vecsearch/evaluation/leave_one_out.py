@@ -1,4 +1,4 @@
-"""The rankings that users get, as rows: what is judged."""
+"""The rankings of images by images of the index, without the query itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from vecsearch.search.hits import Candidates
+from vecsearch.search.hits import HitFinder
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.query_options import QueryOptions
 from vecsearch.search.ranker import Apart
@@ -19,25 +19,25 @@ _MOST_PLACES: Final = 1 << 20
 
 
 def ranked_rows(
-    opened: IndexReader, queries: Rows, depth: int, options: QueryOptions, among: Rows | None
+    reader: IndexReader, queries: Rows, depth: int, options: QueryOptions, among: Rows | None
 ) -> Iterator[Rows]:
     """Rank for each of the rows *queries* the *depth* nearest others, by *options*.
 
-    *among* are the rows, sorted, that may be hits; None for all. Gives (b, depth) rows for some
+    *among* are the rows, sorted, that may be hits; None for all. Yields (b, depth) rows for some
     queries at a time, best first, -1 where there are fewer.
     """
-    candidates = Candidates(opened, depth, options, among=among)
+    finder = HitFinder(reader, depth, options, among=among)
     step = max(1, min(_MOST_QUERIES, _MOST_PLACES // depth))
     for start in range(0, len(queries), step):
         block = queries[start : start + step]
         rows = np.full((len(block), depth), -1, np.int64)
         for line, ranking in zip(
-            rows, candidates.rank(opened.gather(block), leave_one_out(block)), strict=True
+            rows, finder.rank(reader.gather(block), leave_one_out(block)), strict=True
         ):
             line[: len(ranking.rows)] = ranking.rows
         yield rows
 
 
 def leave_one_out(queries: Rows) -> list[Apart]:
-    """Tell of each of *queries*, rows of the index, that it is not to be found by itself."""
+    """Return, for each of the rows *queries*, that it is not its own hit."""
     return [Apart(frozenset({row}), frozenset({row})) for row in queries.tolist()]

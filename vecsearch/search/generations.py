@@ -1,0 +1,102 @@
+"""The generations of an index folder: the newest is opened after commits, and after a fork."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+from typing import Final, TypeVar
+from weakref import WeakSet
+
+from vecsearch.embed.spec import EncoderSpec
+from vecsearch.errors import IndexFolderError, IndexOutdatedError
+from vecsearch.locks import free_at_fork
+from vecsearch.search.index_reader import IndexReader
+from vecsearch.search.query_vectors import Embedder
+from vecsearch.search.vocabulary import Vocabulary
+
+T = TypeVar("T")
+
+_all_open: Final[WeakSet[Generations]] = WeakSet()
+
+
+def _inherit_all() -> None:
+    """Ready a forked process: nothing that is open is its own, nor the threads of OpenMP."""
+    if faiss := sys.modules.get("faiss"):
+        faiss.omp_set_num_threads(1)  # the forking thread would wait for the others for ever
+    for one in _all_open:
+        one.inherit()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_inherit_all)
+
+
+class Generations:
+    """Keeps the newest generation of an index open, for any number of threads."""
+
+    def __init__(self, path: Path, *, fetch: bool) -> None:
+        """Open the newest; raises IndexFolderError or a subclass.
+
+        Pictures behind URLs may be fetched if *fetch* says so.
+        """
+        self.path, self.fetch = path, fetch
+        self.place: Final = path.absolute()
+        self._opening = free_at_fork(Lock())
+        self._inherited: tuple[IndexReader, Embedder] | None = None
+        with self._opening:
+            self._open(path)
+        _all_open.add(self)
+
+    def _open(self, path: Path) -> None:
+        self._reader = IndexReader(path, fetch=self.fetch)
+        snapshot = self._reader.snapshot
+        try:
+            self.encoder = EncoderSpec.from_json(snapshot.encoder_json, snapshot.dim)
+        except IndexFolderError:
+            self.close()
+            raise
+        self.vocabulary = Vocabulary(self.encoder)
+        self.embedder = Embedder(self.encoder, self.vocabulary)
+
+    def close(self) -> None:
+        """Close the catalog."""
+        self._reader.snapshot.close()
+
+    def newest(self) -> IndexReader:
+        """Return the newest generation, open; raises IndexFolderError or a subclass."""
+        with self._opening:
+            if self._inherited is not None and self._reader is self._inherited[0]:
+                self._open(self.place)
+            elif not self._reader.snapshot.is_newest():
+                reader = IndexReader(self.path, self._reader, fetch=self.fetch)
+                snapshot = reader.snapshot
+                if EncoderSpec.from_json(snapshot.encoder_json, snapshot.dim) != self.encoder:
+                    reader.snapshot.close()
+                    raise IndexFolderError(
+                        f"{self.path} was built anew with another encoder",
+                        hint="open it again",
+                        path=self.path,
+                    )
+                self._reader = reader
+            return self._reader
+
+    def run(self, task: Callable[[IndexReader], T]) -> T:
+        """Run *task* on the newest generation; on a newer one, if commits take that apart."""
+        while True:
+            reader = self.newest()
+            try:
+                return task(reader)
+            except IndexOutdatedError:
+                if self.newest() is reader:
+                    raise
+
+    def inherit(self) -> None:
+        """Open anew at the next use: this process was forked from the one that opened.
+
+        What is open is kept as it is. SQLite's connections and the threads of the libraries belong
+        to the other process.
+        """
+        self._inherited = self._reader, self.embedder
