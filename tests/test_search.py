@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from samples import CHEAP, draw
+from synthetic import make_index
 
 import vecsearch
 from vecsearch import ImageError, NotFoundError, QueryOptions, UsageError
@@ -126,6 +127,13 @@ def test_tuning_finds_settings_that_reach_the_recall() -> None:
     assert settings.nprobe == 1 or recall(found, tuned_on) < 0.9
     _, exact = exact_search(xq, rows, 10)
     assert recall(exact, truth) >= 0.999
+
+
+def test_a_base_behind_a_pca_is_opened_after_it_was_tuned(tmp_path: Path) -> None:
+    """Tuning searches a base before it is written, by the metric that searching gives it."""
+    folder = make_index(tmp_path / "ix", unit(4000, 16, 0), recipe="PCA8,IVF8,SQ8")
+    assert vecsearch.tune(folder, recall=0.8).bases[0].recipe == "PCA8,IVF8,SQ8"
+    assert vecsearch.reindex(folder, recipe="PCA12,IVF8,SQ8").bases[0].recipe == "PCA12,IVF8,SQ8"
 
 
 def test_threads_that_want_other_settings_do_not_get_each_others() -> None:
