@@ -1,10 +1,10 @@
-# make demo: the main job on the sample pictures.   make test: every check.
+# make demo: the main job on the sample pictures.   make test: every check.   make check: the fast ones.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test bench bench-large quality torture lint types pictures clean
+.PHONY: demo test docs bench bench-large quality torture lint types clean
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -16,8 +16,11 @@ $(INSTALLED): pyproject.toml
 demo: $(INSTALLED)
 	$(BIN)/vecsearch demo
 
-test: lint types
+test: lint types docs
 	$(BIN)/pytest --numprocesses 2 --dist loadscope
+
+docs: $(INSTALLED)  # the site, in docs/_build; a broken link is an error
+	$(BIN)/sphinx-build --fail-on-warning --nitpicky --keep-going --quiet docs docs/_build
 
 bench: $(INSTALLED)  # about 40 minutes on two cores, which should have nothing else to do
 	$(BIN)/python benchmarks/bench.py
@@ -42,8 +45,5 @@ lint: $(INSTALLED)
 types: $(INSTALLED)
 	$(BIN)/mypy
 
-pictures: $(INSTALLED)  # draw the sample pictures anew
-	$(BIN)/python db/draw.py
-
 clean:
-	rm -rf $(VENV) output .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) output docs/_build .mypy_cache .pytest_cache .ruff_cache
