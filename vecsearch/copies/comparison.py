@@ -18,7 +18,7 @@ COLOUR_SIDE: Final = 16
 """How large their colours are compared."""
 
 COPY_SHARE: Final = 0.5
-"""What share of the parts agrees in copies, at least: see docs/design.md."""
+"""What share of the parts agrees in copies, at least: see docs/experiments/duplicates.md."""
 
 _AGREES: Final = 0.95
 """Parts agree with at least this correlation."""

@@ -10,7 +10,7 @@ from vecsearch.types import Vectors
 
 GAMMA: Final = 0.25
 """The weight of the pictures that hits should not be like. Measured on photographs, asking with a
-picture and taking away a hit of another kind: see docs/design.md."""
+picture and taking away a hit of another kind: see docs/experiments/search.md."""
 
 _SAME_COSINE: Final = 1 - 1e-5
 _ZERO_LENGTH: Final = 1e-3
