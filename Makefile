@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test docs bench bench-large quality torture lint types clean
+.PHONY: demo test check docs bench bench-large quality torture lint types clean
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -19,7 +19,14 @@ demo: $(INSTALLED)
 test: lint types docs
 	$(BIN)/pytest --numprocesses 2 --dist loadscope
 
+# Files whose tests take a few seconds together and need no network of any size.
+FAST := colour docs help layout options picture_names spreadsheet typeset values
+
+check: lint types  # under a minute and a half on two cores
+	$(BIN)/pytest --numprocesses 2 --dist loadscope $(FAST:%=tests/test_%.py)
+
 docs: $(INSTALLED)  # the site, in docs/_build; a broken link is an error
+	rm -rf docs/_build
 	$(BIN)/sphinx-build --fail-on-warning --nitpicky --keep-going --quiet docs docs/_build
 
 bench: $(INSTALLED)  # about 40 minutes on two cores, which should have nothing else to do
