@@ -19,8 +19,8 @@ demo: $(INSTALLED)
 test: lint types docs
 	$(BIN)/pytest --numprocesses 2 --dist loadscope
 
-# Files whose tests take a few seconds together and need no network of any size.
-FAST := colour docs help layout options picture_names spreadsheet typeset values
+# Files whose tests take a few seconds together.
+FAST := colour docs help options picture_names spreadsheet typeset values
 
 check: lint types  # under a minute and a half on two cores
 	$(BIN)/pytest --numprocesses 2 --dist loadscope $(FAST:%=tests/test_%.py)
