@@ -1,10 +1,10 @@
-# make demo: the main job on the sample pictures.   make test: every check.
+# make demo: the main job on the sample pictures.   make test: every check.   make check: the fast ones.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test bench bench-large quality torture mutants lint types pictures clean
+.PHONY: demo test check docs bench bench-large quality torture mutants lint types clean
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -16,8 +16,18 @@ $(INSTALLED): pyproject.toml
 demo: $(INSTALLED)
 	$(BIN)/vecsearch demo
 
-test: lint types
+test: lint types docs
 	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
+
+# Files whose tests take a few seconds together.
+FAST := colour docs help options picture_names spreadsheet typeset values
+
+check: lint types  # under a minute and a half on two cores
+	$(BIN)/pytest --numprocesses 2 --dist loadscope $(FAST:%=tests/test_%.py)
+
+docs: $(INSTALLED)  # the site, in docs/_build; a broken link is an error
+	rm -rf docs/_build
+	$(BIN)/sphinx-build --fail-on-warning --nitpicky --keep-going --quiet docs docs/_build
 
 bench: $(INSTALLED)  # about 40 minutes on two cores, which should have nothing else to do
 	$(BIN)/python benchmarks/bench.py
@@ -45,8 +55,5 @@ lint: $(INSTALLED)
 types: $(INSTALLED)
 	$(BIN)/mypy
 
-pictures: $(INSTALLED)  # draw the sample pictures anew
-	$(BIN)/python db/draw.py
-
 clean:
-	rm -rf $(VENV) output .mutants .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) output docs/_build .mutants .mypy_cache .pytest_cache .ruff_cache

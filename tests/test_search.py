@@ -13,6 +13,7 @@ import faiss
 import numpy as np
 import pytest
 from samples import CHEAP, draw
+from synthetic import make_index
 
 import vecsearch
 from vecsearch import ImageError, NotFoundError, QueryOptions, UsageError
@@ -220,6 +221,13 @@ def test_recipes_go_by_rows_and_dimensions() -> None:
     assert factory(1e8, 128).startswith("PCA64,IVF")
     assert factory(1e8, 126).endswith(",PQ63x4fs")
     assert factory(1e8, 127).endswith(",PQ127x4fs")
+
+
+def test_a_base_behind_a_pca_is_opened_after_it_was_tuned(tmp_path: Path) -> None:
+    """Tuning searches a base before it is written, by the metric that searching gives it."""
+    folder = make_index(tmp_path / "ix", unit(4000, 16, 0), recipe="PCA8,IVF8,SQ8")
+    assert vecsearch.tune(folder, recall=0.8).bases[0].recipe == "PCA8,IVF8,SQ8"
+    assert vecsearch.reindex(folder, recipe="PCA12,IVF8,SQ8").bases[0].recipe == "PCA12,IVF8,SQ8"
 
 
 def test_threads_that_want_other_settings_do_not_get_each_others() -> None:

@@ -56,12 +56,26 @@ def open_base(path: Path, recipe: str, rows: int, dim: int) -> Any:
         made = empty_index(recipe, dim, metric)
     except UsageError as error:
         raise _refused(path, str(error).partition("; ")[0]) from None
-    same = _shape(base) == _shape(made) and base.metric_type == metric
+    same = _shape(base) == _shape(made) and _metric(base) == metric
     if not (same and base.is_trained):
         raise _refused(path, f"it is not what {recipe} makes")
     if why := _inconsistent(base, rows):
         raise _refused(path, why)
     return base
+
+
+def _metric(index: Any) -> int:
+    """Return by what an index compares vectors, once they are transformed.
+
+    The metric that a transform names does not count: `CodedRows` changes it to search, and tuning
+    does that before a base is written.
+    """
+    import faiss
+
+    index = faiss.downcast_index(index)
+    if isinstance(index, faiss.IndexPreTransform):
+        return _metric(index.index)
+    return int(index.metric_type)
 
 
 def _shape(index: Any) -> list[object]:

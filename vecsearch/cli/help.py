@@ -26,7 +26,7 @@ class Command(click.Command):
         """Set the command up, with --help-all where --help leaves something out."""
         super().__init__(*args, **settings)
         assert set(rare) <= {param.name for param in self.params}, self.name
-        self._rare = frozenset(rare)
+        self.rare = frozenset(rare)
         if rare:
             self.params.append(
                 click.Option(
@@ -50,7 +50,7 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, without the rare ones if the help is the short one."""
-        rare = self._rare if self._is_short(ctx) else ()
+        rare = self.rare if self._is_short(ctx) else ()
         options = [one for one in self.get_params(ctx) if isinstance(one, click.Option)]
         shown = [one for one in options if one.name not in rare]
         rows = [row for one in shown if (row := one.get_help_record(ctx)) is not None]
@@ -68,7 +68,7 @@ class Command(click.Command):
                 formatter.write_text(examples)
 
     def _is_short(self, ctx: click.Context) -> bool:
-        return bool(self._rare) and not ctx.meta.get(_ALL)
+        return bool(self.rare) and not ctx.meta.get(_ALL)
 
 
 def _show_all(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

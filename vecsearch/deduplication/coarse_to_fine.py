@@ -19,7 +19,7 @@ COLOUR_SIDE: Final = 16
 """The side at which their colours are compared."""
 
 COPY_SHARE: Final = 0.5
-"""The least share of the parts that agrees in copies: see docs/design.md."""
+"""The least share of the parts that agrees in copies: see docs/experiments/duplicates.md."""
 
 _AGREES: Final = 0.95
 """Parts agree with at least this correlation."""

@@ -8,7 +8,10 @@ from vecsearch.embed.backbones.backbone import CopyCosines
 from vecsearch.embed.spec import PRETRAINED, EncoderSpec
 
 UNMEASURED: Final = CopyCosines(alone=0.997, candidate=0.997)
-"""For features that were not measured; chosen with untrained ones: see docs/design.md."""
+"""For features that were not measured; chosen with untrained ones.
+
+See docs/experiments/duplicates.md.
+"""
 
 
 def copy_cosines(encoder: EncoderSpec) -> CopyCosines:

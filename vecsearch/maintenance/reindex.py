@@ -91,11 +91,10 @@ def tune(
     recall: float | None = None,
     progress: Progress | None = None,
 ) -> TuneReport:
-    """Choose how the approximate bases are searched so that *recall*@10 is reached, and keep that.
+    """Choose how the approximate bases are searched, so that they reach *recall* at 10; keep that.
 
-    By default *recall* is what they were tuned for before, at first 0.95. Measured on images that
-    the bases do not have (see `vecsearch.ann.tuning`). Raises UsageError, and IndexFolderError or a
-    subclass.
+    By default *recall* is what they were tuned for before, at first 0.95. It is measured on images
+    that the bases do not have. Raises UsageError, and IndexFolderError or a subclass.
     """
     start = time.monotonic()
     folder = Path(index) if index is not None else only_index()

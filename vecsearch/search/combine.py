@@ -11,7 +11,7 @@ from vecsearch.unit_length import unit_length
 
 GAMMA: Final = 0.25
 """The weight of the pictures that hits should not be like. Measured on photographs, asking with a
-picture and taking away a hit of another kind: see docs/design.md."""
+picture and taking away a hit of another kind: see docs/experiments/search.md."""
 
 _SAME_COSINE: Final = 1 - 1e-5
 _ZERO_LENGTH: Final = 1e-3

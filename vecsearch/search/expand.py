@@ -14,7 +14,7 @@ import numpy.typing as npt
 from vecsearch.types import Vectors
 
 ALPHA: Final = 2.0
-"""The power of the cosine. The paper has 3, of cosines that all are higher: see docs/design.md."""
+"""The power of the cosine. The paper has 3, of cosines all higher: docs/experiments/rerank.md."""
 
 
 def expanded(query: npt.NDArray[np.float32], neighbours: Vectors) -> npt.NDArray[np.float32]:

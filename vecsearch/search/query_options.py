@@ -23,7 +23,7 @@ COMBINATIONS: Final = ("mean", "max")
 NEIGHBOURS: Final = 5
 CANDIDATES: Final = 200
 """By how many neighbours to expand, and how many candidates to re-rank, where that is wanted and no
-number is given: see docs/design.md."""
+number is given: see docs/experiments/rerank.md."""
 
 MOST_EXPANDED: Final = 100
 MOST_RERANKED: Final = 1000

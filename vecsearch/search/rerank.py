@@ -2,7 +2,7 @@
 
 Zhong, Zheng, Cao and Li, "Re-ranking Person Re-identification with k-reciprocal Encoding" (CVPR
 2017), with the constants of the paper. Everything is computed among the candidates and the query;
-what that leaves out was measured to be little: see docs/design.md.
+what that leaves out was measured to be little: see docs/experiments/rerank.md.
 """
 
 from __future__ import annotations

@@ -184,7 +184,7 @@ class _EfficientNetLite0:
         # of 500 x 375 took 3.6 ms of a core, on another processor; both share two cores. int8 was
         # 1.65 times as fast as fp32 without VNNI; with it, its rate is not known.
         rates={"fp32": 140.0, "bf16": 220.0, "int8": 200.0},
-        # By benchmarks/copies.py: see docs/design.md.
+        # By benchmarks/copies.py: see docs/experiments/duplicates.md.
         copies=CopyCosines(alone=0.84, candidate=0.6),
         # 15.3 (standard deviation 2.4) over 600 photographs of 50 kinds.
         classifier=Classifier(
