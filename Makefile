@@ -20,10 +20,11 @@ test: lint types docs
 	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 # Files whose tests take a few seconds together.
-FAST := colour docs help options picture_names spreadsheet typeset values
+FAST := tests/test_docs.py $(foreach one,images/test_colour images/test_values cli/test_help cli/test_options \
+	view/test_picture_names view/test_spreadsheet view/test_typeset,tests/$(one).py)
 
 check: lint types  # under a minute and a half on two cores
-	$(BIN)/pytest --numprocesses 2 --dist loadscope $(FAST:%=tests/test_%.py)
+	$(BIN)/pytest --numprocesses 2 --dist loadscope $(FAST)
 
 docs: $(INSTALLED)  # the site, in docs/_build; a broken link is an error
 	rm -rf docs/_build
@@ -43,7 +44,7 @@ quality: $(INSTALLED)  # neighbours, words and copies over labelled pictures: ma
 	$(BIN)/python benchmarks/minus.py $(DATA)
 
 torture: $(INSTALLED)  # hours on two cores; SHARE=0.01 tries each a hundredth as often
-	PYTHONPATH=tests $(BIN)/python -m torture --share $(or $(SHARE),1)
+	PYTHONPATH=tests $(BIN)/python -m durability --share $(or $(SHARE),1)
 
 mutants: $(INSTALLED)  # two hours on two cores; ARGUMENTS="--only TEXT" tries some, --left those not noticed before
 	PYTHONPATH=tests $(BIN)/python -m mutants $(ARGUMENTS)

@@ -20,7 +20,7 @@ from vecsearch import EncoderConfig
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before any of the two is loaded
 
 SLOWEST = (
-    *("torture_more", "torture", "encoder", "words", "layout", "original", "pages", "transfer"),
+    *("short_trials", "trials_bite", "encoder", "words", "layout", "original", "pages", "transfer"),
     *("efficientnet", "query", "cli", "device_decode", "threads", "faults", "sources", "rerank"),
 )
 """The files of tests that are given to the workers first, so that none is left with one at the end.

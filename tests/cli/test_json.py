@@ -20,7 +20,7 @@ from vecsearch import EncoderConfig
 from vecsearch.cli.main import cli, main
 
 SCHEMA: Final[dict[str, Any]] = json.loads(
-    (Path(__file__).parent.parent / "docs" / "schema.json").read_text("utf-8")
+    (Path(__file__).parent.parent.parent / "docs" / "schema.json").read_text("utf-8")
 )
 PEOPLE_ONLY: Final = {"completion", "demo"}
 """Commands without --json: the one prints a script, the other shows pictures."""

@@ -1,6 +1,6 @@
 """``make torture``: every trial in its long form, as a table.
 
-    python -m torture [--only NUMBER]... [--share SHARE] [--seed SEED] [--json FILE]
+    python -m durability [--only NUMBER]... [--share SHARE] [--seed SEED] [--json FILE]
 
 ``--share 0.01`` tries each a hundredth as often.
 """
@@ -34,7 +34,7 @@ def main() -> None:
     given = parser.parse_args()
     records: list[dict[str, Any]] = []
     for name in MODULES:
-        trial = import_module(f"torture.{name}").TRIAL
+        trial = import_module(f"durability.{name}").TRIAL
         if given.only and trial.number not in given.only:
             continue
         start = time.monotonic()

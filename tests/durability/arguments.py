@@ -20,9 +20,9 @@ import numpy as np
 from samples import draw
 
 import vecsearch
-from torture.real import NETWORK
-from torture.received import confine
-from torture.trial import Outcome, Trial
+from durability.real import NETWORK
+from durability.received import confine
+from durability.trial import Outcome, Trial
 from vecsearch import VecsearchError
 from vecsearch.cli.main import cli
 

@@ -31,10 +31,10 @@ from question_kinds import Answer, Questions, agree
 from samples import draw
 
 import vecsearch
-from torture.cycles import resident_bytes
-from torture.real import NETWORK
-from torture.references import acknowledging
-from torture.trial import Outcome, Trial
+from durability.cycles import resident_bytes
+from durability.real import NETWORK
+from durability.references import acknowledging
+from durability.trial import Outcome, Trial
 from vecsearch import BuildOptions, Index, IndexOutdatedError, NotFoundError
 from vecsearch.search import index_reader as opening
 

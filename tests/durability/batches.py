@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Final
 
-from torture.trial import Outcome
+from durability.trial import Outcome
 
 WORKERS: Final = 2
 LONGEST_S: Final = 10.0

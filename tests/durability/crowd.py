@@ -20,8 +20,8 @@ from typing import Any, Final
 import numpy as np
 
 import vecsearch
-from torture.stub import expected_vector, save_picture, stubbed
-from torture.trial import Outcome, Trial
+from durability.stub import expected_vector, save_picture, stubbed
+from durability.trial import Outcome, Trial
 from vecsearch import Index, IndexFolderError, IndexLockedError, NotFoundError
 from vecsearch.search import index_reader as opening
 from vecsearch.types import Vectors

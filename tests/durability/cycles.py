@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 import vecsearch
-from torture.stub import check_content, expected_vector, save_picture, stubbed
-from torture.trial import Outcome, Trial
+from durability.stub import check_content, expected_vector, save_picture, stubbed
+from durability.trial import Outcome, Trial
 from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.indexing.compaction import MANY_SEGMENTS
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from unittest import mock
 
 import vecsearch
-from torture.stub import save_picture, stubbed
-from torture.trial import Outcome, Trial
+from durability.stub import save_picture, stubbed
+from durability.trial import Outcome, Trial
 
 _PER_PROCESS = 250
 FEW = "vecsearch.search.index_reader._FEW_VALUES"

@@ -22,7 +22,7 @@ from safetensors.numpy import save as save_safetensors
 from samples import CHEAP, draw
 
 import vecsearch
-from torture.mutants import Sample
+from durability.mutants import Sample
 from vecsearch.ann.settings import SearchSettings
 from vecsearch.deduplication.aside_folder import open_aside
 from vecsearch.deduplication.aside_journal import JOURNAL, JournalLine, folders_above, line_of

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image, features
 
-from torture.odd_pictures import odd_pictures
+from durability.odd_pictures import odd_pictures
 from vecsearch.images.decoders.heif import load_heif, reads_heif
 
 WIDTH, HEIGHT = 53, 37

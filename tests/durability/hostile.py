@@ -20,7 +20,7 @@ from unittest import mock
 import numpy as np
 from PIL import Image as Pillow
 
-from torture.stub import SPEC, vector_of
+from durability.stub import SPEC, vector_of
 from vecsearch.images.decoders.decode import decode, preprocess
 
 NAMES: Final = (

@@ -15,7 +15,7 @@ from pathlib import Path
 from samples import CHEAP, draw
 
 import vecsearch
-from torture.trial import Outcome, Trial
+from durability.trial import Outcome, Trial
 
 _LIMIT_S = 1.0
 _ENOUGH = 100

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from torture import real
-from torture.faults import Operation, watching
-from torture.references import (
+from durability import real
+from durability.faults import Operation, watching
+from durability.references import (
     Reference,
     acknowledging,
     check_completed,
@@ -21,8 +21,8 @@ from torture.references import (
     load,
     place,
 )
-from torture.trial import Outcome, Trial
-from torture.workers import Breakage, Ending, Pool, fork, pool
+from durability.trial import Outcome, Trial
+from durability.workers import Breakage, Ending, Pool, fork, pool
 
 _BOUNDARIES: Final = 0.8
 """The share of the trials that kill at an operation; the others do at a random moment."""

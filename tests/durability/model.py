@@ -15,8 +15,8 @@ import apsw
 import numpy as np
 import numpy.typing as npt
 
-from torture.stub import DIM, SPEC
-from torture.trial import Outcome, Trial
+from durability.stub import DIM, SPEC
+from durability.trial import Outcome, Trial
 from vecsearch import Index, IndexFolderError, Skipped
 from vecsearch.indexing import compaction as compacting
 from vecsearch.search import index_reader as opening

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from torture.mutate import mutate as mutate_bytes
+from durability.mutate import mutate as mutate_bytes
 
 Random = np.random.RandomState
 Pack = Callable[[Mapping[str, bytes]], bytes]

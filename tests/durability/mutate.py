@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from torture.gallery import HEIGHT, WIDTH
+from durability.gallery import HEIGHT, WIDTH
 
 Random = np.random.RandomState
 _HEADER_BYTES: Final = 160

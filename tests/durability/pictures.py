@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from torture.batches import attempt_batches, run_batches
-from torture.gallery import gallery, huge, huge_names
-from torture.mutate import mutate
-from torture.trial import Outcome, Trial
+from durability.batches import attempt_batches, run_batches
+from durability.gallery import gallery, huge, huge_names
+from durability.mutate import mutate
+from durability.trial import Outcome, Trial
 from vecsearch import ImageError
 from vecsearch.images.decoders.decode import read_thumbnail
 from vecsearch.images.decoders.frames import frames, has_frames

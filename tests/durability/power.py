@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from torture.faults import Operation
-from torture.references import check_interrupted, load
-from torture.trial import Outcome, Trial
-from torture.workers import Breakage, pool
+from durability.faults import Operation
+from durability.references import check_interrupted, load
+from durability.trial import Outcome, Trial
+from durability.workers import Breakage, pool
 
 _SECTORS: Final = (512, 4096)
 _LONGER: Final = 0.7

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from torture.batches import attempt_batches, run_batches
-from torture.foreign import FORMATS, Format, make_sound
-from torture.mutants import mutant
-from torture.trial import Outcome, Trial
+from durability.batches import attempt_batches, run_batches
+from durability.foreign import FORMATS, Format, make_sound
+from durability.mutants import mutant
+from durability.trial import Outcome, Trial
 from vecsearch.errors import VecsearchError
 
 _MEMORY_BYTES: Final = 8 << 30

@@ -1,6 +1,6 @@
 """Kills of builds with the real network, each in a process of its own.
 
-    python -m torture.real first|update|fresh PICTURES INDEX
+    python -m durability.real first|update|fresh PICTURES INDEX
 
 is that process. It says when it begins, and after each commit which generation is in force.
 """
@@ -23,9 +23,9 @@ from typing import Final
 import numpy as np
 
 import vecsearch
-from torture.references import acknowledging
-from torture.scenarios import State, difference, state_of
-from torture.stub import save_picture
+from durability.references import acknowledging
+from durability.scenarios import State, difference, state_of
+from durability.stub import save_picture
 from vecsearch import BuildOptions, EncoderConfig
 from vecsearch.store.locate import has_index
 from vecsearch.store.snapshot import Snapshot
@@ -95,7 +95,7 @@ def _run(
     name: str, pictures: Path, index: Path, kill_after: float | None
 ) -> tuple[list[str], float]:
     """Run a build in a process; give its lines, and the seconds since the first of them."""
-    command = [sys.executable, "-m", "torture.real", name, str(pictures), str(index)]
+    command = [sys.executable, "-m", "durability.real", name, str(pictures), str(index)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout

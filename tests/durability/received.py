@@ -22,8 +22,8 @@ from samples import CHEAP, draw
 from synthetic import draw_vectors, make_index
 
 import vecsearch
-from torture.damage import FEW
-from torture.trial import Outcome, Trial
+from durability.damage import FEW
+from durability.trial import Outcome, Trial
 from vecsearch import QueryOptions
 from vecsearch.store import schema, sqlite
 from vecsearch.view.sheet import draw_sheet

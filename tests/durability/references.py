@@ -14,9 +14,9 @@ from typing import Any, Final
 from unittest import mock
 
 import vecsearch
-from torture.faults import Operation, unwatched, watching
-from torture.scenarios import OLDER_PICTURES, SCENARIOS, Scenario, State, difference, state_of
-from torture.stub import expected_vector
+from durability.faults import Operation, unwatched, watching
+from durability.scenarios import OLDER_PICTURES, SCENARIOS, Scenario, State, difference, state_of
+from durability.stub import expected_vector
 from vecsearch.store import schema
 from vecsearch.store.lock import LOCK_FILE
 from vecsearch.store.snapshot import Snapshot

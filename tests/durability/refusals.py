@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from torture.faults import Operation, watching
-from torture.references import (
+from durability.faults import Operation, watching
+from durability.references import (
     acknowledging,
     check_interrupted,
     in_order,
     load,
     place,
 )
-from torture.trial import Outcome, Trial
-from torture.workers import Breakage, fork, pool, sample
+from durability.trial import Outcome, Trial
+from durability.workers import Breakage, fork, pool, sample
 
 _ERRORS: Final = (errno.ENOSPC, errno.EIO, errno.EDQUOT)
 _NEEDS_SPACE: Final = ("create", "write", "mkdir")

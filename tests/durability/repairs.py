@@ -8,9 +8,9 @@ from pathlib import Path
 from unittest import mock
 
 import vecsearch
-from torture.damage import FEW, answers, make_index
-from torture.stub import stubbed
-from torture.trial import Outcome, Trial
+from durability.damage import FEW, answers, make_index
+from durability.stub import stubbed
+from durability.trial import Outcome, Trial
 
 
 def run(times: int, seed: int, folder: Path) -> Outcome:

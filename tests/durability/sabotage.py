@@ -17,7 +17,7 @@ from unittest.mock import MagicMock
 
 import numpy as np
 
-from torture import askers, batches, crowd, pictures, readers
+from durability import askers, batches, crowd, pictures, readers
 from vecsearch import ImageError
 from vecsearch.embed.engines.openvino import OpenVINOEngine
 from vecsearch.store import sqlite
@@ -65,7 +65,7 @@ def _read_with(effect: Any, *given: Any) -> None:
 
 def misreads(*given: Any) -> None:
     """Read foreign formats where ids are compared wrongly."""
-    with mock.patch("torture.foreign.check_ids", side_effect=KeyError("a")):
+    with mock.patch("durability.foreign.check_ids", side_effect=KeyError("a")):
         readers.work(*given)
 
 
@@ -76,7 +76,7 @@ def meddles(*given: Any) -> None:
         (given[3] / "sound" / "more").write_text(str(lists))
         return ()
 
-    with mock.patch("torture.foreign.scan_lists", scan_lists):
+    with mock.patch("durability.foreign.scan_lists", scan_lists):
         readers.work(*given)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import vecsearch
-from torture.stub import DIM, content_of, save_picture, stubbed
+from durability.stub import DIM, content_of, save_picture, stubbed
 from vecsearch import BuildOptions
 from vecsearch.errors import IndexDamagedError
 from vecsearch.store import schema, sqlite

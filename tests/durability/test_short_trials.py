@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from torture import (
+
+from durability import (
     arguments,
     askers,
     crowd,
@@ -19,8 +20,7 @@ from torture import (
     sabotage,
     trees,
 )
-from torture.trial import Trial
-
+from durability.trial import Trial
 from vecsearch.images.sources.scan import Scan
 from vecsearch.indexing.diff import Plan
 from vecsearch.indexing.open_sources import plan_build

@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from torture import breakages, damage, interrupts, kills, power, refusals, repairs
-from torture.scenarios import OLDER
-from torture.trial import Trial
-from torture.workers import Breakage, pool
 
 import vecsearch
+from durability import breakages, damage, interrupts, kills, power, refusals, repairs
+from durability.scenarios import OLDER
+from durability.trial import Trial
+from durability.workers import Breakage, pool
 from vecsearch.cli.interrupt_message import interrupted
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="children are forked")

@@ -12,10 +12,10 @@ from unittest import mock
 import numpy as np
 
 import vecsearch
-from torture import stub
-from torture.hostile import Tree
-from torture.stub import check_content, content_of, expected_vector, save_picture, stubbed
-from torture.trial import Outcome, Trial
+from durability import stub
+from durability.hostile import Tree
+from durability.stub import check_content, content_of, expected_vector, save_picture, stubbed
+from durability.trial import Outcome, Trial
 from vecsearch import BuildOptions, SourceError
 from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.images.decoders.formats import has_picture_name

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from unittest import mock
 
-from torture import faults
-from torture.references import Reference, load, prepare
-from torture.scenarios import SCENARIOS
+from durability import faults
+from durability.references import Reference, load, prepare
+from durability.scenarios import SCENARIOS
 from vecsearch.errors import VecsearchError
 
 T = TypeVar("T")

@@ -21,7 +21,7 @@ from vecsearch import (
 from vecsearch.images import PREPROCESSING_VERSION
 from vecsearch.store import sqlite
 
-FORMATS = Path(__file__).parent / "formats"
+FORMATS = Path(__file__).parent.parent / "formats"
 OLD = FORMATS / "3"
 
 

@@ -21,7 +21,7 @@ from vecsearch.images.date_taken import HEAD_BYTES, date_taken, read_date
 from vecsearch.store import migrate, schema, writer
 from vecsearch.store.transaction import transaction
 
-FORMATS = Path(__file__).parent / "formats"
+FORMATS = Path(__file__).parent.parent / "formats"
 
 ORIGINAL, DIGITIZED, CHANGED = 0x9003, 0x9004, 0x0132
 EXIF_IFD = 0x8769

@@ -42,7 +42,7 @@ from vecsearch.store.writer import open_writer
 from vecsearch.types import Guess
 
 NETWORK = EncoderConfig(model="efficientnet-lite0", precision="fp32", engine="openvino")
-FORMATS = Path(__file__).parent / "formats"
+FORMATS = Path(__file__).parent.parent / "formats"
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from vecsearch.embed.weights import load_weights
 from vecsearch.store import schema, sqlite
 from vecsearch.store.migrate import migrate
 
-FORMATS = Path(__file__).parent / "formats"
+FORMATS = Path(__file__).parent.parent / "formats"
 
 
 @pytest.fixture
