@@ -63,7 +63,10 @@ class RankedVectors:
 
     def of(self, ranks: Ranks) -> Vectors:
         """Return the vectors of some images at unit length, (n, d) float32."""
-        return unit_length(gather(self._segments, self.ranked.rows[ranks], self._dim))
+        vectors = gather(self._segments, self.ranked.rows[ranks], self._dim)
+        # The squares of a large block are not kept, as they would be for a norm.
+        lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+        return unit_length(vectors, lengths)
 
     def at_once(self, most: int) -> int:
         """Return how many vectors may be in memory at a time: *most*, or fewer long ones."""
