@@ -14,7 +14,10 @@ from vecsearch.cli.main import cli
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
     path
-    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"))
+    for path in (
+        *(ROOT / f"{name}.md" for name in ("README", "ARCHITECTURE", "CONTRIBUTING")),
+        *(ROOT / "docs").rglob("*.md"),
+    )
     if "_build" not in path.parts
 )
 REFERENCE = ROOT / "docs" / "reference" / "commands"
@@ -45,6 +48,19 @@ def commands_of(page: Path) -> list[list[str]]:
 
 def test_the_readme_is_read_in_a_minute() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) < 120
+
+
+def test_the_architecture_names_every_folder_and_only_files_that_are_there() -> None:
+    package = ROOT / "vecsearch"
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    folders = {path.name for path in package.iterdir() if path.is_dir() and "__" not in path.name}
+    titles = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    assert folders <= {name for title in titles for name in re.findall(r"(\w+)/", title)}
+    assert all(title.endswith("?") for title in titles if "/:" in title)
+    there = {path.name for path in package.rglob("*.py")}
+    for name in re.findall(r"`([\w/]+\.py)`", text):
+        found = (package / name).exists() or (ROOT / name).exists()
+        assert found if "/" in name else name in there, name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)

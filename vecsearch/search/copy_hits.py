@@ -207,7 +207,7 @@ def _write(partial: Path, data: bytes) -> None:
 
 
 def _take_facts(partial: Path, path: Path, mtime_ns: int) -> None:
-    """Return a copy the times and the mode of its file; of a member of a tar, its time."""
+    """Give a copy the times and the mode of its file; of a member of a tar, its time."""
     try:
         shutil.copystat(path, partial)
     except (OSError, ValueError):
