@@ -21,7 +21,7 @@ _IN_TIFF: Final = ("CMYK", "F", "I", "I;16", "I;16B", "I;16L", "LAB", "YCbCr")
 """Modes that a PNG cannot hold, or not as they are."""
 
 
-def is_picture(value: object) -> TypeGuard[Picture]:
+def is_picture_in_memory(value: object) -> TypeGuard[Picture]:
     """Return whether *value* is a picture in memory, or an array that can only be meant as one."""
     if isinstance(value, np.ndarray):
         return value.ndim < 4

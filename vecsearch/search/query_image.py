@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from vecsearch.errors import UsageError
-from vecsearch.images.in_memory import as_file, is_picture
+from vecsearch.images.in_memory import as_file, is_picture_in_memory
 from vecsearch.types import Box, QueryImage, Word
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ word; or a picture in memory, PIL's or an array (h, w), (h, w, 3) or (h, w, 4) u
 
 def as_queries(given: Query | Iterable[Query]) -> list[Query]:
     """Return one query, or several, as a list."""
-    if isinstance(given, str | Path | bytes | QueryImage | Word) or is_picture(given):
+    if isinstance(given, str | Path | bytes | QueryImage | Word) or is_picture_in_memory(given):
         return [given]
     if not hasattr(given, "__iter__"):
         return [as_query_image(given, 1)]  # which says that it is none
@@ -41,7 +41,7 @@ def as_query_image(
         if not query.name.strip():
             raise UsageError("a word is empty", hint="vecsearch words lists all")
         return QueryImage(f"word:{query.name}", None, minus=minus, word=query.name)
-    if is_picture(query):
+    if is_picture_in_memory(query):
         return QueryImage(f"picture:{number}", None, as_file(query), box, minus)
     if isinstance(query, bytes):
         return QueryImage(f"bytes:{number}", None, query, box, minus)
