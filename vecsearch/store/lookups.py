@@ -35,7 +35,10 @@ A plain tuple, as SQLite returns it: there may be millions of them.
 """
 
 StoredFile = tuple[bytes, int, int]
-"""The path of a file, its size in bytes and its time in ns: a plain tuple for the same reason."""
+"""The path of a file, its size in bytes and its time in ns, as a listing has them.
+
+A plain tuple for the same reason.
+"""
 
 
 class Lookups(CatalogReader):
