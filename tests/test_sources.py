@@ -34,7 +34,9 @@ from vecsearch.indexing import diff as planning
 from vecsearch.indexing.build_options import BuildOptions as Options
 from vecsearch.indexing.diff import compare
 from vecsearch.indexing.fit import Sample
-from vecsearch.indexing.open_sources import Named, open_sources, plan_build
+from vecsearch.indexing.named_sources import Named
+from vecsearch.indexing.open_sources import open_sources
+from vecsearch.indexing.plan_build import plan_build
 from vecsearch.indexing.read import Reader
 from vecsearch.indexing.worklist import Worklist
 from vecsearch.types import ListName, UrlPath, absolute_path, source_name, stored_name
