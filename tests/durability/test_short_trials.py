@@ -23,7 +23,7 @@ from durability import (
 from durability.trial import Trial
 from vecsearch.images.sources.scan import Scan
 from vecsearch.indexing.diff import Plan
-from vecsearch.indexing.open_sources import plan_build
+from vecsearch.indexing.plan_build import plan_build
 from vecsearch.indexing.stage import Stage
 from vecsearch.indexing.worklist import Worklist
 from vecsearch.search.index_reader import IndexReader

@@ -29,12 +29,14 @@ from vecsearch.images.sources import tar
 from vecsearch.images.sources import url as url_source
 from vecsearch.images.sources.access import is_gone, read_content
 from vecsearch.images.sources.folder import FolderSource
-from vecsearch.images.sources.scan import Entry
+from vecsearch.images.sources.scan import FoundFile
 from vecsearch.indexing import diff as planning
 from vecsearch.indexing.build_options import BuildOptions as Options
 from vecsearch.indexing.diff import compare
 from vecsearch.indexing.fit import Sample
-from vecsearch.indexing.open_sources import Named, open_sources, plan_build
+from vecsearch.indexing.named_sources import Named
+from vecsearch.indexing.open_sources import open_sources
+from vecsearch.indexing.plan_build import plan_build
 from vecsearch.indexing.read import Reader
 from vecsearch.indexing.worklist import Worklist
 from vecsearch.types import ListName, UrlPath, absolute_path, source_name, stored_name
@@ -166,8 +168,8 @@ def test_what_is_found_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_what_is_compared_is_told_apart() -> None:
-    def entry(name: str, time: int = 0) -> Entry:
-        return Entry(name.encode(), 1, time)
+    def entry(name: str, time: int = 0) -> FoundFile:
+        return FoundFile(name.encode(), 1, time)
 
     found = [entry(name) for name in ("broken", "changed", "mended", "new", "same")]
     images = [entry("changed", 1), entry("gone"), entry("kept"), entry("mended"), entry("same")]

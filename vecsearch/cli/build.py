@@ -41,7 +41,7 @@ from vecsearch.errors import UsageError
 from vecsearch.indexing.build import BuildReport
 from vecsearch.indexing.build import build as build_index
 from vecsearch.indexing.build_options import DECODERS, BuildOptions
-from vecsearch.indexing.open_sources import Named
+from vecsearch.indexing.named_sources import Named
 from vecsearch.store.locate import has_index
 from vecsearch.view.left_out import format_excluded, format_left_out, format_patterns
 from vecsearch.view.text import (

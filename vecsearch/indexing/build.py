@@ -30,7 +30,9 @@ from vecsearch.indexing.build_options import BuildOptions
 from vecsearch.indexing.compaction import compact_if_due
 from vecsearch.indexing.embed_files import embed_files
 from vecsearch.indexing.fit import Sample
-from vecsearch.indexing.open_sources import Named, kept_patterns, open_sources, plan_build
+from vecsearch.indexing.named_sources import Named
+from vecsearch.indexing.open_sources import kept_patterns, open_sources
+from vecsearch.indexing.plan_build import plan_build
 from vecsearch.indexing.read import make_reader
 from vecsearch.indexing.renamed import (
     RelocateReport,

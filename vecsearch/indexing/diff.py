@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from vecsearch.images.sources.scan import CHUNK, Entry, FoundFile, Scan, after, region_of
+from vecsearch.images.sources.scan import CHUNK, FoundFile, Scan, after, region_of
 from vecsearch.indexing.worklist import ToRead, Worklist
+from vecsearch.store.lookups import StoredFile
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import Skipped, path_of, stored_name
 
@@ -18,9 +19,6 @@ UNSETTLED: Final = -1
 
 _PAGE: Final = CHUNK + 1
 """How many images are compared at a time: one more than a chunk of unchanged files has."""
-
-Row = tuple[bytes, int, int]
-"""What the catalog has of a file, in the order of an `Entry`, with which it is compared."""
 
 
 @dataclass(slots=True)
@@ -32,8 +30,8 @@ class Difference:
     files could not be used last time and have not changed since.
     """
 
-    new: list[Entry] = field(default_factory=list)
-    changed: list[Entry] = field(default_factory=list)
+    new: list[FoundFile] = field(default_factory=list)
+    changed: list[FoundFile] = field(default_factory=list)
     gone: list[bytes] = field(default_factory=list)
     forgotten: list[bytes] = field(default_factory=list)
     unchanged: int = 0
@@ -41,9 +39,9 @@ class Difference:
 
 
 def compare(
-    files: Iterable[Entry],
-    images: Iterable[Row],
-    skipped: Iterable[Row],
+    files: Iterable[FoundFile],
+    images: Iterable[StoredFile],
+    skipped: Iterable[StoredFile],
     is_gone: Callable[[bytes], bool],
     *,
     retry_skipped: bool = False,
@@ -53,7 +51,7 @@ def compare(
     A file counts as unchanged while its size and modification time are. A path without a file is
     gone if *is_gone* says so: there may be reasons not to have seen it.
     """
-    found = {entry[0]: entry for entry in files}
+    found = {file.path: file for file in files}
     difference = Difference()
     outdated, kept = set(), set()
     for skip in skipped:
@@ -119,7 +117,7 @@ def add_scan(
 
         for chunk in chunks:
             if snapshot is None:
-                plan.work.add(ToRead(FoundFile(*entry)) for entry in chunk)
+                plan.work.add(map(ToRead, chunk))
             elif chunk:
                 stop = _next(chunk[-1])
                 _add_stretch(plan, snapshot, chunk, (start, stop), is_gone, retry_skipped)
@@ -160,7 +158,7 @@ def add_known(plan: Plan, snapshot: Snapshot) -> None:
 def _add_stretch(
     plan: Plan,
     snapshot: Snapshot,
-    chunk: Sequence[Entry],
+    chunk: Sequence[FoundFile],
     stretch: tuple[bytes, bytes],
     is_gone: Callable[[bytes], bool],
     retry_skipped: bool,
@@ -190,12 +188,10 @@ def _add(plan: Plan, difference: Difference, snapshot: Snapshot, start: bytes, s
     if difference.changed or difference.gone:
         identities = snapshot.identities_between(start, stop)
         plan.work.add_gone(identities[path] for path in difference.gone)
-        plan.work.add(
-            ToRead(FoundFile(*entry), *identities[entry[0]]) for entry in difference.changed
-        )
-    plan.work.add(ToRead(FoundFile(*entry)) for entry in difference.new)
+        plan.work.add(ToRead(file, *identities[file.path]) for file in difference.changed)
+    plan.work.add(map(ToRead, difference.new))
 
 
-def _next(entry: Row) -> bytes:
-    """Return the least path after that of *entry*."""
-    return entry[0] + b"\0"
+def _next(file: FoundFile | StoredFile) -> bytes:
+    """Return the least path after that of *file*."""
+    return file[0] + b"\0"

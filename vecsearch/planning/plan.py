@@ -22,7 +22,9 @@ from vecsearch.embed.spec import RANDOM
 from vecsearch.errors import UsageError
 from vecsearch.indexing.build_options import BuildOptions
 from vecsearch.indexing.compaction import most_rows
-from vecsearch.indexing.open_sources import Named, open_sources, plan_build
+from vecsearch.indexing.named_sources import Named
+from vecsearch.indexing.open_sources import open_sources
+from vecsearch.indexing.plan_build import plan_build
 from vecsearch.indexing.worklist import Worklist
 from vecsearch.planning.budget import Measurements, PlannedBases, PlanOptions, Task
 from vecsearch.planning.calibrate import known_rate, pictures_per_second, planned_encoder

@@ -120,7 +120,7 @@ def _sorted_rows(reader: IndexReader, options: ListOptions) -> list[int]:
         read = dates_read(snapshot)
         times = {row: time_ns for time_ns, _, row in snapshot.sort_keys("mtime_ns", chosen)}
         keys = [
-            SortKey(read.get(row) or taken or local_time(times[row]), number, row)
+            (read.get(row) or taken or local_time(times[row]), number, row)
             for taken, number, row in snapshot.sort_keys("taken", chosen)
         ]
     else:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import apsw
 
@@ -28,12 +28,17 @@ _MANY: Final = 500
 _PAGE: Final = 8192
 
 
-class SortKey(NamedTuple):
-    """By what an image is sorted: a value of its own, then its id; and the row that it has."""
+SortKey = tuple[Any, int, int]
+"""By what an image is sorted: a value of its own, then its id; and the row that it has.
 
-    value: Any
-    id: int
-    row: int
+A plain tuple, as SQLite returns it: there may be millions of them.
+"""
+
+StoredFile = tuple[bytes, int, int]
+"""The path of a file, its size in bytes and its time in ns, as a listing has them.
+
+A plain tuple for the same reason.
+"""
 
 
 class Lookups(CatalogReader):
@@ -168,14 +173,14 @@ class Lookups(CatalogReader):
         found = self._rows(f"{query} WHERE {among} AND {_LIVE}", wanted)
         if len({type(key) for key, _, _ in found} - {type(None)}) > 1:
             raise self._damaged(f"its images have a {column} of several kinds")
-        return list(map(SortKey._make, found))
+        return found
 
     def keep_pages(self, size_bytes: int) -> None:
         """Cache *size_bytes* of the catalog: images may be stored in another order than by path."""
         with self._turn:
             self._connection.execute(f"PRAGMA cache_size = {-size_bytes // 1024}")
 
-    def files_between(self, start: bytes, end: bytes, limit: int) -> list[tuple[bytes, int, int]]:
+    def files_between(self, start: bytes, end: bytes, limit: int) -> list[StoredFile]:
         """List path, size and time of the images from a path to before another, by path.
 
         This and the next three tell what is there now, so only the writer may ask them.
@@ -194,7 +199,7 @@ class Lookups(CatalogReader):
         ((count,),) = self._between("count(*)", start, end)
         return int(count)
 
-    def skipped_between(self, start: bytes, end: bytes) -> list[tuple[bytes, int, int]]:
+    def skipped_between(self, start: bytes, end: bytes) -> list[StoredFile]:
         """List path, size and time of the skipped files from a path to before another."""
         return self._rows(
             "SELECT path, size_bytes, mtime_ns FROM skipped "

@@ -7,10 +7,10 @@ from typing import Any
 
 import apsw
 
-from vecsearch.images.sources.scan import CHUNK, Entry
+from vecsearch.images.sources.scan import CHUNK, FoundFile
 
 
-def sorted_chunks(files: Iterable[Entry]) -> Iterator[list[Entry]]:
+def sorted_chunks(files: Iterable[FoundFile]) -> Iterator[list[FoundFile]]:
     """Return all *files* sorted by path, in chunks; of two with one path, the last."""
     # Without a name, a database lies in memory until it outgrows the cache.
     db = apsw.Connection("")
@@ -30,7 +30,7 @@ def sorted_chunks(files: Iterable[Entry]) -> Iterator[list[Entry]]:
             chunk: list[Any] = db.execute(query, (last,)).fetchall()
             if not chunk:
                 return
-            yield [Entry(*row) for row in chunk]
+            yield [FoundFile(*row) for row in chunk]
             last = chunk[-1][0]
     finally:
         db.close()

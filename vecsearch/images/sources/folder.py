@@ -25,7 +25,7 @@ from vecsearch.images.sources.scan import (
     CHUNK,
     SEPARATOR,
     UNWANTED,
-    Entry,
+    FoundFile,
     Region,
     Scan,
     below,
@@ -140,14 +140,14 @@ class _Walk:
             folder = SEPARATOR.join(link.parts)
             yield below(folder), self._counted(folder, link.chain)
 
-    def _counted(self, root: bytes, chain: Chain | None) -> Iterator[list[Entry]]:
+    def _counted(self, root: bytes, chain: Chain | None) -> Iterator[list[FoundFile]]:
         for chunk in self._chunks(root, chain):
             self._scan.count += len(chunk)
             yield chunk
 
-    def _chunks(self, root: bytes, chain: Chain | None) -> Iterator[list[Entry]]:
+    def _chunks(self, root: bytes, chain: Chain | None) -> Iterator[list[FoundFile]]:
         stack = [self._enter(root, chain)]
-        chunk: list[Entry] = []
+        chunk: list[FoundFile] = []
         stat, unreadable, apart = os.stat, self._scan.unreadable, self._scan.apart
         while stack:
             prefix, names, chain = stack[-1]
@@ -166,7 +166,7 @@ class _Walk:
                 if not S_ISREG(facts.st_mode):
                     unreadable[path] = "not a regular file"
                     continue
-                chunk.append(Entry(path, facts.st_size, kept_ns(facts.st_mtime_ns)))
+                chunk.append(FoundFile(path, facts.st_size, kept_ns(facts.st_mtime_ns)))
                 if len(chunk) == CHUNK:
                     yield chunk
                     chunk = []

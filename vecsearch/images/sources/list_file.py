@@ -16,7 +16,7 @@ from vecsearch.errors import SourceError
 from vecsearch.images.sources.access import read_content, stat_file
 from vecsearch.images.sources.exclude import Patterns
 from vecsearch.images.sources.external_sort import sorted_chunks
-from vecsearch.images.sources.scan import Entry, Region, Scan, below, is_found_in
+from vecsearch.images.sources.scan import FoundFile, Region, Scan, below, is_found_in
 from vecsearch.images.sources.source import Content, FileStat
 from vecsearch.images.sources.utf8 import as_utf8
 from vecsearch.types import STANDARD_INPUT, ListName, absolute_path, wanted
@@ -85,7 +85,9 @@ def scan_lists(
     return scans
 
 
-def _files(source: ListSource, own: Scan, joint: Scan, others: Sequence[bytes]) -> Iterator[Entry]:
+def _files(
+    source: ListSource, own: Scan, joint: Scan, others: Sequence[bytes]
+) -> Iterator[FoundFile]:
     base = below(os.fsencode(source.base))
     for line in _lines(source.root, b"\0" if source.null else b"\n"):
         text = os.fsdecode(line)
@@ -102,7 +104,7 @@ def _files(source: ListSource, own: Scan, joint: Scan, others: Sequence[bytes]) 
             continue
         own.count += 1
         if not is_found_in(others, name):
-            yield Entry(name, *facts)
+            yield FoundFile(name, *facts)
 
 
 def _seen_from(base: bytes, path: bytes) -> bytes:

@@ -28,21 +28,11 @@ CHUNK: Final = 8192
 SEPARATOR: Final = os.fsencode(os.sep)
 
 
-class Entry(NamedTuple):
-    """A file in a listing: its absolute path, as bytes because names need not be text."""
+class FoundFile(NamedTuple):
+    """A file in a listing: its absolute path, as bytes because names need not be text.
 
-    path: bytes
-    size_bytes: int
-    mtime_ns: int
-
-
-Region = tuple[bytes, Iterator[list[Entry]]]
-"""What the paths of some files begin with, and these files, sorted by path, in chunks."""
-
-
-@dataclass(frozen=True, slots=True)
-class FoundFile:
-    """A file that should be a picture; ``path`` is absolute, as bytes."""
+    Chunks of them are compared with what SQLite returns, as the tuples that they are.
+    """
 
     path: bytes
     size_bytes: int
@@ -54,6 +44,10 @@ class FoundFile:
         A URL may be fetched: it was found in a source that may be.
         """
         return wanted(path_of(self.path))
+
+
+Region = tuple[bytes, Iterator[list[FoundFile]]]
+"""What the paths of some files begin with, and these files, sorted by path, in chunks."""
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from vecsearch.images.file_times import ns_of
 from vecsearch.images.sources.exclude import Patterns
 from vecsearch.images.sources.scan import (
     CHUNK,
-    Entry,
+    FoundFile,
     Region,
     Scan,
     below,
@@ -159,7 +159,7 @@ def _walk(root: Path, scan: Scan) -> Iterator[Region]:
         prefix,
         (
             [
-                Entry(prefix + name, member.size_bytes, member.mtime_ns)
+                FoundFile(prefix + name, member.size_bytes, member.mtime_ns)
                 for name in page
                 for member in [contents.members[name]]
             ]

@@ -19,7 +19,7 @@ from vecsearch.images.decoders.formats import has_picture_name
 from vecsearch.images.sources.allowed_urls import WAY, check_fetch, is_below, may_fetch
 from vecsearch.images.sources.exclude import Patterns
 from vecsearch.images.sources.external_sort import sorted_chunks
-from vecsearch.images.sources.scan import Entry, Region, Scan, below, is_unwanted
+from vecsearch.images.sources.scan import FoundFile, Region, Scan, below, is_unwanted
 from vecsearch.images.sources.source import LARGEST_BYTES, NO_TIME, TOO_LARGE, Content, FileStat
 from vecsearch.locks import ProcessLock
 from vecsearch.types import UrlPath
@@ -109,7 +109,7 @@ def _walk(root: UrlPath, scan: Scan) -> Iterator[Region]:
     yield prefix, sorted_chunks(_list(root, scan))
 
 
-def _list(source: UrlPath, scan: Scan) -> Iterator[Entry]:
+def _list(source: UrlPath, scan: Scan) -> Iterator[FoundFile]:
     prefix = below(os.fsencode(source))
     with _told(source):
         filesystem, root = _filesystem_of(source), _key(source)
@@ -140,12 +140,12 @@ def _list(source: UrlPath, scan: Scan) -> Iterator[Entry]:
                     )
 
 
-def _entry(scan: Scan, path: bytes, facts: Mapping[str, Any]) -> Iterator[Entry]:
+def _entry(scan: Scan, path: bytes, facts: Mapping[str, Any]) -> Iterator[FoundFile]:
     """Return a picture, if it can be one."""
     if (facts.get("size") or 0) > LARGEST_BYTES:
         scan.unreadable[path] = TOO_LARGE
     else:
-        yield Entry(path, *_size_and_time(facts))
+        yield FoundFile(path, *_size_and_time(facts))
     scan.count += 1
 
 
