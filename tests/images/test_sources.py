@@ -30,6 +30,7 @@ from vecsearch.images.sources import url as url_source
 from vecsearch.images.sources.access import is_gone, read_content
 from vecsearch.images.sources.folder import FolderSource
 from vecsearch.images.sources.scan import FoundFile
+from vecsearch.images.sources.tar import TarSource
 from vecsearch.indexing import diff as planning
 from vecsearch.indexing.build_options import BuildOptions as Options
 from vecsearch.indexing.diff import compare
@@ -441,7 +442,7 @@ def test_a_member_that_is_cut_off_is_not_read(shard: Path) -> None:
     shard.write_bytes(data[: data.index(png(4)) + 100])
     assert read_content(shard / "a" / "3.png").data == png(3)
     with pytest.raises(OSError, match="the tar is cut off, or changes"):
-        read_content(shard / "a" / "4.png")
+        TarSource(shard).read(shard / "a" / "4.png")
 
 
 def test_a_tar_that_changes_while_it_is_read_is_noticed(
@@ -458,7 +459,7 @@ def test_a_tar_that_changes_while_it_is_read_is_noticed(
 
     monkeypatch.setattr(os, "fstat", changing)
     with pytest.raises(OSError, match="the tar is cut off, or changes"):
-        read_content(shard / "a" / "3.png")
+        TarSource(shard).read(shard / "a" / "3.png")
 
 
 def test_a_tar_that_was_rewritten_with_the_same_length_is_listed_anew(tmp_path: Path) -> None:
@@ -480,7 +481,7 @@ def test_a_link_takes_the_place_of_a_member_before_it(shard: Path, tmp_path: Pat
     assert counts(vecsearch.build(index=index))["skipped"] == 2
     assert reasons(index)["3.png"] == "is a link or no regular file in the tar"
     with pytest.raises(FileNotFoundError):
-        read_content(shard / "a" / "3.png")
+        TarSource(shard).read(shard / "a" / "3.png")
 
 
 def test_a_compressed_tar_is_refused(tmp_path: Path) -> None:
