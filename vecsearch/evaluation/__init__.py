@@ -1,1 +1,1 @@
-"""How good an index is by the labels of its images."""
+"""How good an index is: its recall and speed, and its quality by labels of its images."""
