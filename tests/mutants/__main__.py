@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Final
 
-from mutants.covering import CACHE, ROOT, Covering
+from mutants.covering import CACHE, ROOT, Covering, find_test_files
 from mutants.mutant import Mutant, read_mutants
 from mutants.trying import Copies, Try, chosen
 
@@ -45,7 +45,7 @@ def main() -> None:
     if given.left:
         mutants = [one for one in mutants if known.get(_text(one)) not in ("noticed", "timed out")]
     covering = Covering()
-    files = [path.resolve() for path in given.tests] or sorted((ROOT / "tests").glob("test_*.py"))
+    files = [path.resolve() for path in given.tests] or find_test_files(ROOT / "tests")
     covering.measure(files, given.workers)
     tries = []
     with (

@@ -39,6 +39,16 @@ disable_warnings = no-data-collected, module-not-measured, module-not-imported, 
 """
 
 
+def find_test_files(folder: Path) -> list[Path]:
+    """List the test files below *folder*, without the tests of the list of mutants.
+
+    Those notice every mutant, for its text is no longer there.
+    """
+    return sorted(
+        path for path in folder.rglob("test_*.py") if Path(__file__).parent not in path.parents
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Test:
     """A test by its pytest id, how long it takes, and its share of a module among all it runs."""
@@ -148,7 +158,7 @@ def _measured(name: str) -> dict[str, float]:
 
 
 def _data_of(name: str) -> Path:
-    return CACHE / f"{Path(name).stem}.sqlite"
+    return CACHE / f"{name.removesuffix('.py').replace('/', '.')}.sqlite"
 
 
 def _hash(path: Path) -> str:
