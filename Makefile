@@ -20,8 +20,8 @@ test: lint types docs
 	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 # Files whose tests take a few seconds together.
-FAST := tests/test_docs.py $(foreach one,images/test_colour images/test_values cli/test_help cli/test_options mutants/test_mutants \
-	view/test_picture_names view/test_spreadsheet view/test_typeset,tests/$(one).py)
+FAST := tests/test_docs.py $(foreach one,images/test_colour images/test_values cli/test_help cli/test_options \
+	mutants/test_mutants view/test_picture_names view/test_spreadsheet view/test_typeset,tests/$(one).py)
 
 check: lint types  # under a minute and a half on two cores
 	$(BIN)/pytest --numprocesses 2 --dist loadscope $(FAST)
