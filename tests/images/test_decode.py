@@ -72,14 +72,24 @@ def test_formats_and_modes_become_rgb(form: str, mode: str) -> None:
     assert columns[-quarter:].mean() > 185
 
 
-def test_exif_orientation_is_applied() -> None:
+@pytest.mark.parametrize(
+    ("orientation", "corner"),
+    [
+        (1, (0, 0)), (2, (0, -1)), (3, (-1, -1)), (4, (-1, 0)),
+        (5, (0, 0)), (6, (0, -1)), (7, (-1, -1)), (8, (-1, 0)),
+    ],
+)  # fmt: skip
+def test_exif_orientation_is_applied(orientation: int, corner: tuple[int, int]) -> None:
+    """A corner that is stored at the top left goes where EXIF says; sides are exchanged from 5."""
+    picture = Image.new("L", (64, 32))
+    picture.paste(255, (0, 0, 16, 16))
     exif = Image.Exif()
-    exif[0x0112] = 6  # turned by a quarter
-    image, size = decode(saved(ramp(), "JPEG", exif=exif, quality=95))
-    assert image.size == size == (30, 40)
+    exif[0x0112] = orientation
+    image, size = decode(saved(picture, "JPEG", exif=exif, quality=95))
+    assert image.size == size == ((64, 32) if orientation < 5 else (32, 64))
     upright = np.asarray(image.convert("L"))
-    assert upright[:5, 15:].mean() < 60
-    assert upright[-5:, 15:].mean() > 200
+    corners = {(down, across): upright[down, across] for down in (0, -1) for across in (0, -1)}
+    assert [place for place, grey in corners.items() if grey > 200] == [corner]
 
 
 def test_transparency_lies_over_white() -> None:

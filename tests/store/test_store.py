@@ -415,6 +415,20 @@ def test_a_large_network_is_hashed_before_it_is_believed(index: Path) -> None:
             snapshot.check_constants()
 
 
+def test_a_network_whose_description_was_edited_is_not_used(index: Path, tmp_path: Path) -> None:
+    """It is as long as before, and leads to the same vectors."""
+    new = draw(tmp_path / "new.png", 90)
+    (xml,) = index.glob("encoder/*.xml")
+    text = xml.read_bytes()
+    xml.write_bytes(text.replace(b'<net name="vgg19', b'<net name="vgg91', 1))
+    assert xml.read_bytes() != text
+    with (
+        pytest.raises(IndexDamagedError, match="its SHA-256 differs"),
+        vecsearch.open_index(index) as opened,
+    ):
+        opened.query([new], k=12)
+
+
 def test_a_segment_that_cannot_have_its_rows_is_refused(index: Path) -> None:
     """Its file is as long as the catalog says, and has the hash that it says."""
     with closing(Snapshot(index)) as snapshot:

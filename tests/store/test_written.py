@@ -16,6 +16,7 @@ from vecsearch import VecsearchError
 from vecsearch.deduplication.aside_folder import AsideFolder, open_aside
 from vecsearch.deduplication.aside_journal import JOURNAL
 from vecsearch.files import make_folder, whole_file
+from vecsearch.images.move_file import move_file
 from vecsearch.store import schema
 from vecsearch.store.write_once import Write, write_once
 
@@ -24,9 +25,9 @@ Event = tuple[str, int]
 
 @pytest.fixture
 def events(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
-    """What is synced, renamed and linked, with the inode of the file or folder."""
+    """What is synced, renamed, linked and deleted, with the inode of the file or folder."""
     found: list[Event] = []
-    fsync, replace, rename, link = os.fsync, os.replace, os.rename, os.link
+    fsync, replace, rename, link, unlink = os.fsync, os.replace, os.rename, os.link, os.unlink
 
     def noting_sync(handle: int) -> None:
         facts = os.fstat(handle)
@@ -45,10 +46,16 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
         found.append(("linked", os.stat(source).st_ino))  # noqa: PTH116
         link(source, target, **options)
 
+    def noting_unlink(path: Any, **options: Any) -> None:
+        if os.path.lexists(path):
+            found.append(("deleted", os.lstat(path).st_ino))
+        unlink(path, **options)
+
     monkeypatch.setattr(os, "fsync", noting_sync)
     monkeypatch.setattr(os, "replace", noting_replace)
     monkeypatch.setattr(os, "rename", noting_rename)
     monkeypatch.setattr(os, "link", noting_link)
+    monkeypatch.setattr(os, "unlink", noting_unlink)
     return found
 
 
@@ -100,6 +107,18 @@ def test_a_line_of_the_journal_is_on_the_disk_before_its_file_is_moved(
         events.clear()
         aside.take(source, Path("a.png"), hashlib.sha256(b"content").hexdigest())
     assert events.index(("synced", journal)) < events.index(("linked", inode))
+
+
+def test_the_new_name_of_a_file_is_on_the_disk_before_the_old_one_goes(
+    tmp_path: Path, events: list[Event]
+) -> None:
+    source, folder = tmp_path / "a.png", tmp_path / "there"
+    source.write_bytes(b"content")
+    folder.mkdir()
+    file = source.stat().st_ino
+    move_file(source, folder / "a.png")
+    there, here = folder.stat().st_ino, tmp_path.stat().st_ino
+    assert events == [("linked", file), ("synced", there), ("deleted", file), ("synced", here)]
 
 
 def test_nothing_is_moved_behind_a_line_that_was_written_in_part(tmp_path: Path) -> None:
