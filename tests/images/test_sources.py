@@ -390,13 +390,16 @@ def test_an_interrupted_build_of_a_tar_goes_on(
     def interrupted(self: Stage) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched:
-        patched.setattr(Stage, "finish", interrupted)
-        patched.setattr(Stage, "embed", lambda *_: None)
-        with pytest.raises(KeyboardInterrupt):
-            vecsearch.build(shard, index=tmp_path / "ix", encoder=CHEAP)
-    report = vecsearch.build(shard, index=tmp_path / "ix", encoder=CHEAP)
-    assert counts(report) == {"added": 5, "skipped": 1}
+    draw(tmp_path / "photos" / "p.png", 80)
+    there = vecsearch.build(tmp_path / "photos", index=tmp_path / "there", encoder=CHEAP).index
+    for index in (tmp_path / "new", there):
+        with monkeypatch.context() as patched:
+            patched.setattr(Stage, "finish", interrupted)
+            patched.setattr(Stage, "embed", lambda *_: None)
+            with pytest.raises(KeyboardInterrupt):
+                vecsearch.build(shard, index=index, encoder=CHEAP)
+        report = vecsearch.build(shard, index=index, encoder=CHEAP)
+        assert counts(report) == {"added": 5, "skipped": 1}
 
 
 def test_a_damaged_tar_deletes_nothing(shard: Path, tmp_path: Path) -> None:
