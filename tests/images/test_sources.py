@@ -543,6 +543,8 @@ def test_what_a_url_holds_is_kept_up_to_date(memory: str, photos: Path, tmp_path
     assert paths(index) == {
         f"memory://pics/{name}" for name in ("a.png", "sub/b.png", "sub/c c.png")
     }
+    with vecsearch.open_index(index) as opened:
+        assert all(image.mtime_ns > 0 for image in opened)  # as they are listed
     assert counts(vecsearch.build(index=index)) == {"unchanged": 3}
     filesystem.pipe("/pics/a.png", png(1))
     filesystem.mv("/pics/sub/b.png", "/pics/sub/d.png")

@@ -531,6 +531,17 @@ def test_what_a_crash_left_goes_with_the_next_writer(index: Path) -> None:
         assert names_in(index) == {*before, "vectors/mine.txt"}
 
 
+def test_a_catalog_that_a_crash_left_half_made_goes_with_the_next_one(
+    index: Path, photos: Path
+) -> None:
+    left = index / "next.sqlite"
+    for data in ((index / "catalog.sqlite").read_bytes(), b"x" * 5000):
+        left.write_bytes(data)
+        vecsearch.build(photos, index=index, encoder=CHEAP, options=FRESH)
+        assert not left.exists()
+        assert len(paths_in(index)) == 12
+
+
 def test_the_file_of_a_dropped_segment_goes_at_once(index: Path) -> None:
     with closing(Snapshot(index)) as snapshot:
         (segment,) = snapshot.segments

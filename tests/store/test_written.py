@@ -18,7 +18,9 @@ from vecsearch.deduplication.aside_journal import JOURNAL
 from vecsearch.files import make_folder, whole_file
 from vecsearch.images.move_file import move_file
 from vecsearch.store import schema
+from vecsearch.store.change import NewIndex
 from vecsearch.store.write_once import Write, write_once
+from vecsearch.store.writer import open_writer
 
 Event = tuple[str, int]
 
@@ -85,6 +87,13 @@ def test_a_catalog_is_synced_and_keeps_its_references(tmp_path: Path) -> None:
         assert catalog.pragma("synchronous") == 3  # EXTRA
         with pytest.raises(apsw.ConstraintError):
             catalog.execute("INSERT INTO rows VALUES (1, 77, NULL)")
+
+
+def test_the_name_of_a_new_catalog_is_on_the_disk(tmp_path: Path, events: list[Event]) -> None:
+    index = tmp_path / "index"
+    with open_writer(index, NewIndex("{}", 4, b"<net/>", b"constants")):
+        file, folder = (one.stat().st_ino for one in (index / schema.CATALOG, index))
+        assert events[events.index(("renamed", file)) + 1] == ("synced", folder)
 
 
 def test_every_folder_that_is_made_is_on_the_disk(tmp_path: Path, events: list[Event]) -> None:
