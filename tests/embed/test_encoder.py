@@ -79,6 +79,24 @@ def test_both_engines_give_the_same_unit_vectors(
     assert cosines(a, b).min() >= least
 
 
+def test_layers_are_pooled_by_generalised_means_and_weigh_the_same() -> None:
+    config = EncoderConfig(
+        layer="block1_conv1+block1_conv2", weights="random:1", precision="fp32", engine="openvino"
+    )
+    encoder = make_encoder(config)
+    arrays = {name: torch.tensor(one) for name, one in read_parameters(encoder.graph).items()}
+    mean, std = (torch.tensor(v).reshape(1, 3, 1, 1) for v in (encoder.spec.mean, encoder.spec.std))
+    x = (torch.from_numpy(pictures()[:2].copy()).permute(0, 3, 1, 2) / 255 - mean) / std
+    features = []
+    for number in (0, 2):
+        weight, bias = (arrays[f"features.{number}.{kind}"] for kind in ("weight", "bias"))
+        x = torch.nn.functional.conv2d(x, weight, bias, padding=1).relu()
+        pooled = (x.double() ** 3).mean((2, 3)) ** (1 / 3)
+        features.append((pooled / pooled.norm(dim=1, keepdim=True)).numpy())
+    expected = np.concatenate(features, axis=1) / np.sqrt(2)
+    np.testing.assert_allclose(encoder.embed(pictures()[:2]), expected, atol=1e-3)
+
+
 def test_bf16_is_close_to_fp32_at_the_default_layer() -> None:
     a, b = (embed("openvino", precision, "block5_pool") for precision in ("fp32", "bf16"))
     assert cosines(a, b).min() >= 0.999
