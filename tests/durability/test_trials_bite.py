@@ -132,7 +132,7 @@ def broken(index):
         signal.raise_signal(signal.SIGINT)
     except KeyboardInterrupt:
         raise ImportError("initialization failed")
-vecsearch.cli.info.open_index = broken
+vecsearch.cli.info.open_queryable = broken
 import sys
 sys.argv = ["vecsearch", "info"]
 main.run()

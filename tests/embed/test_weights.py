@@ -23,7 +23,7 @@ from vecsearch.embed.backbones.vgg19 import VGG19
 from vecsearch.embed.weights import Weights, load_weights, random_arrays, read_arrays
 
 CONVOLUTIONS = VGG19.parameters("block5_pool")
-LAYER = "block1_conv1"
+LAYER = "block1_pool"
 
 
 class Server(http.server.ThreadingHTTPServer):

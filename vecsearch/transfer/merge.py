@@ -159,7 +159,7 @@ def _take(
     }
     stamps |= {name: note for name, note in notes.items() if note != present.stamp(name)}
     buffer.change = Change(sources=new_sources, stamps=stamps)
-    step = max(1, block_bytes // (4 * source.dim))
+    step = min(max(1, block_bytes // (4 * source.dim)), source.generation.image_count + 1)
     while block := list(islice(images, step)):
         new = list(_newer(block, present, report))
         if new:
