@@ -176,7 +176,7 @@ def test_what_was_indexed_of_them_goes(
     draw(photos / "@eaDir" / "x.png", 9)
     draw(tmp_path / "other" / "y.png", 10)
     with monkeypatch.context() as patch:
-        patch.setattr("vecsearch.images.sources.folder.UNWANTED", frozenset())
+        patch.setattr("vecsearch.images.sources.walk.UNWANTED", frozenset())
         vecsearch.build(photos, tmp_path / "other", index=tmp_path / "index", encoder=CHEAP)
     counts = vecsearch.build(index=tmp_path / "index", encoder=CHEAP).counts
     assert (counts.removed, counts.unchanged) == (1, 13)

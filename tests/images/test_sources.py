@@ -24,9 +24,9 @@ from samples import CHEAP, FRESH, Run, draw
 import vecsearch
 from vecsearch import BuildOptions, BuildReport, QueryOptions, SourceError, UsageError
 from vecsearch.images.reader import ReadImage
-from vecsearch.images.sources import folder as walking
 from vecsearch.images.sources import tar
 from vecsearch.images.sources import url as url_source
+from vecsearch.images.sources import walk as walking
 from vecsearch.images.sources.access import is_gone, read_content
 from vecsearch.images.sources.folder import FolderSource
 from vecsearch.images.sources.scan import FoundFile

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from vecsearch.images.sources.exclude import Patterns
-from vecsearch.images.sources.scan import Scan
 from vecsearch.types import SourceName
+
+if TYPE_CHECKING:
+    from vecsearch.images.sources.exclude import Patterns
+    from vecsearch.images.sources.scan import Scan
 
 LARGEST_BYTES: Final = 1 << 30
 """No picture file is larger; a larger one would only fill the memory."""
