@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
-from vecsearch.images.decoders.decode import decode
+from vecsearch.images.decoders.to_rgb import decode
 
 Array = npt.NDArray[Any]
 

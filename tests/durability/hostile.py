@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from durability.stub import SPEC, vector_of
-from vecsearch.images.decoders.decode import decode, preprocess
+from vecsearch.images.decoders.to_rgb import decode, preprocess
 
 NAMES: Final = (
     *(b"\xff\xfe.png", b"new\nline.png", b"tab\t.png", b" .png", b"-rf.png", b"*.png", b"[a].png"),

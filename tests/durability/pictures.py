@@ -16,8 +16,8 @@ from durability.gallery import gallery, huge, huge_names
 from durability.mutate import mutate
 from durability.trial import Outcome, Trial
 from vecsearch import ImageError
-from vecsearch.images.decoders.decode import read_thumbnail
 from vecsearch.images.decoders.frames import frames, has_frames
+from vecsearch.images.decoders.to_rgb import read_thumbnail
 from vecsearch.images.reader import read_image
 
 HUGE_EVERY: Final = 400

@@ -24,7 +24,7 @@ from vecsearch.embed.layers import feature_dim, parse_layers
 from vecsearch.embed.pca import train_projection
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import EncoderMismatchError, UsageError
-from vecsearch.images.decoders.decode import decode, preprocess
+from vecsearch.images.decoders.to_rgb import decode, preprocess
 from vecsearch.images.reader import read_image
 from vecsearch.types import Pixels, Vectors
 

@@ -12,8 +12,8 @@ import pytest
 from encoded import chunk, error, grey_scene, png, saved, scene, swapped_profile
 from PIL import Image, ImageCms
 
-from vecsearch.images.decoders.decode import decode
 from vecsearch.images.decoders.jpeg import plain_jpeg
+from vecsearch.images.decoders.to_rgb import decode
 
 SCENE = np.clip(scene(), 1, 254)
 HOLE = np.zeros(SCENE.shape[:2], bool)

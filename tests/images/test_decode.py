@@ -16,9 +16,9 @@ from PIL import ImageFile as PillowFile
 from samples import SAMPLES
 
 from vecsearch.errors import ImageError, UsageError
-from vecsearch.images.decoders.decode import OVERSAMPLING, decode, preprocess
 from vecsearch.images.decoders.decoder import decoder_of, decoders
 from vecsearch.images.decoders.formats import FORMATS, has_picture_name, left_out_ending
+from vecsearch.images.decoders.to_rgb import OVERSAMPLING, decode, preprocess
 from vecsearch.images.reader import WINDOW, ReadImage, in_threads, read_image, read_images
 from vecsearch.images.sources.source import NO_TIME
 from vecsearch.types import ImageFile
@@ -240,7 +240,7 @@ def test_bands_make_no_difference(form: str, mode: str, monkeypatch: pytest.Monk
     options = {"transparency": 3} if (form, mode) == ("PNG", "P") else {}
     data = saved(source, form, **options)
     whole = np.asarray(decode(data)[0])
-    monkeypatch.setattr("vecsearch.images.decoders.decode._BAND_PIXELS", 100)
+    monkeypatch.setattr("vecsearch.images.decoders.to_rgb._BAND_PIXELS", 100)
     np.testing.assert_array_equal(np.asarray(decode(data)[0]), whole)
 
 

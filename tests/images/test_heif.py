@@ -18,8 +18,8 @@ from samples import CHEAP, Run, draw
 import vecsearch
 from vecsearch import BuildReport, ImageError
 from vecsearch.images.decoders import formats
-from vecsearch.images.decoders.decode import decode
 from vecsearch.images.decoders.frames import frames, has_frames
+from vecsearch.images.decoders.to_rgb import decode
 from vecsearch.search.standard_input import read_piped
 
 pillow_heif = pytest.importorskip("pillow_heif")

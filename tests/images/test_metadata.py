@@ -10,7 +10,7 @@ from encoded import chunk, error, png, saved, scene, with_exif
 from PIL import Image, ImageCms
 
 from vecsearch.errors import ImageError
-from vecsearch.images.decoders.decode import decode
+from vecsearch.images.decoders.to_rgb import decode
 
 SCENE = scene()
 JPEG = saved(Image.fromarray(SCENE), "JPEG", quality=97, subsampling=0)

@@ -10,7 +10,7 @@ from encoded import error, grey_scene, png, saved, tiff
 from PIL import Image
 
 from vecsearch.errors import ImageError
-from vecsearch.images.decoders.decode import decode
+from vecsearch.images.decoders.to_rgb import decode
 
 GREY = grey_scene()
 

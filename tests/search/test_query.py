@@ -24,7 +24,7 @@ from vecsearch import (
     QueryOptions,
     UsageError,
 )
-from vecsearch.images.decoders.decode import decode
+from vecsearch.images.decoders.to_rgb import decode
 from vecsearch.search.combine import GAMMA
 from vecsearch.search.standard_input import read_piped
 from vecsearch.types import Hit, Vectors

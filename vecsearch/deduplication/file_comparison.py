@@ -14,8 +14,8 @@ from vecsearch.deduplication.coarse_to_fine import compare_coarsely, compare_fin
 from vecsearch.deduplication.same_pixels import LONGEST, are_same
 from vecsearch.deduplication.scaled_pictures import scale_coarsely, scale_finely
 from vecsearch.errors import ImageError
-from vecsearch.images.decoders.decode import decode
 from vecsearch.images.decoders.frames import Frame, frames, has_frames
+from vecsearch.images.decoders.to_rgb import decode
 
 MOST_FRAMES: Final = 500
 MOST_PIXELS: Final = 500_000_000

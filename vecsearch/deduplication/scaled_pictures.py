@@ -19,8 +19,8 @@ from vecsearch.deduplication.ranked_images import THERE, RankedImages
 from vecsearch.deduplication.structural_similarity import is_featureless
 from vecsearch.deduplication.template_matching import SIDE
 from vecsearch.errors import ImageError
-from vecsearch.images.decoders.decode import decode
 from vecsearch.images.decoders.frames import has_frames
+from vecsearch.images.decoders.to_rgb import decode
 from vecsearch.images.reader import in_threads
 from vecsearch.images.sources.access import read_content
 from vecsearch.search.index_reader import IndexReader

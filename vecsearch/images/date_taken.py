@@ -211,7 +211,7 @@ def _chunks(data: bytes, place: int, form: str, checksum: int) -> Iterator[tuple
 
 def _of_container(data: bytes) -> Iterator[bytes]:
     """Return the EXIF and XMP of a HEIC or AVIF, as far as Pillow finds them."""
-    from vecsearch.images.decoders.decode import open_image
+    from vecsearch.images.decoders.to_rgb import open_image
 
     try:
         info = open_image(data).info

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from vecsearch.errors import ImageError, UnreadableError
-from vecsearch.images.decoders.decode import MAX_MEGAPIXELS, OVERSAMPLING, decode, preprocess
 from vecsearch.images.decoders.jpeg import Jpeg, JpegDecoder, plain_jpeg
+from vecsearch.images.decoders.to_rgb import MAX_MEGAPIXELS, OVERSAMPLING, decode, preprocess
 from vecsearch.images.drawing_mark import is_drawn
 from vecsearch.images.sources.access import read_content
 from vecsearch.images.sources.source import NO_TIME

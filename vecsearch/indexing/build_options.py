@@ -10,7 +10,7 @@ from typing import Final
 
 from vecsearch.arguments import check_fields
 from vecsearch.errors import UsageError
-from vecsearch.images.decoders.decode import MAX_MEGAPIXELS
+from vecsearch.images.decoders.to_rgb import MAX_MEGAPIXELS
 from vecsearch.images.sources.exclude import given_patterns
 
 DECODERS: Final = ("cpu", "device")

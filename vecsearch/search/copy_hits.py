@@ -14,7 +14,7 @@ from typing import Final
 
 from vecsearch.errors import UsageError, VecsearchError
 from vecsearch.files import make_folder, sync_folder
-from vecsearch.images.decoders.decode import is_picture
+from vecsearch.images.decoders.to_rgb import is_picture
 from vecsearch.images.move_file import take_name
 from vecsearch.images.sources.access import read_content
 from vecsearch.images.sources.kinds import local_places

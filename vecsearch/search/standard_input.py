@@ -60,6 +60,6 @@ def _is_picture(data: bytes) -> bool:
     # No list begins like these, and most pipes bring lists: Pillow need not be loaded for them.
     if not data or data.startswith((b"/", b"./", b"id:")):
         return False
-    from vecsearch.images.decoders.decode import is_picture
+    from vecsearch.images.decoders.to_rgb import is_picture
 
     return is_picture(data)

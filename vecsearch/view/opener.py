@@ -13,8 +13,8 @@ from typing import Final
 
 from vecsearch.arguments import check_results, checked
 from vecsearch.errors import UsageError, VecsearchError
-from vecsearch.images.decoders.decode import is_picture
 from vecsearch.images.decoders.formats import has_picture_name
+from vecsearch.images.decoders.to_rgb import is_picture
 from vecsearch.images.sources.access import read_content
 from vecsearch.types import Result, UrlPath
 

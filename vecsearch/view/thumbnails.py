@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from vecsearch.errors import ImageError, NotFetchedError
-from vecsearch.images.decoders.decode import decode_thumbnail, read_thumbnail
+from vecsearch.images.decoders.to_rgb import decode_thumbnail, read_thumbnail
 from vecsearch.images.sources.access import is_gone, read_content
 from vecsearch.images.sources.allowed_urls import count_not_fetched
 from vecsearch.types import Box, QueryImage

@@ -15,8 +15,8 @@ from torchvision import io as torchvision_io
 
 from vecsearch.embed.engines.torch import accelerator
 from vecsearch.errors import UsageError
-from vecsearch.images.decoders.decode import decode, preprocess
 from vecsearch.images.decoders.jpeg import Jpeg, JpegDecoder
+from vecsearch.images.decoders.to_rgb import decode, preprocess
 from vecsearch.types import Pixels
 
 _MOST_APART: Final = 0.5

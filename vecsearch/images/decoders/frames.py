@@ -13,8 +13,8 @@ from typing import Any, Final
 from PIL import Image
 
 from vecsearch.errors import ImageError
-from vecsearch.images.decoders.decode import decode, open_image
 from vecsearch.images.decoders.heif import heif_sizes
+from vecsearch.images.decoders.to_rgb import decode, open_image
 from vecsearch.images.in_memory import frame_as_file
 
 _ANIMATED: Final = ("GIF", "WEBP", "PNG", "AVIF")

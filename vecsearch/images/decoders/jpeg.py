@@ -9,8 +9,8 @@ from typing import Final
 from PIL import Image
 
 from vecsearch.images.decoders.colour import convert_to_srgb
-from vecsearch.images.decoders.decode import open_image
 from vecsearch.images.decoders.metadata import orientation_of
+from vecsearch.images.decoders.to_rgb import open_image
 from vecsearch.types import Pixels
 
 _LARGEST_BYTES: Final = 32 << 20
