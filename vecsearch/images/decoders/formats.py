@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from typing import Final
 
 
@@ -64,8 +65,6 @@ _BY_ENDING: Final = {ending.encode(): one for one in FORMATS for ending in one.e
 @cache
 def has_package(name: str) -> bool:
     """Return whether a package is installed, without loading it."""
-    from importlib.util import find_spec  # takes 3 ms, which a query need not wait for
-
     return find_spec(name) is not None
 
 
