@@ -6,17 +6,11 @@ import re
 from itertools import groupby
 from typing import Final
 
-from vecsearch.embed.backbones.backbone import Backbone, Downloaded, Packaged
+from vecsearch.embed.backbones.backbone import Backbone, Downloaded
 from vecsearch.embed.backbones.registry import DEFAULT_MODEL, MODELS
 
 _LISTED: Final = 2
 """Up to this number, layers with numbers are listed one by one, and otherwise as first ... last."""
-
-
-def packaged_models() -> str:
-    """Name the models whose weights need no download."""
-    names = [one.facts.name for one in _backbones() if isinstance(one.facts.pretrained, Packaged)]
-    return ", ".join(names)
 
 
 def downloads() -> str:

@@ -20,6 +20,7 @@ from vecsearch.transfer.formats.blocks import as_numbers, is_numbers
 from vecsearch.transfer.formats.npy import map_array
 from vecsearch.transfer.formats.vectors import read_vectors
 from vecsearch.types import Rows, Vectors
+from vecsearch.unit_length import lengths_of, unit_length
 
 Origin = Literal["held out", "file", "stored"]
 
@@ -100,7 +101,7 @@ def own_queries(queries: str | Path | Vectors, dim: int, sample: int) -> Vectors
         raise UsageError(f"{name} has no vectors", hint=f"give some, of shape (q, {dim})")
     with np.errstate(over="ignore"):  # what is too large is refused below
         chosen = np.asarray(array[_choice(len(array), sample)], np.float32)
-    lengths = np.linalg.norm(chosen, axis=1)
+    lengths = lengths_of(chosen)
     if not (np.isfinite(lengths).all() and lengths.all()):
         raise UsageError(f"{name} has a vector that is zero or not finite", hint="leave it out")
     return chosen
@@ -155,7 +156,7 @@ def unknown(
     queries: str | Path | Vectors | None,
 ) -> tuple[Vectors, int]:
     """Return those of *xq* that are in no segment, at unit length, and how many are in one."""
-    unit = xq / np.linalg.norm(xq, axis=1, keepdims=True)
+    unit = unit_length(xq)
     known = np.zeros(len(xq), dtype=np.bool_)
     with np.errstate(over="ignore"):  # what is too long for float16 is no row as it is
         forms = xq.astype(np.float16), unit.astype(np.float16)

@@ -33,6 +33,7 @@ from vecsearch.planning.base_size import (
     untrained,
 )
 from vecsearch.types import Vectors
+from vecsearch.unit_length import unit_length
 
 _EXACT_BYTES: Final = 64 << 20
 _ROWS: Final = 8192
@@ -185,7 +186,7 @@ def _around(centres: Vectors, count: int, distance: float) -> Vectors:
     """Draw *count* unit vectors about as far from *centres*, each in turn."""
     noise = random_vectors(count, centres.shape[1], 4)
     xb = centres[np.arange(count) % len(centres)] + np.float32(distance) * noise
-    return np.asarray(xb / np.linalg.norm(xb, axis=1, keepdims=True), np.float32)
+    return unit_length(xb)
 
 
 def _flops(xq: Vectors, halves: Any) -> float:

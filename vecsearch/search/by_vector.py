@@ -12,6 +12,7 @@ from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.query_options import QueryOptions
 from vecsearch.search.ranker import NONE_APART
 from vecsearch.types import Result, Vectors
+from vecsearch.unit_length import lengths_of, unit_length
 
 _BATCH: Final = 256
 
@@ -28,10 +29,10 @@ def unit_vectors(vectors: Vectors, dim: int) -> Vectors:
     if xq.ndim != 2 or xq.shape[1] != dim:
         raise UsageError(f"vectors of shape (q, {dim}) are needed, not {xq.shape}")
     with np.errstate(over="ignore", invalid="ignore"):  # what is too large is refused below
-        lengths = np.linalg.norm(xq, axis=1, keepdims=True)
+        lengths = lengths_of(xq)
     if not (np.isfinite(lengths).all() and lengths.all()):
         raise UsageError("a query vector is zero or not finite")
-    return np.asarray(xq / lengths, np.float32)
+    return unit_length(xq, lengths)
 
 
 def search_vectors(

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from vecsearch.types import Vectors
-from vecsearch.unit_length import unit_length
+from vecsearch.unit_length import lengths_of, unit_length
 
 GAMMA: Final = 0.25
 """The weight of the pictures that hits should not be like. Measured on photographs, asking with a
@@ -26,9 +26,9 @@ def rocchio(plus: Vectors, minus: Vectors) -> tuple[Vectors, list[int]]:
     """
     cosines = unit_length(plus) @ unit_length(minus[None])[0]
     difference = plus - GAMMA * minus
-    lengths = np.linalg.norm(difference, axis=1)
+    lengths = lengths_of(difference)
     nothing = (cosines > _SAME_COSINE) | (lengths < _ZERO_LENGTH)
-    return unit_length(difference), np.flatnonzero(nothing).tolist()
+    return unit_length(difference, lengths), np.flatnonzero(nothing).tolist()
 
 
 def is_zero(vector: Vectors) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vecsearch.types import Vectors
+from vecsearch.unit_length import unit_length
 
 ALPHA: Final = 2.0
 """The power of the cosine. The paper has 3, of cosines all higher: docs/experiments/rerank.md."""
@@ -26,4 +27,4 @@ def expanded(query: npt.NDArray[np.float32], neighbours: Vectors) -> npt.NDArray
     wide = query.astype(np.float64)
     near = neighbours.astype(np.float64)
     total = wide + np.maximum(near @ wide, 0.0) ** ALPHA @ near
-    return np.asarray(total / np.linalg.norm(total), np.float32)
+    return np.asarray(unit_length(total[None])[0], np.float32)
