@@ -264,7 +264,8 @@ def test_sigterm_keeps_what_was_embedded(photos: Path, tmp_path: Path, run: Run)
     if process.returncode:  # else it was done before the signal came
         assert process.returncode == 130
         assert message == (
-            "vecsearch: interrupted; what was embedded is kept; give the same command again\n"
+            "vecsearch: interrupted; what was committed is kept, "
+            "and the same command goes on from there\n"
         )
     report = json.loads(run("build", "photos", *CHEAP_OPTIONS, "--json").stdout)
     assert report["images"] == 52

@@ -200,21 +200,16 @@ def build(
         recipe = None if "recipe" in passed_over else options.recipe
         options = replace(options, recipe=recipe)
     options = replace(options, exclude=_chosen_patterns(options.exclude, no_exclude))
-    try:
-        with progress() as report_to:
-            report = build_index(
-                *sources,
-                index=index,
-                encoder=encoder,
-                options=options,
-                progress=report_to,
-                from_list=from_list,
-                null=null,
-            )
-    except KeyboardInterrupt:
-        kept = "the index is as it was" if options.fresh else "what was embedded is kept"
-        say(f"vecsearch: interrupted; {kept}; give the same command again", err=True)
-        raise SystemExit(130) from None
+    with progress() as report_to:
+        report = build_index(
+            *sources,
+            index=index,
+            encoder=encoder,
+            options=options,
+            progress=report_to,
+            from_list=from_list,
+            null=null,
+        )
     told = to_json(_fields(report)) if as_json else summary(report, kept=options.exclude is None)
     say(told)
     if is_quiet() and not as_json:

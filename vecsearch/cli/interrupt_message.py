@@ -20,5 +20,10 @@ _WRITING = (
 
 def interrupted() -> str:
     """Say that Ctrl-C ended the command, and what is left of one that changes an index."""
-    kept = "; what was committed is kept, and the same command goes on from there"
-    return f"vecsearch: interrupted{kept if {*sys.argv[1:2]} & {*_WRITING} else ''}\n"
+    command = [argument for argument in sys.argv[1:] if not argument.startswith("-")][:1]
+    kept = ""
+    if "--fresh" in sys.argv:
+        kept = "; an index that was there is as it was; give the same command again"
+    elif {*command} & {*_WRITING}:
+        kept = "; what was committed is kept, and the same command goes on from there"
+    return f"vecsearch: interrupted{kept}\n"

@@ -330,7 +330,8 @@ class Index:
 
     def _words(self) -> Words | None:
         """Return the words of the newest generation; None if it has none."""
-        return self._generations.vocabulary.of(self.reader().snapshot) if self.has_words else None
+        snapshot = self.reader().snapshot
+        return self._generations.vocabulary.of(snapshot) if snapshot.words_record else None
 
     def _run(self, task: Callable[[IndexReader], T]) -> T:
         return self._generations.run(task)
