@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test bites check docs bench bench-large quality torture mutants lint types clean
+.PHONY: demo test check docs bench bench-large quality torture mutants lint types clean
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -17,10 +17,7 @@ demo: $(INSTALLED)
 	$(BIN)/vecsearch demo
 
 test: lint types docs
-	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder -m "not bites"
-
-bites: $(INSTALLED)  # the trials of durability notice code that is broken: five minutes on two cores
-	$(BIN)/pytest --numprocesses 2 --dist load -m bites tests/durability
+	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
 
 # Files whose tests take a few seconds together.
 FAST := tests/test_docs.py $(foreach one,images/test_colour images/test_values cli/test_help cli/test_options \

@@ -47,7 +47,6 @@ def test_a_short_trial_finds_nothing(trial: Trial, times: int, tmp_path: Path) -
     assert outcome.tried == times
 
 
-@pytest.mark.bites
 @pytest.mark.parametrize(
     ("work", "sign"),
     [
@@ -68,7 +67,6 @@ def test_a_bad_decoder_is_noticed(
     assert sum(sign in failure for failure in outcome.failures) == 2
 
 
-@pytest.mark.bites
 @pytest.mark.parametrize(
     ("work", "sign"),
     [(sabotage.misreads, "raised KeyError('a') in"), (sabotage.meddles, "something outside")],
@@ -81,7 +79,6 @@ def test_a_bad_reader_is_noticed(
     assert any(sign in failure for failure in outcome.failures)
 
 
-@pytest.mark.bites
 @pytest.mark.parametrize(
     ("work", "sign"),
     [(sabotage.torn, "torn"), (sabotage.without_lock, ""), (sabotage.vanishes, "died")],
@@ -93,7 +90,6 @@ def test_a_disorderly_crowd_is_noticed(
     assert any(sign in failure for failure in crowd.run(3, 0, tmp_path).failures)
 
 
-@pytest.mark.bites
 @pytest.mark.parametrize(
     ("ask", "signs"),
     [
@@ -113,7 +109,6 @@ def test_threads_that_get_wrong_answers_are_noticed(
     assert any(sign in failure for failure in failures for sign in signs)
 
 
-@pytest.mark.bites
 def test_a_fault_by_an_argument_is_noticed(index: Path, monkeypatch: Patch) -> None:
     assert arguments.call(["info", "-i", str(index)]) == ("done", "")
     assert arguments.call(["info", "-i", "nowhere"]) == ("refused", "")
@@ -148,7 +143,6 @@ def leave_orphans(monkeypatch: Patch) -> None:
     monkeypatch.setattr("vecsearch.store.writer.delete_unnamed", lambda *_: None)
 
 
-@pytest.mark.bites
 @pytest.mark.parametrize(
     "break_",
     [
@@ -178,7 +172,6 @@ def know_nothing(monkeypatch: Patch) -> None:
     monkeypatch.setattr(Stage, "knows", lambda *_: False)
 
 
-@pytest.mark.bites
 @pytest.mark.parametrize(
     ("break_", "sign"),
     [
@@ -193,7 +186,6 @@ def test_a_build_that_misjudges_a_tree_is_noticed(
     assert any(sign in failure for failure in trees.run(3, 0, tmp_path).failures)
 
 
-@pytest.mark.bites
 def test_a_build_that_breaks_off_is_noticed(tmp_path: Path, monkeypatch: Patch) -> None:
     monkeypatch.setattr(Stage, "skip", lambda *_: 1 / 0)
     assert "aborted" in trees.run(1, 0, tmp_path).failures[0]
@@ -218,7 +210,6 @@ def mistake_moves(monkeypatch: Patch) -> None:
     monkeypatch.setattr(Worklist, "take_gone", lambda *_: None)
 
 
-@pytest.mark.bites
 @pytest.mark.parametrize(
     ("break_", "sign"),
     [

@@ -72,7 +72,6 @@ def test_an_older_index_answers_as_it_did(tmp_path: Path) -> None:
         assert hits == pytest.approx(dict(known[str(image.path)][1]), abs=1e-3)
 
 
-@pytest.mark.bites
 @pytest.mark.parametrize(
     ("breakage", "words"),
     [
@@ -86,7 +85,6 @@ def test_kills_notice(breakage: Breakage, words: str, tmp_path: Path) -> None:
     assert any(words in failure for failure in failures)
 
 
-@pytest.mark.bites
 @pytest.mark.parametrize(
     ("breakage", "words"),
     [
@@ -101,13 +99,11 @@ def test_power_losses_notice(breakage: Breakage, words: str, tmp_path: Path) -> 
     assert any(words in failure for failure in failures)
 
 
-@pytest.mark.bites
 def test_refusals_notice(tmp_path: Path) -> None:
     failures = refusals.run(40, 0, tmp_path, breakages.refusals_escape).failures
     assert any("crashed" in failure for failure in failures)
 
 
-@pytest.mark.bites
 def test_damage_is_noticed_by_its_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     damage.make_index(tmp_path)
     monkeypatch.setattr(
@@ -119,7 +115,6 @@ def test_damage_is_noticed_by_its_trial(tmp_path: Path, monkeypatch: pytest.Monk
     assert any("is not found by verify" in failure for failure in failures)
 
 
-@pytest.mark.bites
 def test_a_repair_that_is_none_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vecsearch.maintenance.repair.compact_segments", lambda *_: None)
     assert repairs.run(6, 0, tmp_path).failures

@@ -125,6 +125,13 @@ class _Commands(click.Group):
             ctx.default_map = {name: defaults_for(name, command, rest, list(_COMMANDS))}
         return name, command, rest
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; an interrupt is told here, for click would write an empty line too."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            return _interrupted()
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
