@@ -59,7 +59,11 @@ def main() -> None:
             timeout_s = 120.0 + 5 * sum(test.seconds for test in tests)
             futures.append(pool.submit(copies.try_out, mutant, tests, timeout_s))
         for future in as_completed(futures):
-            one = future.result()
+            try:
+                one = future.result()
+            except RuntimeError:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
             tries.append(one)
             known[_text(one.mutant)] = one.outcome
             _RESULTS.write_text(json.dumps(known, indent=1))

@@ -59,7 +59,8 @@ class Copies:
     def __init__(self, folder: Path, workers: int) -> None:
         """Make them in *folder*."""
         self._free: Queue[Path] = Queue()
-        self._sound: set[str] = set()
+        self._usable: set[str] = set()
+        self._unusable: set[str] = set()
         for number in range(workers):
             place = folder / str(number)
             for part in _PARTS:
@@ -71,35 +72,43 @@ class Copies:
     def try_out(self, mutant: Mutant, tests: Sequence[Test], timeout_s: float) -> Try:
         """Run *tests* with a mutant in place of its module.
 
-        Raises RuntimeError if the test that fails does so without the mutant, too.
+        A test that also fails without it, alone in its process, notices nothing and is passed over.
         """
-        names = [test.name for test in tests]
-        if not names:
-            return Try(mutant, "no test runs it", names)
         place = self._free.get()
         path = place / "vecsearch" / mutant.module
         try:
-            mutant.apply(place / "vecsearch")
-            _let_differ(path)
-            code, output = _run(place, names, timeout_s)
-            by = _failed(output)
-            shutil.copy(ROOT / "vecsearch" / mutant.module, path)
-            _let_differ(path)
-            if by and by not in self._sound:
-                if _run(place, [by], timeout_s)[0] == 1:
-                    raise RuntimeError(f"{by} fails in a copy of the repository as it is")
-                self._sound.add(by)
+            while names := [test.name for test in tests if test.name not in self._unusable]:
+                mutant.apply(place / "vecsearch")
+                _let_differ(path)
+                code, output = _run(place, names, timeout_s)
+                by = _failed(output)
+                shutil.copy(ROOT / "vecsearch" / mutant.module, path)
+                _let_differ(path)
+                if not by or self._is_usable(by, place, timeout_s):
+                    return Try(mutant, _outcome(code, output), names, by)
+            return Try(mutant, "no test runs it", names)
         finally:
             shutil.copy(ROOT / "vecsearch" / mutant.module, path)
             _let_differ(path)
             self._free.put(place)
-        if code is None:
-            return Try(mutant, "timed out", names)
-        if code == 0:
-            return Try(mutant, "not noticed", names)
-        if code not in _FAILED:
-            raise RuntimeError(f"pytest ended with {code}:\n{output}")
-        return Try(mutant, "noticed", names, by)
+
+    def _is_usable(self, test: str, place: Path, timeout_s: float) -> bool:
+        """Return whether a test passes without a mutant."""
+        if test not in self._usable:
+            is_sound = _run(place, [test], timeout_s)[0] == 0
+            (self._usable if is_sound else self._unusable).add(test)
+        return test in self._usable
+
+
+def _outcome(code: int | None, output: str) -> Outcome:
+    """Return what pytest's exit status means; raises RuntimeError for one that it should not be."""
+    if code is None:
+        return "timed out"
+    if code == 0:
+        return "not noticed"
+    if code not in _FAILED:
+        raise RuntimeError(f"pytest ended with {code}:\n{output}")
+    return "noticed"
 
 
 def _failed(output: str) -> str:
