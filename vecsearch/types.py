@@ -229,7 +229,7 @@ class Hit:
 
     Both are with the query that was searched: expanded, if it was. ``order`` is what a re-ranked
     hit is ordered by, larger is better; None for all others, which are ordered by their score.
-    ``has_file`` is that of its `Image`.
+    ``has_file`` and ``content_hash`` are those of its `Image`.
     """
 
     rank: int
@@ -239,6 +239,7 @@ class Hit:
     distance: float
     order: float | None = None
     has_file: bool = True
+    content_hash: bytes = b""
 
     @property
     def is_gone(self) -> bool:

@@ -96,6 +96,7 @@ class HitFinder:
                     float(np.sqrt(max(0.0, 2.0 - 2.0 * score))),
                     order,
                     images[row].has_file,
+                    images[row].content_hash,
                 )
                 for rank, (row, score, order) in enumerate(lines, start=self._options.offset + 1)
             )

@@ -14,7 +14,7 @@ import numpy as np
 from vecsearch.arguments import check_results, checked
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.embed.words import Words
-from vecsearch.errors import IndexOutdatedError
+from vecsearch.errors import IndexOutdatedError, NotFoundError
 from vecsearch.search.generations import Generations
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.query import QueryRun
@@ -218,7 +218,24 @@ class Index:
     @checked
     def has_path(self, path: str | Path) -> bool:
         """Return whether *path* is a picture of the index."""
-        return self._run(lambda reader: image_at(reader.snapshot, path) is not None)
+        return self.image_at(path) is not None
+
+    @checked
+    def image_at(self, path: str | Path) -> Image | None:
+        """Find the image at *path*, under any spelling; None if the index has none there."""
+        return self._run(lambda reader: image_at(reader.snapshot, path))
+
+    @checked
+    def image(self, image_id: int) -> Image:
+        """Return the image with an id; raises NotFoundError if there is none."""
+        image = self._run(lambda reader: reader.snapshot.image_by_id(image_id))
+        if image is None:
+            raise NotFoundError(
+                f"{self.path} has no image id:{image_id}",
+                hint="vecsearch list shows ids and paths",
+                path=self.path,
+            )
+        return image
 
     def vectors(self) -> tuple[list[Image], Vectors]:
         """Return all images by id and their vectors, (n, d) float32, in the same order."""

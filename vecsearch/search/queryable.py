@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vecsearch.search.map_vectors import MapVectors
     from vecsearch.search.query_image import Query
     from vecsearch.search.query_options import ImageFilter, QueryOptions
-    from vecsearch.types import Guess, ListedImage, Progress, Result, Vectors, WordCount
+    from vecsearch.types import Guess, Image, ListedImage, Progress, Result, Vectors, WordCount
 
 
 class Queryable(Protocol):
@@ -79,6 +79,14 @@ class Queryable(Protocol):
 
     def look(self, queries: Query | Iterable[Query]) -> list[PictureInfo]:
         """Return what it knows of pictures, its own and others."""
+        ...
+
+    def image(self, image_id: int) -> Image:
+        """Return the image with an id; raises NotFoundError."""
+        ...
+
+    def image_at(self, path: str | Path) -> Image | None:
+        """Find the image at *path*."""
         ...
 
     def list_images(self, options: ListOptions | None = ...) -> Iterator[ListedImage]:

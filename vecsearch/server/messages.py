@@ -1,0 +1,255 @@
+"""What goes over HTTP, as types: they decode requests, encode answers, and describe the API."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from vecsearch.search.query_options import MOST_EXPANDED, MOST_RERANKED
+
+MOST_HITS = 10_000
+MOST_QUERIES = 256
+"""In one request: as many as are answered together."""
+
+Id = Annotated[int, Meta(ge=0, lt=1 << 63)]
+Text = Annotated[str, Meta(min_length=1, max_length=4096)]
+Texts = Annotated[tuple[Text, ...], Meta(max_length=64)]
+
+
+class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What all that comes in is: an unknown field is an error rather than a wish not heard."""
+
+
+class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What all that goes out is: a field that has its default is left out."""
+
+
+class FilterParameters(Request):
+    """Which images are meant: those that match all of these.
+
+    `under`: below any of these folders, tars or URLs. `glob`: like any of these patterns, without a
+    slash by the file's name, else by its path. `since`, `until`: taken on these dates or between.
+    """
+
+    under: Texts = ()
+    glob: Texts = ()
+    since: Text | None = None
+    until: Text | None = None
+
+
+class QueryParameters(FilterParameters):
+    """The options of a query; `vecsearch query --help` has them all.
+
+    `k`: how many hits. `threshold`: leave out hits with a lower score (cosine). `offset`: skip the
+    nearest. `include_self`: an image may be its own hit. `expand`: lead the query towards its
+    nearest first. `rerank`: order the first hits by the neighbours that they share with the query.
+    `combine`: all pictures are one query. `box`: x,y,width,height of the part that is meant, in
+    pixels of the picture as it is looked at.
+    """
+
+    k: Annotated[int, Meta(ge=1, le=MOST_HITS)] = 10
+    threshold: Annotated[float, Meta(ge=-1, le=1)] = -1.0
+    offset: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
+    include_self: bool = False
+    expand: Annotated[int, Meta(ge=0, le=MOST_EXPANDED)] = 0
+    rerank: Annotated[int, Meta(ge=0, le=MOST_RERANKED)] = 0
+    combine: Literal["mean", "max"] | None = None
+    box: tuple[int, int, int, int] | None = None
+
+
+class Asked(Request):
+    """A query: exactly one of these.
+
+    `id`: an image of the index. `picture`: one that was sent before, by the name that it was given
+    then. `word`: a word of the index. `path`: an image of the index by its path, or by its id in
+    the import; with `size_bytes` and `mtime_ns` only if its file was the same when it was indexed.
+    """
+
+    id: Id | None = None
+    picture: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")] | None = None
+    word: Text | None = None
+    path: Text | None = None
+    size_bytes: int | None = None
+    mtime_ns: int | None = None
+
+
+class QueryRequest(QueryParameters):
+    """Queries, each with its own hits unless `combine` is given, and what hits are not like."""
+
+    queries: Annotated[tuple[Asked, ...], Meta(min_length=1, max_length=MOST_QUERIES)]
+    minus: Annotated[tuple[Asked, ...], Meta(max_length=MOST_QUERIES)] = ()
+
+
+class VectorRequest(QueryParameters):
+    """Vectors, each of as many numbers as the index has dimensions, of any length but 0."""
+
+    vectors: Annotated[tuple[tuple[float, ...], ...], Meta(min_length=1, max_length=MOST_QUERIES)]
+
+
+class ListParameters(FilterParameters):
+    """Which images to list, in which order, and from where on.
+
+    `after` is the `next` of the part before. With `words` each has its likeliest words.
+    """
+
+    sort: Literal["id", "path", "taken", "size"] = "id"
+    reverse: bool = False
+    words: bool = False
+    after: Annotated[int, Meta(ge=0)] = 0
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+
+
+class WordParameters(Request):
+    """Words that begin with `prefix`; with `count`, of how many images each is the first guess."""
+
+    prefix: Annotated[str, Meta(max_length=200)] = ""
+    count: bool = False
+
+
+class Hit(Answer):
+    """A hit. `version` names the content of its file: it is part of the addresses of pictures."""
+
+    rank: int
+    id: int
+    path: str
+    score: float
+    distance: float
+    version: str
+    order: float | None = None
+    has_file: bool = True
+    gone: bool = False
+
+
+class AskedPicture(Answer):
+    """One of the pictures and words that a query was made of."""
+
+    query: str
+    path: str | None = None
+    box: tuple[int, int, int, int] | None = None
+    minus: bool = False
+    word: str = ""
+
+
+class Result(Answer):
+    """A query and its hits, best first. `error` says why there is no answer to this one."""
+
+    query: str
+    hits: tuple[Hit, ...]
+    path: str | None = None
+    asked: tuple[AskedPicture, ...] = ()
+    expand: int = 0
+    rerank: int = 0
+    error: str = ""
+
+
+class Results(Answer):
+    """Results in the order of the queries; `encoder` made the vectors."""
+
+    encoder: str
+    results: tuple[Result, ...]
+
+
+class Guess(Answer):
+    """A word, and its share among all words."""
+
+    word: str
+    share: float | None
+
+
+class ListedImage(Answer):
+    """An image of an index."""
+
+    id: int
+    path: str
+    width: int
+    height: int
+    size_bytes: int
+    mtime_ns: int
+    taken: str = ""
+    has_file: bool = True
+    words: tuple[Guess, ...] = ()
+
+
+class ImageFacts(ListedImage):
+    """An image of an index with the version of its file, and whether that is gone."""
+
+    version: str
+    gone: bool = False
+
+
+class Listing(Answer):
+    """Some images; `next` is `after` for those that follow, none at the end."""
+
+    images: tuple[ListedImage, ...]
+    next: int | None = None
+
+
+class Word(Answer):
+    """A word of the index, and of how many images it is the first guess if that was asked."""
+
+    word: str
+    images: int | None
+
+
+class Words(Answer):
+    """The words of an index."""
+
+    words: tuple[Word, ...]
+
+
+class Picture(Answer):
+    """A picture that was sent: ask with its name while the server keeps it."""
+
+    picture: str
+    width: int
+    height: int
+
+
+class IndexFacts(Answer):
+    """An index that is served; `can_embed` says whether it takes pictures that it does not have."""
+
+    name: str
+    images: int
+    dim: int
+    encoder: str
+    can_embed: bool
+    has_words: bool
+    has_edits: bool
+
+
+class Indexes(Answer):
+    """The indexes that are served."""
+
+    version: str
+    indexes: tuple[IndexFacts, ...]
+
+
+class Skipped(Answer):
+    """A file that could not be used, and why."""
+
+    path: str
+    reason: str
+
+
+class IndexDescription(IndexFacts):
+    """An index in figures."""
+
+    generation: int
+    recipe: str
+    size_bytes: int
+    fingerprint: str
+    sources: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+    words: int
+
+
+class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What went wrong, as RFC 9457 has it; `code` stays the same in all releases."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    hint: str = ""

@@ -1,0 +1,110 @@
+"""What goes wrong, as problem+json (RFC 9457) with a stable code."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+from starlette.responses import Response
+
+from vecsearch.errors import (
+    EncoderMismatchError,
+    ImageError,
+    IndexDamagedError,
+    IndexFolderError,
+    IndexLockedError,
+    NotFetchedError,
+    NotFoundError,
+    SourceError,
+    UnreadableError,
+    UsageError,
+    VecsearchError,
+)
+from vecsearch.server.messages import Problem
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+_CODES: Final[tuple[tuple[type[VecsearchError], str, HTTPStatus], ...]] = (
+    (UsageError, "usage", HTTPStatus.BAD_REQUEST),
+    (NotFetchedError, "not_fetched", HTTPStatus.NOT_FOUND),
+    (UnreadableError, "unreadable", HTTPStatus.NOT_FOUND),
+    (ImageError, "not_a_picture", HTTPStatus.UNPROCESSABLE_ENTITY),
+    (NotFoundError, "not_found", HTTPStatus.NOT_FOUND),
+    (EncoderMismatchError, "encoder_mismatch", HTTPStatus.CONFLICT),
+    (IndexLockedError, "index_locked", HTTPStatus.CONFLICT),
+    (IndexDamagedError, "index_damaged", HTTPStatus.SERVICE_UNAVAILABLE),
+    (IndexFolderError, "index_unavailable", HTTPStatus.SERVICE_UNAVAILABLE),
+    (SourceError, "source", HTTPStatus.NOT_FOUND),
+    (VecsearchError, "failed", HTTPStatus.INTERNAL_SERVER_ERROR),
+)
+"""The first that an error is of counts."""
+
+_log = logging.getLogger("vecsearch.server")
+
+
+class RequestError(Exception):
+    """A request that is not answered, for a reason that lies in it or in how busy the server is."""
+
+    def __init__(
+        self, status: HTTPStatus, code: str, detail: str, *, hint: str = "", retry_s: int = 0
+    ) -> None:
+        """Keep what is said; *retry_s* is after how many seconds to try again."""
+        super().__init__(detail)
+        self.status, self.code, self.detail, self.hint = status, code, detail, hint
+        self.retry_s = retry_s
+
+
+def response_to(error: BaseException) -> Response:
+    """Return what is answered where *error* was raised; one that nobody meant is logged."""
+    match error:
+        case RequestError():
+            return _respond(
+                error.status, error.code, error.detail, hint=error.hint, retry_s=error.retry_s
+            )
+        case VecsearchError():
+            code, status = next(
+                (code, status) for kind, code, status in _CODES if isinstance(error, kind)
+            )
+            hint = error.hint
+            detail = str(error).removesuffix(f"; {hint}") if hint else str(error)
+            return _respond(status, code, detail, hint=hint)
+        case MemoryError():
+            hint = "ask for less, or later"
+            return _respond(HTTPStatus.SERVICE_UNAVAILABLE, "memory", "out of memory", hint=hint)
+        case OSError():
+            _log.error("%s", error)
+            detail = error.strerror or type(error).__name__
+            return _respond(HTTPStatus.INTERNAL_SERVER_ERROR, "system", detail)
+    number = secrets.token_hex(4)
+    _log.error("fault %s", number, exc_info=error)
+    detail = f"a fault of the server, number {number} in its log"
+    return _respond(HTTPStatus.INTERNAL_SERVER_ERROR, "fault", detail)
+
+
+def _respond(
+    status: HTTPStatus, code: str, detail: str, *, hint: str = "", retry_s: int = 0
+) -> Response:
+    problem = Problem(
+        type=f"urn:vecsearch:problem:{code}",
+        title=status.phrase,
+        status=status.value,
+        detail=detail,
+        code=code,
+        hint=hint,
+    )
+    headers = {"Retry-After": str(retry_s)} if retry_s else {}
+    headers["Cache-Control"] = "no-store"
+    return Response(encode(problem), status.value, headers, MEDIA_TYPE)
+
+
+def encode(message: object) -> bytes:
+    """Write a message as JSON; bytes of a path that are no text become halves of surrogates."""
+    try:
+        return msgspec.json.encode(message)
+    except UnicodeEncodeError:
+        import json
+
+        return json.dumps(msgspec.to_builtins(message)).encode()
