@@ -28,9 +28,13 @@ FLOORS: dict[str, set[str]] = {
     "evaluation": {"ann", "store", "search", "transfer"},
     "layout": set(),
     "view": {"images", "layout"},
+    "server": {
+        *("images", "embed", "search", "indexing", "maintenance", "deduplication"),
+        *("layout", "view"),
+    },
     "cli": {
         *("embed", "store", "search", "indexing", "maintenance", "planning", "transfer"),
-        *("deduplication", "evaluation", "layout", "view"),
+        *("deduplication", "evaluation", "layout", "view", "server"),
     },
     "__main__": {"cli"},
 }

@@ -64,6 +64,11 @@ class Index:
         return self._generations.path
 
     @property
+    def generation(self) -> int:
+        """The number of the newest generation: it grows with every commit."""
+        return self.reader().snapshot.generation.id
+
+    @property
     def encoder(self) -> EncoderSpec:
         """What makes the vectors."""
         return self._generations.encoder

@@ -25,6 +25,11 @@ class Queryable(Protocol):
         """Where it lies."""
         ...
 
+    @property
+    def generation(self) -> int:
+        """The number of the newest generation: it grows with every commit."""
+        ...
+
     def __len__(self) -> int:
         """Count the images."""
         ...

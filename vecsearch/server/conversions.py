@@ -47,9 +47,7 @@ def to_query(given: messages.Asked, served: ServedIndex, pictures: SentPictures)
     """
     kinds = (given.id, given.picture, given.word, given.path)
     if sum(kind is not None for kind in kinds) != 1:
-        raise UsageError(
-            "a query is not exactly one thing", hint="give id, picture, word or path"
-        )
+        raise UsageError("a query is not exactly one thing", hint="give id, picture, word or path")
     if given.picture is not None:
         return pictures.get(given.picture)
     if given.word is not None:

@@ -57,6 +57,17 @@ class RequestError(Exception):
         self.retry_s = retry_s
 
 
+def busy() -> RequestError:
+    """Return what is said when there is too much to do."""
+    return RequestError(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "busy",
+        "there is too much to do",
+        hint="try again in a second",
+        retry_s=1,
+    )
+
+
 def response_to(error: BaseException) -> Response:
     """Return what is answered where *error* was raised; one that nobody meant is logged."""
     match error:

@@ -52,6 +52,16 @@ class ServedIndex:
     pictures: Lane[QueryJob, list[Result]] = field(init=False)
     wait_s: float
 
+    @property
+    def can_embed(self) -> bool:
+        """Return whether it takes pictures that it does not have."""
+        return self.encoder.is_current and not self.encoder.is_external
+
+    @property
+    def has_edits(self) -> bool:
+        """Return whether pictures may be added."""
+        return self.additions is not None
+
     def __post_init__(self) -> None:
         """Start the lanes."""
         for lane in ("stored", "pictures"):

@@ -1,0 +1,100 @@
+"""Connections that are bounded: in number, in the time for a request, and in its head's size."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, ClassVar, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from vecsearch.server.limits import Limits
+
+MOST_HEAD_BYTES: Final = 32 << 10
+"""The request line and all headers together."""
+
+_log = logging.getLogger("vecsearch.server")
+
+
+class Connection(HttpToolsProtocol):
+    """A connection whose next request has to be there in time, up to the end of its body.
+
+    The server underneath waits for ever, as long as something comes now and then, and for heads of
+    any size. Where there are too many connections, the one goes that has kept us waiting longest:
+    so who is slow makes room for who is not.
+    """
+
+    limits: ClassVar[Limits]
+    _waiting: ClassVar[dict[Connection, None]]
+    """Connections from which something is awaited, the longest first."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._head_bytes = 0
+        self._deadline: asyncio.TimerHandle | None = None
+        self._await()
+        if len(self.connections) > self.limits.connections:
+            slowest = next(iter(self._waiting))
+            slowest.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._rest()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came; a head that is too long ends the connection."""
+        if self._head_bytes >= 0:
+            self._head_bytes += len(data)
+        in_head = self._head_bytes >= 0
+        super().data_received(data)
+        if in_head and self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
+            self._refuse(b"431 Request Header Fields Too Large")
+
+    def on_message_begin(self) -> None:
+        """Wait for the rest of a request."""
+        super().on_message_begin()
+        if self._deadline is None:
+            self._await()
+
+    def on_headers_complete(self) -> None:
+        """Count no further."""
+        self._head_bytes = -1
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Rest while the request is answered."""
+        self._head_bytes = 0
+        self._rest()
+        super().on_message_complete()
+
+    def _await(self) -> None:
+        self._waiting[self] = None
+        self._deadline = self.loop.call_later(self.limits.request_s, self._give_up)
+
+    def _rest(self) -> None:
+        self._waiting.pop(self, None)
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _give_up(self) -> None:
+        self._deadline = None
+        self._waiting.pop(self, None)
+        if self.cycle is not None and not self.cycle.response_complete:
+            return  # whoever reads the body has a limit of its own, and says so
+        if not self.transport.is_closing():
+            self._refuse(b"408 Request Timeout")
+
+    def _refuse(self, status: bytes) -> None:
+        self.transport.write(
+            b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        )
+        self.transport.close()
+
+
+def bounded(limits: Limits) -> type[Connection]:
+    """Return the kind of connection that keeps to *limits*."""
+    members: dict[str, Any] = {"limits": limits, "_waiting": {}}
+    return type("BoundedConnection", (Connection,), members)

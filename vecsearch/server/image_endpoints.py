@@ -1,0 +1,212 @@
+"""Endpoints: what is known of an image, its thumbnails, and its file."""
+
+from __future__ import annotations
+
+import hashlib
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from vecsearch.errors import UnreadableError
+from vecsearch.images.decoders.to_rgb import open_image
+from vecsearch.images.sources.access import read_content, stat_file
+from vecsearch.server import messages
+from vecsearch.server.conversions import to_guess, version_of
+from vecsearch.server.drawn_pictures import MEDIA_TYPE, SIDES, Size
+from vecsearch.server.endpoint import Call, Endpoint, matches
+from vecsearch.server.problems import RequestError
+from vecsearch.types import Image
+
+_MOST_BYTES: Final = 256 << 20
+"""A larger original is not sent: it is held in memory meanwhile."""
+
+_FOR_EVER: Final = "private, max-age=31536000, immutable"
+_ASK_AGAIN: Final = "private, no-cache"
+
+
+class PictureParameters(messages.Request, kw_only=True):
+    """Whose `v` is the version of an image is answered for ever: another one has another."""
+
+    v: str | None = None
+
+
+class ThumbnailParameters(PictureParameters, kw_only=True):
+    """`size`: small, medium or large, which fit into squares of 160, 400 and 1600 pixels."""
+
+    size: Size = "medium"
+
+
+async def _facts(call: Call) -> messages.ImageFacts:
+    number = call.request.path_params["id"]
+
+    def read() -> messages.ImageFacts:
+        index = call.served.index
+        image = index.image(number)
+        guesses = index.guess_at([image.path]).get(image.path, ())
+        return messages.ImageFacts(
+            id=image.id,
+            path=str(image.path),
+            width=image.width,
+            height=image.height,
+            size_bytes=image.size_bytes,
+            mtime_ns=image.mtime_ns,
+            taken=image.taken or "",
+            has_file=image.has_file,
+            words=tuple(map(to_guess, guesses)),
+            version=version_of(image.content_hash),
+            gone=image.has_file and _is_gone(image.path),
+        )
+
+    return await call.state.in_thread(read)
+
+
+def _is_gone(path: Path) -> bool:
+    try:
+        stat_file(path)
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
+
+
+async def _thumbnail(call: Call) -> Response:
+    given: ThumbnailParameters = call.parameters
+    image = await _image(call)
+    drawn = call.state.drawn
+    wanted = image.content_hash
+    if wanted and matches(call.request, _tag(wanted, given.size)):
+        return Response(status_code=304, headers=_headers(wanted, given.size, given.v))
+    data = drawn.get(wanted, given.size)
+    call.state.metrics.drawn.labels("memory" if data else "file").inc()
+    if data is None:
+        with call.state.metrics.phase("draw"):
+            data, wanted = await call.state.in_thread(drawn.draw, image.path, given.size)
+    return Response(data, headers=_headers(wanted, given.size, given.v), media_type=MEDIA_TYPE)
+
+
+async def _original(call: Call) -> Response:
+    given: PictureParameters = call.parameters
+    image = await _image(call)
+    data, media_type = await call.state.in_thread(_read, image)
+    found = hashlib.sha256(data).digest()[:16]
+    headers = _headers(found, "", given.v) | {
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": f"inline; filename*=UTF-8''{_quoted(image.path.name)}",
+    }
+    if matches(call.request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    part = _range(call.request.headers.get("range"), len(data))
+    if_range = call.request.headers.get("if-range")
+    if part is None or (if_range is not None and if_range != headers["ETag"]):
+        return Response(data, headers=headers, media_type=media_type)
+    headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{len(data)}"
+    return Response(data[part.start : part.stop], 206, headers, media_type)
+
+
+async def _image(call: Call) -> Image:
+    """Return the image; raises RequestError for one without a file."""
+    image = await call.state.in_thread(call.served.index.image, call.request.path_params["id"])
+    if not image.has_file:
+        raise RequestError(HTTPStatus.NOT_FOUND, "no_file", "the image has no file")
+    return image
+
+
+def _read(image: Image) -> tuple[bytes, str]:
+    """Return a picture file as it is, and its media type; raises ImageError if it is none.
+
+    What an index names is not believed to be a picture: nothing else is sent.
+    """
+    try:
+        size_bytes = stat_file(image.path).size_bytes
+    except OSError as error:
+        raise UnreadableError(f"cannot be read: {error.strerror}", path=image.path) from None
+    if size_bytes > _MOST_BYTES:
+        raise RequestError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            "too_large",
+            f"the file is larger than {_MOST_BYTES >> 20} MiB",
+            hint="the thumbnail of size large can be had",
+        )
+    data = read_content(image.path).data
+    with open_image(data) as opened:
+        return data, opened.get_format_mimetype() or "application/octet-stream"
+
+
+def _range(header: str | None, size: int) -> range | None:
+    """Return the bytes that a Range header means; None for all of them.
+
+    Several ranges, and units other than bytes, may be answered by all. Raises RequestError if
+    there are no such bytes.
+    """
+    unit, _, text = (header or "").partition("=")
+    first, dash, last = text.strip().partition("-")
+    plain = all(one.isdecimal() and len(one) < 19 for one in (first, last) if one)
+    if unit.strip().lower() != "bytes" or not dash or not (first or last) or not plain:
+        return None
+    if first and last and int(last) < int(first):
+        return None
+    if first:
+        start, stop = int(first), min(int(last) + 1 if last else size, size)
+    else:
+        start, stop = max(0, size - int(last)), size
+    if start >= stop:
+        raise RequestError(
+            HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, "range", f"the file has {size} bytes"
+        )
+    return range(start, stop)
+
+
+def _headers(content_hash: bytes, what: str, version: str | None) -> dict[str, str]:
+    """Return the headers by which a picture is kept: for ever, if the address names its content."""
+    stays = version == version_of(content_hash)
+    return {
+        "ETag": _tag(content_hash, what),
+        "Cache-Control": _FOR_EVER if stays else _ASK_AGAIN,
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+    }
+
+
+def _tag(content_hash: bytes, what: str) -> str:
+    return f'"{version_of(content_hash)}{what and "-"}{what}"'
+
+
+def _quoted(name: str) -> str:
+    return quote(name.encode("utf-8", "surrogateescape"), safe="")
+
+
+ENDPOINTS: Final = (
+    Endpoint(
+        method="GET",
+        path="/indexes/{index}/images/{id}",
+        kind="image",
+        summary="Tell what the index knows of an image.",
+        handler=_facts,
+        answer=messages.ImageFacts,
+        errors=(404,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/indexes/{index}/images/{id}/thumbnail",
+        kind="thumbnail",
+        summary=f"Return an image, scaled down to fit into {SIDES['small']}, {SIDES['medium']} "
+        f"or {SIDES['large']} pixels.",
+        handler=_thumbnail,
+        parameters=ThumbnailParameters,
+        answer=MEDIA_TYPE,
+        errors=(404, 422),
+    ),
+    Endpoint(
+        method="GET",
+        path="/indexes/{index}/images/{id}/original",
+        kind="original",
+        summary="Return the file of an image, or a Range of it.",
+        handler=_original,
+        parameters=PictureParameters,
+        answer="image/*",
+        errors=(404, 413, 416, 422),
+    ),
+)

@@ -1,0 +1,181 @@
+"""The command ``serve``: indexes over HTTP, until a signal comes."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+
+from vecsearch.arguments import check_fields
+from vecsearch.errors import UsageError, VecsearchError
+from vecsearch.server.app import make_app
+from vecsearch.server.connection import bounded
+from vecsearch.server.guards import is_loopback
+from vecsearch.server.limits import Limits
+from vecsearch.server.served_index import ServedIndex
+from vecsearch.server.state import State
+
+if TYPE_CHECKING:
+    from vecsearch.search.queryable import Queryable
+
+LOGS: Final = ("lines", "json", "none")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """Where a server listens, and whom it answers.
+
+    It listens at ``host`` and ``port``; port 0 is any that is free. Beyond this machine it asks for
+    a ``token``, which is made at the start if none is given. It answers under its own names, and
+    under those of ``allow_hosts``. ``root_path`` is the prefix that a proxy in front takes away.
+    ``log`` is how each request is written to standard error: one of `LOGS`.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    token: str = ""
+    allow_hosts: Sequence[str] = ()
+    root_path: str = ""
+    log: str = "lines"
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for values that make no sense."""
+        check_fields(self)
+        if not 0 <= self.port < 65536:
+            raise UsageError(f"the port is {self.port}", hint="give 1 to 65535, or 0 for any")
+        if self.log not in LOGS:
+            raise UsageError(f"unknown log {self.log!r}", hint=f"known are {', '.join(LOGS)}")
+        if self.root_path and (not self.root_path.startswith("/") or self.root_path[-1] == "/"):
+            raise UsageError(
+                f"the prefix is {self.root_path!r}", hint="it begins with a slash, such as /images"
+            )
+
+
+def serve(
+    indexes: Sequence[Queryable],
+    options: ServeOptions | None = None,
+    *,
+    additions: Mapping[str, Path] | None = None,
+    started: Callable[[str], None] = lambda url: None,
+) -> None:
+    """Serve *indexes*, each under the name of its folder, until SIGINT or SIGTERM.
+
+    *started* is told the address, with the token if there is one, when connections are taken. What
+    is begun then is answered within ``limits.grace_s``. *additions* names the folder to which
+    pictures may be added, for the indexes that allow edits.
+
+    Raises VecsearchError if the port is taken.
+    """
+    given = options or ServeOptions()
+    is_open = not is_loopback(given.host)
+    token = given.token or (secrets.token_urlsafe(24) if is_open else "")
+    listener = _listen(given.host, given.port)
+    port: int = listener.getsockname()[1]
+    limits = _within_files(given.limits)
+    state = State(_served(indexes, additions or {}, limits), limits)
+    url = _address(given.host, port, given.root_path, token)
+    hosts = [given.host, *given.allow_hosts]
+    if is_open:
+        hosts += [socket.gethostname(), socket.getfqdn()]
+    app = make_app(state, hosts=hosts, token=token, log=given.log, on_start=lambda: started(url))
+    if given.log != "none":
+        _log_to_stderr()
+    config = uvicorn.Config(
+        app,
+        http=bounded(limits),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        log_level=logging.WARNING,
+        access_log=False,
+        server_header=False,
+        root_path=given.root_path,
+        proxy_headers=False,
+        timeout_keep_alive=round(limits.idle_s),
+        timeout_graceful_shutdown=round(limits.grace_s),
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _served(
+    indexes: Sequence[Queryable], additions: Mapping[str, Path], limits: Limits
+) -> dict[str, ServedIndex]:
+    served: dict[str, ServedIndex] = {}
+    for one in indexes:
+        name = base = one.path.absolute().name or "index"
+        number = 1
+        while name in served:
+            number += 1
+            name = f"{base}-{number}"
+        info = one.info()
+        served[name] = ServedIndex(
+            name=name,
+            index=one,
+            encoder=info.encoder,
+            has_words=info.words > 0,
+            additions=additions.get(name),
+            wait_s=limits.wait_ms / 1000,
+        )
+    return served
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.socket(family)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        raise VecsearchError(
+            f"cannot listen at {host} port {port}: {error.strerror or error}",
+            hint="--port 0 takes one that is free",
+        ) from None
+    listener.setblocking(False)
+    return listener
+
+
+def _address(host: str, port: int, root_path: str, token: str) -> str:
+    name = host if host not in ("0.0.0.0", "::") else socket.gethostname()  # noqa: S104
+    if ":" in name:
+        name = f"[{name}]"
+    return f"http://{name}:{port}{root_path}/{f'?token={token}' if token else ''}"
+
+
+def _within_files(limits: Limits) -> Limits:
+    """Let this process open as many files as it may, and no more connections than that."""
+    from dataclasses import replace
+
+    try:
+        import resource
+    except ImportError:  # not everywhere
+        return limits
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = limits.connections + _OTHER_FILES
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    most = max(16, soft - _OTHER_FILES)
+    return limits if limits.connections <= most else replace(limits, connections=most)
+
+
+_OTHER_FILES: Final = 512
+
+
+def _log_to_stderr() -> None:
+    """Write the logs of the server and of its requests to standard error, as they are."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    for name in ("vecsearch.server", "vecsearch.access", "uvicorn.error"):
+        log = logging.getLogger(name)
+        log.handlers[:] = [handler]
+        log.setLevel(logging.INFO if name.startswith("vecsearch") else logging.WARNING)
+        log.propagate = False
