@@ -21,7 +21,7 @@ from vecsearch.server.access_log import AccessLog
 from vecsearch.server.endpoint import JSON, PREFIX
 from vecsearch.server.guards import Guards
 from vecsearch.server.openapi import describe
-from vecsearch.server.page import page_routes
+from vecsearch.server.page_files import page_routes
 from vecsearch.server.problems import RequestError, encode, response_to
 from vecsearch.server.state import State
 

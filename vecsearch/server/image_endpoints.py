@@ -27,13 +27,13 @@ _FOR_EVER: Final = "private, max-age=31536000, immutable"
 _ASK_AGAIN: Final = "private, no-cache"
 
 
-class PictureParameters(messages.Request, kw_only=True):
+class PictureParameters(messages.Request, frozen=True, kw_only=True):
     """Whose `v` is the version of an image is answered for ever: another one has another."""
 
     v: str | None = None
 
 
-class ThumbnailParameters(PictureParameters, kw_only=True):
+class ThumbnailParameters(PictureParameters, frozen=True, kw_only=True):
     """`size`: small, medium or large, which fit into squares of 160, 400 and 1600 pixels."""
 
     size: Size = "medium"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from importlib.metadata import version
 from itertools import islice
 from typing import Final
@@ -83,7 +83,7 @@ async def _recommend(call: Call) -> Response:
     made = lines()
     first = await call.state.in_thread(lambda: next(made, b""))  # what is wrong is told as such
 
-    async def send() -> Iterator[bytes]:
+    async def send() -> AsyncIterator[bytes]:
         part = first
         while part:
             yield part

@@ -90,7 +90,8 @@ class Lane(Generic[Job, Done]):
                 self._changed.wait()
         if self._wait_s and not self._ends:
             time.sleep(self._wait_s)
-        taken, left = [], self._most
+        taken: list[_Waiting[Job, Done]] = []
+        left = self._most
         while self._jobs and (not taken or self._weigh(self._jobs[0].job) <= left):
             one = self._jobs.popleft()
             if not one.future.done():  # else nobody waits for it any more

@@ -25,7 +25,7 @@ class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What all that goes out is: a field that has its default is left out."""
 
 
-class FilterParameters(Request, kw_only=True):
+class FilterParameters(Request, frozen=True, kw_only=True):
     """Which images are meant: those that match all of these.
 
     `under`: below any of these folders, tars or URLs. `glob`: like any of these patterns, without a
@@ -38,7 +38,7 @@ class FilterParameters(Request, kw_only=True):
     until: Text | None = None
 
 
-class QueryParameters(FilterParameters, kw_only=True):
+class QueryParameters(FilterParameters, frozen=True, kw_only=True):
     """The options of a query; `vecsearch query --help` has them all.
 
     `k`: how many hits. `threshold`: leave out hits with a lower score (cosine). `offset`: skip the
@@ -58,7 +58,7 @@ class QueryParameters(FilterParameters, kw_only=True):
     box: tuple[int, int, int, int] | None = None
 
 
-class Asked(Request, kw_only=True):
+class Asked(Request, frozen=True, kw_only=True):
     """A query: exactly one of these.
 
     `id`: an image of the index. `picture`: one that was sent before, by the name that it was given
@@ -74,20 +74,20 @@ class Asked(Request, kw_only=True):
     mtime_ns: int | None = None
 
 
-class QueryRequest(QueryParameters, kw_only=True):
+class QueryRequest(QueryParameters, frozen=True, kw_only=True):
     """Queries, each with its own hits unless `combine` is given, and what hits are not like."""
 
     queries: Annotated[tuple[Asked, ...], Meta(min_length=1, max_length=MOST_QUERIES)]
     minus: Annotated[tuple[Asked, ...], Meta(max_length=MOST_QUERIES)] = ()
 
 
-class VectorRequest(QueryParameters, kw_only=True):
+class VectorRequest(QueryParameters, frozen=True, kw_only=True):
     """Vectors, each of as many numbers as the index has dimensions, of any length but 0."""
 
     vectors: Annotated[tuple[tuple[float, ...], ...], Meta(min_length=1, max_length=MOST_QUERIES)]
 
 
-class ListParameters(FilterParameters, kw_only=True):
+class ListParameters(FilterParameters, frozen=True, kw_only=True):
     """Which images to list, in which order, and from where on.
 
     `after` is the `next` of the part before. With `words` each has its likeliest words.
@@ -100,14 +100,14 @@ class ListParameters(FilterParameters, kw_only=True):
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
 
 
-class WordParameters(Request, kw_only=True):
+class WordParameters(Request, frozen=True, kw_only=True):
     """Words that begin with `prefix`; with `count`, of how many images each is the first guess."""
 
     prefix: Annotated[str, Meta(max_length=200)] = ""
     count: bool = False
 
 
-class Hit(Answer, kw_only=True):
+class Hit(Answer, frozen=True, kw_only=True):
     """A hit. `version` names the content of its file: it is part of the addresses of pictures."""
 
     rank: int
@@ -121,7 +121,7 @@ class Hit(Answer, kw_only=True):
     gone: bool = False
 
 
-class AskedPicture(Answer, kw_only=True):
+class AskedPicture(Answer, frozen=True, kw_only=True):
     """One of the pictures and words that a query was made of."""
 
     query: str
@@ -131,7 +131,7 @@ class AskedPicture(Answer, kw_only=True):
     word: str = ""
 
 
-class Result(Answer, kw_only=True):
+class Result(Answer, frozen=True, kw_only=True):
     """A query and its hits, best first. `error` says why there is no answer to this one."""
 
     query: str
@@ -143,21 +143,21 @@ class Result(Answer, kw_only=True):
     error: str = ""
 
 
-class Results(Answer, kw_only=True):
+class Results(Answer, frozen=True, kw_only=True):
     """Results in the order of the queries; `encoder` made the vectors."""
 
     encoder: str
     results: tuple[Result, ...]
 
 
-class Guess(Answer, kw_only=True):
+class Guess(Answer, frozen=True, kw_only=True):
     """A word, and its share among all words."""
 
     word: str
     share: float | None
 
 
-class ListedImage(Answer, kw_only=True):
+class ListedImage(Answer, frozen=True, kw_only=True):
     """An image of an index."""
 
     id: int
@@ -171,34 +171,34 @@ class ListedImage(Answer, kw_only=True):
     words: tuple[Guess, ...] = ()
 
 
-class ImageFacts(ListedImage, kw_only=True):
+class ImageFacts(ListedImage, frozen=True, kw_only=True):
     """An image of an index with the version of its file, and whether that is gone."""
 
     version: str
     gone: bool = False
 
 
-class Listing(Answer, kw_only=True):
+class Listing(Answer, frozen=True, kw_only=True):
     """Some images; `next` is `after` for those that follow, none at the end."""
 
     images: tuple[ListedImage, ...]
     next: int | None = None
 
 
-class Word(Answer, kw_only=True):
+class Word(Answer, frozen=True, kw_only=True):
     """A word of the index, and of how many images it is the first guess if that was asked."""
 
     word: str
     images: int | None
 
 
-class Words(Answer, kw_only=True):
+class Words(Answer, frozen=True, kw_only=True):
     """The words of an index."""
 
     words: tuple[Word, ...]
 
 
-class Picture(Answer, kw_only=True):
+class Picture(Answer, frozen=True, kw_only=True):
     """A picture that was sent: ask with its name while the server keeps it."""
 
     picture: str
@@ -206,7 +206,7 @@ class Picture(Answer, kw_only=True):
     height: int
 
 
-class IndexFacts(Answer, kw_only=True):
+class IndexFacts(Answer, frozen=True, kw_only=True):
     """An index that is served; `can_embed` says whether it takes pictures that it does not have."""
 
     name: str
@@ -218,21 +218,21 @@ class IndexFacts(Answer, kw_only=True):
     has_edits: bool
 
 
-class Indexes(Answer, kw_only=True):
+class Indexes(Answer, frozen=True, kw_only=True):
     """The indexes that are served."""
 
     version: str
     indexes: tuple[IndexFacts, ...]
 
 
-class Skipped(Answer, kw_only=True):
+class Skipped(Answer, frozen=True, kw_only=True):
     """A file that could not be used, and why."""
 
     path: str
     reason: str
 
 
-class IndexDescription(IndexFacts, kw_only=True):
+class IndexDescription(IndexFacts, frozen=True, kw_only=True):
     """An index in figures."""
 
     generation: int
