@@ -35,6 +35,13 @@ def end_within_a_second() -> None:
     threading.Thread(target=_watch, args=(reading,), daemon=True, name="interrupt").start()
 
 
+def leave_to_others() -> None:
+    """Do nothing any more when a signal comes: a server ends in its own time."""
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+
+
 def was_interrupted() -> bool:
     """Return whether a signal came: some libraries turn what it raises into errors of their own."""
     return _came.is_set()

@@ -41,6 +41,7 @@ _COMMANDS: Final = {
     "import": "add vectors of another program to an index",
     "export": "write an index's vectors to a file",
     "merge": "unite indexes",
+    "serve": "search in a browser, and answer programs over HTTP",
     "demo": "run the main job on sample pictures",
     "config": "show the config files, and what they set",
     "completion": "print the script for shell completion",

@@ -51,7 +51,8 @@ class Endpoint:
 
     ``parameters`` is the type of what comes in the query string, ``body`` that of the JSON in the
     body, or PICTURE for the bytes of one, ``answer`` that of the JSON that goes out, or a media
-    type. ``errors`` are the statuses of problems beside those that all have.
+    type. ``errors`` are the statuses of problems beside those that all have. It may take
+    ``limit_s``, if that is not what all may.
     """
 
     method: Literal["GET", "POST", "DELETE"]
@@ -64,6 +65,7 @@ class Endpoint:
     body: type[messages.Request] | Literal["picture"] | None = None
     errors: tuple[int, ...] = ()
     status: int = 200
+    limit_s: float | None = None
 
     def route(self, state: State) -> Route:
         """Return what answers it."""
@@ -106,9 +108,10 @@ class Endpoint:
     ) -> Response | msgspec.Struct:
         """Read the body, if there is to be one, then count as worked on, and answer."""
         state = call.state
+        limit_s = self.limit_s or state.limits.answer_s
         if self.body is None:
             with state.admitted():
-                async with asyncio.timeout(state.limits.answer_s):
+                async with asyncio.timeout(limit_s):
                     return await self.handler(call)
         media_type = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
         most = state.limits.body_bytes
@@ -122,7 +125,7 @@ class Endpoint:
             state.metrics.phases.labels("receive").observe(time.perf_counter() - start)
             body = _decoded(data, decoder)
             with state.admitted():
-                async with asyncio.timeout(state.limits.answer_s):
+                async with asyncio.timeout(limit_s):
                     return await self.handler(replace(call, body=body))
 
 

@@ -244,6 +244,46 @@ class IndexDescription(IndexFacts, frozen=True, kw_only=True):
     words: int
 
 
+class AddParameters(Request, frozen=True, kw_only=True):
+    """The `name` of the file that a picture becomes."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=255)]
+
+
+class UpdateRequest(Request, frozen=True, kw_only=True):
+    """How to bring an index up to date with its sources, as `vecsearch build` does.
+
+    With `allow_empty`, sources that are gone or empty are meant to be. With `retry_skipped`, what
+    was skipped is tried again, removed images among it.
+    """
+
+    allow_empty: bool = False
+    retry_skipped: bool = False
+
+
+class Added(Answer, frozen=True, kw_only=True):
+    """A picture that was added: its file and id, or why the index does not have it."""
+
+    path: str
+    id: int | None
+    reason: str = ""
+
+
+class Removed(Answer, frozen=True, kw_only=True):
+    """The id that was removed, and how many images the index has now."""
+
+    id: int
+    images: int
+
+
+class Updated(Answer, frozen=True, kw_only=True):
+    """What an update did, in numbers of images, and how many the index has now."""
+
+    images: int
+    counts: dict[str, int]
+    seconds: float
+
+
 class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What went wrong, as RFC 9457 has it; `code` stays the same in all releases."""
 

@@ -6,7 +6,8 @@ import logging
 import secrets
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -59,18 +60,24 @@ class ServeOptions:
             )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edits:
+    """That indexes may be changed; pictures that are sent become files in ``add_to``, if given."""
+
+    add_to: Path | None = None
+
+
 def serve(
     indexes: Sequence[Queryable],
     options: ServeOptions | None = None,
     *,
-    additions: Mapping[str, Path] | None = None,
+    edits: Edits | None = None,
     started: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Serve *indexes*, each under the name of its folder, until SIGINT or SIGTERM.
 
     *started* is told the address, with the token if there is one, when connections are taken. What
-    is begun then is answered within ``limits.grace_s``. *additions* names the folder to which
-    pictures may be added, for the indexes that allow edits.
+    is begun then is answered within ``limits.grace_s``. Without *edits* indexes are only read.
 
     Raises VecsearchError if the port is taken.
     """
@@ -80,7 +87,7 @@ def serve(
     listener = _listen(given.host, given.port)
     port: int = listener.getsockname()[1]
     limits = _within_files(given.limits)
-    state = State(_served(indexes, additions or {}, limits), limits)
+    state = State(_served(indexes, edits, limits), limits)
     url = _address(given.host, port, given.root_path, token)
     hosts = [given.host, *given.allow_hosts]
     if is_open:
@@ -102,11 +109,12 @@ def serve(
         timeout_keep_alive=round(limits.idle_s),
         timeout_graceful_shutdown=round(limits.grace_s),
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    with suppress(KeyboardInterrupt):  # raised when all has ended in order
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def _served(
-    indexes: Sequence[Queryable], additions: Mapping[str, Path], limits: Limits
+    indexes: Sequence[Queryable], edits: Edits | None, limits: Limits
 ) -> dict[str, ServedIndex]:
     served: dict[str, ServedIndex] = {}
     for one in indexes:
@@ -121,7 +129,8 @@ def _served(
             index=one,
             encoder=info.encoder,
             has_words=info.words > 0,
-            additions=additions.get(name),
+            has_edits=edits is not None,
+            additions=edits.add_to if edits else None,
             wait_s=limits.wait_ms / 1000,
         )
     return served

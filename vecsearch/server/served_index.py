@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import VecsearchError
 from vecsearch.search.query_options import QueryOptions
+from vecsearch.server.changes import Change, run_changes
 from vecsearch.server.lane import Lane
 from vecsearch.types import Result, Vectors
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _MOST_HITS: Final = 50_000
 """So many hits are looked for together: what is answered at once has to fit into the memory."""
+
+_MOST_CHANGES: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,29 +41,28 @@ class QueryJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ServedIndex:
-    """An open index by its *name*; pictures may be added to the folder *additions*, if it has one.
+    """An open index by its *name*, which *has_edits* if it may be changed.
 
-    Queries for what the index has do not wait for those for new pictures, which take longer.
+    Pictures may be added to the folder *additions*, if it has one. Queries for what the index has
+    do not wait for those for new pictures, which take longer.
     """
 
     name: str
     index: Queryable
     encoder: EncoderSpec
     has_words: bool
-    additions: Path | None
+    has_edits: bool = False
+    additions: Path | None = None
     stored: Lane[QueryJob, list[Result]] = field(init=False)
     pictures: Lane[QueryJob, list[Result]] = field(init=False)
-    wait_s: float
+    changes: Lane[Change, object] = field(init=False)
+    """Edits, one at a time; what waits for the same update is done by one."""
+    wait_s: float = 0.0
 
     @property
     def can_embed(self) -> bool:
         """Return whether it takes pictures that it does not have."""
         return self.encoder.is_current and not self.encoder.is_external
-
-    @property
-    def has_edits(self) -> bool:
-        """Return whether pictures may be added."""
-        return self.additions is not None
 
     def __post_init__(self) -> None:
         """Start the lanes."""
@@ -73,6 +75,10 @@ class ServedIndex:
                 wait_s=self.wait_s,
             )
             object.__setattr__(self, lane, made)
+        changes: Lane[Change, object] = Lane(
+            f"{self.name} changes", run_changes, most=_MOST_CHANGES
+        )
+        object.__setattr__(self, "changes", changes)
 
     def search(self, vectors: Vectors, k: int, options: QueryOptions) -> list[Result]:
         """Find the *k* images nearest to each of *vectors*, (q, d)."""
@@ -82,6 +88,7 @@ class ServedIndex:
         """Answer what waits, and close the index."""
         self.stored.close()
         self.pictures.close()
+        self.changes.close()
         self.index.close()
 
     def _answer(self, jobs: Sequence[QueryJob]) -> list[list[Result] | BaseException]:
