@@ -48,10 +48,10 @@ def parts_of(
         case "few":
             return [FewRows(halves, first_row, deleted)]
         case "view":
-            return [ExactRows(as_index(halves), first_row, deleted)]
+            return [ExactRows(as_index(halves), halves, first_row, deleted)]
         case "base":
             base = reopened(make_base(halves, FLAT), FLAT, folder / "base")
-            return [ExactRows(base, first_row, deleted)]
+            return [ExactRows(base, halves, first_row, deleted)]
         case recipe:
             base = reopened(make_base(halves, recipe), recipe, folder / "base")
             settings = SearchSettings(candidates=40, nprobe=4, ef_search=40, k=12)
@@ -105,7 +105,7 @@ def test_parts_answer_as_brute_force_does(
 def test_equal_scores_come_in_the_order_of_their_rows() -> None:
     halves = np.repeat(unit(1, 8, 0), 6, axis=0).astype(np.float16)
     parts: list[Part] = [
-        ExactRows(as_index(halves[:3]), 0, np.array([1])),
+        ExactRows(as_index(halves[:3]), halves[:3], 0, np.array([1])),
         FewRows(halves[3:], 3, np.array([], np.int64)),
     ]
     _, I = Searcher(parts).search(halves[:1].astype(np.float32), 5)  # noqa: N806, E741

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import vecsearch
 from vecsearch import QueryOptions, Result, UsageError
-from vecsearch.search.blas_threads import ONE_THREAD
+from vecsearch.ann.blas_threads import ONE_THREAD
 from vecsearch.search.centre import centred
 from vecsearch.search.expand import ALPHA, expanded
 from vecsearch.search.hits import HitFinder

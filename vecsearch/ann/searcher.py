@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from vecsearch.ann.blas_threads import ONE_THREAD
 from vecsearch.ann.memory_map import as_index
 from vecsearch.ann.settings import SearchSettings, parameters, widened
 from vecsearch.once import Once
@@ -19,6 +20,12 @@ Scores = npt.NDArray[np.float32]
 
 _FEW_PAIRS: Final = 20_000
 """The number of pairs of vectors that are compared in a millisecond."""
+
+_MANY_PRODUCTS: Final = 1 << 31
+_SEVERAL: Final = 2
+_MULTIPLIED_VALUES: Final = 1 << 25
+"""From so many queries on, and up to so many values of rows (128 MiB as float32), BLAS is faster
+than FAISS over float16: see docs/experiments/serve.md."""
 
 
 @contextmanager
@@ -71,11 +78,13 @@ def products(xq: Vectors, rows: Vectors) -> Scores:
     """Return the inner products (q, n) of *xq* (q, d) and *rows* (n, d).
 
     For a single query all there is to do is reading the rows. BLAS would wake its threads for that,
-    and where a machine has other things to do, wait for them ten times as long as it takes.
+    and where a machine has other things to do, wait for them ten times as long as it takes. So it
+    is with less than about a tenth of a second's work.
     """
     if len(xq) == 1:
         return np.asarray(np.einsum("nd,d->n", rows, xq[0])[None])
-    return np.asarray(xq @ rows.T)
+    with ONE_THREAD if xq.size * len(rows) < _MANY_PRODUCTS else nullcontext():
+        return np.asarray(xq @ rows.T)
 
 
 def best_of(scores: Scores, k: int) -> tuple[Scores, Rows]:
@@ -115,9 +124,15 @@ class FewRows:
 class ExactRows:
     """Rows of an exact FAISS index: a base, or a view of a mapped segment."""
 
-    def __init__(self, index: Any, first_row: int, deleted: Rows) -> None:
-        """Search *index*, whose ids count from *first_row*, without the *deleted* rows."""
+    def __init__(self, index: Any, rows: Float16Vectors, first_row: int, deleted: Rows) -> None:
+        """Search *index*, made of *rows*, (n, d) from *first_row* on, without the *deleted* ones.
+
+        Of not too many rows, a few queries at once are answered by multiplying: that is ten times
+        as fast, and takes the memory for float32 values, which are kept.
+        """
         self._index, self._first, self._deleted = index, first_row, deleted
+        self._multiplies = rows.size <= _MULTIPLIED_VALUES
+        self._multiplied = FewRows(rows, first_row, deleted)
 
     @cached_property
     def _parameters(self) -> Any:
@@ -130,6 +145,8 @@ class ExactRows:
 
     def search(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
         """Find up to *k* rows."""
+        if self._multiplies and len(xq) >= _SEVERAL:
+            return self._multiplied.search(xq, min(k, self._index.ntotal))
         with _one_thread(len(xq) * self._index.ntotal < _FEW_PAIRS):
             D, I = self._index.search(  # noqa: N806, E741
                 np.ascontiguousarray(xq), min(k, self._index.ntotal), params=self._parameters

@@ -107,9 +107,9 @@ More examples:
 @click.option(
     "--wait-ms",
     type=Number(min=0, max=1000),
-    default=0.0,
+    default=2.0,
     show_default=True,
-    help="How long a request waits for others, to be answered with them.",
+    help="Where several ask at once, how long the first waits for the others.",
 )
 @fetch_option
 @gathered(where=_Where, given_limits=_Limits)

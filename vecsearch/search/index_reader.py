@@ -166,17 +166,17 @@ class IndexReader:
             return
         base = self.snapshot.open_base(known, partial(self._base, known)) if known else None
         if known is None or base is None:
-            yield ExactRows(as_index(segment.halves), first, deleted)
+            yield ExactRows(as_index(segment.halves), segment.halves, first, deleted)
         elif known.recipe == FLAT:
-            yield ExactRows(base, first, deleted)
+            yield ExactRows(base, segment.halves, first, deleted)
         else:
             count = known.row_count
             settings = SearchSettings.from_json(known.search)
             inside = np.searchsorted(deleted, first + count)
             yield CodedRows(base, segment.halves[:count], first, deleted[:inside], settings)
             if count < len(segment.halves):
-                rest = as_index(segment.halves[count:])
-                yield ExactRows(rest, first + count, deleted[inside:])
+                rest = segment.halves[count:]
+                yield ExactRows(as_index(rest), rest, first + count, deleted[inside:])
 
     def gather(self, rows: Rows) -> Vectors:
         """Copy the vectors of *rows*: (len(rows), d) float32; raises IndexDamagedError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain
 from threading import Lock
@@ -111,10 +112,13 @@ class Embedder:
         """
         vectors = np.zeros((len(query_images), self._spec.dim), np.float32)
         # Each has a line of the array as its vector, which is filled in later.
-        found = [
-            self._find(reader, one, vector)
-            for one, vector in zip(query_images, vectors, strict=True)
-        ]
+        # By ids no file is looked at, which could take long.
+        by_id = all(one.query.startswith("id:") and one.path is None for one in query_images)
+        with reader.snapshot.one_state() if by_id else nullcontext():
+            found = [
+                self._find(reader, one, vector)
+                for one, vector in zip(query_images, vectors, strict=True)
+            ]
         rows = {number: row for number, one in enumerate(found) for row in one.whole_rows}
         vectors[list(rows)] = reader.gather(np.array(list(rows.values()), np.int64))
         new = {

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from vecsearch.ann.blas_threads import ONE_THREAD
 from vecsearch.ann.searcher import Scores, Searcher
-from vecsearch.search.blas_threads import ONE_THREAD
 from vecsearch.search.centre import centred
 from vecsearch.search.expand import expanded
 from vecsearch.search.index_reader import IndexReader

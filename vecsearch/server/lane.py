@@ -26,8 +26,9 @@ class _Waiting(Generic[Job, Done]):
 class Lane(Generic[Job, Done]):
     """Runs jobs in the order in which they come, all that are there in one call.
 
-    While a call runs, jobs gather for the next, so calls grow with the load. With *wait_s* the
-    first job also waits for others when there is nothing to do.
+    While a call runs, jobs gather for the next, so calls grow with the load. After a call with
+    several, the next waits up to *wait_s* for as many: who asks all the time asks again when it has
+    its answer, and all those at once. A single job, when nothing else is going on, never waits.
     """
 
     def __init__(
@@ -47,6 +48,8 @@ class Lane(Generic[Job, Done]):
         self._jobs: Final[deque[_Waiting[Job, Done]]] = deque()
         self._changed: Final = threading.Condition()
         self._ends = False
+        self._last = 0
+        """How many jobs the last call had."""
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
@@ -83,20 +86,23 @@ class Lane(Generic[Job, Done]):
 
     def _gather(self) -> list[_Waiting[Job, Done]]:
         """Wait for jobs and take them; nothing at the end."""
+        taken: list[_Waiting[Job, Done]] = []
         with self._changed:
             while not self._jobs:
                 if self._ends:
                     return []
                 self._changed.wait()
-        if self._wait_s and not self._ends:
-            time.sleep(self._wait_s)
-        taken: list[_Waiting[Job, Done]] = []
-        left = self._most
-        while self._jobs and (not taken or self._weigh(self._jobs[0].job) <= left):
-            one = self._jobs.popleft()
-            if not one.future.done():  # else nobody waits for it any more
-                taken.append(one)
-                left -= self._weigh(one.job)
+            until = time.monotonic() + self._wait_s
+            while len(self._jobs) < self._last and not self._ends:
+                if not self._changed.wait(until - time.monotonic()):
+                    break
+            left = self._most
+            while self._jobs and (not taken or self._weigh(self._jobs[0].job) <= left):
+                one = self._jobs.popleft()
+                if not one.future.done():  # else nobody waits for it any more
+                    taken.append(one)
+                    left -= self._weigh(one.job)
+        self._last = len(taken)
         return taken or self._gather()
 
 

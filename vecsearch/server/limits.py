@@ -16,8 +16,8 @@ class Limits:
     most ``body_bytes``, and all that are read together ``bodies_bytes``. Who has not sent a request
     after ``request_s`` seconds is disconnected, and who has sent nothing for ``idle_s`` after an
     answer. There are at most ``connections``. What is begun is ended ``grace_s`` after the signal
-    to stop. What arrives within ``wait_ms`` is answered together, also when there is nothing else
-    to do. ``sent_bytes`` is the memory for pictures that were sent, and ``kept_bytes`` that for
+    to stop. Where several ask at once, the first waits ``wait_ms`` for the others, so that they are
+    answered together. ``sent_bytes`` is the memory for pictures that were sent, and ``kept_bytes`` that for
     thumbnails.
     """
 
@@ -29,7 +29,7 @@ class Limits:
     idle_s: float = 30.0
     connections: int = 2048
     grace_s: float = 10.0
-    wait_ms: float = 0.0
+    wait_ms: float = 2.0
     sent_bytes: int = 64 << 20
     kept_bytes: int = 64 << 20
 
