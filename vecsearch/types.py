@@ -454,5 +454,16 @@ class Progress(Protocol):
         """Report that *done* of *total* units of *phase* are finished."""
 
 
+class Observer(Protocol):
+    """What is told how long the phases of queries take: decode, embed, search, look-up."""
+
+    def __call__(self, phase: str, seconds: float) -> None:
+        """Note that a *phase* took so many *seconds*; may be called from any thread."""
+
+
+def no_observer(phase: str, seconds: float) -> None:
+    """Tell nobody."""
+
+
 def no_progress(phase: str, done: int, total: int) -> None:
     """Report to nobody."""

@@ -16,6 +16,7 @@ from vecsearch.locks import free_at_fork
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.query_vectors import Embedder
 from vecsearch.search.vocabulary import Vocabulary
+from vecsearch.types import Observer, no_observer
 
 T = TypeVar("T")
 
@@ -43,6 +44,7 @@ class Generations:
         Pictures behind URLs may be fetched if *fetch* says so.
         """
         self.path, self.fetch = path, fetch
+        self.observer: Observer = no_observer
         self.place: Final = path.absolute()
         self._opening = free_at_fork(Lock())
         self._inherited: tuple[IndexReader, Embedder] | None = None

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from time import perf_counter
 
 import numpy as np
 
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.query_options import QueryOptions
 from vecsearch.search.ranker import Apart, Ranker, Ranking
-from vecsearch.types import Hit, Rows, Vectors
+from vecsearch.types import Hit, Observer, Rows, Vectors, no_observer
 
 
 class HitFinder:
     """Finds the best hits among all images of an index, or some."""
 
     def __init__(
-        self, reader: IndexReader, k: int, options: QueryOptions, *, among: Rows | None = None
+        self,
+        reader: IndexReader,
+        k: int,
+        options: QueryOptions,
+        *,
+        among: Rows | None = None,
+        observer: Observer = no_observer,
     ) -> None:
         """Find the images that may be hits; raises NotFoundError if there are none.
 
         *among* are their rows, sorted, where they are known already.
         """
+        self._observer = observer
         self._reader, self._k, self._options = reader, k, options
         searcher, count = None, len(reader)
         if among is None and (chosen := options.filter):
@@ -38,7 +46,10 @@ class HitFinder:
 
     def nearest(self, xq: Vectors, apart: Sequence[Apart]) -> Iterator[tuple[Hit, ...]]:
         """Find the hits of each of *xq*, (q, d); *apart* has the rows that stand apart for each."""
-        yield from self._hits(list(self.rank(xq, apart)))
+        start = perf_counter()
+        rankings = list(self.rank(xq, apart))
+        self._observer("search", perf_counter() - start)
+        yield from self._hits(rankings)
 
     def rank(self, xq: Vectors, apart: Sequence[Apart]) -> Iterator[Ranking]:
         """Rank the rows that are hits of each of *xq*, without looking up what they are.
@@ -83,7 +94,9 @@ class HitFinder:
 
     def _hits(self, rankings: Sequence[Ranking]) -> Iterator[tuple[Hit, ...]]:
         found = {row for ranking in rankings for row in ranking.rows.tolist()}
+        start = perf_counter()
         images = self._reader.snapshot.images_by_row(sorted(found))
+        self._observer("look-up", perf_counter() - start)
         for ranking in rankings:
             orders = [*ranking.orders.tolist(), *[None] * len(ranking.rows)]
             lines = zip(ranking.rows.tolist(), ranking.scores.tolist(), orders, strict=False)

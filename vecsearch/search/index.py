@@ -23,7 +23,16 @@ from vecsearch.search.query_options import QueryOptions, check_k
 from vecsearch.search.resolve import image_at
 from vecsearch.search.vocabulary import list_words
 from vecsearch.store.locate import only_index
-from vecsearch.types import Guess, Image, ListedImage, Progress, Result, Vectors, WordCount
+from vecsearch.types import (
+    Guess,
+    Image,
+    ListedImage,
+    Observer,
+    Progress,
+    Result,
+    Vectors,
+    WordCount,
+)
 
 if TYPE_CHECKING:
     from vecsearch.search.copy_hits import CopyReport
@@ -151,7 +160,7 @@ class Index:
         done = 0
         while True:
             reader = self.reader()
-            run = QueryRun(reader, self._generations.embedder, k, options, progress)
+            run = QueryRun(self._generations, reader, k, options, progress)
             try:
                 if options.combine:
                     yield run.combined(given, minus)
@@ -211,6 +220,10 @@ class Index:
         check_results(results)
         self.check_copies(folder)
         return copy_hits(results, folder, link=link)
+
+    def observe(self, observer: Observer) -> None:
+        """Tell *observer* from now on how long the phases of queries take."""
+        self._generations.observer = observer
 
     @checked
     def check_copies(self, folder: str | Path) -> None:

@@ -7,10 +7,11 @@ from typing import Final
 
 from vecsearch.errors import ImageError, UsageError, VecsearchError
 from vecsearch.search.combine import is_zero, rocchio
+from vecsearch.search.generations import Generations
 from vecsearch.search.hits import HitFinder
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.query_options import QueryOptions
-from vecsearch.search.query_vectors import EmbeddedQuery, Embedder, mean_query, stacked
+from vecsearch.search.query_vectors import EmbeddedQuery, mean_query, stacked
 from vecsearch.search.ranker import Apart
 from vecsearch.types import Hit, Progress, QueryImage, Result, Vectors
 from vecsearch.unit_length import unit_length
@@ -27,15 +28,16 @@ class QueryRun:
 
     def __init__(
         self,
+        generations: Generations,
         reader: IndexReader,
-        embedder: Embedder,
         k: int,
         options: QueryOptions,
         progress: Progress | None,
     ) -> None:
         """Find the images that may be hits; raises NotFoundError if there are none."""
-        self._reader, self._embedder, self._options = reader, embedder, options
-        self._finder = HitFinder(reader, k, options)
+        self._reader, self._embedder, self._options = reader, generations.embedder, options
+        self._observer = generations.observer
+        self._finder = HitFinder(reader, k, options, observer=self._observer)
         self._progress = progress
         self._done = self._total = 0
 
@@ -101,7 +103,9 @@ class QueryRun:
     def _batches(self, queries: Sequence[QueryImage]) -> Iterator[list[EmbeddedQuery]]:
         for start in range(0, len(queries), BATCH):
             batch = queries[start : start + BATCH]
-            yield self._embedder.embed(self._reader, batch, self._finder.prepare, self._step)
+            yield self._embedder.embed(
+                self._reader, batch, self._finder.prepare, self._step, self._observer
+            )
 
     def _sound_batches(self, queries: Sequence[QueryImage]) -> Iterator[list[EmbeddedQuery]]:
         for batch in self._batches(queries):

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain
 from threading import Lock
+from time import perf_counter
 from typing import Final
 
 import numpy as np
@@ -24,7 +25,7 @@ from vecsearch.errors import (
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.resolve import resolve
 from vecsearch.search.vocabulary import Vocabulary, find_word, vector_of
-from vecsearch.types import Image, Pixels, QueryImage, Vectors
+from vecsearch.types import Image, Observer, Pixels, QueryImage, Vectors, no_observer
 
 _EMBED_BATCH: Final = 8
 
@@ -105,6 +106,7 @@ class Embedder:
         query_images: Sequence[QueryImage],
         prepare: Callable[[], object],
         step: Step,
+        observer: Observer = no_observer,
     ) -> list[EmbeddedQuery]:
         """Return the vector of each query; meanwhile *prepare* what will be needed next.
 
@@ -135,7 +137,7 @@ class Embedder:
             except EncoderMismatchError as error:
                 errors = dict.fromkeys(new, error)
             else:
-                errors = self._embed(reader, new, vectors, prepare, step)
+                errors = self._embed(reader, new, vectors, prepare, step, observer)
         for number, why in errors.items():
             found[number] = replace(found[number], error=why)
         return found
@@ -164,6 +166,7 @@ class Embedder:
         vectors: Vectors,
         prepare: Callable[[], object],
         step: Step,
+        observer: Observer,
     ) -> dict[int, VecsearchError]:
         """Fill in the *vectors* of *pictures*; return what was wrong with some, by number."""
         from concurrent.futures import ThreadPoolExecutor
@@ -173,12 +176,15 @@ class Embedder:
         # waits for the first pictures, checks the network's constants, and loads FAISS.
         with ThreadPoolExecutor(1) as pool:
             engine = pool.submit(self._start_engine, reader)
-            batches = self._read_batches(pictures, errors, step)
+            batches = self._read_batches(pictures, errors, step, observer)
             first = next(batches, None)
 
             def compute() -> None:
                 for numbers, pixels in chain([first] if first else [], batches):
-                    vectors[numbers] = engine.result().embed(np.stack(pixels))
+                    network = engine.result()
+                    start = perf_counter()
+                    vectors[numbers] = network.embed(np.stack(pixels))
+                    observer("embed", perf_counter() - start)
                     step(len(numbers))
 
             computed = pool.submit(compute)
@@ -198,17 +204,24 @@ class Embedder:
             return self._engine
 
     def _read_batches(
-        self, pictures: Mapping[int, QueryImage], errors: dict[int, VecsearchError], step: Step
+        self,
+        pictures: Mapping[int, QueryImage],
+        errors: dict[int, VecsearchError],
+        step: Step,
+        observer: Observer,
     ) -> Iterator[tuple[list[int], list[Pixels]]]:
         """Read pictures as they are ready, into batches with their numbers."""
         from vecsearch.images.reader import in_threads, read_asked
 
         def read(numbered: tuple[int, QueryImage]) -> tuple[int, Pixels | VecsearchError]:
             number, given = numbered
+            start = perf_counter()
             try:
                 return number, read_asked(given, self._spec.image_size)
             except (ImageError, UsageError) as error:
                 return number, error
+            finally:
+                observer("decode", perf_counter() - start)
 
         numbers: list[int] = []
         batch: list[Pixels] = []

@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from vecsearch.search.map_vectors import MapVectors
     from vecsearch.search.query_image import Query
     from vecsearch.search.query_options import ImageFilter, QueryOptions
-    from vecsearch.types import Guess, Image, ListedImage, Progress, Result, Vectors, WordCount
+    from vecsearch.types import (
+        Guess,
+        Image,
+        ListedImage,
+        Observer,
+        Progress,
+        Result,
+        Vectors,
+        WordCount,
+    )
 
 
 class Queryable(Protocol):
@@ -116,6 +125,10 @@ class Queryable(Protocol):
 
     def has_path(self, path: str | Path) -> bool:
         """Return whether *path* is a picture of it."""
+        ...
+
+    def observe(self, observer: Observer) -> None:
+        """Tell *observer* how long the phases of queries take."""
         ...
 
     def check_copies(self, folder: str | Path) -> None:

@@ -39,11 +39,14 @@ class Lane(Generic[Job, Done]):
         most: int,
         weigh: Callable[[Job], int] = lambda job: 1,
         wait_s: float = 0.0,
+        told: Callable[[int], object] = lambda count: None,
     ) -> None:
         """Run jobs that together *weigh* at most *most*, or a single one.
 
-        They are run by *run*, which returns an answer or an error for each.
+        They are run by *run*, which returns an answer or an error for each. How many a call has,
+        is *told*.
         """
+        self._told = told
         self._run, self._most, self._weigh, self._wait_s = run, most, weigh, wait_s
         self._jobs: Final[deque[_Waiting[Job, Done]]] = deque()
         self._changed: Final = threading.Condition()
@@ -77,6 +80,7 @@ class Lane(Generic[Job, Done]):
 
     def _work(self) -> None:
         while waiting := self._gather():
+            self._told(len(waiting))
             try:
                 answers = self._run([one.job for one in waiting])
             except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for

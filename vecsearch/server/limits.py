@@ -12,12 +12,13 @@ from vecsearch.errors import UsageError
 class Limits:
     """The limits of a server.
 
-    At most ``in_flight`` requests are worked on; further ones are answered by 503. A body has at
-    most ``body_bytes``, and all that are read together ``bodies_bytes``. Who has not sent a request
-    after ``request_s`` seconds is disconnected, and who has sent nothing for ``idle_s`` after an
-    answer. There are at most ``connections``. What is begun is ended ``grace_s`` after the signal
-    to stop. Where several ask at once, the first waits ``wait_ms`` for the others, so that they are
-    answered together. ``sent_bytes`` is the memory for pictures that were sent, and ``kept_bytes`` that for
+    At most ``in_flight`` requests are worked on; further ones are answered by 503, and so is one
+    that takes more than ``answer_s``. A body has at most ``body_bytes``, and all that are read
+    together ``bodies_bytes``. Who has not sent a request after ``request_s`` seconds is
+    disconnected, and who has sent nothing for ``idle_s`` after an answer. There are at most
+    ``connections``. What is begun is ended ``grace_s`` after the signal to stop. Where several ask
+    at once, the first waits ``wait_ms`` for the others, so that they are answered together.
+    ``sent_bytes`` is the memory for pictures that were sent, and ``kept_bytes`` that for
     thumbnails.
     """
 

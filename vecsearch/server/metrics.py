@@ -32,6 +32,9 @@ _SECONDS: Final = (
 """The bounds of the histograms' buckets."""
 
 
+_PHASES: Final = ("decode", "embed", "search", "look-up")
+
+
 class Metrics:
     """The metrics of one server, in a registry of its own."""
 
@@ -49,11 +52,13 @@ class Metrics:
         )
         self.phases: Final = Histogram(
             "vecsearch_phase_seconds",
-            "Time of a phase: receive, wait, query, encode, draw.",
+            "Time of a phase: receive, query (with the wait for its turn), draw; in a query decode "
+            "and embed, by picture or batch, and search and look-up, by batch.",
             ["phase"],
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self._phase: Final = {name: self.phases.labels(name) for name in _PHASES}
         self.batches: Final = Histogram(
             "vecsearch_batch_requests",
             "How many requests were answered together.",
@@ -86,6 +91,14 @@ class Metrics:
             yield
         finally:
             self.phases.labels(name).observe(time.perf_counter() - start)
+
+    def observe(self, phase: str, seconds: float) -> None:
+        """Note how long a phase of a query took."""
+        self._phase[phase].observe(seconds)
+
+    def note_batch(self, lane: str, count: int) -> None:
+        """Note how many requests a lane answers together."""
+        self.batches.labels(lane).observe(count)
 
     def text(self) -> bytes:
         """Write all in Prometheus' text format."""

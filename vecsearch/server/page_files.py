@@ -21,13 +21,16 @@ _TYPES: Final = {
     "webmanifest": "application/manifest+json",
 }
 
+_PLACES: Final = {"index.html": "/", "api_docs.html": "/api/docs"}
+"""Files that are not at the address of their name."""
+
 
 def page_routes() -> Iterator[Route]:
-    """Return the routes of the files; ``index.html`` is at the root."""
+    """Return the routes of the files."""
     for file in files("vecsearch.server").joinpath("web").iterdir():
         ending = file.name.rpartition(".")[2]
         if ending in _TYPES:
-            path = "/" if file.name == "index.html" else f"/{file.name}"
+            path = _PLACES.get(file.name, f"/{file.name}")
             yield _file_route(path, file.read_bytes(), _TYPES[ending])
 
 

@@ -6,7 +6,7 @@ import logging
 import secrets
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from vecsearch.server.app import make_app
 from vecsearch.server.connection import bounded
 from vecsearch.server.guards import is_loopback
 from vecsearch.server.limits import Limits
+from vecsearch.server.metrics import Metrics
 from vecsearch.server.served_index import ServedIndex
 from vecsearch.server.state import State
 
@@ -87,7 +88,20 @@ def serve(
     listener = _listen(given.host, given.port)
     port: int = listener.getsockname()[1]
     limits = _within_files(given.limits)
-    state = State(_served(indexes, edits, limits), limits)
+    served: dict[str, ServedIndex] = {}
+    metrics = Metrics(served)
+    for one in indexes:
+        one.observe(metrics.observe)
+        name = _free_name(one, served)
+        served[name] = ServedIndex(
+            name,
+            one,
+            wait_s=limits.wait_ms / 1000,
+            has_edits=edits is not None,
+            additions=edits.add_to if edits else None,
+            told=metrics.note_batch,
+        )
+    state = State(served, limits, metrics)
     url = _address(given.host, port, given.root_path, token)
     hosts = [given.host, *given.allow_hosts]
     if is_open:
@@ -113,27 +127,14 @@ def serve(
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def _served(
-    indexes: Sequence[Queryable], edits: Edits | None, limits: Limits
-) -> dict[str, ServedIndex]:
-    served: dict[str, ServedIndex] = {}
-    for one in indexes:
-        name = base = one.path.absolute().name or "index"
-        number = 1
-        while name in served:
-            number += 1
-            name = f"{base}-{number}"
-        info = one.info()
-        served[name] = ServedIndex(
-            name=name,
-            index=one,
-            encoder=info.encoder,
-            has_words=info.words > 0,
-            has_edits=edits is not None,
-            additions=edits.add_to if edits else None,
-            wait_s=limits.wait_ms / 1000,
-        )
-    return served
+def _free_name(index: Queryable, taken: Container[str]) -> str:
+    """Return the name of the folder of an index, with a number if it is taken."""
+    name = base = index.path.absolute().name or "index"
+    number = 1
+    while name in taken:
+        number += 1
+        name = f"{base}-{number}"
+    return name
 
 
 def _listen(host: str, port: int) -> socket.socket:

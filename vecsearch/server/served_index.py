@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import VecsearchError
 from vecsearch.search.query_options import QueryOptions
 from vecsearch.server.changes import Change, run_changes
@@ -39,46 +39,49 @@ class QueryJob:
         return self.k * len(self.queries)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ServedIndex:
-    """An open index by its *name*, which *has_edits* if it may be changed.
+    """An open index by its name, which ``has_edits`` if it may be changed.
 
-    Pictures may be added to the folder *additions*, if it has one. Queries for what the index has
+    Pictures may be added to the folder ``additions``, if it has one. Queries for what the index has
     do not wait for those for new pictures, which take longer.
     """
 
-    name: str
-    index: Queryable
-    encoder: EncoderSpec
-    has_words: bool
-    has_edits: bool = False
-    additions: Path | None = None
-    stored: Lane[QueryJob, list[Result]] = field(init=False)
-    pictures: Lane[QueryJob, list[Result]] = field(init=False)
-    changes: Lane[Change, object] = field(init=False)
-    """Edits, one at a time; what waits for the same update is done by one."""
-    wait_s: float = 0.0
+    def __init__(
+        self,
+        name: str,
+        index: Queryable,
+        *,
+        wait_s: float = 0.0,
+        has_edits: bool = False,
+        additions: Path | None = None,
+        told: Callable[[str, int], object] = lambda lane, count: None,
+    ) -> None:
+        """Start the lanes; how many requests each answers together, is *told*."""
+        info = index.info()
+        self.name, self.index, self.encoder = name, index, info.encoder
+        self.has_words = info.words > 0
+        self.has_edits, self.additions = has_edits, additions
+
+        def queries(lane: str) -> Lane[QueryJob, list[Result]]:
+            return Lane(
+                f"{name} {lane}",
+                self._answer,
+                most=_MOST_HITS,
+                weigh=lambda job: job.weight,
+                wait_s=wait_s,
+                told=partial(told, lane),
+            )
+
+        self.stored, self.pictures = queries("stored"), queries("pictures")
+        self.changes: Lane[Change, object] = Lane(
+            f"{name} changes", run_changes, most=_MOST_CHANGES
+        )
+        """Edits, one after the other; those that want the same are done by one."""
 
     @property
     def can_embed(self) -> bool:
         """Return whether it takes pictures that it does not have."""
         return self.encoder.is_current and not self.encoder.is_external
-
-    def __post_init__(self) -> None:
-        """Start the lanes."""
-        for lane in ("stored", "pictures"):
-            made: Lane[QueryJob, list[Result]] = Lane(
-                f"{self.name} {lane}",
-                self._answer,
-                most=_MOST_HITS,
-                weigh=lambda job: job.weight,
-                wait_s=self.wait_s,
-            )
-            object.__setattr__(self, lane, made)
-        changes: Lane[Change, object] = Lane(
-            f"{self.name} changes", run_changes, most=_MOST_CHANGES
-        )
-        object.__setattr__(self, "changes", changes)
 
     def search(self, vectors: Vectors, k: int, options: QueryOptions) -> list[Result]:
         """Find the *k* images nearest to each of *vectors*, (q, d)."""

@@ -27,12 +27,14 @@ _THREADS = 4
 class State:
     """What all requests share."""
 
-    def __init__(self, indexes: Mapping[str, ServedIndex], limits: Limits) -> None:
+    def __init__(
+        self, indexes: Mapping[str, ServedIndex], limits: Limits, metrics: Metrics
+    ) -> None:
         """Take the indexes by name."""
         self.indexes, self.limits = indexes, limits
         self.sent = SentPictures(limits.sent_bytes)
         self.drawn = DrawnPictures(limits.kept_bytes)
-        self.metrics = Metrics(indexes)
+        self.metrics = metrics
         self.receiving = Receiving(limits)
         self._in_flight = 0
         self._threads = ThreadPoolExecutor(_THREADS, "request")
