@@ -22,8 +22,8 @@ from vecsearch.cli.main import cli, main
 SCHEMA: Final[dict[str, Any]] = json.loads(
     (Path(__file__).parent.parent.parent / "docs" / "schema.json").read_text("utf-8")
 )
-PEOPLE_ONLY: Final = {"completion", "demo"}
-"""Commands without --json: the one prints a script, the other shows pictures."""
+PEOPLE_ONLY: Final = {"completion", "demo", "serve"}
+"""Commands without --json: they print a script, show pictures, and answer over HTTP."""
 
 Tell = Callable[..., tuple[int, str, str]]
 
