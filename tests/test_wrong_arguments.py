@@ -105,17 +105,23 @@ def test_methods_of_an_index(name: str) -> None:
         given = known.get(name, {})
         for keywords in calls(method, given):
             assert_own(method, keywords)
-    if name != "has_words":
+    if name not in ("has_words", "observe"):
         taken: dict[str, dict[str, Any]] = {
             "look": {"queries": "id:1"},
             "guess_at": {"paths": [Path("p")]},
             "guess": {"vectors": np.ones((1, 3), np.float32)},
             "has_path": {"path": "p"},
+            "image": {"image_id": 1},
+            "image_at": {"path": "p"},
         }
         assert assert_own(method, given | taken.get(name, {})), "it was closed"
 
 
 GIVEN: dict[str, dict[str, Any]] = {
+    "serve": {
+        "indexes": ["indexes/photos"],
+        "options": vecsearch.ServeOptions(host="203.0.113.7"),  # which no machine has
+    },
     "evaluate_labels": {"index": "indexes/photos", "labels": "folder"},
     "relocate": {"old": "photos", "new": "folder"},
     "merge": {"indexes": "indexes/photos", "index": "merged"},

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from vecsearch.search.info import IndexInfo, PictureInfo
     from vecsearch.search.list import ListOptions
     from vecsearch.search.query_options import ImageFilter, QueryOptions
+    from vecsearch.server.limits import Limits
+    from vecsearch.server.serve import EditOptions, ServeOptions, serve
     from vecsearch.transfer.export import ExportReport, export_vectors
     from vecsearch.transfer.import_ import ImportReport, import_vectors
     from vecsearch.transfer.inputs import ImportOptions
@@ -83,6 +85,7 @@ __all__ = [
     "DuplicateCopy",
     "DuplicateGroup",
     "DuplicatesReport",
+    "EditOptions",
     "EncoderConfig",
     "EncoderMismatchError",
     "EvaluateReport",
@@ -106,6 +109,7 @@ __all__ = [
     "LabelShare",
     "Left",
     "LeftHit",
+    "Limits",
     "ListOptions",
     "ListedImage",
     "MapOptions",
@@ -127,6 +131,7 @@ __all__ = [
     "RemoveReport",
     "RepairReport",
     "Result",
+    "ServeOptions",
     "Skipped",
     "SourceError",
     "TuneReport",
@@ -157,6 +162,7 @@ __all__ = [
     "relocate",
     "remove",
     "repair",
+    "serve",
     "tune",
     "verify",
 ]
@@ -174,6 +180,7 @@ _HOMES: Final = {
     "DuplicateCopy": "deduplication.report",
     "DuplicateGroup": "deduplication.report",
     "DuplicatesReport": "deduplication.report",
+    "EditOptions": "server.serve",
     "EncoderConfig": "embed.encoder",
     "EvaluateReport": "evaluation.evaluate",
     "ExportReport": "transfer.export",
@@ -190,6 +197,7 @@ _HOMES: Final = {
     "LabelShare": "evaluation.classes",
     "Left": "deduplication.move_reports",
     "LeftHit": "search.copy_hits",
+    "Limits": "server.limits",
     "ListOptions": "search.list",
     "ListedImage": "types",
     "MapOptions": "layout.collection",
@@ -208,6 +216,7 @@ _HOMES: Final = {
     "RemoveReport": "maintenance.remove",
     "RepairReport": "maintenance.repair",
     "Result": "types",
+    "ServeOptions": "server.serve",
     "Skipped": "types",
     "TuneReport": "maintenance.reindex",
     "TunedBase": "maintenance.reindex",
@@ -234,6 +243,7 @@ _HOMES: Final = {
     "relocate": "maintenance.relocate",
     "remove": "maintenance.remove",
     "repair": "maintenance.repair",
+    "serve": "server.serve",
     "tune": "maintenance.reindex",
     "verify": "maintenance.verify",
 }

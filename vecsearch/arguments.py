@@ -29,7 +29,7 @@ _NAMES: Final = {
     "Progress": "a function of phase, done and total",
     "None": "None",
 }
-_RECORDS: Final = ("CollectionMap", "Config", "ImageFilter", "Options", "Report")
+_RECORDS: Final = ("CollectionMap", "Config", "ImageFilter", "Limits", "Options", "Report")
 """What the names of records end with."""
 
 

@@ -13,6 +13,8 @@ _FULL: Final = {
     "Query": "vecsearch.search.query_image.Query",
     "Moment": "vecsearch.search.period.Moment",
     "MapVectors": "vecsearch.search.map_vectors.MapVectors",
+    "Observer": "vecsearch.types.Observer",
+    "Queryable": "vecsearch.search.queryable.Queryable",
     "Progress": "vecsearch.types.Progress",
 }
 

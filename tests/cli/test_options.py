@@ -11,7 +11,14 @@ import pytest
 from vecsearch.cli.main import cli
 
 DIFFERENT: Final = {
-    ("-i", "build", "import", "merge"): "an index that these make may be new, so no other is meant",
+    (
+        "-i",
+        "build",
+        "import",
+        "merge",
+        "serve",
+    ): "an index that these make may be new, so no other is meant; several are served",
+    ("--open", "serve"): "what is opened: hits, or the page",
     ("-o", "export", "viz", "recommend", "demo"): "what each writes: a file, a picture, a folder",
     ("-k", "eval"): "recall is counted among 10, and --labels takes several",
     (

@@ -41,7 +41,7 @@ _COMMANDS: Final = {
     "import": "add vectors of another program to an index",
     "export": "write an index's vectors to a file",
     "merge": "unite indexes",
-    "serve": "search in a browser, and answer programs over HTTP",
+    "serve": "search in a browser, and over HTTP",
     "demo": "run the main job on sample pictures",
     "config": "show the config files, and what they set",
     "completion": "print the script for shell completion",
@@ -168,8 +168,7 @@ def cli() -> None:
       vecsearch query some.jpg -k 10    # the ten most similar pictures
       vecsearch viz -o map.png          # a t-SNE map of the collection
 
-    Options can also be set in the environment, such as VECSEARCH_QUERY_K=10 and VECSEARCH_INDEX,
-    and in vecsearch.toml (see vecsearch config).
+    Options are also set by VECSEARCH_QUERY_K=10 and the like, and in vecsearch.toml.
     """
 
 

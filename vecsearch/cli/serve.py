@@ -130,11 +130,8 @@ def serve(
     """
     if add_to is not None and read_only:
         raise UsageError("--add-to is about edits", hint="add --allow-edits")
-    from vecsearch.server.extra import check_installed
-
-    check_installed()
     from vecsearch.server.limits import Limits
-    from vecsearch.server.serve import Edits, ServeOptions
+    from vecsearch.server.serve import EditOptions, ServeOptions
     from vecsearch.server.serve import serve as serve_indexes
 
     limits = Limits(
@@ -158,7 +155,7 @@ def serve(
         if opens:
             webbrowser.open(url)
 
-    edits = None if read_only else Edits(add_to=add_to)
+    edits = None if read_only else EditOptions(add_to=add_to)
     with ExitStack() as stack:
         opened = [
             stack.enter_context(open_queryable(one, fetch=fetch)) for one in indexes or [None]

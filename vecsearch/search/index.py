@@ -246,7 +246,9 @@ class Index:
     @checked
     def image(self, image_id: int) -> Image:
         """Return the image with an id; raises NotFoundError if there is none."""
-        image = self._run(lambda reader: reader.snapshot.image_by_id(image_id))
+        image = None
+        if 0 <= image_id < 1 << 63:  # as SQLite's integers
+            image = self._run(lambda reader: reader.snapshot.image_by_id(image_id))
         if image is None:
             raise NotFoundError(
                 f"{self.path} has no image id:{image_id}",

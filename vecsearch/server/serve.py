@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-import secrets
-import socket
-import sys
-from collections.abc import Callable, Container, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import uvicorn
-
-from vecsearch.arguments import check_fields
-from vecsearch.errors import UsageError, VecsearchError
-from vecsearch.server.app import make_app
-from vecsearch.server.connection import bounded
-from vecsearch.server.guards import is_loopback
+from vecsearch.arguments import check_fields, checked
+from vecsearch.errors import UsageError
+from vecsearch.search.index import open_index
+from vecsearch.server.extra import check_installed
 from vecsearch.server.limits import Limits
-from vecsearch.server.metrics import Metrics
-from vecsearch.server.served_index import ServedIndex
-from vecsearch.server.state import State
 
 if TYPE_CHECKING:
     from vecsearch.search.queryable import Queryable
@@ -62,130 +52,50 @@ class ServeOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Edits:
+class EditOptions:
     """That indexes may be changed; pictures that are sent become files in ``add_to``, if given."""
 
-    add_to: Path | None = None
+    add_to: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for what is no folder."""
+        check_fields(self)
+        if self.add_to is not None and not Path(self.add_to).is_dir():
+            raise UsageError(f"{self.add_to} is no folder", hint="make it first")
 
 
+@checked
 def serve(
-    indexes: Sequence[Queryable],
+    indexes: str | Path | Iterable[str | Path | Queryable] = (),
     options: ServeOptions | None = None,
     *,
-    edits: Edits | None = None,
+    edits: EditOptions | None = None,
     started: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Serve *indexes*, each under the name of its folder, until SIGINT or SIGTERM.
 
-    *started* is told the address, with the token if there is one, when connections are taken. What
-    is begun then is answered within ``limits.grace_s``. Without *edits* indexes are only read.
+    They are folders, or open indexes; without any, the only index in ``indexes/``. *started* is
+    told the address, with the token if there is one, when connections are taken. What is begun when
+    the signal comes is answered within ``limits.grace_s``; then the indexes are closed. Without
+    *edits* they are only read.
 
-    Raises VecsearchError if the port is taken.
+    Raises UsageError without the extra ``serve``, IndexFolderError or a subclass, VecsearchError if
+    the port is taken.
     """
-    given = options or ServeOptions()
-    is_open = not is_loopback(given.host)
-    token = given.token or (secrets.token_urlsafe(24) if is_open else "")
-    listener = _listen(given.host, given.port)
-    port: int = listener.getsockname()[1]
-    limits = _within_files(given.limits)
-    served: dict[str, ServedIndex] = {}
-    metrics = Metrics(served)
-    for one in indexes:
-        one.observe(metrics.observe)
-        name = _free_name(one, served)
-        served[name] = ServedIndex(
-            name,
-            one,
-            wait_s=limits.wait_ms / 1000,
-            has_edits=edits is not None,
-            additions=edits.add_to if edits else None,
-            told=metrics.note_batch,
-        )
-    state = State(served, limits, metrics)
-    url = _address(given.host, port, given.root_path, token)
-    hosts = [given.host, *given.allow_hosts]
-    if is_open:
-        hosts += [socket.gethostname(), socket.getfqdn()]
-    app = make_app(state, hosts=hosts, token=token, log=given.log, on_start=lambda: started(url))
-    if given.log != "none":
-        _log_to_stderr()
-    config = uvicorn.Config(
-        app,
-        http=bounded(limits),
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        log_level=logging.WARNING,
-        access_log=False,
-        server_header=False,
-        root_path=given.root_path,
-        proxy_headers=False,
-        timeout_keep_alive=round(limits.idle_s),
-        timeout_graceful_shutdown=round(limits.grace_s),
-    )
-    with suppress(KeyboardInterrupt):  # raised when all has ended in order
-        uvicorn.Server(config).run(sockets=[listener])
+    given = [indexes] if isinstance(indexes, str | Path) else indexes
+    if not isinstance(given, Iterable) or any(not _can_be_opened(one) for one in given):
+        raise UsageError("indexes are no folders", hint="give folders, or what open_index returns")
+    check_installed()
+    from vecsearch.server.run import run
+
+    with ExitStack() as stack:
+        opened = [
+            stack.enter_context(open_index(one) if isinstance(one, str | Path) else one)
+            for one in given
+        ]
+        opened = opened or [stack.enter_context(open_index())]
+        run(opened, options or ServeOptions(), edits, started)
 
 
-def _free_name(index: Queryable, taken: Container[str]) -> str:
-    """Return the name of the folder of an index, with a number if it is taken."""
-    name = base = index.path.absolute().name or "index"
-    number = 1
-    while name in taken:
-        number += 1
-        name = f"{base}-{number}"
-    return name
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.socket(family)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(2048)
-    except OSError as error:
-        raise VecsearchError(
-            f"cannot listen at {host} port {port}: {error.strerror or error}",
-            hint="--port 0 takes one that is free",
-        ) from None
-    listener.setblocking(False)
-    return listener
-
-
-def _address(host: str, port: int, root_path: str, token: str) -> str:
-    name = host if host not in ("0.0.0.0", "::") else socket.gethostname()  # noqa: S104
-    if ":" in name:
-        name = f"[{name}]"
-    return f"http://{name}:{port}{root_path}/{f'?token={token}' if token else ''}"
-
-
-def _within_files(limits: Limits) -> Limits:
-    """Let this process open as many files as it may, and no more connections than that."""
-    from dataclasses import replace
-
-    try:
-        import resource
-    except ImportError:  # not everywhere
-        return limits
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = limits.connections + _OTHER_FILES
-    if soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    most = max(16, soft - _OTHER_FILES)
-    return limits if limits.connections <= most else replace(limits, connections=most)
-
-
-_OTHER_FILES: Final = 512
-
-
-def _log_to_stderr() -> None:
-    """Write the logs of the server and of its requests to standard error, as they are."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    for name in ("vecsearch.server", "vecsearch.access", "uvicorn.error"):
-        log = logging.getLogger(name)
-        log.handlers[:] = [handler]
-        log.setLevel(logging.INFO if name.startswith("vecsearch") else logging.WARNING)
-        log.propagate = False
+def _can_be_opened(index: object) -> bool:
+    return isinstance(index, str | Path) or hasattr(index, "query_each")

@@ -76,7 +76,7 @@ class ServedIndex:
         self.changes: Lane[Change, object] = Lane(
             f"{name} changes", run_changes, most=_MOST_CHANGES
         )
-        """Edits, one after the other; those that want the same are done by one."""
+        """EditOptions, one after the other; those that want the same are done by one."""
 
     @property
     def can_embed(self) -> bool:
