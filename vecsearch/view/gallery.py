@@ -134,6 +134,11 @@ def write_gallery(gallery: Gallery, out: Path, *, progress: Progress | None = No
 
     Raises VecsearchError where the file cannot be written.
     """
+    write_document(gallery_document(gallery), out, progress or no_progress)
+
+
+def gallery_document(gallery: Gallery) -> Document:
+    """Return a gallery as a page, whose thumbnails are drawn later."""
     tiles = [one for section in gallery.sections for one in (*section.queries, *section.tiles)]
     numbers: dict[Picture, int] = {}
     for one in tiles:
@@ -172,7 +177,7 @@ def write_gallery(gallery: Gallery, out: Path, *, progress: Progress | None = No
     if gallery.decisions is not None:
         data["decisions"] = dataclasses.asdict(gallery.decisions)
         scripts.append("decide")
-    document = Document(
+    return Document(
         kind="gallery",
         title=gallery.title,
         subtitle=gallery.subtitle,
@@ -180,7 +185,6 @@ def write_gallery(gallery: Gallery, out: Path, *, progress: Progress | None = No
         sprites=SpriteSheets(pictures, sprite_side(len(pictures))),
         scripts=scripts,
     )
-    write_document(document, out, progress or no_progress)
 
 
 def _path(picture: Picture) -> Path:
