@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import ParamSpec, TypeVar
 
+from vecsearch.server.background_work import BackgroundWork
 from vecsearch.server.body import Receiving
 from vecsearch.server.drawn_pictures import DrawnPictures
 from vecsearch.server.limits import Limits
@@ -32,6 +33,7 @@ class State:
         self.indexes, self.limits = indexes, limits
         self.sent = SentPictures(limits.sent_bytes)
         self.drawn = DrawnPictures(limits.kept_bytes)
+        self.background = BackgroundWork()
         self.metrics = Metrics(indexes)
         self.receiving = Receiving(limits)
         self._in_flight = 0
@@ -69,6 +71,7 @@ class State:
 
     def close(self) -> None:
         """End the threads, and close the indexes."""
+        self.background.close()
         self._threads.shutdown(cancel_futures=True)
         for one in self.indexes.values():
             one.close()

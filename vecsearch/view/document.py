@@ -7,7 +7,7 @@ import html
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -62,9 +62,11 @@ def encode_guesses(guesses: Sequence[Sequence[Guess]]) -> dict[str, object]:
     }  # fmt: skip
 
 
-def split_root(paths: Sequence[Path]) -> tuple[str, list[str]]:
-    """Split paths, as `shown` writes them, into the folder of all, with a slash, and the rest."""
-    texts = [shown(path) for path in paths]
+def split_root(
+    paths: Sequence[Path], written: Callable[[Path], str] = shown
+) -> tuple[str, list[str]]:
+    """Split paths, as they are *written*, into the folder of all, with a slash, and the rest."""
+    texts = [written(path) for path in paths]
     # Letter by letter, for some may be URLs and some relative; then back to the last slash.
     root = os.path.commonprefix([text[: text.rfind("/") + 1] for text in texts])  # noqa: RUF071
     root = root[: root.rfind("/") + 1]
@@ -100,7 +102,7 @@ class Shell:
 
     ``loader`` is the address of the script that gets the data from ``source``: it puts them where
     they are in a page that is one file, and then runs the ``scripts``. They and their styles are
-    found below the address ``below``; ``further`` are the addresses of other scripts that run
+    found below the address ``below``; ``icon`` is the address of an SVG, ``further`` are the addresses of other scripts that run
     after these, and ``styles`` those of other styles.
     """
 
@@ -110,6 +112,7 @@ class Shell:
     loader: str
     source: str
     below: str
+    icon: str
     further: Sequence[str] = ()
     styles: Sequence[str] = ()
 
@@ -122,6 +125,7 @@ class Shell:
         links = "".join(f'<link rel="stylesheet" href="{html.escape(one)}">\n' for one in styles)
         return (
             f"{_head(self.title)}{links}"
+            f'<link rel="icon" href="{html.escape(self.icon)}" type="image/svg+xml">\n'
             f'<script type="application/json" id="parts">{to_json(parts)}</script>\n'
             f'<script src="{html.escape(self.loader)}" defer></script>\n'
             f"</head>\n<body>\n{_body(self.kind, self.title, '')}</body>\n</html>\n"

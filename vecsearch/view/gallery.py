@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from vecsearch.paths import shown
 from vecsearch.types import Guess, Progress, QueryImage, Result, no_progress
@@ -14,6 +15,9 @@ from vecsearch.view.document import Document, encode_guesses, split_root, write_
 from vecsearch.view.picture_names import picture_names
 from vecsearch.view.sprites import SpriteSheets, sprite_side
 from vecsearch.view.thumbnails import Picture
+
+_SCRIPTS: Final[Sequence[str]] = ("names", "gallery")
+DECISION_SCRIPTS: Final[Sequence[str]] = (*_SCRIPTS, "decide")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +177,10 @@ def gallery_document(gallery: Gallery) -> Document:
             for section in gallery.sections
         ],
     }
-    scripts = ["names", "gallery"]
+    scripts = _SCRIPTS
     if gallery.decisions is not None:
         data["decisions"] = dataclasses.asdict(gallery.decisions)
-        scripts.append("decide")
+        scripts = DECISION_SCRIPTS
     return Document(
         kind="gallery",
         title=gallery.title,

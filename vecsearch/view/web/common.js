@@ -81,10 +81,14 @@ async function copyText(text, say) {
   say();
 }
 
-// Light or dark: as the system has it, until the button says otherwise.
+// Light or dark: as the system has it, until the button says otherwise; on all pages of a server.
 const Theme = {
   system: window.matchMedia("(prefers-color-scheme: dark)"),
   chosen: null,
+  restore() {
+    const chosen = localStorage.getItem("vecsearch-theme");
+    if (chosen) this.chosen = chosen === "dark";
+  },
   onchange: [],
   apply() {
     const dark = this.chosen ?? this.system.matches;
@@ -93,8 +97,10 @@ const Theme = {
   },
   toggle() {
     this.chosen = document.documentElement.dataset.theme !== "dark";
+    if (Server) localStorage.setItem("vecsearch-theme", this.chosen ? "dark" : "light");
     this.apply();
   },
 };
+if (Server) Theme.restore();
 Theme.system.addEventListener("change", () => Theme.apply());
 Theme.apply();

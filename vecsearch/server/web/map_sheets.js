@@ -1,0 +1,17 @@
+// The map in a server: its sheets of thumbnails, and how it is laid out.
+"use strict";
+
+async function fetchSheets() {
+  const { index, made, sheets: number } = DATA.server;
+  for (let sheet = 0; sheet < number; sheet++) {
+    const response = await fetch(`api/v1/indexes/${encodeURIComponent(index)}/map/sheets/${sheet}?made=${made}`);
+    if (!response.ok) return say("the thumbnails are not kept any more: load the page again");
+    await Sprites.add(sheet, await response.blob());
+  }
+}
+
+$("search").before(
+  Loading.choice("Layout", "method", [["tsne", "t-SNE"], ["umap", "UMAP"], ["pca", "PCA"]], Loading.asked.get("method") ?? "tsne"),
+  Loading.choice("Colours", "color", [["cluster", "Groups"], ["folder", "Folders"], ["none", "No colours"]], DATA.color),
+);
+fetchSheets();
