@@ -6,7 +6,7 @@ const Loading = {
   asked: new URLSearchParams(location.search),
   header: document.querySelector("header"),
   main: document.querySelector("main"),
-  box: document.createElement("section"),
+  box: document.createElement("main"),
 
   make(tag, properties = {}, ...children) {
     const made = Object.assign(document.createElement(tag), properties);
@@ -81,7 +81,7 @@ const Loading = {
       this.phase.setAttribute("role", "status");
       this.count = this.make("p", { className: "soft" });
       const note = this.make("p", { className: "soft", textContent: "It is kept, and there at once the next time." });
-      this.box.replaceChildren(this.make("h2", { textContent: what }), this.bar, this.phase, this.count, note);
+      this.box.replaceChildren(this.make("h1", { textContent: what }), this.bar, this.phase, this.count, note);
     }
     // Of some phases only the beginning and the end are told.
     if (done && total) this.bar.value = done / total;
@@ -95,7 +95,7 @@ const Loading = {
   tell({ detail, hint, message }) {
     this.bar = null;
     const again = this.make("button", { textContent: "Try again", onclick: () => location.reload() });
-    const title = this.make("h2", { textContent: "This did not work" });
+    const title = this.make("h1", { textContent: "This did not work" });
     const text = this.make("p", { textContent: detail ?? message });
     text.setAttribute("role", "alert");
     this.box.replaceChildren(title, text, this.make("p", { className: "soft", textContent: hint ?? "" }), again);

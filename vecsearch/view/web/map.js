@@ -457,7 +457,9 @@ function details(i) {
   const big = Server ? fetched(i, 272) : picture(i, 272);
   big.classList.add("big");
   const copy = element("button", { textContent: "Copy path", onclick: () => copyPaths([i]) });
-  const actions = element("div", { className: "actions" }, copy, ...linksOf(i));
+  const links = linksOf(i);
+  const actions = element("div", { className: "actions" }, copy, ...links);
+  if (Server) actions.prepend(links[0]); // what most come here for
   const list = element("ol", { id: "neighbours" });
   let rank = 0;
   for (const [other, score] of neighbours(i)) {
