@@ -102,8 +102,8 @@ class Shell:
 
     ``loader`` is the address of the script that gets the data from ``source``: it puts them where
     they are in a page that is one file, and then runs the ``scripts``. They and their styles are
-    found below the address ``below``; ``icon`` is the address of an SVG, ``further`` are the addresses of other scripts that run
-    after these, and ``styles`` those of other styles.
+    found below the address ``below``. ``further`` are the addresses of scripts that run after
+    these, ``styles`` those of further styles, and ``icon`` that of an SVG.
     """
 
     kind: str
