@@ -11,14 +11,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Route, sync_playwright
 
 _SERVE = """
 import sys
@@ -168,8 +168,9 @@ def until(page: Page, condition: str) -> None:
     """Wait for a condition; playwright's own way needs eval, which the pages forbid."""
     end = time.monotonic() + _PATIENCE_S
     while time.monotonic() < end:
-        if page.evaluate(condition):
-            return
+        with suppress(Error):  # while the page goes to another
+            if page.evaluate(condition):
+                return
         page.wait_for_timeout(50)
     raise AssertionError(f"never came: {condition}")
 
