@@ -13,6 +13,7 @@ from vecsearch.server.problems import busy
 from vecsearch.types import Progress
 
 T = TypeVar("T")
+Value = TypeVar("Value", covariant=True)
 
 _FORGOTTEN_S: Final = 60.0
 """What waits and was not asked for so long is not begun: nobody waits for it."""
@@ -31,10 +32,10 @@ class Working:
 
 
 @dataclass(frozen=True, slots=True)
-class Made(Generic[T]):
+class Made(Generic[Value]):
     """What was made, and about how much memory it takes."""
 
-    value: T
+    value: Value
     size_bytes: int
 
 
