@@ -184,7 +184,7 @@ def test_groups_are_looked_through_and_compared(page: Page, copied: Path) -> Non
     page.keyboard.press("c")
     page.keyboard.press("Escape")
     pressed = page.locator(f"{choice(page, 'b-small.png')} button[aria-pressed=true]")
-    assert pressed.all_inner_texts() == ["Copy"]
+    assert pressed.all_inner_texts() == ["A copy"]
     assert page.inner_text("body > footer span") == "1 copy of 5"
 
 
@@ -193,7 +193,9 @@ def test_decisions_are_saved_as_json_and_as_paths(page: Page, copied: Path) -> N
     assert page.get_by_role("button", name="Save decisions").is_disabled()
     small = page.locator(choice(page, "b-small.png"))
     small.get_by_role("button", name="Not a copy").click()
-    page.locator(choice(page, "b-other.jpg")).get_by_role("button", name="Copy", exact=True).click()
+    page.locator(choice(page, "b-other.jpg")).get_by_role(
+        "button", name="A copy", exact=True
+    ).click()
     page.locator(choice(page, "c.jpg")).get_by_role("button", name="Keep this").click()
 
     with page.expect_download() as download:

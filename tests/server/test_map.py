@@ -213,6 +213,15 @@ def test_the_layout_and_the_colours_can_be_chosen(page: Page, server: Server) ->
     assert "method=pca" in page.url
 
 
+def test_a_part_leads_to_the_whole(server: Server, visit: Visit) -> None:
+    page = visit(server, f"{PAGE}&glob=pizza*&glob=salad*")
+    until(page, "document.querySelector('.filter') !== null")
+    assert page.inner_text("h1") == "4 pictures"
+    page.get_by_role("button", name="like pizza*, like salad*").click()
+    until(page, f"!location.search.includes('glob') && {READY}")
+    assert page.inner_text("h1") == "8 pictures"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1600, 390])
 def test_the_map_can_be_used_by_all(page: Page, scheme: str, width: int) -> None:

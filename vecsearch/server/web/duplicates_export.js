@@ -92,7 +92,7 @@ function findAgain() {
 
 // --- what the browser keeps, until the next time ---
 
-const stored = () => JSON.parse(localStorage.getItem(STORED) ?? "{}");
+const stored = () => JSON.parse(Stored.get(STORED) ?? "{}");
 
 function store() {
   const pairs = stored(); // some may be in no group now
@@ -102,7 +102,7 @@ function store() {
     for (const id of apart) pairs[pairOf(own.id, id)] = "apart";
     for (const id of copies) pairs[pairOf(own.id, id)] = "copy";
   });
-  localStorage.setItem(STORED, JSON.stringify(pairs));
+  Stored.set(STORED, JSON.stringify(pairs));
 }
 
 function restore() {

@@ -14,10 +14,18 @@ const Loading = {
     return made;
   },
 
+  theme() {
+    try {
+      const chosen = localStorage.getItem("vecsearch-theme");
+      if (chosen) return chosen;
+    } catch {
+      // Without storage it is as the system has it.
+    }
+    return window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  },
+
   async begin() {
-    const theme = localStorage.getItem("vecsearch-theme");
-    const isDark = theme ? theme === "dark" : window.matchMedia("(prefers-color-scheme: dark)").matches;
-    document.documentElement.dataset.theme = isDark ? "dark" : "light";
+    document.documentElement.dataset.theme = this.theme();
     for (const node of [...this.header.children, this.main]) node.inert = true;
     this.main.hidden = true;
     this.box.id = "waiting";

@@ -81,12 +81,30 @@ async function copyText(text, say) {
   say();
 }
 
+// What the browser keeps for the next time, if it may.
+const Stored = {
+  get(name) {
+    try {
+      return localStorage.getItem(name);
+    } catch {
+      return null;
+    }
+  },
+  set(name, text) {
+    try {
+      localStorage.setItem(name, text);
+    } catch {
+      // Without storage it lasts as long as the page.
+    }
+  },
+};
+
 // Light or dark: as the system has it, until the button says otherwise; on all pages of a server.
 const Theme = {
   system: window.matchMedia("(prefers-color-scheme: dark)"),
   chosen: null,
   restore() {
-    const chosen = localStorage.getItem("vecsearch-theme");
+    const chosen = Stored.get("vecsearch-theme");
     if (chosen) this.chosen = chosen === "dark";
   },
   onchange: [],
@@ -97,7 +115,7 @@ const Theme = {
   },
   toggle() {
     this.chosen = document.documentElement.dataset.theme !== "dark";
-    if (Server) localStorage.setItem("vecsearch-theme", this.chosen ? "dark" : "light");
+    if (Server) Stored.set("vecsearch-theme", this.chosen ? "dark" : "light");
     this.apply();
   },
 };

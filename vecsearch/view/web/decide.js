@@ -86,7 +86,7 @@ function marks(number, tile) {
   };
   const both = [button("keep", "Keep this", "B")];
   if (!tile.compared.certain) both.unshift(button("apart", "Not a copy", "X"));
-  if (Server) both.unshift(button("copy", "Copy", "C"));
+  if (Server) both.unshift(button("copy", "A copy", "C"));
   return element("div", { className: "marks" }, ...both);
 }
 
