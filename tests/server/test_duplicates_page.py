@@ -322,9 +322,8 @@ def test_an_index_without_copies_says_so(tmp_path: Path, browser: Browser) -> No
 def test_the_page_can_be_used_by_all(page: Page, scheme: str, width: int) -> None:
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     page.set_viewport_size({"width": width, "height": 844})
-    page.wait_for_timeout(100)
+    until(page, f"document.documentElement.dataset.theme === '{scheme}'")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate("document.documentElement.dataset.theme") == scheme
     assert accessibility_faults(page) == []
     page.evaluate("compare(0, 1)")
     assert accessibility_faults(page) == []

@@ -171,7 +171,7 @@ def place_of(page: Page, number: int) -> tuple[float, float]:
 
 def test_the_map_draws_every_picture(page: Page) -> None:
     assert page.inner_text("h1") == "8 pictures"
-    page.wait_for_timeout(300)  # until what changed has been drawn
+    until(page, "!wanted")  # until what changed has been drawn
     with Image.open(io.BytesIO(page.screenshot())) as opened:
         pixels = np.asarray(opened.convert("RGB")).astype(float)
     for number in range(8):
@@ -228,9 +228,8 @@ def test_the_map_can_be_used_by_all(page: Page, scheme: str, width: int) -> None
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     page.set_viewport_size({"width": width, "height": 844})
     page.evaluate("choose(2)")
-    page.wait_for_timeout(100)
+    until(page, f"document.documentElement.dataset.theme === '{scheme}'")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate("document.documentElement.dataset.theme") == scheme
     assert accessibility_faults(page) == []
 
 
