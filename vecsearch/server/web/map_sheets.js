@@ -4,8 +4,9 @@
 async function fetchSheets() {
   const { index, made, sheets: number } = DATA.server;
   for (let sheet = 0; sheet < number; sheet++) {
-    const response = await fetch(`api/v1/indexes/${encodeURIComponent(index)}/map/sheets/${sheet}?made=${made}`);
-    if (!response.ok) return say("the thumbnails are not kept any more: load the page again");
+    const address = `api/v1/indexes/${encodeURIComponent(index)}/map/sheets/${sheet}?made=${made}`;
+    const response = await fetch(address).catch(() => null); // the server may have ended
+    if (!response?.ok) return say("the thumbnails are not there any more: load the page again");
     await Sprites.add(sheet, await response.blob());
   }
 }
