@@ -27,7 +27,7 @@ FLOORS: dict[str, set[str]] = {
     "deduplication": {"images", "embed", "ann", "store", "search"},
     "evaluation": {"ann", "store", "search", "transfer"},
     "layout": set(),
-    "view": {"images", "layout"},
+    "view": {"images", "layout", "deduplication"},
     "server": {
         *("images", "embed", "search", "indexing", "maintenance", "deduplication"),
         *("layout", "view"),

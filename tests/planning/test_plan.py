@@ -20,10 +20,11 @@ from vecsearch import EncoderConfig, PlanOptions, PlanReport, SourceError, Usage
 from vecsearch.ann import recipes
 from vecsearch.ann.base import make_base, write_base
 from vecsearch.ann.recipes import FLAT
-from vecsearch.cli.units import written_size, written_time
+from vecsearch.cli.units import written_time
 from vecsearch.planning import base_speed, calibrate
 from vecsearch.planning.base_size import size_of
 from vecsearch.planning.base_speed import built_in, measure_base, measure_exact, query_ms
+from vecsearch.wording import written_size
 
 FP32 = EncoderConfig(precision="fp32", engine="openvino")
 KINDS = (

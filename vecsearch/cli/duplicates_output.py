@@ -7,7 +7,6 @@ from pathlib import Path
 
 from vecsearch.cli.json_fields import record_fields
 from vecsearch.cli.output import print_records, say, say_paths
-from vecsearch.cli.units import written_size
 from vecsearch.deduplication.move_aside import is_safe
 from vecsearch.deduplication.move_reports import AsideReport, BackReport, Left, MovedFile
 from vecsearch.deduplication.report import (
@@ -26,6 +25,7 @@ from vecsearch.view.text import (
     shown,
     to_json,
 )
+from vecsearch.wording import written_size
 
 
 def print_duplicates(

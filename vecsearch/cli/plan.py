@@ -13,7 +13,7 @@ from vecsearch.cli.models import earlier_layer
 from vecsearch.cli.options import json_option, model_option, recipe_option
 from vecsearch.cli.output import say
 from vecsearch.cli.progress import progress
-from vecsearch.cli.units import milliseconds, size, written_size, written_time
+from vecsearch.cli.units import milliseconds, size, written_time
 from vecsearch.embed.backbones.registry import find_model
 from vecsearch.embed.encoder import EncoderConfig
 from vecsearch.embed.engines.engine import ENGINES, PRECISIONS
@@ -22,6 +22,7 @@ from vecsearch.planning.budget import PlannedBases, PlanOptions
 from vecsearch.planning.plan import PlanReport
 from vecsearch.planning.plan import plan as plan_index
 from vecsearch.view.text import format_fields, to_json
+from vecsearch.wording import written_size
 
 _DEFAULTS: Final = PlanOptions()
 

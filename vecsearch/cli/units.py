@@ -35,15 +35,6 @@ def _read(text: str, factors: Mapping[str, float], hint: str) -> float:
     return float(found[1]) * factor
 
 
-def written_size(count: float) -> str:
-    """Write a number of bytes with three digits."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 999.5:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"
-
-
 def written_time(seconds: float) -> str:
     """Write a time with about two digits."""
     for limit, size, unit in ((1, 1e-3, "ms"), (100, 1, "s"), (6000, 60, "min"), (2e5, 3600, "h")):

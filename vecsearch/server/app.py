@@ -16,7 +16,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from vecsearch.errors import VecsearchError
-from vecsearch.server import edit_endpoints, image_endpoints, index_endpoints, query_endpoints
+from vecsearch.server import (
+    duplicates_endpoints,
+    edit_endpoints,
+    image_endpoints,
+    index_endpoints,
+    map_endpoints,
+    query_endpoints,
+)
 from vecsearch.server.access_log import AccessLog
 from vecsearch.server.endpoint import JSON, PREFIX
 from vecsearch.server.guards import Guards
@@ -30,6 +37,8 @@ ENDPOINTS: Final = (
     *query_endpoints.ENDPOINTS,
     *image_endpoints.ENDPOINTS,
     *edit_endpoints.ENDPOINTS,
+    *map_endpoints.ENDPOINTS,
+    *duplicates_endpoints.ENDPOINTS,
 )
 
 

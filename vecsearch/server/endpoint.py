@@ -52,7 +52,8 @@ class Endpoint:
     ``parameters`` is the type of what comes in the query string, ``body`` that of the JSON in the
     body, or PICTURE for the bytes of one, ``answer`` that of the JSON that goes out, or a media
     type. ``errors`` are the statuses of problems beside those that all have. It may take
-    ``limit_s``, if that is not what all may.
+    ``limit_s``, if that is not what all may. ``meanwhile`` is what is answered, with status 202,
+    while the answer is being made.
     """
 
     method: Literal["GET", "POST", "DELETE"]
@@ -66,6 +67,7 @@ class Endpoint:
     errors: tuple[int, ...] = ()
     status: int = 200
     limit_s: float | None = None
+    meanwhile: type[msgspec.Struct] | None = None
 
     def route(self, state: State) -> Route:
         """Return what answers it."""
@@ -180,7 +182,7 @@ def _parameters(request: Request, kind: type[messages.Request] | None) -> Any:
         return None
     given: dict[str, Any] = {}
     for name, value in pairs:
-        if name in ("under", "glob"):
+        if name in ("under", "glob", "keep"):
             given.setdefault(name, []).append(value)
         elif name in given:
             raise _usage(f"{name!r:.100} is given twice")

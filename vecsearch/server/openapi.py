@@ -57,7 +57,7 @@ def describe(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 def _kinds(endpoints: Iterable[Endpoint]) -> list[type]:
     found = []
     for one in endpoints:
-        for kind in (one.parameters, one.body, one.answer):
+        for kind in (one.parameters, one.body, one.answer, one.meanwhile):
             if isinstance(kind, type) and kind not in found:
                 found.append(kind)
     return found
@@ -89,6 +89,10 @@ def _operation(
             },
         },
     }
+    if one.meanwhile is not None:
+        later = {JSON: {"schema": schemas[one.meanwhile]}}
+        description = "The answer is being made: ask again."
+        operation["responses"]["202"] = {"description": description, "content": later}
     if one.answer == "image/*":
         operation["responses"]["206"] = {"description": "A part.", "content": content}
     if one.body == PICTURE:

@@ -1,4 +1,4 @@
-"""The page: its files, as they are in the package, with what lets a browser keep them."""
+"""The pages: their files, as they are in the package, with what lets a browser keep them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from vecsearch.server.endpoint import matches
+from vecsearch.server.long_pages import LONG_PAGES, SHARED
 
 _TYPES: Final = {
     "html": "text/html; charset=utf-8",
@@ -32,6 +33,12 @@ def page_routes() -> Iterator[Route]:
         if ending in _TYPES:
             path = _PLACES.get(file.name, f"/{file.name}")
             yield _file_route(path, file.read_bytes(), _TYPES[ending])
+    for file in files("vecsearch.view").joinpath("web").iterdir():
+        ending = file.name.rpartition(".")[2]
+        if ending in ("css", "js"):
+            yield _file_route(f"/{SHARED}{file.name}", file.read_bytes(), _TYPES[ending])
+    for name, shell in LONG_PAGES.items():
+        yield _file_route(f"/{name}", shell.markup().encode(), _TYPES["html"])
 
 
 def _file_route(path: str, data: bytes, media_type: str) -> Route:

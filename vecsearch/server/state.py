@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import ParamSpec, TypeVar
 
+from vecsearch.server.background_work import BackgroundWork
 from vecsearch.server.body import Receiving
 from vecsearch.server.drawn_pictures import DrawnPictures
 from vecsearch.server.limits import Limits
@@ -35,6 +36,7 @@ class State:
         self.sent = SentPictures(limits.sent_bytes)
         self.drawn = DrawnPictures(limits.kept_bytes)
         self.metrics = metrics
+        self.background = BackgroundWork()
         self.receiving = Receiving(limits)
         self._in_flight = 0
         self._threads = ThreadPoolExecutor(_THREADS, "request")
@@ -71,6 +73,7 @@ class State:
 
     def close(self) -> None:
         """End the threads, and close the indexes."""
+        self.background.close()
         self._threads.shutdown(cancel_futures=True)
         for one in self.indexes.values():
             one.close()

@@ -1,4 +1,4 @@
-"""Pages that are one file: markup, style, program, data, thumbnails, and nothing from outside."""
+"""Pages: as one file that needs nothing from outside, or in parts that a server sends."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import html
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -28,6 +28,10 @@ _POLICY: Final = (
     "script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 )
 """The browser itself sees to it that the page fetches nothing."""
+
+_WEB: Final = ("vecsearch.view", "web")
+_FIRST: Final = "common"
+"""The script that comes before all others, and the style that does."""
 
 _NO_WORD: Final = 0xFFFF
 _NO_SHARE: Final = 0xFF
@@ -58,9 +62,11 @@ def encode_guesses(guesses: Sequence[Sequence[Guess]]) -> dict[str, object]:
     }  # fmt: skip
 
 
-def split_root(paths: Sequence[Path]) -> tuple[str, list[str]]:
-    """Split paths, as `shown` writes them, into the folder of all, with a slash, and the rest."""
-    texts = [shown(path) for path in paths]
+def split_root(
+    paths: Sequence[Path], written: Callable[[Path], str] = shown
+) -> tuple[str, list[str]]:
+    """Split paths, as they are *written*, into the folder of all, with a slash, and the rest."""
+    texts = [written(path) for path in paths]
     # Letter by letter, for some may be URLs and some relative; then back to the last slash.
     root = os.path.commonprefix([text[: text.rfind("/") + 1] for text in texts])  # noqa: RUF071
     root = root[: root.rfind("/") + 1]
@@ -77,6 +83,53 @@ class Document:
     data: Mapping[str, object]
     sprites: SpriteSheets
     scripts: Sequence[str]
+
+    def all_data(self) -> dict[str, object]:
+        """Return the data with what is known of the thumbnails, once these have been drawn."""
+        sprites = self.sprites
+        head = {
+            "side": sprites.side, "pitch": sprites.pitch, "pad": PAD,
+            "columns": sprites.columns, "rows": sprites.columns,
+            "widths": encode(sprites.widths), "heights": encode(sprites.heights),
+            "means": encode(sprites.means), **_mapping(self.data, "sprites"),
+        }  # fmt: skip
+        return {**self.data, "sprites": head}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shell:
+    """A page in parts: the markup of a ``kind``, whose styles and scripts are files of their own.
+
+    ``loader`` is the address of the script that gets the data from ``source``: it puts them where
+    they are in a page that is one file, and then runs the ``scripts``. They and their styles are
+    found below the address ``below``. ``further`` are the addresses of scripts that run after
+    these, ``styles`` those of further styles, and ``icon`` that of an SVG.
+    """
+
+    kind: str
+    title: str
+    scripts: Sequence[str]
+    loader: str
+    source: str
+    below: str
+    icon: str
+    further: Sequence[str] = ()
+    styles: Sequence[str] = ()
+
+    def markup(self) -> str:
+        """Write the page, which has no script and no style within."""
+        names = [name for name in (_FIRST, *self.scripts) if part(f"{name}.css") is not None]
+        styles = [*(f"{self.below}{name}.css" for name in names), *self.styles]
+        scripts = [*(f"{self.below}{name}.js" for name in (_FIRST, *self.scripts)), *self.further]
+        parts = {"source": self.source, "scripts": scripts}
+        links = "".join(f'<link rel="stylesheet" href="{html.escape(one)}">\n' for one in styles)
+        return (
+            f"{_head(self.title)}{links}"
+            f'<link rel="icon" href="{html.escape(self.icon)}" type="image/svg+xml">\n'
+            f'<script type="application/json" id="parts">{to_json(parts)}</script>\n'
+            f'<script src="{html.escape(self.loader)}" defer></script>\n'
+            f"</head>\n<body>\n{_body(self.kind, self.title, '')}</body>\n</html>\n"
+        )
 
 
 def write_document(document: Document, out: Path, progress: Progress) -> None:
@@ -105,27 +158,32 @@ def write_document(document: Document, out: Path, progress: Progress) -> None:
 
 def _page(document: Document) -> str:
     """Write the page up to its sheets of thumbnails, which have been drawn."""
-    sprites, data, scripts = document.sprites, document.data, document.scripts
-    head = {
-        "side": sprites.side, "pitch": sprites.pitch, "pad": PAD,
-        "columns": sprites.columns, "rows": sprites.columns,
-        "widths": encode(sprites.widths), "heights": encode(sprites.heights),
-        "means": encode(sprites.means), **_mapping(data, "sprites"),
-    }  # fmt: skip
-    title = html.escape(document.title)
-    program = "\n".join(_resource(f"{name}.js") for name in ("sprites", *scripts))
-    body = Template(_resource(f"{document.kind}.html")).substitute(
-        title=title, subtitle=html.escape(document.subtitle)
-    )
+    scripts = (_FIRST, "sprites", *document.scripts)
+    program = "\n".join(_resource(f"{name}.js") for name in scripts)
+    styles = "".join(part(f"{name}.css") or "" for name in scripts)
     return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n"
-        f"<style>\n{_resource('common.css')}{''.join(map(_style, scripts))}</style>\n"
-        f"</head>\n<body>\n{body}"
-        f'<script type="application/json" id="data">{_json({**data, "sprites": head})}'
+        f"{_head(document.title, _POLICY)}"
+        f"<style>\n{styles}</style>\n"
+        f"</head>\n<body>\n{_body(document.kind, document.title, document.subtitle)}"
+        f'<script type="application/json" id="data">{to_json(document.all_data())}'
         f"</script>\n<script>\n{program}</script>\n"
+    )
+
+
+def _head(title: str, policy: str = "") -> str:
+    """Write the beginning of a page; a server sends its policy as a header."""
+    meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n' if policy else ""
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{meta}'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{html.escape(title)}</title>\n"
+    )
+
+
+def _body(kind: str, title: str, subtitle: str) -> str:
+    """Write the markup of a kind of page, up to its data."""
+    return Template(_resource(f"{kind}.html")).substitute(
+        title=html.escape(title), subtitle=html.escape(subtitle)
     )
 
 
@@ -135,17 +193,19 @@ def _mapping(data: Mapping[str, object], key: str) -> dict[str, object]:
     return value
 
 
-def _style(script: str) -> str:
-    """Return the style that goes with a script, if it has one."""
-    style = files("vecsearch.view").joinpath("web", f"{script}.css")
-    return style.read_text("utf-8") if style.is_file() else ""
+def part(name: str) -> str | None:
+    """Return a script or style by the name of its file, if there is one."""
+    file = files(_WEB[0]).joinpath(_WEB[1], name)
+    return file.read_text("utf-8") if file.is_file() else None
 
 
 def _resource(name: str) -> str:
-    return files("vecsearch.view").joinpath("web", name).read_text("utf-8")
+    text = part(name)
+    assert text is not None, name
+    return text
 
 
-def _json(value: object) -> str:
+def to_json(value: object) -> str:
     """Write JSON that cannot end the element it stands in; letters that are none are escaped."""
     text = json.dumps(value, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e")

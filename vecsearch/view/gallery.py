@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from vecsearch.paths import shown
 from vecsearch.types import Guess, Progress, QueryImage, Result, no_progress
@@ -14,6 +15,9 @@ from vecsearch.view.document import Document, encode_guesses, split_root, write_
 from vecsearch.view.picture_names import picture_names
 from vecsearch.view.sprites import SpriteSheets, sprite_side
 from vecsearch.view.thumbnails import Picture
+
+_SCRIPTS: Final[Sequence[str]] = ("names", "gallery")
+DECISION_SCRIPTS: Final[Sequence[str]] = (*_SCRIPTS, "decide")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,11 @@ def write_gallery(gallery: Gallery, out: Path, *, progress: Progress | None = No
 
     Raises VecsearchError where the file cannot be written.
     """
+    write_document(gallery_document(gallery), out, progress or no_progress)
+
+
+def gallery_document(gallery: Gallery) -> Document:
+    """Return a gallery as a page, whose thumbnails are drawn later."""
     tiles = [one for section in gallery.sections for one in (*section.queries, *section.tiles)]
     numbers: dict[Picture, int] = {}
     for one in tiles:
@@ -168,11 +177,11 @@ def write_gallery(gallery: Gallery, out: Path, *, progress: Progress | None = No
             for section in gallery.sections
         ],
     }
-    scripts = ["names", "gallery"]
+    scripts = _SCRIPTS
     if gallery.decisions is not None:
         data["decisions"] = dataclasses.asdict(gallery.decisions)
-        scripts.append("decide")
-    document = Document(
+        scripts = DECISION_SCRIPTS
+    return Document(
         kind="gallery",
         title=gallery.title,
         subtitle=gallery.subtitle,
@@ -180,7 +189,6 @@ def write_gallery(gallery: Gallery, out: Path, *, progress: Progress | None = No
         sprites=SpriteSheets(pictures, sprite_side(len(pictures))),
         scripts=scripts,
     )
-    write_document(document, out, progress or no_progress)
 
 
 def _path(picture: Picture) -> Path:

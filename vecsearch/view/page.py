@@ -34,17 +34,26 @@ _LARGEST: Final = 280
 _LARGEST_OF_MANY: Final = 64
 """Pixels on the screen: what overlaps on the map of many comes apart as one zooms in."""
 
-_Near = tuple[npt.NDArray[np.uint32], npt.NDArray[np.float32]]
+MAP_SCRIPTS: Final = ("tiles", "map")
+
+Near = tuple[npt.NDArray[np.uint32], npt.NDArray[np.float32]]
+"""The nearest others of each picture, best first: places (n, k), n where there are fewer, and
+cosines (n, k)."""
 
 
 def write_page(
-    collection: CollectionMap, near: _Near, out: Path, *, progress: Progress | None = None
+    collection: CollectionMap, near: Near, out: Path, *, progress: Progress | None = None
 ) -> None:
     """Write the map of *collection* as a page that needs nothing but itself.
 
-    *near* has each picture's nearest others, best first: places (n, k), n where there are fewer,
-    and cosines (n, k). Raises VecsearchError where the file cannot be written.
+    *near* has each picture's nearest others. Raises VecsearchError where the file cannot be
+    written.
     """
+    write_document(map_document(collection, near), out, progress or no_progress)
+
+
+def map_document(collection: CollectionMap, near: Near) -> Document:
+    """Return the map of *collection* as a page, whose thumbnails are drawn later."""
     n = len(collection.images)
     paths = [image.path for image in collection.images]
     shown = np.arange(n)
@@ -85,15 +94,14 @@ def write_page(
     }  # fmt: skip
     title = counted(n, "picture")
     thumbnails = SpriteSheets([paths[one] for one in shown.tolist()], sprite_side(len(shown)))
-    document = Document(
+    return Document(
         kind="map",
         title=title,
         subtitle=subtitle(collection),
         data=data,
         sprites=thumbnails,
-        scripts=("tiles", "map"),
+        scripts=MAP_SCRIPTS,
     )
-    write_document(document, out, progress or no_progress)
 
 
 def _scaled(points: Points) -> Points:

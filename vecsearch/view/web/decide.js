@@ -1,6 +1,7 @@
 // What is a copy, and what to keep: pictures side by side, and the commands that say so.
 
-const decided = DATA.sections.map(() => ({ apart: new Set(), keep: null }));
+const decided = DATA.sections.map(() => ({ apart: new Set(), copies: new Set(), keep: null }));
+const onDecide = []; // what else is to be done when something was decided
 const stage = element("dialog", { id: "compare" });
 stage.setAttribute("aria-label", "Two pictures compared");
 document.body.append(stage);
@@ -25,6 +26,7 @@ function writeCommands() {
   commands.hidden = !lines.length;
   given.textContent = lines.join("\n");
   told.textContent = `${lines.length === 1 ? "1 command" : `${lines.length} commands`} to run, for what was marked here:`;
+  for (const listener of onDecide) listener();
   document.body.style.paddingBottom = commands.hidden ? "" : `${commands.offsetHeight}px`;
 }
 
@@ -40,13 +42,25 @@ function mark(number, tile, what) {
   if (what === "apart") {
     if (id === own || tile.compared.certain) return;
     if (!state.apart.delete(id)) state.apart.add(id);
+    state.copies.delete(id);
+    if (state.keep === id) state.keep = null;
+  } else if (what === "copy") {
+    if (id === own) return;
+    if (!state.copies.delete(id)) state.copies.add(id);
+    state.apart.delete(id);
     if (state.keep === id) state.keep = null;
   } else if (what === "keep") {
     state.keep = state.keep === id || id === own ? null : id;
     state.apart.delete(id);
+    state.copies.delete(id);
   }
   show(number);
   writeCommands();
+}
+
+function isMarked(number, id, what) {
+  const { apart, copies, keep } = decided[number];
+  return what === "apart" ? apart.has(id) : what === "copy" ? copies.has(id) : keep === id;
 }
 
 // Shows on the tiles of a section, and in the dialog, what was decided.
@@ -58,7 +72,7 @@ function show(number) {
     choice.classList.toggle("apart", apart.has(id));
     choice.firstChild.classList.toggle("mark", keep === null ? place === 0 : keep === id);
     for (const button of choice.querySelectorAll("[data-mark]")) {
-      button.setAttribute("aria-pressed", button.dataset.mark === "apart" ? apart.has(id) : keep === id);
+      button.setAttribute("aria-pressed", isMarked(number, id, button.dataset.mark));
     }
   });
 }
@@ -72,6 +86,7 @@ function marks(number, tile) {
   };
   const both = [button("keep", "Keep this", "B")];
   if (!tile.compared.certain) both.unshift(button("apart", "Not a copy", "X"));
+  if (Server) both.unshift(button("copy", "A copy", "C"));
   return element("div", { className: "marks" }, ...both);
 }
 
@@ -79,6 +94,11 @@ sections.forEach((node, number) => {
   const copies = DATA.sections[number].tiles.length;
   node.classList.add(copies < 2 ? "one" : copies < 4 ? "few" : "many");
 });
+
+// A group of a few has room in two columns, where there are two.
+new ResizeObserver(([{ target }]) => {
+  target.classList.toggle("columns", target.clientWidth >= 2 * (2 * tileSide + 120) + 36);
+}).observe($("sections"));
 
 onFill.push((node) => {
   const number = Number(node.id.slice(1));
@@ -127,7 +147,7 @@ function compare(number, place, flipped = stage.classList.contains("flip")) {
     if (values[0] !== values[1]) row.className = "differs";
     return row;
   });
-  const head = element("tr", {}, ...["", "Kept", "Copy"].map((textContent) => element("th", { textContent, scope: "col" })));
+  const head = element("tr", {}, element("td"), ...["Kept", "Copy"].map((textContent) => element("th", { textContent, scope: "col" })));
   const step = (by) => compare(number, 1 + ((place - 1 + by + pictures.length - 1) % (pictures.length - 1)));
   const turn = (on) => {
     stage.classList.toggle("flip", on);
@@ -141,9 +161,7 @@ function compare(number, place, flipped = stage.classList.contains("flip")) {
   if (pictures.length > 2) actions.append(button("Next copy", "The next of this group (right arrow)", () => step(1)));
   const own = [...marks(number, copy).children];
   const press = () => own.forEach((one) => {
-    const { apart, keep } = decided[number];
-    const { id } = copy.compared;
-    one.setAttribute("aria-pressed", one.dataset.mark === "apart" ? apart.has(id) : keep === id);
+    one.setAttribute("aria-pressed", isMarked(number, copy.compared.id, one.dataset.mark));
   });
   own.forEach((one) => one.addEventListener("click", press));
   press();
@@ -156,6 +174,7 @@ function compare(number, place, flipped = stage.classList.contains("flip")) {
       s: () => turn(false),
       ArrowRight: () => step(1),
       ArrowLeft: () => step(-1),
+      c: () => actions.querySelector("[data-mark=copy]")?.click(),
       x: () => actions.querySelector("[data-mark=apart]")?.click(),
       b: () => actions.querySelector("[data-mark=keep]").click(),
     }[key];
@@ -177,7 +196,8 @@ function marked(what) {
 }
 KEYS.x = () => marked("apart");
 KEYS.b = () => marked("keep");
-for (const [key, text] of [["X", "not a copy"], ["B", "keep this one"], ["Space", "flip the two that are compared"]]) {
+if (Server) KEYS.c = () => marked("copy");
+for (const [key, text] of [...(Server ? [["C", "a copy"]] : []), ["X", "not a copy"], ["B", "keep this one"], ["Space", "flip the two that are compared"]]) {
   const name = element("dt", {}, element("kbd", { textContent: key }));
   $("keys").querySelector("dl").append(name, element("dd", { textContent: text }));
 }

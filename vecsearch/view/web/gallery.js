@@ -113,11 +113,10 @@ function follow(picture) {
 function look(picture) {
   const dialog = $("one");
   const path = Pictures.path(picture);
-  const link = Pictures.link(picture);
   const copy = element("button", { textContent: "Copy path", onclick: () => copyText(path, () => say("path copied")) });
   const close = element("button", { textContent: "Close", onclick: () => dialog.close() });
   const actions = element("div", { className: "actions" }, copy, close);
-  if (link) actions.prepend(element("a", { href: link, target: "_blank", rel: "noreferrer", textContent: "Open" }));
+  actions.prepend(...linksOf(picture));
   dialog.replaceChildren(
     Sprites.canvas(picture, Math.min(420, 3 * Sprites.side, window.innerWidth - 90), Pictures.name(picture), true),
     element("div", { className: "path", textContent: path }),

@@ -407,6 +407,20 @@ function picture(i, square) {
   return element("span", { className: "soft", textContent: "▫" });
 }
 
+// A server has more of a picture than its small thumbnail, which is shown where that cannot be had.
+function fetched(i, square) {
+  const sprite = points.sprites[i];
+  const image = element("img", { src: Server.image(i, "thumbnail?size=medium"), alt: Pictures.name(i) });
+  const side = (lengths) => (sprite < 0 ? square : Math.max(1, Math.round((lengths[sprite] * square) / Sprites.side)));
+  [image.width, image.height] = [side(Sprites.widths), side(Sprites.heights)];
+  image.addEventListener("error", () => {
+    const small = picture(i, square);
+    small.classList.add("big");
+    image.replaceWith(small);
+  });
+  return image;
+}
+
 function say(text) {
   $("status").textContent = text;
 }
@@ -440,12 +454,12 @@ function nameAmongAll(i) {
 }
 
 function details(i) {
-  const big = picture(i, 272);
+  const big = Server ? fetched(i, 272) : picture(i, 272);
   big.classList.add("big");
-  const link = Pictures.link(i);
   const copy = element("button", { textContent: "Copy path", onclick: () => copyPaths([i]) });
-  const actions = element("div", { className: "actions" }, copy);
-  if (link) actions.append(element("a", { href: link, target: "_blank", rel: "noreferrer", textContent: "Open" }));
+  const links = linksOf(i);
+  const actions = element("div", { className: "actions" }, copy, ...links);
+  if (Server) actions.prepend(links[0]); // what most come here for
   const list = element("ol", { id: "neighbours" });
   let rank = 0;
   for (const [other, score] of neighbours(i)) {
@@ -495,12 +509,7 @@ function copyPaths(members) {
   if (members.length) copyText(pathsOf(members), () => say(`${members.length} paths copied`));
 }
 
-function saveList(members) {
-  const blob = new Blob([pathsOf(members) + "\n"], { type: "text/plain" });
-  const link = element("a", { href: URL.createObjectURL(blob), download: "pictures.txt" });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-}
+const saveList = (members) => saveText(pathsOf(members) + "\n", "pictures.txt");
 
 // --- search ---
 

@@ -1,17 +1,7 @@
-// What every page has: its data, and thumbnails in sheets that arrive one after the other.
+// Thumbnails in sheets, which arrive one after the other. A sheet is kept at full size, and halved
+// again and again: the browser's own scaling would flicker.
 "use strict";
 
-const DATA = JSON.parse(document.getElementById("data").textContent);
-
-function decodeBase64(text) {
-  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
-  const letters = atob(text);
-  const bytes = new Uint8Array(letters.length);
-  for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i);
-  return bytes;
-}
-
-// A sheet at full size, and halved again and again: the browser's own scaling would flicker.
 const Sprites = {
   side: DATA.sprites.side,
   pitch: DATA.sprites.pitch, // from one to the next; around each its edge is repeated
@@ -25,8 +15,9 @@ const Sprites = {
   onload: [],
   waiting: [], // by sheet, what is drawn again when it is there
 
-  async add(number, base64) {
-    const blob = new Blob([decodeBase64(base64)], { type: "image/webp" });
+  // Takes a sheet as base64, or as a Blob.
+  async add(number, sheet) {
+    const blob = sheet instanceof Blob ? sheet : new Blob([decodeBase64(sheet)], { type: "image/webp" });
     const levels = [await createImageBitmap(blob)];
     while (levels.length < 4) {
       const last = levels[levels.length - 1];
@@ -108,68 +99,3 @@ const Sprites = {
     return canvas;
   },
 };
-
-const Words = {
-  places: new Uint16Array(decodeBase64(DATA.words.of).buffer),
-  shares: decodeBase64(DATA.words.shares),
-  // The likeliest words of picture i, with their shares: [["strawberry", 62], ...]
-  of(i) {
-    const found = [];
-    for (let at = i * DATA.words.most; at < (i + 1) * DATA.words.most; at++) {
-      const name = DATA.words.names[this.places[at]];
-      if (name !== undefined) found.push([name, this.shares[at] === 255 ? null : this.shares[at]]);
-    }
-    return found;
-  },
-  text: (i) => Words.of(i).map(([name, share]) => (share === null ? name : `${name} ${share || "<1"}%`)).join(", "),
-};
-
-const Pictures = {
-  path: (i) => DATA.root + DATA.paths[i],
-  name: (i) => DATA.paths[i].slice(DATA.paths[i].lastIndexOf("/") + 1),
-  folder: (i) => Pictures.path(i).slice(0, -Pictures.name(i).length - 1),
-  // A link to the picture itself: pages and files may be opened, s3 and tar members may not.
-  link: (i) => {
-    const path = Pictures.path(i);
-    if (/^https?:/.test(path)) return path;
-    if (!path.isWellFormed()) return null; // bytes that are no text have no such link
-    return path.startsWith("/") ? "file://" + path.split("/").map(encodeURIComponent).join("/") : null;
-  },
-};
-
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
-
-async function copyText(text, say) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    const area = element("textarea", { value: text });
-    document.body.append(area);
-    area.select();
-    document.execCommand("copy");
-    area.remove();
-  }
-  say();
-}
-
-// Light or dark: as the system has it, until the button says otherwise.
-const Theme = {
-  system: window.matchMedia("(prefers-color-scheme: dark)"),
-  chosen: null,
-  onchange: [],
-  apply() {
-    const dark = this.chosen ?? this.system.matches;
-    document.documentElement.dataset.theme = dark ? "dark" : "light";
-    for (const listener of this.onchange) listener();
-  },
-  toggle() {
-    this.chosen = document.documentElement.dataset.theme !== "dark";
-    this.apply();
-  },
-};
-Theme.system.addEventListener("change", () => Theme.apply());
-Theme.apply();
