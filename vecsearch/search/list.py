@@ -91,6 +91,7 @@ def list_images(
                 taken=dates[image.row],
                 words=own,
                 has_file=image.has_file,
+                content_hash=image.content_hash,
             )
 
 

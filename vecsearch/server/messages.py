@@ -158,7 +158,7 @@ class Guess(Answer, frozen=True, kw_only=True):
 
 
 class ListedImage(Answer, frozen=True, kw_only=True):
-    """An image of an index."""
+    """An image of an index. `version` names the content of its file."""
 
     id: int
     path: str
@@ -166,15 +166,15 @@ class ListedImage(Answer, frozen=True, kw_only=True):
     height: int
     size_bytes: int
     mtime_ns: int
+    version: str
     taken: str = ""
     has_file: bool = True
     words: tuple[Guess, ...] = ()
 
 
 class ImageFacts(ListedImage, frozen=True, kw_only=True):
-    """An image of an index with the version of its file, and whether that is gone."""
+    """An image of an index, and whether its file is gone."""
 
-    version: str
     gone: bool = False
 
 
