@@ -34,7 +34,7 @@ export class BoxDialog {
     );
     this.dialog.replaceChildren(
       element("div", { className: "sheet-head" }, element("h2", { id: "box-title", textContent: "Which part is meant?" }), iconButton("close", "Close (Esc)", () => this.dialog.close())),
-      element("p", { className: "soft", textContent: "Draw a box over the picture. Arrow keys move it, with Shift they change its size." }),
+      element("p", { className: "soft" }, "Draw a box over the picture. ", element("span", { className: "keys-only", textContent: "Arrow keys move it, with Shift they change its size." })),
       this.area,
       this.form,
     );
@@ -47,7 +47,7 @@ export class BoxDialog {
     this.form.addEventListener("change", () => this.write());
     this.area.addEventListener("pointerdown", (event) => this.drag(event));
     this.frame.addEventListener("keydown", (event) => this.pressed(event));
-    new ResizeObserver(() => this.draw()).observe(this.image);
+    addEventListener("resize", () => this.dialog.open && this.fit());
   }
 
   async open(question) {
@@ -68,8 +68,17 @@ export class BoxDialog {
     for (const name of ["x", "w"]) this.form.elements[name].max = String(width);
     for (const name of ["y", "h"]) this.form.elements[name].max = String(height);
     this.dialog.showModal();
+    this.fit();
+    this.frame.focus({ preventScroll: true });
+  }
+
+  // As large as there is room for, and never much larger than it is.
+  fit() {
+    const { width, height } = this.size;
+    const room = Math.min(860, innerWidth - 56);
+    const scale = Math.min(room / width, Math.min(620, innerHeight * 0.58) / height, Math.max(1, 560 / Math.max(width, height)));
+    Object.assign(this.image.style, { width: `${width * scale}px`, height: `${height * scale}px` });
     this.draw();
-    this.frame.focus();
   }
 
   done(box) {

@@ -59,6 +59,7 @@ export class Detail {
     );
     this.dialog.replaceChildren(this.stage, this.panel);
     this.dialog.removeAttribute("aria-label");
+    this.dialog.tabIndex = -1;
     this.dialog.setAttribute("aria-labelledby", "detail-title");
   }
 
@@ -69,7 +70,10 @@ export class Detail {
     this.id = id;
     this.item = item ?? { id };
     this.reset();
-    if (!this.dialog.open) this.dialog.showModal();
+    if (!this.dialog.open) {
+      this.dialog.showModal();
+      this.dialog.focus({ preventScroll: true }); // Rather than the first of its buttons.
+    }
     try {
       const brief = item ?? (await briefOf(index, id));
       if (this.id !== id) return;
@@ -97,7 +101,10 @@ export class Detail {
   reset() {
     this.note.hidden = true;
     this.large.classList.remove("ready");
-    for (const image of [this.large, this.preview]) image.removeAttribute("src");
+    for (const image of [this.large, this.preview]) {
+      image.removeAttribute("src");
+      image.style.maxWidth = image.style.maxHeight = "";
+    }
     this.preview.hidden = false;
     this.title.textContent = "…";
     this.place.replaceChildren();
@@ -123,6 +130,16 @@ export class Detail {
     this.large.src = thumbnail(this.index, item, "large");
   }
 
+  // Small pictures are not blown up: that shows nothing more.
+  bound({ width, height }) {
+    if (!width || !height) return;
+    const most = Math.max(2.5, 480 / Math.max(width, height));
+    for (const image of [this.large, this.preview]) {
+      image.style.maxWidth = `${width * most}px`;
+      image.style.maxHeight = `${height * most}px`;
+    }
+  }
+
   missing(text) {
     this.note.lastElementChild.textContent = text;
     this.note.hidden = false;
@@ -138,6 +155,7 @@ export class Detail {
       const only = element("button", { type: "button", className: "quiet", title: "Only this folder", textContent: printable(folder), onclick: () => this.actions.within(folder) });
       this.place.append(only);
     }
+    this.bound(item);
     this.link.href = original(this.index, item);
     this.link.hidden = item.has_file === false || item.gone === true;
     const rows = [];

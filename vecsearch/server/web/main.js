@@ -128,7 +128,9 @@ function told(from) {
 function failed(from) {
   const { problem } = from;
   if (isNothing(problem)) return;
-  trouble(problem, () => (calm(), from.retry()));
+  // What is wrong with the question stays wrong; what was wrong with the server may be over.
+  const isWrong = problem.status >= 400 && problem.status < 500;
+  trouble(problem, isWrong ? { "Show all pictures": home } : { "Try again": () => from.retry() });
   if (problem.code === "unreachable") again();
 }
 
@@ -169,6 +171,8 @@ function dress() {
   $("ask-hint").hidden = Boolean(facts?.has_words);
   $("ask-hint").textContent = facts?.can_embed ? "Drop, paste or choose a picture" : "Click a picture to find similar ones";
   $("ask-hint").disabled = !facts?.can_embed;
+  const drops = facts?.can_embed && matchMedia("(hover: hover)").matches;
+  $("word").placeholder = drops ? "Search with a word, or drop a picture" : "Search with a word";
   $("choose").hidden = $("take").hidden = !facts?.can_embed;
   const count = ["under", "glob", "since", "until"].filter((name) => question[name]).length
     + (asks ? [question.threshold !== null, question.expand, question.rerank, question.most].filter(Boolean).length : 0);
@@ -397,7 +401,7 @@ async function start() {
   try {
     indexes = (await during(getIndexes())).indexes;
   } catch (error) {
-    trouble(error, () => (calm(), start()));
+    trouble(error, { "Try again": start });
     if (error.code === "unreachable") again();
     return;
   }

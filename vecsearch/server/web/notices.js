@@ -43,16 +43,18 @@ export function say(text) {
   }, SAID_MS);
 }
 
-// Tells what went wrong and what can be done about it; *again* tries once more.
-export function trouble(error, again) {
+// Tells what went wrong and what can be done about it: *ways* maps what is offered to what does it.
+export function trouble(error, ways = {}) {
   const detail = error.detail || "Something went wrong in this page.";
   const sentence = detail.charAt(0).toUpperCase() + detail.slice(1);
   const node = $("trouble");
   const told = element("div", {}, element("p", { className: "trouble-detail", textContent: sentence }));
   if (error.hint) told.append(element("p", { className: "trouble-hint", textContent: error.hint }));
   const actions = element("div", { className: "actions" });
-  if (again) actions.append(element("button", { type: "button", className: "button", textContent: "Try again", onclick: again }));
-  actions.append(element("button", { type: "button", className: "button", textContent: "Dismiss", onclick: calm }));
+  for (const [text, does] of Object.entries({ ...ways, Dismiss: () => {} })) {
+    const onclick = () => (calm(), does());
+    actions.append(element("button", { type: "button", className: "button", textContent: text, onclick }));
+  }
   node.replaceChildren(told, actions);
   node.hidden = false;
   if (!error.detail) console.error(error);
