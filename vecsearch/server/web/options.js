@@ -11,7 +11,8 @@ export class Options {
   // *go* is told the next question and whether it replaces the one before; *opened* opens them.
   constructor({ go, question, show, opened }) {
     Object.assign(this, { go, question, show });
-    this.form = $("options");
+    this.panel = $("options");
+    this.form = this.panel.querySelector("form");
     this.button = $("options-button");
     const later = debounced(() => this.apply(), 300);
     const soon = debounced(() => this.apply(), 120);
@@ -32,16 +33,16 @@ export class Options {
       this.go({ ...this.question(), under: "", glob: "", since: "", until: "", threshold: null, expand: 0, rerank: 0, most: 0 });
       this.fill();
     });
-    this.form.addEventListener("keydown", (event) => {
+    this.panel.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
       event.preventDefault();
       event.stopPropagation();
       this.close();
     });
-    this.button.addEventListener("click", () => (this.form.hidden ? opened() : this.close()));
+    this.button.addEventListener("click", () => (this.panel.hidden ? opened() : this.close()));
     document.addEventListener("pointerdown", (event) => {
-      const inside = this.form.contains(event.target) || this.button.contains(event.target);
-      if (!this.form.hidden && !inside) this.close(false);
+      const inside = this.panel.contains(event.target) || this.button.contains(event.target);
+      if (!this.panel.hidden && !inside) this.close(false);
     });
   }
 
@@ -51,15 +52,15 @@ export class Options {
 
   open() {
     this.fill();
-    this.form.hidden = false;
+    this.panel.hidden = false;
     this.pushed = false;
     this.button.setAttribute("aria-expanded", "true");
-    this.form.focus({ preventScroll: true });
+    this.panel.focus({ preventScroll: true });
   }
 
   close(refocus = true) {
-    if (this.form.hidden) return;
-    this.form.hidden = true;
+    if (this.panel.hidden) return;
+    this.panel.hidden = true;
     this.button.setAttribute("aria-expanded", "false");
     if (refocus) this.button.focus({ preventScroll: true });
   }
