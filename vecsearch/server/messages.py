@@ -96,7 +96,7 @@ class ListParameters(FilterParameters, frozen=True, kw_only=True):
     sort: Literal["id", "path", "taken", "size"] = "id"
     reverse: bool = False
     words: bool = False
-    after: Annotated[int, Meta(ge=0)] = 0
+    after: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
 
 
