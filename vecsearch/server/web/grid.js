@@ -31,9 +31,19 @@ export class Grid {
     addEventListener("resize", () => this.resize());
     root.addEventListener("click", (event) => this.clicked(event));
     root.addEventListener("keydown", (event) => this.pressed(event));
+    this.hovers = matchMedia("(hover: hover)");
+    this.lent = element("div", { className: "tile-actions" });
+    this.lent.append(this.button("plus", "More like this", "plus"), this.button("minus", "Less like this", "minus"));
+    if (this.hovers.matches) this.lent.append(this.button("expand", "Look at it", "look"));
     root.addEventListener("focusin", (event) => {
-      const cell = event.target.closest(".tile");
-      if (cell) this.activate(Number(cell.dataset.place));
+      const tile = event.target.closest(".tile");
+      if (!tile) return;
+      this.activate(Number(tile.dataset.place));
+      this.lend(tile);
+    });
+    root.addEventListener("pointerover", (event) => {
+      // What has the focus keeps it.
+      if (event.pointerType === "mouse" && !this.lent.contains(document.activeElement)) this.lend(event.target.closest(".tile"));
     });
   }
 
@@ -184,26 +194,33 @@ export class Grid {
   tile() {
     const image = element("img", { alt: "", decoding: "async", draggable: false });
     image.addEventListener("load", () => tile.classList.add("ready"));
-    image.addEventListener("error", () => image.getAttribute("src") && tile.classList.add("broken"));
+    image.addEventListener("error", () => image.getAttribute("src") && this.breaks(tile, "cannot be shown"));
     const link = element("a", { className: "tile-link", draggable: false, tabIndex: -1 }, image);
     const label = element("span", { className: "tile-name", ariaHidden: "true" });
     const own = element("span", { className: "tile-score", ariaHidden: "true" });
-    const broken = element("span", { className: "tile-broken", ariaHidden: "true" }, icon("broken"), element("span"));
-    const actions = element(
-      "div",
-      { className: "tile-actions" },
-      iconButton("plus", "More like this", null, { tabIndex: -1, value: "plus" }),
-      iconButton("minus", "Less like this", null, { tabIndex: -1, value: "minus" }),
-      iconButton("expand", "Look at it", null, { tabIndex: -1, value: "look" }),
-    );
-    const tile = element("div", { className: "tile", role: "gridcell" }, link, broken, label, own, actions);
-    Object.assign(tile, { image, link, label, own, broken, shown: null });
+    const tile = element("div", { className: "tile", role: "gridcell" }, link, label, own);
+    Object.assign(tile, { image, link, label, own, shown: null });
+    // Where nothing hovers, the way to look at a picture is always there.
+    if (!this.hovers.matches) tile.append(this.button("expand", "Look at it", "look"));
     return tile;
+  }
+
+  button(icon_, label, value) {
+    return iconButton(icon_, label, null, { value, tabIndex: this.hovers.matches ? 0 : -1, className: "icon-button tile-button" });
+  }
+
+  // What can be done with a picture is there for one tile only, since that is much less to draw.
+  lend(tile) {
+    if (!tile?.shown || this.lent.parentNode === tile) return;
+    tile.append(this.lent);
   }
 
   unload(tile) {
     tile.shown = null;
     tile.classList.remove("ready", "broken");
+    tile.broken?.remove();
+    tile.broken = null;
+    if (this.lent.parentNode === tile) this.lent.remove();
     tile.image.removeAttribute("src");
   }
 
@@ -249,10 +266,16 @@ export class Grid {
     tile.own.textContent = item.score === undefined ? "" : score(item.score);
     tile.title = printable(item.path);
     if (item.gone || item.has_file === false) {
-      tile.classList.add("broken");
       tile.link.ariaLabel += item.gone ? ", the file is gone" : ", without a file";
+      this.breaks(tile, item.gone ? "file is gone" : "no file");
     }
-    tile.broken.lastElementChild.textContent = item.gone ? "file is gone" : item.has_file === false ? "no file" : "cannot be shown";
+  }
+
+  breaks(tile, why) {
+    tile.classList.add("broken");
+    tile.broken ??= element("span", { className: "tile-broken", ariaHidden: "true" }, icon("broken"), element("span"));
+    tile.broken.lastElementChild.textContent = why;
+    tile.append(tile.broken);
   }
 
   // One tile can be reached by Tab: the active one, or the first that is there.
@@ -262,14 +285,9 @@ export class Grid {
     const place = row >= first && row < last ? this.active : Math.max(0, Math.ceil(-this.root.getBoundingClientRect().top / this.pitch)) * this.columns;
     const tile = this.tileAt(place) ?? this.tileAt(first * this.columns);
     if (this.stop === tile) return;
-    if (this.stop) this.tabbable(this.stop, -1);
+    if (this.stop) this.stop.link.tabIndex = -1;
     this.stop = tile;
-    if (tile) this.tabbable(tile, 0);
-  }
-
-  tabbable(tile, value) {
-    tile.link.tabIndex = value;
-    tile.querySelectorAll("button").forEach((button) => (button.tabIndex = value));
+    if (tile) tile.link.tabIndex = 0;
   }
 
   tileAt(place) {
