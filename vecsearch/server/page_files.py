@@ -23,12 +23,14 @@ _TYPES: Final = {
 
 
 def page_routes() -> Iterator[Route]:
-    """Return the routes of the files; ``index.html`` is at the root."""
+    """Return the routes of the files; ``index.html`` is at the root as well."""
     for file in files("vecsearch.server").joinpath("web").iterdir():
         ending = file.name.rpartition(".")[2]
         if ending in _TYPES:
-            path = "/" if file.name == "index.html" else f"/{file.name}"
-            yield _file_route(path, file.read_bytes(), _TYPES[ending])
+            data = file.read_bytes()
+            yield _file_route(f"/{file.name}", data, _TYPES[ending])
+            if file.name == "index.html":
+                yield _file_route("/", data, _TYPES[ending])
 
 
 def _file_route(path: str, data: bytes, media_type: str) -> Route:
