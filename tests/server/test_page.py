@@ -217,6 +217,7 @@ def test_a_click_goes_on_and_the_way_back_leads_back(visit: Visit, collections: 
     page = visit("?index=drawn")
     page.evaluate("scrollTo(0, 3000)")
     expect(tile(page, "p094.png")).to_be_visible()
+    tile(page, "p094.png").scroll_into_view_if_needed()
     place = page.evaluate("scrollY")
     tile(page, "p094.png").locator("a").click()
     number = ids(collections / "drawn")["p094.png"]
@@ -236,15 +237,15 @@ def test_a_click_goes_on_and_the_way_back_leads_back(visit: Visit, collections: 
 def test_a_tile_is_a_link_for_those_who_open_it_elsewhere(visit: Visit) -> None:
     page = visit("?index=food&sort=name")
     link = page.locator(".tile-link").nth(2)
-    assert link.get_attribute("href") == "?index=food&like=3&sort=name"
-    assert link.get_attribute("aria-label") == "burger3.jpg"
+    expect(link).to_have_attribute("aria-label", "burger3.jpg")
+    expect(link).to_have_attribute("href", "?index=food&like=3&sort=name")
 
 
 def test_an_address_holds_the_whole_question(visit: Visit, collections: Path) -> None:
     page = visit()
     photos = str(collections / "photos")
     query = {
-        "index": "food", "like": "3", "unlike": "20", "under": photos, "glob": "*[0-9].jpg",
+        "index": "food", "like": "3", "unlike": "24", "under": photos, "glob": "*[0-9].jpg",
         "since": "2001-01-01", "threshold": "-0.5", "expand": "3", "rerank": "30", "k": "12",
     }  # fmt: skip
     bodies: list[Any] = []
@@ -252,10 +253,10 @@ def test_an_address_holds_the_whole_question(visit: Visit, collections: Path) ->
     text = "&".join(f"{name}={value}" for name, value in query.items()) + "&like=word:pizza"
     page.goto(page.url.partition("?")[0] + "?" + text)
     expect(page.locator("#end")).to_have_text("That is all: 12 pictures.")
-    expect(page.locator(".part-name")).to_have_text(["burger3.jpg", "pizza", "pizza_test.jpg"])
-    expect(page.locator(".part.minus .part-name")).to_have_text(["pizza_test.jpg"])
+    expect(page.locator(".part-name")).to_have_text(["burger3.jpg", "pizza", "pizza3.jpg"])
+    expect(page.locator(".part.minus .part-name")).to_have_text(["pizza3.jpg"])
     asked = {
-        "queries": [{"id": 3}, {"word": "pizza"}], "minus": [{"id": 20}], "combine": "mean",
+        "queries": [{"id": 3}, {"word": "pizza"}], "minus": [{"id": 24}], "combine": "mean",
         "k": 12, "under": [photos], "glob": ["*[0-9].jpg"], "since": "2001-01-01",
         "threshold": -0.5, "expand": 3, "rerank": 30,
     }  # fmt: skip
@@ -284,12 +285,12 @@ def test_plus_and_minus_steer_and_chips_are_taken_out(visit: Visit, collections:
     queries = [f"id:{known['burger1.jpg']}", f"id:{known['donut2.jpg']}"]
     wanted = best(food, *queries)
     assert begins(settled(page, wanted[0]), wanted)
-    tile(page, "pancake3.jpg").hover()
+    tile(page, "pancakes3.jpg").hover()
     page.get_by_role("button", name="Less like this", exact=True).last.click()
-    minus = f"id:{known['pancake3.jpg']}"
+    minus = f"id:{known['pancakes3.jpg']}"
     wanted = best(food, *queries, minus=minus)
     assert begins(settled(page, wanted[0]), wanted)
-    assert given(page)["unlike"] == [str(known["pancake3.jpg"])]
+    assert given(page)["unlike"] == [str(known["pancakes3.jpg"])]
     page.get_by_role("button", name="Take out burger1.jpg").click()
     wanted = best(food, queries[1], minus=minus)
     assert begins(settled(page, wanted[0]), wanted)
@@ -391,7 +392,7 @@ def test_several_pictures_are_one_question_and_a_bad_one_is_told(
     page.locator("#file").set_input_files([picture(tmp_path, 1), bad])
     wanted = best(collections / "food", tmp_path / "own1.png")
     assert begins(settled(page, wanted[0]), wanted)
-    expect(page.locator("#trouble")).to_contain_text("not an image")
+    expect(page.locator("#trouble")).to_contain_text("Not a picture")
     excused(page, "422")
     page.get_by_role("button", name="Dismiss").click()
     assert page.locator("#trouble").is_hidden()
@@ -403,7 +404,7 @@ def test_a_word_is_asked_by(visit: Visit, collections: Path) -> None:
     word = page.get_by_role("combobox", name="Search with a word")
     expect(word).to_be_focused()
     page.keyboard.type("pi")
-    options = page.get_by_role("option")
+    options = page.locator("#words [role=option]")
     expect(options.first).to_have_text("pick")
     assert word.get_attribute("aria-expanded") == "true"
     page.keyboard.type("zz")
@@ -556,8 +557,7 @@ def test_hits_go_on_to_the_end_without_jumps(visit: Visit, collections: Path) ->
         page.evaluate("scrollBy(0, 500)")
         page.wait_for_timeout(60)
     expect(page.locator("#end")).to_have_text("That is all: 249 pictures.")
-    for number, name, _ in page.evaluate(place):
-        seen[number] = name
+    seen.update({number: name for number, name, _ in page.evaluate(place)})
     shown = [seen[number].split("\\u")[0] for number in range(249)]
     assert shown == [name.split("\x1b")[0] for name in wanted]
 
@@ -574,6 +574,7 @@ def test_any_place_of_a_collection_is_reached_at_once(visit: Visit, collections:
     assert page.locator(".tile").count() < 100
     assert [re.findall(r"after=(\d+)", url) for url in asked] == [["200"]]
     numbers = {name: str(number) for name, number in ids(collections / "drawn").items()}
+    excused(page, "404")  # the last file is gone
     href = tile(page, "p246.png").locator("a").get_attribute("href")
     assert href == f"?index=drawn&like={numbers['p246.png']}"
 
@@ -585,10 +586,12 @@ def test_orders_of_a_collection(visit: Visit, collections: Path) -> None:
         options = vecsearch.ListOptions(sort="size", reverse=True)
         largest = [image.path.name for image in opened.list_images(options)]
     assert settled(page, listed[0])[:9] == listed[:9]
-    page.get_by_label("Order").select_option("Largest file")
+    page.get_by_label("Order", exact=True).select_option("Largest file")
     assert settled(page, largest[0])[:9] == largest[:9]
-    page.get_by_label("Order").select_option("Added last")
+    page.get_by_label("Order", exact=True).select_option("Added last")
     settled(page, "zgone.png")
+    expect(tile(page, "zgone.png")).to_contain_text("cannot be shown")
+    excused(page, "404")
     assert given(page) == {"index": ["drawn"], "sort": ["added"]}
 
 
@@ -844,7 +847,7 @@ def test_it_works_under_a_prefix(visit: Visit, address: str) -> None:
 
     page.route("**/some/images/**", take_away)
     asked: list[Request] = []
-    page.on("request", asked.append)
+    page.on("request", lambda one: asked.append(one))
     page.goto(f"{address}some/images/?index=food")
     expect(page.locator("#heading")).to_have_text("39 pictures")
     page.locator(".tile-link").first.click()
@@ -871,7 +874,7 @@ def test_axe_finds_nothing(visit: Visit, scheme: str, width: int) -> None:
     until(page, "document.querySelectorAll('.tile.ready').length > 10")
     check("collection")
     page.locator("#word").fill("pi")
-    expect(page.get_by_role("option").first).to_be_visible()
+    expect(page.locator("#words [role=option]").first).to_be_visible()
     check("words")
     page.goto(page.url + "&like=3&like=word:pizza&unlike=7&glob=*.jpg&threshold=-0.9")
     until(page, "document.querySelectorAll('.tile.ready').length > 10")

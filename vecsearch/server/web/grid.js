@@ -120,12 +120,13 @@ export class Grid {
     });
   }
 
-  range() {
+  // The rows that should exist: from the first to before the last, or to where there are none yet.
+  range(isOpen = false) {
     const top = this.root.getBoundingClientRect().top;
     const window_ = innerHeight;
     const first = Math.floor((-top - window_ * 0.6) / this.pitch);
     const last = Math.ceil((-top + window_ * 1.8) / this.pitch);
-    return [Math.max(0, first), Math.min(this.rowCount, Math.max(0, last))];
+    return [Math.max(0, first), Math.min(isOpen ? Infinity : this.rowCount, Math.max(0, last))];
   }
 
   draw(again) {
@@ -163,7 +164,8 @@ export class Grid {
       this.settle = setTimeout(() => this.draw(true), SETTLE_MS);
     } else {
       clearTimeout(this.settle);
-      this.source.want(first * this.columns, Math.max(last, first + 1) * this.columns);
+      const [from, to] = this.range(true);
+      this.source.want(from * this.columns, Math.max(to, 1) * this.columns);
     }
   }
 

@@ -47,8 +47,8 @@ function apply(next, kept) {
   const before = question;
   question = next;
   if (!factsNow() && indexes.length) question = { ...question, index: indexes[0].name };
+  dress(); // First, since what stands above the pictures moves them.
   if (!source || keyOf(before) !== keyOf(question)) change(kept);
-  dress();
   if (question.show === null) detail.close();
   else open(question.show);
 }
@@ -129,7 +129,7 @@ function failed(from) {
   const { problem } = from;
   if (isNothing(problem)) return;
   // What is wrong with the question stays wrong; what was wrong with the server may be over.
-  const isWrong = problem.status >= 400 && problem.status < 500;
+  const isWrong = (problem.status >= 400 && problem.status < 500) || problem.code === "picture_gone";
   trouble(problem, isWrong ? { "Show all pictures": home } : { "Try again": () => from.retry() });
   if (problem.code === "unreachable") again();
 }
