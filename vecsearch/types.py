@@ -293,7 +293,8 @@ class ListedImage:
     """An image of an index as it is listed.
 
     ``taken`` is the date in its metadata, as `Image` has it, empty if there is none. ``words`` are
-    the likeliest words, if they were asked for. ``has_file`` is that of its `Image`.
+    the likeliest words, if they were asked for. ``has_file`` and ``content_hash`` are those of its
+    `Image`.
     """
 
     id: int
@@ -305,6 +306,7 @@ class ListedImage:
     taken: str
     words: tuple[Guess, ...] = ()
     has_file: bool = True
+    content_hash: bytes = b""
 
     @property
     def modified(self) -> str:

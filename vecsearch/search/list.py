@@ -35,7 +35,7 @@ class ListOptions:
     ``under``, ``glob``, ``since`` and ``until`` choose as in `ImageFilter`. ``sort`` is by ``id``,
     ``path`` (byte by byte), ``taken`` (the date in the metadata, else that of the file) or ``size``
     in bytes; what is equal is by id. At most ``limit`` are listed, the first of the order, which
-    may be ``reverse``. ``words`` adds the likeliest words. Without ``dates`` none are read
+    may be ``reverse``, after ``offset`` others. ``words`` adds the likeliest words. Without ``dates`` none are read
     from files for an index that lacks them, unless they choose or sort.
     """
 
@@ -46,6 +46,7 @@ class ListOptions:
     sort: str = "id"
     reverse: bool = False
     limit: int | None = None
+    offset: int = 0
     words: bool = False
     dates: bool = True
 
@@ -58,6 +59,8 @@ class ListOptions:
             raise UsageError(f"the limit is {self.limit}", hint="list at least 1 image")
         if self.limit is not None and self.limit > sys.maxsize:
             raise UsageError(f"the limit is {self.limit}", hint="leave it out to list all")
+        if not 0 <= self.offset <= sys.maxsize:
+            raise UsageError(f"the offset is {self.offset}", hint="give how many to pass over")
         self.filter.check()
 
     @property
@@ -91,12 +94,13 @@ def list_images(
                 taken=dates[image.row],
                 words=own,
                 has_file=image.has_file,
+                content_hash=image.content_hash,
             )
 
 
 def _blocks(reader: IndexReader, options: ListOptions) -> Iterator[list[Image]]:
     snapshot = reader.snapshot
-    if options.sort == "id" and not (options.filter or options.reverse):
+    if options.sort == "id" and not (options.filter or options.reverse or options.offset):
         images = islice(snapshot.images(), options.limit)
         while block := list(islice(images, _BLOCK)):
             yield block
@@ -126,4 +130,5 @@ def _sorted_rows(reader: IndexReader, options: ListOptions) -> list[int]:
     else:
         keys = snapshot.sort_keys(_COLUMNS[options.sort], chosen)
     keys.sort(reverse=options.reverse)
-    return [row for _, _, row in islice(keys, options.limit)]
+    stop = None if options.limit is None else options.offset + options.limit
+    return [row for _, _, row in keys[options.offset : stop]]

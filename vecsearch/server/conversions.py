@@ -114,6 +114,7 @@ def to_listed(image: ListedImage) -> messages.ListedImage:
         height=image.height,
         size_bytes=image.size_bytes,
         mtime_ns=image.mtime_ns,
+        version=version_of(image.content_hash),
         taken=image.taken,
         has_file=image.has_file,
         words=tuple(map(to_guess, image.words)),

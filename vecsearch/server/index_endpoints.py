@@ -47,13 +47,13 @@ async def _list(call: Call) -> messages.Listing:
         until=given.until,
         sort=given.sort,
         reverse=given.reverse,
-        limit=given.after + given.limit + 1,
+        limit=given.limit + 1,
+        offset=given.after,
         words=given.words,
     )
 
     def read() -> list[messages.ListedImage]:
-        images = call.served.index.list_images(options)
-        return [to_listed(one) for one in islice(images, given.after, None)]
+        return [to_listed(one) for one in call.served.index.list_images(options)]
 
     found = await call.state.in_thread(read)
     more = len(found) > given.limit

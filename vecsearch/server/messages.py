@@ -96,7 +96,7 @@ class ListParameters(FilterParameters, frozen=True, kw_only=True):
     sort: Literal["id", "path", "taken", "size"] = "id"
     reverse: bool = False
     words: bool = False
-    after: Annotated[int, Meta(ge=0)] = 0
+    after: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
 
 
@@ -158,7 +158,7 @@ class Guess(Answer, frozen=True, kw_only=True):
 
 
 class ListedImage(Answer, frozen=True, kw_only=True):
-    """An image of an index."""
+    """An image of an index. `version` names the content of its file."""
 
     id: int
     path: str
@@ -166,15 +166,15 @@ class ListedImage(Answer, frozen=True, kw_only=True):
     height: int
     size_bytes: int
     mtime_ns: int
+    version: str
     taken: str = ""
     has_file: bool = True
     words: tuple[Guess, ...] = ()
 
 
 class ImageFacts(ListedImage, frozen=True, kw_only=True):
-    """An image of an index with the version of its file, and whether that is gone."""
+    """An image of an index, and whether its file is gone."""
 
-    version: str
     gone: bool = False
 
 

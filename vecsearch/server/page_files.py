@@ -23,16 +23,18 @@ _TYPES: Final = {
 }
 
 _PLACES: Final = {"index.html": "/", "api_docs.html": "/api/docs"}
-"""Files that are not at the address of their name."""
+"""Files that have another address, beside that of their name."""
 
 
 def page_routes() -> Iterator[Route]:
-    """Return the routes of the files."""
+    """Return the routes of the files; that of the start is at the root as well."""
     for file in files("vecsearch.server").joinpath("web").iterdir():
         ending = file.name.rpartition(".")[2]
         if ending in _TYPES:
-            path = _PLACES.get(file.name, f"/{file.name}")
-            yield _file_route(path, file.read_bytes(), _TYPES[ending])
+            data = file.read_bytes()
+            for path in (_PLACES.get(file.name), f"/{file.name}"):
+                if path is not None:
+                    yield _file_route(path, data, _TYPES[ending])
     for file in files("vecsearch.view").joinpath("web").iterdir():
         ending = file.name.rpartition(".")[2]
         if ending in ("css", "js"):
