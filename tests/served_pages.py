@@ -22,14 +22,12 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page, Route, syn
 
 _SERVE = """
 import sys
-from pathlib import Path
-from vecsearch.search.index import open_index
-from vecsearch.server.serve import ServeOptions, serve
+from vecsearch.server.serve import EditOptions, ServeOptions, serve
 folder, add_to, root_path = sys.argv[1:]
 serve(
-    [open_index(folder)],
+    folder,
     ServeOptions(port=0, log="none", root_path=root_path),
-    additions={Path(folder).name: Path(add_to)} if add_to else {},
+    edits=EditOptions(add_to=add_to) if add_to else None,
     started=lambda url: print(url, flush=True),
 )
 """

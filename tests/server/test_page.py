@@ -32,7 +32,7 @@ from vecsearch import open_index
 from vecsearch.server.limits import Limits
 from vecsearch.server.serve import ServeOptions, serve
 options = ServeOptions(port=0, log="none", limits=Limits(sent_bytes=1))
-serve([open_index(one) for one in sys.argv[1:]], options, started=lambda url: print(url, flush=True))
+serve(sys.argv[1:], options, started=lambda url: print(url, flush=True))
 """
 """With sent_bytes=1 the last picture is kept alone: the one before it is forgotten."""
 

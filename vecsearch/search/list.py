@@ -35,8 +35,8 @@ class ListOptions:
     ``under``, ``glob``, ``since`` and ``until`` choose as in `ImageFilter`. ``sort`` is by ``id``,
     ``path`` (byte by byte), ``taken`` (the date in the metadata, else that of the file) or ``size``
     in bytes; what is equal is by id. At most ``limit`` are listed, the first of the order, which
-    may be ``reverse``, after ``offset`` others. ``words`` adds the likeliest words. Without ``dates`` none are read
-    from files for an index that lacks them, unless they choose or sort.
+    may be ``reverse``, after ``offset`` others. ``words`` adds the likeliest words. Without
+    ``dates`` none are read from files for an index that lacks them, unless they choose or sort.
     """
 
     under: str | Path | Sequence[str | Path] = ()
