@@ -94,6 +94,10 @@ class Queryable(Protocol):
         """Find the image at *path*."""
         ...
 
+    def images_at(self, paths: Iterable[str | Path]) -> list[Image]:
+        """Find the images at any of *paths*, letter by letter."""
+        ...
+
     def list_images(self, options: ListOptions | None = ...) -> Iterator[ListedImage]:
         """Iterate over the images that *options* choose."""
         ...

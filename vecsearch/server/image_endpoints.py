@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from http import HTTPStatus
-from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
@@ -14,7 +13,7 @@ from vecsearch.errors import UnreadableError
 from vecsearch.images.decoders.to_rgb import open_image
 from vecsearch.images.sources.access import read_content, stat_file
 from vecsearch.server import messages
-from vecsearch.server.conversions import to_guess, version_of
+from vecsearch.server.conversions import to_image, version_of
 from vecsearch.server.drawn_pictures import MEDIA_TYPE, SIDES, Size
 from vecsearch.server.endpoint import Call, Endpoint, matches
 from vecsearch.server.problems import RequestError
@@ -46,31 +45,23 @@ async def _facts(call: Call) -> messages.ImageFacts:
         index = call.served.index
         image = index.image(number)
         guesses = index.guess_at([image.path]).get(image.path, ())
-        return messages.ImageFacts(
-            id=image.id,
-            path=str(image.path),
-            width=image.width,
-            height=image.height,
-            size_bytes=image.size_bytes,
-            mtime_ns=image.mtime_ns,
-            taken=image.taken or "",
-            has_file=image.has_file,
-            words=tuple(map(to_guess, guesses)),
-            version=version_of(image.content_hash),
-            gone=image.has_file and _is_gone(image.path),
-        )
+        return to_image(image, guesses)
 
     return await call.state.in_thread(read)
 
 
-def _is_gone(path: Path) -> bool:
-    try:
-        stat_file(path)
-    except FileNotFoundError:
-        return True
-    except (OSError, ValueError):
-        return False
-    return False
+async def _find(call: Call) -> messages.FoundImages:
+    given: messages.FindRequest = call.body
+
+    def read() -> messages.FoundImages:
+        index = call.served.index
+        images = index.images_at(given.paths)
+        guesses = index.guess_at([one.path for one in images]) if given.words else {}
+        return messages.FoundImages(
+            images=tuple(to_image(one, guesses.get(one.path, ())) for one in images)
+        )
+
+    return await call.state.in_thread(read)
 
 
 async def _thumbnail(call: Call) -> Response:
@@ -186,6 +177,16 @@ ENDPOINTS: Final = (
         summary="Tell what the index knows of an image.",
         handler=_facts,
         answer=messages.ImageFacts,
+        errors=(404,),
+    ),
+    Endpoint(
+        method="POST",
+        path="/indexes/{index}/images/find",
+        kind="find",
+        summary="Find images by their paths.",
+        handler=_find,
+        body=messages.FindRequest,
+        answer=messages.FoundImages,
         errors=(404,),
     ),
     Endpoint(
