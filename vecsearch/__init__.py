@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from vecsearch.search.info import IndexInfo, PictureInfo
     from vecsearch.search.list import ListOptions
     from vecsearch.search.query_options import ImageFilter, QueryOptions
+    from vecsearch.server.client import RemoteIndex, connect
     from vecsearch.transfer.export import ExportReport, export_vectors
     from vecsearch.transfer.import_ import ImportReport, import_vectors
     from vecsearch.transfer.inputs import ImportOptions
@@ -124,6 +125,7 @@ __all__ = [
     "QueryImage",
     "QueryOptions",
     "RelocateReport",
+    "RemoteIndex",
     "RemoveReport",
     "RepairReport",
     "Result",
@@ -139,6 +141,7 @@ __all__ = [
     "WordCount",
     "build",
     "compact",
+    "connect",
     "draw_map",
     "duplicates",
     "evaluate",
@@ -205,6 +208,7 @@ _HOMES: Final = {
     "QualityReport": "evaluation.quality_report",
     "QueryOptions": "search.query_options",
     "RelocateReport": "indexing.renamed",
+    "RemoteIndex": "server.client",
     "RemoveReport": "maintenance.remove",
     "RepairReport": "maintenance.repair",
     "Result": "types",
@@ -216,6 +220,7 @@ _HOMES: Final = {
     "WordCount": "types",
     "build": "indexing.build",
     "compact": "maintenance.compact",
+    "connect": "server.client",
     "draw_map": "view.map",
     "duplicates": "deduplication.find",
     "evaluate": "evaluation.evaluate",
