@@ -229,8 +229,8 @@ class Hit:
 
     Both are with the query that was searched: expanded, if it was. ``order`` is what a re-ranked
     hit is ordered by, larger is better; None for all others, which are ordered by their score.
-    ``has_file`` and ``content_hash`` are those of its `Image`. ``gone`` is what a server says of the
-    file, None where the file system here is asked.
+    ``has_file`` and ``content_hash`` are those of its `Image`. ``gone`` is what a server says of
+    the file, None where the file system here is asked.
     """
 
     rank: int

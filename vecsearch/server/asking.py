@@ -5,11 +5,12 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
 
-from vecsearch.errors import ImageError, VecsearchError
+from vecsearch.errors import ImageError, NotFoundError, VecsearchError
 from vecsearch.images.sources.access import read_content, stat_file
 from vecsearch.search.query import named
 from vecsearch.search.query_options import ImageFilter, QueryOptions
@@ -106,6 +107,8 @@ class Asker:
             if image and (self.imported or _unchanged(image)):
                 return Asked(message | {"id": image.id}, query)
             if self.imported:
+                if query.path is None:
+                    del message["name"]  # which would count as the name of a path
                 return Asked(message | {"path": _text(query)}, query)
         return self._with_picture(query, message)
 
@@ -169,6 +172,21 @@ def filter_fields(chosen: ImageFilter, *, imported: bool) -> Fields:
         if moment is not None:
             found[name] = _moment(moment)
     return found
+
+
+@contextmanager
+def told_as_given(chosen: ImageFilter) -> Iterator[None]:
+    """Write paths and patterns in errors as they were given."""
+    try:
+        yield
+    except NotFoundError as error:
+        text = str(error)
+        here = os.getcwd()  # noqa: PTH109 - a text
+        for one in map(os.fspath, chosen.folders):
+            text = text.replace(_from_here(here, one), one)
+        for one in chosen.patterns:
+            text = text.replace(_from_here(glob.escape(here), one), one)
+        raise NotFoundError(text.removesuffix(f"; {error.hint}"), hint=error.hint) from None
 
 
 def _from_here(here: str, text: str) -> str:

@@ -26,6 +26,8 @@ _LONGEST_S: Final = 10.0
 _TIMEOUT_S: Final = 120.0
 """Longer than a server takes before it says that this takes too long."""
 
+_PART_BYTES: Final = 1 << 16
+
 _START: Final = "vecsearch serve starts a server, and prints its address"
 
 Parameters = Mapping[str, "str | int | float | list[str]"]
@@ -85,8 +87,13 @@ class Channel:
     def lines(self, path: str, parameters: Parameters | None = None) -> Iterator[Any]:
         """Return the lines that are answered to GET, as they come."""
         with self._answer("GET", path, parameters) as response:
-            for line in response:
-                yield _parsed(line)
+            # Going through the lines of a response would take an end too early for the end.
+            rest = b""
+            while part := response.read1(_PART_BYTES):
+                *lines, rest = (rest + part).split(b"\n")
+                yield from map(_parsed, lines)
+            if rest:
+                yield _parsed(rest)
 
     @contextmanager
     def _answer(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ from vecsearch.search.list import ListOptions
 from vecsearch.search.query_image import Query, as_queries, as_query_image
 from vecsearch.search.query_options import QueryOptions, check_k
 from vecsearch.server import received
-from vecsearch.server.asking import Asker, filter_fields, query_fields, retold
+from vecsearch.server.asking import Asker, filter_fields, query_fields, retold, told_as_given
 from vecsearch.server.channel import Channel, quoted
 from vecsearch.server.remote_query import RemoteQueryRun, at_once
 from vecsearch.server.request_limits import MOST_JSON_BYTES, MOST_QUERIES
@@ -144,7 +144,8 @@ class RemoteIndex:
         for start in range(0, len(xq), most):
             body = query_fields(options, k, imported=self._imported)
             body["vectors"] = xq[start : start + most].tolist()
-            answer = self._channel.post(f"{self._address}/query/vectors", body)
+            with told_as_given(options.filter):
+                answer = self._channel.post(f"{self._address}/query/vectors", body)
             for one in answer["results"]:
                 result = received.to_result(one, answer["encoder"], ())
                 found.append(replace(result, query=f"vector:{len(found)}"))
@@ -157,8 +158,9 @@ class RemoteIndex:
         options.check_no_pictures()
         parameters = query_fields(options, k, imported=self._imported)
         encoder = self._facts["encoder"]
-        for one in self._channel.lines(f"{self._address}/recommend", parameters):
-            yield received.to_result(one, encoder, ())
+        with told_as_given(options.filter):
+            for one in self._channel.lines(f"{self._address}/recommend", parameters):
+                yield received.to_result(one, encoder, ())
 
     def info(self) -> IndexInfo:
         """Describe the index, as the server has it."""
@@ -216,8 +218,12 @@ class RemoteIndex:
         for name in ("sort", "reverse", "words", "dates", "limit"):
             if (value := getattr(given, name)) is not None:
                 parameters[name] = value
-        for one in self._channel.lines(f"{self._address}/list", parameters):
-            yield received.to_listed(one)
+        with told_as_given(given.filter):
+            for one in self._channel.lines(f"{self._address}/list", parameters):
+                yield received.to_listed(one)
+
+    def observe(self, observer: Callable[[str, float], None]) -> None:
+        """Tell *observer* nothing: the server measures its own phases."""
 
     def read_dates(self, *, progress: Progress | None = None) -> None:
         """Do nothing: the server reads dates when they are asked for."""
@@ -267,6 +273,15 @@ def connect(url: str, *, index: str | None = None, token: str | None = None) -> 
     """
     channel = Channel(url, token)
     try:
+        return RemoteIndex(channel, _chosen(channel, index))
+    except BaseException:
+        channel.close()
+        raise
+
+
+def _chosen(channel: Channel, index: str | None) -> received.Message:
+    """Return the facts of the index that is meant."""
+    try:
         facts = {one["name"]: one for one in channel.get("/indexes")["indexes"]}
     except (KeyError, TypeError):
         raise VecsearchError(f"{channel.url} does not answer as vecsearch does") from None
@@ -276,4 +291,5 @@ def connect(url: str, *, index: str | None = None, token: str | None = None) -> 
     name = index if index is not None else next(iter(facts))
     if name not in facts:
         raise NotFoundError(f"{channel.url} has no index {name!r}", hint=f"it has {names}")
-    return RemoteIndex(channel, facts[name])
+    found: received.Message = facts[name]
+    return found

@@ -65,7 +65,8 @@ def to_query(given: messages.Asked, served: ServedIndex, pictures: SentPictures)
     if given.picture is not None:
         data = pictures.get(given.picture)
         plain = name is None and given.box is None
-        return data if plain else QueryImage(name or given.picture, None, data, given.box)
+        label = given.picture if name is None else name
+        return data if plain else QueryImage(label, None, data, given.box)
     text = given.path
     if text is None:
         text = f"id:{given.id}"

@@ -9,7 +9,7 @@ from typing import Final
 from vecsearch.errors import VecsearchError
 from vecsearch.search.query_options import QueryOptions
 from vecsearch.server import received
-from vecsearch.server.asking import Asked, Asker, query_fields, retold
+from vecsearch.server.asking import Asked, Asker, query_fields, retold, told_as_given
 from vecsearch.server.channel import Channel, GoneError
 from vecsearch.server.request_limits import MOST_HITS, MOST_HITS_TOGETHER, MOST_QUERIES
 from vecsearch.types import QueryImage, Result
@@ -22,11 +22,18 @@ class RemoteQueryRun:
     """Asks with query images for one index of a server."""
 
     def __init__(
-        self, channel: Channel, address: str, asker: Asker, k: int, options: QueryOptions
+        self,
+        channel: Channel,
+        address: str,
+        asker: Asker,
+        k: int,
+        options: QueryOptions,
+        *,
+        page: int = MOST_HITS,
     ) -> None:
-        """Ask for *k* hits; boxes are those of the query images."""
+        """Ask for *k* hits, at most a *page* at a time; boxes are those of the query images."""
         self._channel, self._address, self._asker = channel, address, asker
-        self._k, self._options = k, options
+        self._k, self._options, self._page = k, options, page
 
     def batches(self, given: Sequence[QueryImage]) -> Iterator[list[Asked]]:
         """Find out what queries are, as many at a time as are asked together."""
@@ -55,15 +62,15 @@ class RemoteQueryRun:
     ) -> list[Result]:
         """Ask for all hits, in several requests where they are too many for one."""
         found: list[Result] = []
-        for start in range(0, self._k, MOST_HITS):
+        for start in range(0, self._k, self._page):
             part = replace(self._options, offset=self._options.offset + start)
-            most = min(self._k - start, MOST_HITS)
+            most = min(self._k - start, self._page)
             results = self._ask(asked, unlike, part, most, alone=alone)
             if start:
                 pairs = zip(found, results, strict=True)
                 results = [replace(one, hits=one.hits + more.hits) for one, more in pairs]
             found = results
-            if all(len(one.hits) < start + MOST_HITS for one in found):
+            if all(len(one.hits) < start + self._page for one in found):
                 break
         return found
 
@@ -82,7 +89,8 @@ class RemoteQueryRun:
         body = query_fields(options, k, imported=self._asker.imported)
         body |= {"queries": messages, "minus": [one.message for one in unlike]}
         try:
-            answer = self._channel.post(f"{self._address}/query", body)
+            with told_as_given(options.filter):
+                answer = self._channel.post(f"{self._address}/query", body)
         except GoneError:
             raise
         except VecsearchError as error:
