@@ -33,6 +33,7 @@ from vecsearch import (
     VecsearchError,
     Word,
 )
+from vecsearch.search.query_image import Query
 from vecsearch.server.asking import Asker
 from vecsearch.server.channel import Channel
 from vecsearch.server.remote_query import RemoteQueryRun
@@ -111,7 +112,7 @@ def server(
     index: Path, imported: Path, odd: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
     """A server in another folder than that where the commands run."""
-    with running(tmp_path_factory.mktemp("server"), index, imported, odd) as started:
+    with running(tmp_path_factory.mktemp("server") / "deeper", index, imported, odd) as started:
         yield started
 
 
@@ -136,6 +137,9 @@ query new.jpg other.png id:7 --combine max -k 50
 query new.jpg id:2 --not id:3 --not other.png --json
 query id:1 --under {samples} --json
 query id:1 --under ../../../../../../../../../..
+query id:1 --under {relative}
+query id:1 --glob '{relative}/pi*.jpg'
+list --under {relative}
 query id:1 --glob 'pi*.jpg'
 query id:1 --glob '{samples}/pi*.jpg'
 query id:1 --since 1990 --until 2199
@@ -203,7 +207,7 @@ query {pizza} --box 10,10,10000,100
 
 
 def lines(text: str) -> list[str]:
-    return text.format(pizza=PIZZA, samples=SAMPLES).strip().split("\n")
+    return text.format(pizza=PIZZA, samples=SAMPLES, relative="{relative}").strip().split("\n")
 
 
 COMMANDS = [
@@ -213,14 +217,14 @@ COMMANDS = [
 ]
 
 
-def compare(run: Run, server: Server, index: Path, line: str, code: int) -> None:
+def compare(run: Run, server: Server, index: Path, line: str, code: int, here: str = ".") -> None:
     """Compare what a command prints with an index here and with the same one of the server."""
-    arguments = shlex.split(line)
-    here = run(*arguments, "-i", index, code=code)
-    there = run(*arguments, "-i", index.name, "--server", server.url, code=code)
-    assert there.stdout == here.stdout
-    assert there.stderr == here.stderr
-    assert here.stdout + here.stderr
+    arguments = shlex.split(line.replace("{relative}", os.path.relpath(SAMPLES, here)))
+    own = run(*arguments, "-i", index, code=code)
+    told = run(*arguments, "-i", index.name, "--server", server.url, code=code)
+    assert told.stdout == own.stdout
+    assert told.stderr == own.stderr
+    assert own.stdout + own.stderr
 
 
 @pytest.mark.parametrize(("line", "code"), COMMANDS)
@@ -236,7 +240,7 @@ def test_commands_print_the_same_of_an_index_here_and_of_a_server(
     for name in ("new.jpg", "other.png", "broken.jpg", "empty.jpg", "text.jpg"):
         shutil.copy(files / name, tmp_path)
     (tmp_path / "sub").mkdir()
-    compare(run_here, server, index, line, code)
+    compare(run_here, server, index, line, code, str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -279,6 +283,7 @@ def test_so_they_do_of_paths_that_are_no_text(
         f"query {name} {folder}/{name} id:1 --format {form}",
         f"query id:1 --under {folder}/{name} --format {form}",
         f"query id:1 --glob 'n?n.png' --format {form}",
+        f"list --under {folder}/{name} --format {form}",
         f"list --format {form}",
     ):
         compare(run_here, server, odd, line, 0)
@@ -293,7 +298,7 @@ def test_the_server_may_be_named_in_the_environment(
     run_here("query", "id:1", "--fetch", "--server", server.url, "-i", "index", code=2)
 
 
-def queries() -> list[vecsearch.search.query_image.Query]:
+def queries() -> list[Query]:
     picture = draw(Path("new.png"), 77)
     with PIL.Image.open(picture) as opened:
         opened.load()
@@ -346,6 +351,8 @@ def test_all_else_that_an_index_answers(remote: RemoteIndex, index: Path) -> Non
         assert remote.has_path(PIZZA)
         assert not remote.has_path("missing.jpg")
         assert remote.image_at("missing.jpg") is None
+        assert not remote.has_path("")
+        assert not remote.has_path("x" * 5000)
         found = remote.images_at([PIZZA, "missing.jpg"])
         assert [one.id for one in found] == [one.id for one in here.images_at([PIZZA])]
         assert [one.path for one in found] == [PIZZA]
@@ -402,12 +409,14 @@ def test_pictures_that_the_server_cannot_keep_are_told(
     index: Path, files: Path, tmp_path: Path
 ) -> None:
     sizes = [(files / name).stat().st_size for name in ("new.jpg", "other.png")]
-    with running(tmp_path, index, limits={"sent_bytes": max(sizes) + 1}) as started:
-        with vecsearch.connect(started.url) as remote:
-            assert remote.query(files / "new.jpg")[0].hits
-            with pytest.raises(VecsearchError, match="not kept"):
-                remote.query([files / "new.jpg", files / "other.png"])
-            assert remote.query(files / "other.png")[0].hits
+    with (
+        running(tmp_path, index, limits={"sent_bytes": max(sizes) + 1}) as started,
+        vecsearch.connect(started.url) as remote,
+    ):
+        assert remote.query(files / "new.jpg")[0].hits
+        with pytest.raises(VecsearchError, match="not kept"):
+            remote.query([files / "new.jpg", files / "other.png"])
+        assert remote.query(files / "other.png")[0].hits
 
 
 def test_a_picture_is_sent_again_if_it_is_not_kept() -> None:
@@ -418,9 +427,11 @@ def test_a_picture_is_sent_again_if_it_is_not_kept() -> None:
         b'{"encoder": "e", "results": [{"query": "bytes:0", "asked": '
         b'[{"query": "bytes:0"}], "hits": []}]}',
     )
-    with answering(FACTS, sent, gone, sent, result) as script:
-        with vecsearch.connect(script.url) as remote:
-            (answer,) = remote.query(b"picture")
+    with (
+        answering(FACTS, sent, gone, sent, result) as script,
+        vecsearch.connect(script.url) as remote,
+    ):
+        (answer,) = remote.query(b"picture")
     assert answer.encoder == "e"
     assert [one.split(b" ")[1] for one in script.asked[1:]] == [
         b"/api/v1/pictures?look=false",
@@ -430,9 +441,11 @@ def test_a_picture_is_sent_again_if_it_is_not_kept() -> None:
 
 def test_a_connection_that_was_closed_is_opened_again() -> None:
     described = http("200 OK", b'{"images": 8}')
-    with answering(Last(FACTS), described, Last(described), described) as script:
-        with vecsearch.connect(script.url) as remote:
-            assert [len(remote) for _ in range(3)] == [8] * 3
+    with (
+        answering(Last(FACTS), described, Last(described), described) as script,
+        vecsearch.connect(script.url) as remote,
+    ):
+        assert [len(remote) for _ in range(3)] == [8] * 3
 
 
 def count(url: str, **chosen: str) -> int:
@@ -447,24 +460,51 @@ def test_who_is_busy_is_asked_again_but_not_for_ever() -> None:
     described = http("200 OK", b'{"images": 8}')
     with answering(FACTS, busy, busy, described) as script:
         assert count(script.url) == 8
-    with answering(FACTS, *[busy] * 5) as script:
-        with pytest.raises(VecsearchError, match="too much to do; later"):
-            count(script.url)
+    with (
+        answering(FACTS, *[busy] * 5) as script,
+        pytest.raises(VecsearchError, match="too much to do; later"),
+    ):
+        count(script.url)
     damaged = http("503 Service Unavailable", b'{"code": "index_damaged", "detail": "damaged"}')
-    with answering(FACTS, damaged) as script:
-        with pytest.raises(vecsearch.IndexDamagedError, match=r"^damaged$"):
-            count(script.url)
+    with (
+        answering(FACTS, damaged) as script,
+        pytest.raises(vecsearch.IndexDamagedError, match=r"^damaged$"),
+    ):
+        count(script.url)
+
+
+def test_whether_a_file_is_gone_is_what_the_server_says(tmp_path: Path) -> None:
+    there = tmp_path / "there.png"
+    there.touch()
+    size = {"width": 1, "height": 1, "size_bytes": 1, "mtime_ns": 1}
+    lines = [{"id": 1, "path": str(there), "gone": True} | size, {"id": 2, "path": "/none"} | size]
+    body = b"".join(json.dumps(one).encode() + b"\n" for one in lines)
+    hit = {"id": 1, "rank": 1, "score": 1.0, "distance": 0.0, "version": ""}
+    hits = [hit | {"path": str(there), "gone": True}, hit | {"path": "/none"}]
+    answer = {
+        "encoder": "e",
+        "results": [{"query": "id:1", "asked": [{"query": "id:1"}], "hits": hits}],
+    }
+    results = http("200 OK", json.dumps(answer).encode())
+    with (
+        answering(FACTS, http("200 OK", body), results) as script,
+        vecsearch.connect(script.url) as remote,
+    ):
+        assert [one.is_gone for one in remote.list_images()] == [True, False]
+        assert [one.is_gone for one in remote.query("id:1")[0].hits] == [True, False]
 
 
 def test_a_list_that_ends_early_is_told() -> None:
     line = b'{"id": 1, "path": "/a", "width": 1, "height": 1, "size_bytes": 1, "mtime_ns": 1}\n'
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-    with answering(FACTS, head + b"%x\r\n%s\r\n" % (len(line), line)) as script:
-        with vecsearch.connect(script.url) as remote:
-            images = remote.list_images()
-            assert next(images).path == Path("/a")
-            with pytest.raises(VecsearchError, match="does not answer as vecsearch does"):
-                next(images)
+    with (
+        answering(FACTS, head + b"%x\r\n%s\r\n" % (len(line), line)) as script,
+        vecsearch.connect(script.url) as remote,
+    ):
+        images = remote.list_images()
+        assert next(images).path == Path("/a")
+        with pytest.raises(VecsearchError, match="does not answer as vecsearch does"):
+            next(images)
 
 
 @pytest.mark.parametrize(

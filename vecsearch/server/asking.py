@@ -182,7 +182,7 @@ def told_as_given(chosen: ImageFilter) -> Iterator[None]:
     except NotFoundError as error:
         text = str(error)
         here = os.getcwd()  # noqa: PTH109 - a text
-        for one in map(os.fspath, chosen.folders):
+        for one in (os.fspath(folder) for folder in chosen.folders):
             text = text.replace(_from_here(here, one), one)
         for one in chosen.patterns:
             text = text.replace(_from_here(glob.escape(here), one), one)
