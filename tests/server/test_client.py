@@ -174,6 +174,7 @@ query new.jpg broken.jpg id:3 missing.jpg empty.jpg text.jpg id:9999 id:x --json
 query new.jpg broken.jpg id:3 missing.jpg empty.jpg text.jpg id:9999 --format jsonl
 query broken.jpg missing.jpg
 query missing.jpg missing.jpg --not id:1
+query id:1 id:2 id:3 id:4 id:5 id:9999 -k 20000 --format paths
 query id:9999
 query id:9999 --json
 query id:x

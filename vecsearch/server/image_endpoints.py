@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from vecsearch.errors import UnreadableError
+from vecsearch.errors import ImageError, UnreadableError
 from vecsearch.images.decoders.to_rgb import open_image
 from vecsearch.images.sources.access import read_content, stat_file
 from vecsearch.server import messages
@@ -68,23 +68,26 @@ async def _thumbnail(call: Call) -> Response:
     given: ThumbnailParameters = call.parameters
     image = await _image(call)
     drawn = call.state.drawn
-    wanted = image.content_hash
-    if wanted and matches(call.request, _tag(wanted, given.size)):
-        return Response(status_code=304, headers=_headers(wanted, given.size, given.v))
-    data = drawn.get(wanted, given.size)
+    headers = _headers(image.content_hash, given.size, given.v)
+    if matches(call.request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    data = drawn.get(image.content_hash, given.size)
     call.state.metrics.drawn.labels("memory" if data else "file").inc()
     if data is None:
+
+        def draw() -> bytes:
+            return drawn.draw(_read(image), image.content_hash, given.size)
+
         with call.state.metrics.phase("draw"):
-            data, wanted = await call.state.in_thread(drawn.draw, image.path, given.size)
-    return Response(data, headers=_headers(wanted, given.size, given.v), media_type=MEDIA_TYPE)
+            data = await call.state.in_thread(draw)
+    return Response(data, headers=headers, media_type=MEDIA_TYPE)
 
 
 async def _original(call: Call) -> Response:
     given: PictureParameters = call.parameters
     image = await _image(call)
-    data, media_type = await call.state.in_thread(_read, image)
-    found = hashlib.sha256(data).digest()[:16]
-    headers = _headers(found, "", given.v) | {
+    data, media_type = await call.state.in_thread(_read_original, image)
+    headers = _headers(image.content_hash, "", given.v) | {
         "Accept-Ranges": "bytes",
         "Content-Disposition": f"inline; filename*=UTF-8''{_quoted(image.path.name)}",
     }
@@ -106,11 +109,28 @@ async def _image(call: Call) -> Image:
     return image
 
 
-def _read(image: Image) -> tuple[bytes, str]:
-    """Return a picture file as it is, and its media type; raises ImageError if it is none.
+def _read(image: Image) -> bytes:
+    """Return the file of an image, as it was when it was indexed.
 
-    What an index names is not believed to be a picture: nothing else is sent.
+    An index may come from somebody else, and name any file of this machine, directly or by a link.
+    But who cannot read a file does not know its hash, so what has the hash of the catalog is
+    nothing that they do not have. That a file lies below a source of the index would say nothing:
+    sources are named by the same catalog, and links that lead out of them are followed when an
+    index is built. Raises UnreadableError, and RequestError for another file.
     """
+    data = read_content(image.path).data
+    if hashlib.sha256(data).digest()[:16] != image.content_hash:
+        raise RequestError(
+            HTTPStatus.NOT_FOUND,
+            "changed",
+            "the file is not the one that was indexed",
+            hint="vecsearch build brings the index up to date",
+        )
+    return data
+
+
+def _read_original(image: Image) -> tuple[bytes, str]:
+    """Return the file of an image, and its media type; raises ImageError if it is no picture."""
     try:
         size_bytes = stat_file(image.path).size_bytes
     except OSError as error:
@@ -122,9 +142,14 @@ def _read(image: Image) -> tuple[bytes, str]:
             f"the file is larger than {_MOST_BYTES >> 20} MiB",
             hint="the thumbnail of size large can be had",
         )
-    data = read_content(image.path).data
-    with open_image(data) as opened:
-        return data, opened.get_format_mimetype() or "application/octet-stream"
+    data = _read(image)
+    try:
+        with open_image(data) as opened:
+            return data, opened.get_format_mimetype() or "application/octet-stream"
+    except ImageError:
+        raise
+    except Exception as error:  # a decoder fed with garbage raises nearly anything
+        raise ImageError("not a picture in a format known here", path=image.path) from error
 
 
 def _range(header: str | None, size: int) -> range | None:
