@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from vecsearch.server.limits import Limits
+from vecsearch.server.problems import RequestError, response_to
 
 MOST_HEAD_BYTES: Final = 32 << 10
 """The request line and all headers together."""
 
-_TOO_LARGE: Final = b"431 Request Header Fields Too Large"
+_TOO_LARGE: Final = RequestError(
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "head_too_large",
+    f"the head of the request is larger than {MOST_HEAD_BYTES:,} bytes",
+)
+_TOO_SLOW: Final = RequestError(
+    HTTPStatus.REQUEST_TIMEOUT, "slow_request", "the request did not come in time"
+)
 
 _LEAST_TAKEN_BYTES: Final = 64 << 10
 """So much of an answer has to be taken in the time for a request."""
@@ -137,17 +146,20 @@ class Connection(HttpToolsProtocol):
         self._waiting.pop(self, None)
         if self.cycle is not None and not self.cycle.response_complete:
             return  # whoever reads the body has a limit of its own, and says so
-        self._refuse(b"408 Request Timeout")
+        self._refuse(_TOO_SLOW)
 
-    def _refuse(self, status: bytes) -> None:
+    def _refuse(self, error: RequestError) -> None:
+        """Say why a request is not taken, and end the connection."""
         if self.transport.is_closing():
             return
         if self.cycle is not None and not self.cycle.response_complete:
             self.transport.abort()  # what is written now would be a part of another answer
             return
-        self.transport.write(
-            b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-        )
+        response = response_to(error)
+        lines = [f"HTTP/1.1 {error.status.value} {error.status.phrase}".encode()]
+        lines += [name + b": " + value for name, value in response.raw_headers]
+        lines += [b"connection: close", b"", bytes(response.body)]
+        self.transport.write(b"\r\n".join(lines))
         self.transport.close()
 
 
