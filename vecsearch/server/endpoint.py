@@ -198,12 +198,16 @@ def _parameters(request: Request, kind: type[messages.Request] | None) -> Any:
         else:
             given[name] = value
     try:
-        return msgspec.convert(given, kind, strict=False)
+        made = msgspec.convert(given, kind, strict=False)
     except UnicodeError:
         raise _usage("a parameter is no text") from None
     except msgspec.ValidationError as error:
         where = re.sub(r"\s*- at `\$\.?(\w*).*", r" (\1)", str(error))
         raise _usage(where) from None
+    for name in given:
+        if getattr(made, name) is None:  # "null" counts as a number that is none
+            raise _usage(f"{name} is null")
+    return made
 
 
 def _usage(detail: str) -> RequestError:
