@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -94,7 +94,7 @@ class Queryable(Protocol):
         """Find the image at *path*."""
         ...
 
-    def images_at(self, paths: Iterable[str | Path]) -> list[Image]:
+    def images_at(self, paths: Sequence[str | Path]) -> list[Image]:
         """Find the images at any of *paths*, letter by letter."""
         ...
 

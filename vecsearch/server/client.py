@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -201,7 +201,7 @@ class RemoteIndex:
         return next(iter(self._asker.find([str(path)]).values()), None)
 
     @checked
-    def images_at(self, paths: Iterable[str | Path]) -> list[Image]:
+    def images_at(self, paths: Sequence[str | Path]) -> list[Image]:
         """Find the images at any of *paths*, letter by letter as the index has them."""
         return [received.to_image(one) for one in self._asker.find_exactly(map(str, paths))]
 
