@@ -113,6 +113,7 @@ def test_methods_of_an_index(name: str) -> None:
             "has_path": {"path": "p"},
             "image": {"image_id": 1},
             "image_at": {"path": "p"},
+            "images_at": {"paths": ["p"]},
         }
         assert assert_own(method, given | taken.get(name, {})), "it was closed"
 
@@ -129,6 +130,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "build": {"sources": "folder"},
     "plan": {"options": vecsearch.PlanOptions(calibrate=False)},
     "import_vectors": {"index": "imported"},
+    "connect": {"url": "http://127.0.0.1:1"},
 }
 
 

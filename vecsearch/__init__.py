@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from vecsearch.search.info import IndexInfo, PictureInfo
     from vecsearch.search.list import ListOptions
     from vecsearch.search.query_options import ImageFilter, QueryOptions
+    from vecsearch.server.client import RemoteIndex, connect
     from vecsearch.server.limits import Limits
     from vecsearch.server.serve import EditOptions, ServeOptions, serve
     from vecsearch.transfer.export import ExportReport, export_vectors
@@ -128,6 +129,7 @@ __all__ = [
     "QueryImage",
     "QueryOptions",
     "RelocateReport",
+    "RemoteIndex",
     "RemoveReport",
     "RepairReport",
     "Result",
@@ -144,6 +146,7 @@ __all__ = [
     "WordCount",
     "build",
     "compact",
+    "connect",
     "draw_map",
     "duplicates",
     "evaluate",
@@ -213,6 +216,7 @@ _HOMES: Final = {
     "QualityReport": "evaluation.quality_report",
     "QueryOptions": "search.query_options",
     "RelocateReport": "indexing.renamed",
+    "RemoteIndex": "server.client",
     "RemoveReport": "maintenance.remove",
     "RepairReport": "maintenance.repair",
     "Result": "types",
@@ -225,6 +229,7 @@ _HOMES: Final = {
     "WordCount": "types",
     "build": "indexing.build",
     "compact": "maintenance.compact",
+    "connect": "server.client",
     "draw_map": "view.map",
     "duplicates": "deduplication.find",
     "evaluate": "evaluation.evaluate",

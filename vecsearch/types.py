@@ -229,7 +229,8 @@ class Hit:
 
     Both are with the query that was searched: expanded, if it was. ``order`` is what a re-ranked
     hit is ordered by, larger is better; None for all others, which are ordered by their score.
-    ``has_file`` and ``content_hash`` are those of its `Image`.
+    ``has_file`` and ``content_hash`` are those of its `Image`. ``gone`` is what a server says of
+    the file, None where the file system here is asked.
     """
 
     rank: int
@@ -240,6 +241,7 @@ class Hit:
     order: float | None = None
     has_file: bool = True
     content_hash: bytes = b""
+    gone: bool | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_gone(self) -> bool:
@@ -248,7 +250,7 @@ class Hit:
         Of a member of a tar it is asked for the tar alone. It is not so for what is behind a URL,
         for imported vectors without a file or with a relative path, and where it cannot be told.
         """
-        return self.has_file and _is_gone(self.path)
+        return self.has_file and _is_gone(self.path) if self.gone is None else self.gone
 
 
 def _is_gone(path: Path) -> bool:
@@ -294,7 +296,7 @@ class ListedImage:
 
     ``taken`` is the date in its metadata, as `Image` has it, empty if there is none. ``words`` are
     the likeliest words, if they were asked for. ``has_file`` and ``content_hash`` are those of its
-    `Image`.
+    `Image`, and ``gone`` is as in `Hit`.
     """
 
     id: int
@@ -307,6 +309,7 @@ class ListedImage:
     words: tuple[Guess, ...] = ()
     has_file: bool = True
     content_hash: bytes = b""
+    gone: bool | None = field(default=None, compare=False, repr=False)
 
     @property
     def modified(self) -> str:
@@ -321,7 +324,7 @@ class ListedImage:
     @property
     def is_gone(self) -> bool:
         """Return whether its file is not there any more, as `Hit.is_gone`."""
-        return self.has_file and _is_gone(self.path)
+        return self.has_file and _is_gone(self.path) if self.gone is None else self.gone
 
 
 def local_time(time_ns: int) -> str:

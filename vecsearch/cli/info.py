@@ -9,7 +9,7 @@ import click
 from vecsearch.cli.help import Command
 from vecsearch.cli.json_fields import encoder_fields, record_fields, renamed
 from vecsearch.cli.open import open_queryable
-from vecsearch.cli.options import format_option, index_option, json_option
+from vecsearch.cli.options import format_option, index_option, json_option, server_option
 from vecsearch.cli.output import print_records, say
 from vecsearch.cli.output_format import chosen_form
 from vecsearch.paths import shown_in
@@ -37,16 +37,23 @@ Examples:
 )
 @click.argument("queries", nargs=-1, metavar="[IMAGE | id:N]...")
 @index_option
+@server_option
 @format_option("info", "table", "json", "jsonl")
 @json_option
-def info(queries: tuple[str, ...], index: Path | None, form: str | None, as_json: bool) -> None:
+def info(
+    queries: tuple[str, ...],
+    index: Path | None,
+    server: str | None,
+    form: str | None,
+    as_json: bool,
+) -> None:
     """Show what an index is: pictures, encoder, size, and the files that were skipped.
 
     With an IMAGE, a picture file or id:N, show what the index knows of that instead, and which
     three of its words the network finds likeliest. Their shares are rough, and of all words.
     """
     form = chosen_form(form, as_json)
-    with open_queryable(index) as opened:
+    with open_queryable(index, server=server) as opened:
         if queries:
             found = opened.look(queries)
             if form == "table":

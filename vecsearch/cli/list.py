@@ -16,6 +16,7 @@ from vecsearch.cli.options import (
     index_option,
     json_option,
     null_option,
+    server_option,
     since_option,
     under_option,
     until_option,
@@ -45,6 +46,7 @@ Examples:
 """,
 )
 @index_option
+@server_option
 @under_option
 @glob_option
 @since_option
@@ -64,6 +66,7 @@ Examples:
 @null_option
 def list_(
     index: Path | None,
+    server: str | None,
     under: tuple[str, ...],
     patterns: tuple[str, ...],
     since: str | None,
@@ -96,7 +99,7 @@ def list_(
         dates=form != "paths",
     )
     end = "\0" if null else "" if form == "json" else "\n"
-    with open_queryable(index) as opened:
+    with open_queryable(index, server=server) as opened:
         if options.filter.has_dates or sort == "taken":
             with progress() as report:
                 opened.read_dates(progress=report)

@@ -49,6 +49,13 @@ index_option = click.option(
     envvar="VECSEARCH_INDEX",
     help="The index folder.  [default: the only one in indexes/]",
 )
+server_option = click.option(
+    "--server",
+    metavar="URL",
+    envvar="VECSEARCH_SERVER",
+    help="Ask the server at URL, as vecsearch serve prints it; -i is then the name of one of its "
+    "indexes.",
+)
 k_option = click.option("-k", default=5, show_default=True, help="How many neighbours.")
 threshold_option = click.option(
     "--threshold",

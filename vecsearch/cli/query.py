@@ -24,6 +24,7 @@ from vecsearch.cli.options import (
     json_option,
     k_option,
     rerank_option,
+    server_option,
     since_option,
     threshold_option,
     under_option,
@@ -114,7 +115,7 @@ class _Outputs(NamedTuple):
     cls=CountingCommand,
     rare=(
         *("vectors", "threshold", "offset", "expand", "combine", "not_word", "box"),
-        *("include_self", "null", "link_to", "preview_mode", "fetch"),
+        *("include_self", "null", "link_to", "preview_mode", "fetch", "server"),
     ),
     epilog="""\b
 Examples:
@@ -144,6 +145,7 @@ More examples:
 @click.argument("queries", nargs=-1, metavar="[IMAGE | id:N | -]...")
 @vectors_option
 @index_option
+@server_option
 @k_option
 @threshold_option
 @click.option("--offset", default=0, metavar="N", help="Skip the N nearest.")
@@ -208,6 +210,7 @@ def query(
     limits: _Limits,
     outputs: _Outputs,
     index: Path | None,
+    server: str | None,
     k: int,
     fetch: bool,
     form: str | None,
@@ -225,7 +228,7 @@ def query(
     options = _options(given, limits)
     queries = [*_with_input(given.queries, given.null), *map(Word, given.word)]
     form = chosen_form(form, as_json)
-    with open_queryable(index, fetch=fetch) as opened:
+    with open_queryable(index, server=server, fetch=fetch) as opened:
         if options.filter.has_dates:
             with progress() as report:
                 opened.read_dates(progress=report)

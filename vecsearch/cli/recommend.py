@@ -21,6 +21,7 @@ from vecsearch.cli.options import (
     json_option,
     k_option,
     rerank_option,
+    server_option,
     threshold_option,
 )
 from vecsearch.cli.output import note, refuse_pictures, say, tell_not_fetched
@@ -41,7 +42,7 @@ _STEM_BYTES: Final = 180
 
 @click.command(
     cls=CountingCommand,
-    rare=("threshold", "expand", "preview_mode", "fetch"),
+    rare=("threshold", "expand", "preview_mode", "fetch", "server"),
     epilog="""\b
 Examples:
   vecsearch recommend                     # sheets and recommendations.json in output/rec
@@ -54,6 +55,7 @@ More examples:
 """,
 )
 @index_option
+@server_option
 @k_option
 @threshold_option
 @expand_option
@@ -74,6 +76,7 @@ More examples:
 @json_option
 def recommend(
     index: Path | None,
+    server: str | None,
     k: int,
     threshold: float,
     expand: int,
@@ -95,7 +98,7 @@ def recommend(
     streams = form == "jsonl" and not (sheets or html or preview or preview_mode)
     stdout = sys.stdout  # a progress bar takes its place
     options = QueryOptions(threshold=threshold, expand=expand, rerank=rerank)
-    with open_queryable(index, fetch=fetch) as opened, progress() as report:
+    with open_queryable(index, server=server, fetch=fetch) as opened, progress() as report:
         if html is not None:
             refuse_pictures(opened, html)
             results = list(opened.recommend(k=k, options=options))

@@ -8,7 +8,7 @@ import click
 
 from vecsearch.cli.help import Command
 from vecsearch.cli.open import open_queryable
-from vecsearch.cli.options import format_option, index_option, json_option
+from vecsearch.cli.options import format_option, index_option, json_option, server_option
 from vecsearch.cli.output import print_records, say
 from vecsearch.cli.output_format import chosen_form
 from vecsearch.types import WordCount
@@ -26,6 +26,7 @@ Examples:
 )
 @click.argument("prefix", default="")
 @index_option
+@server_option
 @click.option(
     "--count",
     is_flag=True,
@@ -33,13 +34,20 @@ Examples:
 )
 @format_option("words", "table", "json", "jsonl")
 @json_option
-def words(prefix: str, index: Path | None, count: bool, form: str | None, as_json: bool) -> None:
+def words(
+    prefix: str,
+    index: Path | None,
+    server: str | None,
+    count: bool,
+    form: str | None,
+    as_json: bool,
+) -> None:
     """List the words that query --word knows, those with a part that begins with PREFIX.
 
     They are the classes that the network was trained to tell apart.
     """
     form = chosen_form(form, as_json)
-    with open_queryable(index) as opened:
+    with open_queryable(index, server=server) as opened:
         found = opened.words(prefix, count=count)
     if form in ("json", "jsonl"):
         print_records([_fields(one) for one in found], form)

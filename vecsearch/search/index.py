@@ -244,10 +244,16 @@ class Index:
         return self._run(lambda reader: image_at(reader.snapshot, path))
 
     @checked
+    def images_at(self, paths: Sequence[str | Path]) -> list[Image]:
+        """Find the images at any of *paths*, letter by letter as the index has them."""
+        names = [os.fspath(path) for path in dict.fromkeys(paths)]
+        return self._run(lambda reader: list(reader.snapshot.images_by_path(names).values()))
+
+    @checked
     def image(self, image_id: int) -> Image:
         """Return the image with an id; raises NotFoundError if there is none."""
         image = None
-        if 0 <= image_id < 1 << 63:  # as SQLite's integers
+        if abs(image_id) < 1 << 63:  # SQLite's integers end there
             image = self._run(lambda reader: reader.snapshot.image_by_id(image_id))
         if image is None:
             raise NotFoundError(

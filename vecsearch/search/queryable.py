@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -101,6 +101,10 @@ class Queryable(Protocol):
 
     def image_at(self, path: str | Path) -> Image | None:
         """Find the image at *path*."""
+        ...
+
+    def images_at(self, paths: Sequence[str | Path]) -> list[Image]:
+        """Find the images at any of *paths*, letter by letter."""
         ...
 
     def list_images(self, options: ListOptions | None = ...) -> Iterator[ListedImage]:

@@ -62,19 +62,19 @@ def image_at(lookups: Lookups, path: str | Path) -> Image | None:
     A file is found under any spelling of its path, an id that is no file's letter by letter.
     """
     text = os.fspath(path)
-    if image := lookups.image_by_path(path_of(text)):
-        return image
-    plain, tried = is_plain(text), {path_of(text)}
-    for name in _spellings(text):
+    plain = is_plain(text)
+    tried: set[Path] = set()
+    for name in paths_like(text):
         image = None if name in tried else lookups.image_by_path(name)
-        if image and (plain or image.size_bytes):
+        if image and (not tried or plain or image.size_bytes):
             return image
         tried.add(name)
     return None
 
 
-def _spellings(text: str) -> Iterator[Path]:
-    """Return other spellings of a path."""
+def paths_like(text: str) -> Iterator[Path]:
+    """Return a path as it is given, and then its other spellings."""
+    yield path_of(text)
     whole = absolute_path(text)
     yield whole
     yield relative_path(text)

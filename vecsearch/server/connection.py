@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from vecsearch.server.limits import Limits
+from vecsearch.server.problems import RequestError, response_to
 
 MOST_HEAD_BYTES: Final = 32 << 10
 """The request line and all headers together."""
+
+_TOO_LARGE: Final = RequestError(
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "head_too_large",
+    f"the head of the request is larger than {MOST_HEAD_BYTES:,} bytes",
+)
+_TOO_SLOW: Final = RequestError(
+    HTTPStatus.REQUEST_TIMEOUT, "slow_request", "the request did not come in time"
+)
+
+_LEAST_TAKEN_BYTES: Final = 64 << 10
+"""So much of an answer has to be taken in the time for a request."""
 
 _log = logging.getLogger("vecsearch.server")
 
@@ -31,8 +45,9 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
         super().connection_made(transport)
-        self._head_bytes = 0
+        self._head_bytes = self._trailer_bytes = 0
         self._deadline: asyncio.TimerHandle | None = None
+        self._writing: asyncio.TimerHandle | None = None
         self._await()
         if len(self.connections) > self.limits.connections:
             slowest = next(iter(self._waiting))
@@ -41,6 +56,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no longer."""
         self._rest()
+        self._stop_watching()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -49,8 +65,8 @@ class Connection(HttpToolsProtocol):
             self._head_bytes += len(data)
         in_head = self._head_bytes >= 0
         super().data_received(data)
-        if in_head and self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
-            self._refuse(b"431 Request Header Fields Too Large")
+        if in_head and self._head_bytes > MOST_HEAD_BYTES:
+            self._refuse(_TOO_LARGE)
 
     def on_message_begin(self) -> None:
         """Wait for the rest of a request."""
@@ -58,16 +74,62 @@ class Connection(HttpToolsProtocol):
         if self._deadline is None:
             self._await()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, but none that comes after the body: nobody looks at it then."""
+        if self._head_bytes >= 0:
+            super().on_header(name, value)
+            return
+        self._trailer_bytes += len(name) + len(value)
+        if self._trailer_bytes > MOST_HEAD_BYTES:
+            self._refuse(_TOO_LARGE)
+
     def on_headers_complete(self) -> None:
-        """Count no further."""
-        self._head_bytes = -1
-        super().on_headers_complete()
+        """Count no further; refuse a head that came at once, and is too long."""
+        self._head_bytes, self._trailer_bytes = -1, 0
+        lengths = (len(name) + len(value) + 4 for name, value in self.headers)
+        if len(self.url) + sum(lengths) > MOST_HEAD_BYTES:
+            self._refuse(_TOO_LARGE)
+        if not self.transport.is_closing():
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body."""
+        if not self.transport.is_closing():
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Rest while the request is answered."""
         self._head_bytes = 0
         self._rest()
-        super().on_message_complete()
+        if not self.transport.is_closing():
+            super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        """Wait for who does not take what is sent, which is kept in memory meanwhile."""
+        super().pause_writing()
+        self._watch_writing(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """Wait no longer."""
+        self._stop_watching()
+        super().resume_writing()
+
+    def _watch_writing(self, left: int) -> None:
+        """Look again in a while whether enough of what was *left* is gone."""
+
+        def look() -> None:
+            now = self.transport.get_write_buffer_size()
+            if now > left - _LEAST_TAKEN_BYTES:
+                self.transport.abort()
+            else:
+                self._watch_writing(now)
+
+        self._writing = self.loop.call_later(self.limits.request_s, look)
+
+    def _stop_watching(self) -> None:
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
 
     def _await(self) -> None:
         self._waiting[self] = None
@@ -84,13 +146,20 @@ class Connection(HttpToolsProtocol):
         self._waiting.pop(self, None)
         if self.cycle is not None and not self.cycle.response_complete:
             return  # whoever reads the body has a limit of its own, and says so
-        if not self.transport.is_closing():
-            self._refuse(b"408 Request Timeout")
+        self._refuse(_TOO_SLOW)
 
-    def _refuse(self, status: bytes) -> None:
-        self.transport.write(
-            b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-        )
+    def _refuse(self, error: RequestError) -> None:
+        """Say why a request is not taken, and end the connection."""
+        if self.transport.is_closing():
+            return
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.transport.abort()  # what is written now would be a part of another answer
+            return
+        response = response_to(error)
+        lines = [f"HTTP/1.1 {error.status.value} {error.status.phrase}".encode()]
+        lines += [name + b": " + value for name, value in response.raw_headers]
+        lines += [b"connection: close", b"", bytes(response.body)]
+        self.transport.write(b"\r\n".join(lines))
         self.transport.close()
 
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from vecsearch.errors import NotFoundError, UsageError
-from vecsearch.search.info import IndexInfo
+from vecsearch.images.sources.access import is_gone
+from vecsearch.search.info import IndexInfo, PictureInfo
 from vecsearch.search.query_options import QueryOptions
 from vecsearch.server import messages
-from vecsearch.types import Guess, Hit, Image, ListedImage, QueryImage, Result, Word
+from vecsearch.types import (
+    Guess,
+    Hit,
+    Image,
+    ListedImage,
+    QueryImage,
+    Result,
+    Word,
+    path_of,
+)
 
 if TYPE_CHECKING:
     from vecsearch.search.query_image import Query
@@ -45,14 +56,25 @@ def to_query(given: messages.Asked, served: ServedIndex, pictures: SentPictures)
     Raises UsageError unless it is exactly one thing, NotFoundError for a path that the index does
     not have, or has with another file, RequestError for a picture that is not kept any more.
     """
+    name = given.name
     kinds = (given.id, given.picture, given.word, given.path)
     if sum(kind is not None for kind in kinds) != 1:
         raise UsageError("a query is not exactly one thing", hint="give id, picture, word or path")
-    if given.picture is not None:
-        return pictures.get(given.picture)
     if given.word is not None:
         return Word(given.word)
-    return f"id:{given.id if given.path is None else _image_at(given, served).id}"
+    if given.picture is not None:
+        data = pictures.get(given.picture)
+        plain = name is None and given.box is None
+        label = given.picture if name is None else name
+        return data if plain else QueryImage(label, None, data, given.box)
+    text = given.path
+    if text is None:
+        text = f"id:{given.id}"
+    elif not (text.startswith("id:") or served.encoder.is_external):  # of which none names a file
+        text = f"id:{_image_at(given, served).id}"
+    if name is None:
+        return text if given.box is None else QueryImage(text, None, None, given.box)
+    return QueryImage(name, path_of(text), None, given.box)
 
 
 def _image_at(given: messages.Asked, served: ServedIndex) -> Image:
@@ -117,7 +139,39 @@ def to_listed(image: ListedImage) -> messages.ListedImage:
         version=version_of(image.content_hash),
         taken=image.taken,
         has_file=image.has_file,
+        gone=image.is_gone,
         words=tuple(map(to_guess, image.words)),
+    )
+
+
+def to_image(image: Image, words: Iterable[Guess] = ()) -> messages.ListedImage:
+    """Return an image as it is sent."""
+    return messages.ListedImage(
+        id=image.id,
+        path=str(image.path),
+        width=image.width,
+        height=image.height,
+        size_bytes=image.size_bytes,
+        mtime_ns=image.mtime_ns,
+        taken=image.taken or "",
+        has_file=image.has_file,
+        words=tuple(map(to_guess, words)),
+        version=version_of(image.content_hash),
+        gone=image.has_file and is_gone(image.path),
+    )
+
+
+def to_known(picture: PictureInfo) -> messages.KnownPicture:
+    """Return what is known of a picture as it is sent."""
+    return messages.KnownPicture(
+        query=picture.query,
+        id=picture.id,
+        path=None if picture.path is None else str(picture.path),
+        width=picture.width,
+        height=picture.height,
+        size_bytes=picture.size_bytes,
+        taken=picture.taken,
+        words=tuple(map(to_guess, picture.words)),
     )
 
 
@@ -134,8 +188,46 @@ def to_facts(served: ServedIndex) -> messages.IndexFacts:
         dim=served.encoder.dim,
         encoder=served.encoder.title,
         can_embed=served.can_embed,
+        imported=served.encoder.is_external,
         has_words=served.has_words,
         has_edits=served.has_edits,
+    )
+
+
+def to_record(info: IndexInfo) -> messages.IndexRecord:
+    """Return all that an index says of itself as it is sent."""
+    excluded = info.excluded
+    return messages.IndexRecord(
+        path=str(info.path),
+        images=info.images,
+        generation=info.generation,
+        recipe=info.recipe,
+        size_bytes=info.size_bytes,
+        encoder=info.encoder,
+        reduction=info.reduction,
+        agreement=info.agreement,
+        sources=tuple(map(str, info.sources)),
+        skipped=tuple(
+            messages.SkippedFile(
+                path=str(one.path),
+                reason=one.reason,
+                size_bytes=one.size_bytes,
+                mtime_ns=one.mtime_ns,
+            )
+            for one in info.skipped
+        ),
+        left_out=dict(info.left_out),
+        exclude=info.exclude,
+        excluded=messages.LeftOut(
+            pictures=excluded.pictures,
+            folders=excluded.folders,
+            ignored_pictures=excluded.ignored_pictures,
+            ignored_folders=excluded.ignored_folders,
+            ignore_files=excluded.ignore_files,
+            ignore_paths=tuple(map(str, excluded.ignore_paths)),
+        ),
+        words=info.words,
+        why_no_words=info.why_no_words,
     )
 
 
@@ -147,6 +239,7 @@ def to_description(served: ServedIndex, info: IndexInfo) -> messages.IndexDescri
         dim=info.encoder.dim,
         encoder=info.encoder.title,
         can_embed=served.can_embed,
+        imported=served.encoder.is_external,
         has_words=served.has_words,
         has_edits=served.has_edits,
         generation=info.generation,

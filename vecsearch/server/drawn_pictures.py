@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections import OrderedDict
-from pathlib import Path
 from threading import Lock
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from vecsearch.images.decoders.to_rgb import decode_thumbnail
-from vecsearch.images.sources.access import read_content
 
 Size = Literal["small", "medium", "large"]
 
@@ -19,13 +16,6 @@ SIDES: Final[dict[Size, int]] = {"small": 160, "medium": 400, "large": 1600}
 
 MEDIA_TYPE: Final = "image/webp"
 _QUALITY: Final[dict[Size, int]] = {"small": 78, "medium": 80, "large": 84}
-
-
-class Drawn(NamedTuple):
-    """A thumbnail, and the hash of the file that it was made of."""
-
-    data: bytes
-    content_hash: bytes
 
 
 class DrawnPictures:
@@ -45,13 +35,11 @@ class DrawnPictures:
                 self._kept.move_to_end((content_hash, size))
             return data
 
-    def draw(self, path: Path, size: Size) -> Drawn:
-        """Draw the picture at *path*; raises ImageError."""
-        content = read_content(path).data
-        content_hash = hashlib.sha256(content).digest()[:16]
+    def draw(self, content: bytes, content_hash: bytes, size: Size) -> bytes:
+        """Draw a picture file that has this hash; raises ImageError."""
         data = draw(content, size)
         self._keep((content_hash, size), data)
-        return Drawn(data, content_hash)
+        return data
 
     def _keep(self, key: tuple[bytes, Size], data: bytes) -> None:
         with self._lock:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Final, Literal
+from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.requests import Request
@@ -19,13 +21,13 @@ from starlette.routing import Route
 from vecsearch.errors import NotFoundError
 from vecsearch.server import messages
 from vecsearch.server.problems import RequestError, encode, response_to
+from vecsearch.server.request_limits import MOST_JSON_BYTES
 from vecsearch.server.served_index import ServedIndex
 from vecsearch.server.state import State
 
 PREFIX: Final = "/api/v1"
 JSON: Final = "application/json"
 PICTURE: Final = "picture"
-_MOST_JSON_BYTES: Final = 8 << 20
 _MOST_QUERY_STRING: Final = 16 << 10
 _MOST_ID: Final = (1 << 63) - 1
 
@@ -118,7 +120,7 @@ class Endpoint:
         media_type = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
         most = state.limits.body_bytes
         if decoder is not None:
-            most = min(most, _MOST_JSON_BYTES)
+            most = min(most, MOST_JSON_BYTES)
         takes_any = media_type.startswith("image/") or media_type == "application/octet-stream"
         if not (takes_any if decoder is None else media_type == JSON):
             raise _unsupported("image/* or application/octet-stream" if decoder is None else JSON)
@@ -138,8 +140,16 @@ def _decoded(data: bytes, decoder: msgspec.json.Decoder[Any] | None) -> Any:
             raise RequestError(HTTPStatus.BAD_REQUEST, "empty", "the body is empty")
         return data
     try:
-        return decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        try:
+            return decoder.decode(data)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:
+            # A path that is no text has halves of surrogates in JSON, which msgspec refuses.
+            if b"\\ud" not in data.lower():
+                raise
+            return msgspec.convert(json.loads(data), decoder.type)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise RequestError(HTTPStatus.BAD_REQUEST, "usage", f"the body: {error}") from None
 
 
@@ -174,7 +184,9 @@ def _parameters(request: Request, kind: type[messages.Request] | None) -> Any:
     """Read the query string; raises RequestError."""
     if len(request.scope["query_string"]) > _MOST_QUERY_STRING:
         raise RequestError(HTTPStatus.REQUEST_URI_TOO_LONG, "too_long", "the address is too long")
-    pairs = request.query_params.multi_items()
+    # A path that is no text is written as the bytes that it is.
+    text = request.scope["query_string"].decode("latin-1")
+    pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
     if kind is None:
         pairs = [(name, value) for name, value in pairs if name != "v"]
         if pairs:
@@ -191,10 +203,16 @@ def _parameters(request: Request, kind: type[messages.Request] | None) -> Any:
         else:
             given[name] = value
     try:
-        return msgspec.convert(given, kind, strict=False)
+        made = msgspec.convert(given, kind, strict=False)
+    except UnicodeError:
+        raise _usage("a parameter is no text") from None
     except msgspec.ValidationError as error:
         where = re.sub(r"\s*- at `\$\.?(\w*).*", r" (\1)", str(error))
         raise _usage(where) from None
+    for name in given:
+        if getattr(made, name) is None:  # "null" counts as a number that is none
+            raise _usage(f"{name} is null")
+    return made
 
 
 def _usage(detail: str) -> RequestError:

@@ -68,7 +68,7 @@ class Guards:
         try:
             _check_form(scope, headers)
             self._check_host(headers)
-            _check_origin(headers)
+            _check_origin(scope, headers)
             response = self._admit(scope, headers) or self._app
         except RequestError as error:
             scope["code"] = error.code
@@ -145,12 +145,13 @@ def _check_form(scope: Scope, headers: Headers) -> None:
         raise RequestError(HTTPStatus.BAD_REQUEST, "usage", "the path has a null character")
 
 
-def _check_origin(headers: Headers) -> None:
+def _check_origin(scope: Scope, headers: Headers) -> None:
     """Raise RequestError for what another site's page asks."""
     origin = headers.get("origin")
     foreign = origin is not None and not _is_same(origin, headers.get("host", ""))
     site = headers.get("sec-fetch-site", "none")
-    navigates = headers.get("sec-fetch-mode") == "navigate"
+    is_form = scope["method"] not in ("GET", "HEAD")
+    navigates = headers.get("sec-fetch-mode") == "navigate" and not is_form
     if foreign or (site in ("cross-site", "same-site") and not navigates):
         raise RequestError(
             HTTPStatus.FORBIDDEN, "origin", "pages of other sites may not ask this server"

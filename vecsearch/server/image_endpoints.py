@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from http import HTTPStatus
-from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 from starlette.responses import Response
 
-from vecsearch.errors import UnreadableError
+from vecsearch.errors import ImageError, UnreadableError
 from vecsearch.images.decoders.to_rgb import open_image
 from vecsearch.images.sources.access import read_content, stat_file
 from vecsearch.server import messages
-from vecsearch.server.conversions import to_guess, version_of
+from vecsearch.server.conversions import to_image, version_of
 from vecsearch.server.drawn_pictures import MEDIA_TYPE, SIDES, Size
 from vecsearch.server.endpoint import Call, Endpoint, matches
 from vecsearch.server.problems import RequestError
@@ -39,61 +38,56 @@ class ThumbnailParameters(PictureParameters, frozen=True, kw_only=True):
     size: Size = "medium"
 
 
-async def _facts(call: Call) -> messages.ImageFacts:
+async def _facts(call: Call) -> messages.ListedImage:
     number = call.request.path_params["id"]
 
-    def read() -> messages.ImageFacts:
+    def read() -> messages.ListedImage:
         index = call.served.index
         image = index.image(number)
         guesses = index.guess_at([image.path]).get(image.path, ())
-        return messages.ImageFacts(
-            id=image.id,
-            path=str(image.path),
-            width=image.width,
-            height=image.height,
-            size_bytes=image.size_bytes,
-            mtime_ns=image.mtime_ns,
-            taken=image.taken or "",
-            has_file=image.has_file,
-            words=tuple(map(to_guess, guesses)),
-            version=version_of(image.content_hash),
-            gone=image.has_file and _is_gone(image.path),
-        )
+        return to_image(image, guesses)
 
     return await call.state.in_thread(read)
 
 
-def _is_gone(path: Path) -> bool:
-    try:
-        stat_file(path)
-    except FileNotFoundError:
-        return True
-    except (OSError, ValueError):
-        return False
-    return False
+async def _find(call: Call) -> messages.FoundImages:
+    given: messages.FindRequest = call.body
+
+    def read() -> messages.FoundImages:
+        index = call.served.index
+        images = index.images_at(given.paths)
+        guesses = index.guess_at([one.path for one in images]) if given.words else {}
+        return messages.FoundImages(
+            images=tuple(to_image(one, guesses.get(one.path, ())) for one in images)
+        )
+
+    return await call.state.in_thread(read)
 
 
 async def _thumbnail(call: Call) -> Response:
     given: ThumbnailParameters = call.parameters
     image = await _image(call)
     drawn = call.state.drawn
-    wanted = image.content_hash
-    if wanted and matches(call.request, _tag(wanted, given.size)):
-        return Response(status_code=304, headers=_headers(wanted, given.size, given.v))
-    data = drawn.get(wanted, given.size)
+    headers = _headers(image.content_hash, given.size, given.v)
+    if matches(call.request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    data = drawn.get(image.content_hash, given.size)
     call.state.metrics.drawn.labels("memory" if data else "file").inc()
     if data is None:
+
+        def draw() -> bytes:
+            return drawn.draw(_read(image), image.content_hash, given.size)
+
         with call.state.metrics.phase("draw"):
-            data, wanted = await call.state.in_thread(drawn.draw, image.path, given.size)
-    return Response(data, headers=_headers(wanted, given.size, given.v), media_type=MEDIA_TYPE)
+            data = await call.state.in_thread(draw)
+    return Response(data, headers=headers, media_type=MEDIA_TYPE)
 
 
 async def _original(call: Call) -> Response:
     given: PictureParameters = call.parameters
     image = await _image(call)
-    data, media_type = await call.state.in_thread(_read, image)
-    found = hashlib.sha256(data).digest()[:16]
-    headers = _headers(found, "", given.v) | {
+    data, media_type = await call.state.in_thread(_read_original, image)
+    headers = _headers(image.content_hash, "", given.v) | {
         "Accept-Ranges": "bytes",
         "Content-Disposition": f"inline; filename*=UTF-8''{_quoted(image.path.name)}",
     }
@@ -115,11 +109,28 @@ async def _image(call: Call) -> Image:
     return image
 
 
-def _read(image: Image) -> tuple[bytes, str]:
-    """Return a picture file as it is, and its media type; raises ImageError if it is none.
+def _read(image: Image) -> bytes:
+    """Return the file of an image, as it was when it was indexed.
 
-    What an index names is not believed to be a picture: nothing else is sent.
+    An index may come from somebody else, and name any file of this machine, directly or by a link.
+    But who cannot read a file does not know its hash, so what has the hash of the catalog is
+    nothing that they do not have. That a file lies below a source of the index would say nothing:
+    sources are named by the same catalog, and links that lead out of them are followed when an
+    index is built. Raises UnreadableError, and RequestError for another file.
     """
+    data = read_content(image.path).data
+    if hashlib.sha256(data).digest()[:16] != image.content_hash:
+        raise RequestError(
+            HTTPStatus.NOT_FOUND,
+            "changed",
+            "the file is not the one that was indexed",
+            hint="vecsearch build brings the index up to date",
+        )
+    return data
+
+
+def _read_original(image: Image) -> tuple[bytes, str]:
+    """Return the file of an image, and its media type; raises ImageError if it is no picture."""
     try:
         size_bytes = stat_file(image.path).size_bytes
     except OSError as error:
@@ -131,9 +142,14 @@ def _read(image: Image) -> tuple[bytes, str]:
             f"the file is larger than {_MOST_BYTES >> 20} MiB",
             hint="the thumbnail of size large can be had",
         )
-    data = read_content(image.path).data
-    with open_image(data) as opened:
-        return data, opened.get_format_mimetype() or "application/octet-stream"
+    data = _read(image)
+    try:
+        with open_image(data) as opened:
+            return data, opened.get_format_mimetype() or "application/octet-stream"
+    except ImageError:
+        raise
+    except Exception as error:  # a decoder fed with garbage raises nearly anything
+        raise ImageError("not a picture in a format known here", path=image.path) from error
 
 
 def _range(header: str | None, size: int) -> range | None:
@@ -185,7 +201,17 @@ ENDPOINTS: Final = (
         kind="image",
         summary="Tell what the index knows of an image.",
         handler=_facts,
-        answer=messages.ImageFacts,
+        answer=messages.ListedImage,
+        errors=(404,),
+    ),
+    Endpoint(
+        method="POST",
+        path="/indexes/{index}/images/find",
+        kind="find",
+        summary="Find images by their paths.",
+        handler=_find,
+        body=messages.FindRequest,
+        answer=messages.FoundImages,
         errors=(404,),
     ),
     Endpoint(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from importlib.metadata import version
 from itertools import islice
 from typing import Final
@@ -18,6 +18,7 @@ from vecsearch.server.conversions import (
     to_listed,
     to_message,
     to_options,
+    to_record,
 )
 from vecsearch.server.endpoint import Call, Endpoint
 from vecsearch.server.problems import encode
@@ -38,19 +39,30 @@ async def _describe(call: Call) -> messages.IndexDescription:
     return to_description(call.served, info)
 
 
-async def _list(call: Call) -> messages.Listing:
-    given: messages.ListParameters = call.parameters
-    options = ListOptions(
+async def _info(call: Call) -> messages.IndexRecord:
+    return to_record(await call.state.in_thread(call.served.index.info))
+
+
+def _list_options(
+    given: messages.SortParameters, limit: int | None, offset: int = 0
+) -> ListOptions:
+    return ListOptions(
         under=given.under,
         glob=given.glob,
         since=given.since,
         until=given.until,
         sort=given.sort,
         reverse=given.reverse,
-        limit=given.limit + 1,
-        offset=given.after,
+        limit=limit,
+        offset=offset,
         words=given.words,
+        dates=given.dates,
     )
+
+
+async def _list(call: Call) -> messages.Listing:
+    given: messages.ListParameters = call.parameters
+    options = _list_options(given, given.limit + 1, given.after)
 
     def read() -> list[messages.ListedImage]:
         return [to_listed(one) for one in call.served.index.list_images(options)]
@@ -75,13 +87,32 @@ async def _recommend(call: Call) -> Response:
     options = to_options(given)
     options.check_no_pictures()
 
-    def lines() -> Iterator[bytes]:
-        results = call.served.index.recommend(k=given.k, options=options)
-        while part := list(islice(results, 64)):
-            yield b"".join(encode(to_message(one)) + b"\n" for one in part)
+    def results() -> Iterator[messages.Result]:
+        return map(to_message, call.served.index.recommend(k=given.k, options=options))
 
-    made = lines()
-    first = await call.state.in_thread(lambda: next(made, b""))  # what is wrong is told as such
+    return await _lines(call, results)
+
+
+async def _list_lines(call: Call) -> Response:
+    given: messages.LineParameters = call.parameters
+    options = _list_options(given, given.limit)
+
+    def images() -> Iterator[messages.ListedImage]:
+        return map(to_listed, call.served.index.list_images(options))
+
+    return await _lines(call, images)
+
+
+async def _lines(call: Call, make: Callable[[], Iterator[messages.Answer]]) -> Response:
+    """Send each message as a line, as they come; what is wrong with the first is told as such."""
+
+    def parts() -> Iterator[bytes]:
+        made = make()
+        while part := list(islice(made, 64)):
+            yield b"".join(encode(one) + b"\n" for one in part)
+
+    made = parts()
+    first = await call.state.in_thread(lambda: next(made, b""))
 
     async def send() -> AsyncIterator[bytes]:
         part = first
@@ -108,6 +139,25 @@ ENDPOINTS: Final = (
         summary="Describe an index in figures.",
         handler=_describe,
         answer=messages.IndexDescription,
+        errors=(404,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/indexes/{index}/info",
+        kind="info",
+        summary="Tell all that an index says of itself.",
+        handler=_info,
+        answer=messages.IndexRecord,
+        errors=(404,),
+    ),
+    Endpoint(
+        method="GET",
+        path="/indexes/{index}/list",
+        kind="list_lines",
+        summary="List images: a line of JSON each.",
+        handler=_list_lines,
+        parameters=messages.LineParameters,
+        answer=LINES,
         errors=(404,),
     ),
     Endpoint(

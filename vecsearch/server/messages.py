@@ -6,15 +6,16 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from vecsearch.embed.spec import EncoderSpec
 from vecsearch.search.query_options import MOST_EXPANDED, MOST_RERANKED
-
-MOST_HITS = 10_000
-MOST_QUERIES = 256
-"""In one request: as many as are answered together."""
+from vecsearch.server.request_limits import MOST_HITS, MOST_PATHS, MOST_QUERIES
+from vecsearch.types import Agreement, Reduction
 
 Id = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 Text = Annotated[str, Meta(min_length=1, max_length=4096)]
 Texts = Annotated[tuple[Text, ...], Meta(max_length=64)]
+Name = Annotated[str, Meta(max_length=65536)]
+Box = tuple[int, int, int, int]
 
 
 class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,15 +56,16 @@ class QueryParameters(FilterParameters, frozen=True, kw_only=True):
     expand: Annotated[int, Meta(ge=0, le=MOST_EXPANDED)] = 0
     rerank: Annotated[int, Meta(ge=0, le=MOST_RERANKED)] = 0
     combine: Literal["mean", "max"] | None = None
-    box: tuple[int, int, int, int] | None = None
+    box: Box | None = None
 
 
 class Asked(Request, frozen=True, kw_only=True):
     """A query: exactly one of these.
 
     `id`: an image of the index. `picture`: one that was sent before, by the name that it was given
-    then. `word`: a word of the index. `path`: an image of the index by its path, or by its id in
-    the import; with `size_bytes` and `mtime_ns` only if its file was the same when it was indexed.
+    then. `word`: a word of the index. `path`: an image of the index by its path, by `id:N`, or by
+    its id in the import; with `size_bytes` and `mtime_ns` only if its file was the same when it was
+    indexed. `name`: what it is called in the answer. `box`: the part that is meant.
     """
 
     id: Id | None = None
@@ -72,6 +74,27 @@ class Asked(Request, frozen=True, kw_only=True):
     path: Text | None = None
     size_bytes: int | None = None
     mtime_ns: int | None = None
+    name: Name | None = None
+    box: Box | None = None
+
+
+class LookRequest(Request, frozen=True, kw_only=True):
+    """The pictures to tell of."""
+
+    queries: Annotated[tuple[Asked, ...], Meta(min_length=1, max_length=MOST_QUERIES)]
+
+
+class FindRequest(Request, frozen=True, kw_only=True):
+    """The paths of images, letter by letter; with `words` each is answered with its likeliest."""
+
+    paths: Annotated[tuple[Text, ...], Meta(max_length=MOST_PATHS)]
+    words: bool = False
+
+
+class SendParameters(Request, frozen=True, kw_only=True):
+    """Without `look` a picture is kept as it came: what is wrong is told when it is asked with."""
+
+    look: bool = True
 
 
 class QueryRequest(QueryParameters, frozen=True, kw_only=True):
@@ -87,15 +110,27 @@ class VectorRequest(QueryParameters, frozen=True, kw_only=True):
     vectors: Annotated[tuple[tuple[float, ...], ...], Meta(min_length=1, max_length=MOST_QUERIES)]
 
 
-class ListParameters(FilterParameters, frozen=True, kw_only=True):
-    """Which images to list, in which order, and from where on.
+class SortParameters(FilterParameters, frozen=True, kw_only=True):
+    """Which images to list, and in which order; with `words` each has its likeliest words.
 
-    `after` is the `next` of the part before. With `words` each has its likeliest words.
+    Without `dates` none are read from files.
     """
 
     sort: Literal["id", "path", "taken", "size"] = "id"
     reverse: bool = False
     words: bool = False
+    dates: bool = True
+
+
+class LineParameters(SortParameters, frozen=True, kw_only=True):
+    """All of these images, or the first `limit`."""
+
+    limit: Annotated[int, Meta(ge=1, le=(1 << 63) - 1)] | None = None
+
+
+class ListParameters(SortParameters, frozen=True, kw_only=True):
+    """From where on: `after` is the `next` of the part before."""
+
     after: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
 
@@ -126,7 +161,7 @@ class AskedPicture(Answer, frozen=True, kw_only=True):
 
     query: str
     path: str | None = None
-    box: tuple[int, int, int, int] | None = None
+    box: Box | None = None
     minus: bool = False
     word: str = ""
 
@@ -169,13 +204,33 @@ class ListedImage(Answer, frozen=True, kw_only=True):
     version: str
     taken: str = ""
     has_file: bool = True
+    gone: bool = False
     words: tuple[Guess, ...] = ()
 
 
-class ImageFacts(ListedImage, frozen=True, kw_only=True):
-    """An image of an index, and whether its file is gone."""
+class FoundImages(Answer, frozen=True, kw_only=True):
+    """The images that were found."""
 
-    gone: bool = False
+    images: tuple[ListedImage, ...]
+
+
+class KnownPicture(Answer, frozen=True, kw_only=True):
+    """What an index knows of a picture; one that it does not have has no `id`."""
+
+    query: str
+    id: int | None = None
+    path: str | None = None
+    width: int | None = None
+    height: int | None = None
+    size_bytes: int | None = None
+    taken: str | None = None
+    words: tuple[Guess, ...] = ()
+
+
+class KnownPictures(Answer, frozen=True, kw_only=True):
+    """Pictures in the order in which they were asked."""
+
+    pictures: tuple[KnownPicture, ...]
 
 
 class Listing(Answer, frozen=True, kw_only=True):
@@ -207,13 +262,17 @@ class Picture(Answer, frozen=True, kw_only=True):
 
 
 class IndexFacts(Answer, frozen=True, kw_only=True):
-    """An index that is served; `can_embed` says whether it takes pictures that it does not have."""
+    """An index that is served; `can_embed` says whether it takes pictures that it does not have.
+
+    The vectors of an `imported` one are of another program: there is no network.
+    """
 
     name: str
     images: int
     dim: int
     encoder: str
     can_embed: bool
+    imported: bool
     has_words: bool
     has_edits: bool
 
@@ -282,6 +341,44 @@ class Updated(Answer, frozen=True, kw_only=True):
     images: int
     counts: dict[str, int]
     seconds: float
+
+
+class SkippedFile(Skipped, frozen=True, kw_only=True):
+    """A file that could not be used, as it was then."""
+
+    size_bytes: int
+    mtime_ns: int
+
+
+class LeftOut(Answer, frozen=True, kw_only=True):
+    """What patterns and ignore files left out."""
+
+    pictures: int
+    folders: int
+    ignored_pictures: int
+    ignored_folders: int
+    ignore_files: int
+    ignore_paths: tuple[str, ...]
+
+
+class IndexRecord(Answer, frozen=True, kw_only=True):
+    """All that `vecsearch info` tells of an index."""
+
+    path: str
+    images: int
+    generation: int
+    recipe: str
+    size_bytes: int
+    encoder: EncoderSpec
+    reduction: Reduction | None = None
+    agreement: Agreement | None = None
+    sources: tuple[str, ...]
+    skipped: tuple[SkippedFile, ...]
+    left_out: dict[str, int]
+    exclude: tuple[str, ...]
+    excluded: LeftOut
+    words: int
+    why_no_words: str
 
 
 class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):

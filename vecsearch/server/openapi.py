@@ -117,6 +117,7 @@ def _query_parameters(schema: dict[str, Any], kind: type) -> list[dict[str, Any]
     for name, own in schema["properties"].items():
         # A list of numbers is written with commas between them, other lists by repeating the name.
         joined = name == "box"
+        own = _without_null(own)
         parameter = {"name": name, "in": "query", "required": name in required, "schema": own}
         if joined:
             parameter |= {"style": "form", "explode": False}
@@ -124,6 +125,21 @@ def _query_parameters(schema: dict[str, Any], kind: type) -> list[dict[str, Any]
             parameter["description"] = told[name]
         found.append(parameter)
     return found
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema without null, which cannot stand in an address: the name is left out."""
+    kinds = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+    if len(kinds) == 1:
+        kept = {key: value for key, value in schema.items() if key != "anyOf"}
+        schema = kinds[0] | kept
+    elif isinstance(schema.get("type"), list):
+        schema = schema | {"type": next(one for one in schema["type"] if one != "null")}
+    if schema.get("default", 0) is None:
+        schema = {key: value for key, value in schema.items() if key != "default"}
+    if "enum" in schema:
+        schema = schema | {"enum": [one for one in schema["enum"] if one is not None]}
+    return schema
 
 
 def _doc(kind: type) -> str:

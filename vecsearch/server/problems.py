@@ -10,37 +10,11 @@ from typing import Final
 import msgspec
 from starlette.responses import Response
 
-from vecsearch.errors import (
-    EncoderMismatchError,
-    ImageError,
-    IndexDamagedError,
-    IndexFolderError,
-    IndexLockedError,
-    NotFetchedError,
-    NotFoundError,
-    SourceError,
-    UnreadableError,
-    UsageError,
-    VecsearchError,
-)
+from vecsearch.errors import VecsearchError
+from vecsearch.server.error_codes import CODES
 from vecsearch.server.messages import Problem
 
 MEDIA_TYPE: Final = "application/problem+json"
-
-_CODES: Final[tuple[tuple[type[VecsearchError], str, HTTPStatus], ...]] = (
-    (UsageError, "usage", HTTPStatus.BAD_REQUEST),
-    (NotFetchedError, "not_fetched", HTTPStatus.NOT_FOUND),
-    (UnreadableError, "unreadable", HTTPStatus.NOT_FOUND),
-    (ImageError, "not_a_picture", HTTPStatus.UNPROCESSABLE_ENTITY),
-    (NotFoundError, "not_found", HTTPStatus.NOT_FOUND),
-    (EncoderMismatchError, "encoder_mismatch", HTTPStatus.CONFLICT),
-    (IndexLockedError, "index_locked", HTTPStatus.CONFLICT),
-    (IndexDamagedError, "index_damaged", HTTPStatus.SERVICE_UNAVAILABLE),
-    (IndexFolderError, "index_unavailable", HTTPStatus.SERVICE_UNAVAILABLE),
-    (SourceError, "source", HTTPStatus.NOT_FOUND),
-    (VecsearchError, "failed", HTTPStatus.INTERNAL_SERVER_ERROR),
-)
-"""The first that an error is of counts."""
 
 _log = logging.getLogger("vecsearch.server")
 
@@ -77,9 +51,10 @@ def response_to(error: BaseException) -> Response:
             )
         case VecsearchError():
             code, status = next(
-                (code, status) for kind, code, status in _CODES if isinstance(error, kind)
+                (code, status) for kind, code, status in CODES if isinstance(error, kind)
             )
-            hint = error.hint
+            # What is too long was cut, and has no hint at its end then.
+            hint = error.hint if str(error).endswith(f"; {error.hint}") else ""
             detail = str(error).removesuffix(f"; {hint}") if hint else str(error)
             return _respond(status, code, detail, hint=hint)
         case MemoryError():

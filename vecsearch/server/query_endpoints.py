@@ -11,28 +11,37 @@ import numpy as np
 from vecsearch.errors import UsageError
 from vecsearch.images.decoders.to_rgb import decode_thumbnail
 from vecsearch.server import messages
-from vecsearch.server.conversions import to_message, to_options, to_query
+from vecsearch.server.conversions import to_known, to_message, to_options, to_query
 from vecsearch.server.endpoint import PICTURE, Call, Endpoint
+from vecsearch.server.request_limits import MOST_HITS_TOGETHER
 from vecsearch.server.served_index import QueryJob
-from vecsearch.types import Result
+from vecsearch.types import QueryImage, Result
 
 if TYPE_CHECKING:
     from vecsearch.search.query_image import Query
 
-_MOST_HITS: Final = 50_000
-
 
 async def _query(call: Call) -> messages.Results:
     given: messages.QueryRequest = call.body
-    asked = [*given.queries, *given.minus]
+    queries = await _asked(call, [*given.queries, *given.minus])
+    count = len(given.queries)
+    return await _answer(call, given, queries[:count], tuple(queries[count:]))
 
+
+async def _look(call: Call) -> messages.KnownPictures:
+    given: messages.LookRequest = call.body
+    queries = await _asked(call, given.queries)
+    with call.state.metrics.phase("query"):
+        found = await call.state.in_thread(call.served.index.look, queries)
+    return messages.KnownPictures(pictures=tuple(map(to_known, found)))
+
+
+async def _asked(call: Call, asked: Sequence[messages.Asked]) -> list[Query]:
     def convert() -> list[Query]:
         return [to_query(one, call.served, call.state.sent) for one in asked]
 
     looks_up = any(one.path is not None for one in asked)
-    queries = await call.state.in_thread(convert) if looks_up else convert()
-    count = len(given.queries)
-    return await _answer(call, given, queries[:count], tuple(queries[count:]))
+    return await call.state.in_thread(convert) if looks_up else convert()
 
 
 async def _query_picture(call: Call) -> messages.Results:
@@ -74,12 +83,19 @@ async def _answer(
         options=options,
         key=None if alone else _key(given),
     )
-    has_picture = given.box is not None or any(isinstance(one, bytes) for one in (*queries, *minus))
+    has_picture = given.box is not None or any(map(_is_picture, (*queries, *minus)))
     served = call.served
     start = time.perf_counter()
     found = await (served.pictures if has_picture else served.stored).submit(job)
     call.state.metrics.phases.labels("query").observe(time.perf_counter() - start)
     return _results(call, found)
+
+
+def _is_picture(query: Query) -> bool:
+    """Return whether a query has to be embedded."""
+    if isinstance(query, QueryImage):
+        return query.data is not None or query.box is not None
+    return isinstance(query, bytes)
 
 
 def _key(given: messages.QueryParameters) -> object:
@@ -88,10 +104,10 @@ def _key(given: messages.QueryParameters) -> object:
 
 
 def _check_hits(given: messages.QueryParameters, count: int) -> None:
-    if given.k * count > _MOST_HITS:
+    if given.k * count > MOST_HITS_TOGETHER:
         raise UsageError(
             f"{count} queries for {given.k} hits each are too many at once",
-            hint=f"ask for at most {_MOST_HITS:,} hits in a request, and page by offset",
+            hint=f"ask for at most {MOST_HITS_TOGETHER:,} hits in a request, and page by offset",
         )
 
 
@@ -102,10 +118,12 @@ def _results(call: Call, found: Sequence[Result]) -> messages.Results:
 
 
 async def _keep_picture(call: Call) -> messages.Picture:
-    with call.state.metrics.phase("decode"):
-        size = (await call.state.in_thread(decode_thumbnail, call.body, 16)).size
-    name = call.state.sent.keep(call.body)
-    return messages.Picture(picture=name, width=size.width, height=size.height)
+    given: messages.SendParameters = call.parameters
+    width = height = 0
+    if given.look:
+        with call.state.metrics.phase("decode"):
+            width, height = (await call.state.in_thread(decode_thumbnail, call.body, 16)).size
+    return messages.Picture(picture=call.state.sent.keep(call.body), width=width, height=height)
 
 
 ENDPOINTS: Final = (
@@ -141,6 +159,16 @@ ENDPOINTS: Final = (
         errors=(404,),
     ),
     Endpoint(
+        method="POST",
+        path="/indexes/{index}/look",
+        kind="look",
+        summary="Tell what an index knows of pictures, its own and others.",
+        handler=_look,
+        body=messages.LookRequest,
+        answer=messages.KnownPictures,
+        errors=(404, 409, 410, 422),
+    ),
+    Endpoint(
         method="GET",
         path="/indexes/{index}/images/{id}/similar",
         kind="similar",
@@ -156,6 +184,7 @@ ENDPOINTS: Final = (
         kind="send_picture",
         summary="Send a picture once, to ask with it several times.",
         handler=_keep_picture,
+        parameters=messages.SendParameters,
         body=PICTURE,
         answer=messages.Picture,
         errors=(422,),
