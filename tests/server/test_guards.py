@@ -121,7 +121,8 @@ def test_pages_of_other_sites_may_not_ask(method: str, target: str, server: Serv
         for mode in ("cors", "no-cors", *(["navigate"] if method != "GET" else [])):
             answer = ask(server, target, method, b"{}", Sec_Fetch_Site=site, Sec_Fetch_Mode=mode)
             assert (answer.status, answer.code) == (403, "origin")
-    assert ask(server, target, method, b"{}", Origin=own).status != 403
+    answer = ask(server, target, method, b"{}", Origin=own)
+    assert answer.status < 400 or answer.code != "origin"
 
 
 def test_a_link_on_another_site_may_lead_here(server: Server) -> None:
@@ -188,14 +189,14 @@ def test_a_token_has_to_be_the_right_one(guarded: Server) -> None:
             {"Authorization": f"Bearer {wrong}".encode().decode("latin-1")},
             {"Cookie": f"vecsearch_token={quote(wrong)}"},
         ):
-            assert ask(guarded, "/api/v1/indexes", **headers).status == 401, wrong
+            assert ask(guarded, "/api/v1/indexes", "GET", None, **headers).status == 401, wrong
         assert ask(guarded, f"/?token={quote(wrong)}").status == 401, wrong
     for headers in (
         {"Authorization": f"Bearer {TOKEN}"},
         {"Authorization": f"bearer  {TOKEN}"},
         {"Cookie": f"a=b; vecsearch_token={TOKEN}"},
     ):
-        assert ask(guarded, "/api/v1/indexes", **headers).status == 200
+        assert ask(guarded, "/api/v1/indexes", "GET", None, **headers).status == 200
     assert ask(guarded, f"/api/v1/pictures?token={TOKEN}", "POST", b"x").status == 401
     assert ask(guarded, "/", Authorization=f"Basic {TOKEN}").status == 401
 

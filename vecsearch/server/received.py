@@ -91,7 +91,8 @@ def to_listed(message: Message) -> ListedImage:
         message.get("taken", ""),
         to_guesses(message),
         message.get("has_file", True),
-        message.get("gone", False),
+        bytes.fromhex(message["version"]),
+        gone=message.get("gone", False),
     )
 
 
