@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -198,8 +199,10 @@ def test_a_click_shows_a_picture_and_leads_to_similar_ones(
     assert page.locator("#panel").get_by_role("link", name="Open").get_attribute("href") == (
         f"{API}/images/4/original"
     )
-    page.get_by_role("link", name="Search with this").click()
-    assert page.url == f"{server.url}?index=index&q=id:4"
+    with page.expect_request("**/indexes/index/query") as asked:
+        page.get_by_role("link", name="Search with this").click()
+    assert page.url == f"{server.url}?index=index&like=4"
+    assert json.loads(asked.value.post_data or "")["queries"] == [{"id": 4}]
 
 
 def test_the_layout_and_the_colours_can_be_chosen(page: Page, server: Server) -> None:

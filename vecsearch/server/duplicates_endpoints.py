@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Hashable
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Final
 
 import numpy as np
@@ -15,6 +14,7 @@ from vecsearch.deduplication.find import duplicates
 from vecsearch.deduplication.not_copies import not_copies
 from vecsearch.deduplication.report import DuplicateCopy, DuplicateGroup, DuplicatesReport
 from vecsearch.server.background_work import BackgroundWork, Made, Working
+from vecsearch.server.changes import Change
 from vecsearch.server.conversions import version_of
 from vecsearch.server.duplicates_messages import (
     CopiedImage,
@@ -25,10 +25,10 @@ from vecsearch.server.duplicates_messages import (
     NotCopies,
     NotCopiesRequest,
 )
+from vecsearch.server.edit_endpoints import LIMIT_S, editable
 from vecsearch.server.endpoint import JSON, Call, Endpoint
 from vecsearch.server.map_endpoints import in_progress
 from vecsearch.server.map_messages import WorkInProgress
-from vecsearch.server.problems import RequestError
 from vecsearch.server.served_index import ServedIndex
 from vecsearch.types import Progress, absolute_path
 from vecsearch.view.document import encode as encode_array
@@ -94,23 +94,18 @@ async def _page(call: Call) -> Response:
 
 async def _say_not_copies(call: Call) -> NotCopies:
     given: NotCopiesRequest = call.body
-    if not call.served.has_edits:
-        raise RequestError(
-            HTTPStatus.FORBIDDEN,
-            "read_only",
-            "this index can only be read",
-            hint="vecsearch serve --allow-edits lets it be changed",
-        )
+    served = editable(call)
 
     def say() -> int:
         total = 0
         for pair in given.pairs:
             pictures = [f"id:{one}" for one in pair]
-            folder = call.served.index.path
-            total = not_copies(*pictures, index=folder, forget=given.forget).total
+            total = not_copies(*pictures, index=served.index.path, forget=given.forget).total
         return total
 
-    return NotCopies(total=await call.state.in_thread(say))
+    total = await served.changes.submit(Change(say))
+    assert isinstance(total, int)
+    return NotCopies(total=total)
 
 
 async def _wanted(call: Call) -> _Wanted:
@@ -247,5 +242,6 @@ ENDPOINTS: Final = (
         body=NotCopiesRequest,
         answer=NotCopies,
         errors=(404, 409),
+        limit_s=LIMIT_S,
     ),
 )

@@ -14,12 +14,12 @@ from vecsearch.server.endpoint import PICTURE, Call, Endpoint
 from vecsearch.server.problems import RequestError
 from vecsearch.server.served_index import ServedIndex
 
-_LIMIT_S: Final = 3600.0
+LIMIT_S: Final = 3600.0
 """An update of a large collection takes long; whoever waits no longer finds it done later."""
 
 
 async def _add(call: Call) -> messages.Added:
-    served = _editable(call)
+    served = editable(call)
     given: messages.AddParameters = call.parameters
     if served.additions is None:
         raise RequestError(
@@ -36,7 +36,7 @@ async def _add(call: Call) -> messages.Added:
 
 
 async def _remove(call: Call) -> messages.Removed:
-    served = _editable(call)
+    served = editable(call)
     number: int = call.request.path_params["id"]
     report = await served.changes.submit(removal(served.index.path, number))
     assert isinstance(report, RemoveReport)
@@ -44,7 +44,7 @@ async def _remove(call: Call) -> messages.Removed:
 
 
 async def _update(call: Call) -> messages.Updated:
-    served = _editable(call)
+    served = editable(call)
     given: messages.UpdateRequest = call.body
     change = update(
         served.index.path, allow_empty=given.allow_empty, retry_skipped=given.retry_skipped
@@ -56,7 +56,8 @@ async def _update(call: Call) -> messages.Updated:
     )
 
 
-def _editable(call: Call) -> ServedIndex:
+def editable(call: Call) -> ServedIndex:
+    """Return the index that is to be changed; raises RequestError if it can only be read."""
     if not call.served.has_edits:
         raise RequestError(
             HTTPStatus.FORBIDDEN,
@@ -79,7 +80,7 @@ ENDPOINTS: Final = (
         answer=messages.Added,
         errors=(409, 422),
         status=201,
-        limit_s=_LIMIT_S,
+        limit_s=LIMIT_S,
     ),
     Endpoint(
         method="DELETE",
@@ -89,7 +90,7 @@ ENDPOINTS: Final = (
         handler=_remove,
         answer=messages.Removed,
         errors=(409,),
-        limit_s=_LIMIT_S,
+        limit_s=LIMIT_S,
     ),
     Endpoint(
         method="POST",
@@ -100,6 +101,6 @@ ENDPOINTS: Final = (
         body=messages.UpdateRequest,
         answer=messages.Updated,
         errors=(409,),
-        limit_s=_LIMIT_S,
+        limit_s=LIMIT_S,
     ),
 )

@@ -147,13 +147,12 @@ const Loading = {
     for (const node of [...this.header.children, this.main]) node.inert = false;
     const text = JSON.stringify(data);
     document.body.append(this.make("script", { type: "application/json", id: "data", textContent: text }));
-    for (const src of this.parts.scripts) {
-      await new Promise((done, failed) => {
-        const script = this.make("script", { src, onload: done });
-        script.onerror = () => failed(new Error(`${src} cannot be loaded`));
-        document.body.append(script);
-      });
-    }
+    // They are loaded together, and run in their order.
+    await Promise.all(this.parts.scripts.map((src) => new Promise((done, failed) => {
+      const script = this.make("script", { src, async: false, onload: done });
+      script.onerror = () => failed(new Error(`${src} cannot be loaded`));
+      document.body.append(script);
+    })));
   },
 };
 Loading.begin();

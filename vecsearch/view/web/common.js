@@ -31,7 +31,7 @@ const Server = DATA.server && {
   index: encodeURIComponent(DATA.server.index),
   ids: new Float64Array(decodeBase64(DATA.server.ids).buffer),
   image: (i, what) => `api/v1/indexes/${Server.index}/images/${Server.ids[i]}/${what}`,
-  similar: (i) => `./?index=${Server.index}&q=id:${Server.ids[i]}`,
+  similar: (i) => `./?index=${Server.index}&like=${Server.ids[i]}`,
 };
 
 const Pictures = {
