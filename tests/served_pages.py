@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page, Route, syn
 
 _SERVE = """
 import sys
-from vecsearch.server.serve import EditOptions, ServeOptions, serve
+from vecsearch import EditOptions, ServeOptions, serve
 folder, add_to, root_path = sys.argv[1:]
 serve(
     folder,

@@ -17,7 +17,7 @@ _CODE = """
 import json, sys
 import vecsearch
 from vecsearch.server.limits import Limits
-from vecsearch.server.serve import ServeOptions, serve
+from vecsearch import ServeOptions, serve
 given = json.loads(sys.argv[1])
 options = ServeOptions(port=0, limits=Limits(**given["limits"]), **given["options"])
 indexes = [vecsearch.open_index(path) for path in given["indexes"]]

@@ -54,7 +54,8 @@ if TYPE_CHECKING:
     from vecsearch.search.query_options import ImageFilter, QueryOptions
     from vecsearch.server.client import RemoteIndex, connect
     from vecsearch.server.limits import Limits
-    from vecsearch.server.serve import EditOptions, ServeOptions, serve
+    from vecsearch.server.serve import serve
+    from vecsearch.server.serve_options import EditOptions, ServeOptions
     from vecsearch.transfer.export import ExportReport, export_vectors
     from vecsearch.transfer.import_ import ImportReport, import_vectors
     from vecsearch.transfer.inputs import ImportOptions
@@ -183,7 +184,7 @@ _HOMES: Final = {
     "DuplicateCopy": "deduplication.report",
     "DuplicateGroup": "deduplication.report",
     "DuplicatesReport": "deduplication.report",
-    "EditOptions": "server.serve",
+    "EditOptions": "server.serve_options",
     "EncoderConfig": "embed.encoder",
     "EvaluateReport": "evaluation.evaluate",
     "ExportReport": "transfer.export",
@@ -220,7 +221,7 @@ _HOMES: Final = {
     "RemoveReport": "maintenance.remove",
     "RepairReport": "maintenance.repair",
     "Result": "types",
-    "ServeOptions": "server.serve",
+    "ServeOptions": "server.serve_options",
     "Skipped": "types",
     "TuneReport": "maintenance.reindex",
     "TunedBase": "maintenance.reindex",

@@ -477,7 +477,7 @@ def test_who_is_busy_is_asked_again_but_not_for_ever() -> None:
 def test_whether_a_file_is_gone_is_what_the_server_says(tmp_path: Path) -> None:
     there = tmp_path / "there.png"
     there.touch()
-    size = {"width": 1, "height": 1, "size_bytes": 1, "mtime_ns": 1}
+    size = {"width": 1, "height": 1, "size_bytes": 1, "mtime_ns": 1, "version": ""}
     lines = [{"id": 1, "path": str(there), "gone": True} | size, {"id": 2, "path": "/none"} | size]
     body = b"".join(json.dumps(one).encode() + b"\n" for one in lines)
     hit = {"id": 1, "rank": 1, "score": 1.0, "distance": 0.0, "version": ""}
@@ -496,7 +496,7 @@ def test_whether_a_file_is_gone_is_what_the_server_says(tmp_path: Path) -> None:
 
 
 def test_a_list_that_ends_early_is_told() -> None:
-    line = b'{"id": 1, "path": "/a", "width": 1, "height": 1, "size_bytes": 1, "mtime_ns": 1}\n'
+    line = b'{"id": 1, "path": "/a", "width": 1, "height": 1, "size_bytes": 1, "mtime_ns": 1, "version": ""}\n'
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     with (
         answering(FACTS, head + b"%x\r\n%s\r\n" % (len(line), line)) as script,

@@ -30,7 +30,7 @@ SERVE = """
 import sys
 from vecsearch import open_index
 from vecsearch.server.limits import Limits
-from vecsearch.server.serve import ServeOptions, serve
+from vecsearch import ServeOptions, serve
 options = ServeOptions(port=0, log="none", limits=Limits(sent_bytes=1))
 serve(sys.argv[1:], options, started=lambda url: print(url, flush=True))
 """

@@ -160,15 +160,14 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     help="Show the version and exit.",
 )
 def cli() -> None:
-    """Find similar images in your own collection, by transfer learning.
+    """Find similar images in your own collection, by transfer learning. Options are also set by
+    VECSEARCH_QUERY_K=10 and the like, and in vecsearch.toml.
 
     \b
     Examples:
       vecsearch build photos            # makes indexes/photos; again to bring it up to date
       vecsearch query some.jpg -k 10    # the ten most similar pictures
       vecsearch viz -o map.png          # a t-SNE map of the collection
-
-    Options are also set by VECSEARCH_QUERY_K=10 and the like, and in vecsearch.toml.
     """
 
 

@@ -131,8 +131,8 @@ def serve(
     if add_to is not None and read_only:
         raise UsageError("--add-to is about edits", hint="add --allow-edits")
     from vecsearch.server.limits import Limits
-    from vecsearch.server.serve import EditOptions, ServeOptions
     from vecsearch.server.serve import serve as serve_indexes
+    from vecsearch.server.serve_options import EditOptions, ServeOptions
 
     limits = Limits(
         in_flight=given_limits.in_flight,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Final
@@ -81,12 +81,35 @@ def make_app(
         Route("/readyz", readyz),
         Route("/metrics", metrics),
         Route(f"{PREFIX}/openapi.json", openapi),
-        *(one.route(state) for one in ENDPOINTS),
+        *_routes(state),
         *page_routes(),
     ]
     handlers = {HTTPException: _told}
     app: ASGIApp = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
     return AccessLog(Guards(app, hosts=hosts, token=token), state, log=log)
+
+
+def _routes(state: State) -> Iterator[Route]:
+    """Return a route for each address: where the method is another, it names all that there are."""
+    by_path: dict[str, dict[str, Route]] = {}
+    for one in ENDPOINTS:
+        by_path.setdefault(one.path, {})[one.method] = one.route(state)
+    for routes in by_path.values():
+        yield _united(routes)
+
+
+def _united(routes: Mapping[str, Route]) -> Route:
+    first = next(iter(routes.values()))
+    if len(routes) == 1:
+        return first
+    endpoints = {method: route.endpoint for method, route in routes.items()}
+
+    async def answer(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        made: Response = await endpoints[method](request)
+        return made
+
+    return Route(first.path, answer, methods=[*routes])
 
 
 async def _ready(state: State) -> Response:

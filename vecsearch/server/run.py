@@ -20,7 +20,7 @@ from vecsearch.server.connection import bounded
 from vecsearch.server.guards import is_loopback
 from vecsearch.server.limits import Limits
 from vecsearch.server.metrics import Metrics
-from vecsearch.server.serve import EditOptions, ServeOptions
+from vecsearch.server.serve_options import EditOptions, ServeOptions
 from vecsearch.server.served_index import ServedIndex
 from vecsearch.server.state import State
 
