@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import http.client
 import json
+import logging
 import os
 import socket
 import threading
@@ -22,6 +23,7 @@ from server_process import Server, running
 from starlette.types import Receive, Scope, Send
 
 import vecsearch
+from vecsearch.server.access_log import AccessLog
 from vecsearch.server.app import ENDPOINTS
 from vecsearch.server.guards import Guards
 from vecsearch.store import schema
@@ -43,7 +45,7 @@ class Answer(NamedTuple):
 
 
 def ask(
-    server: Server, target: str, method: str = "GET", body: bytes | None = None, **headers: str
+    server: Server, target: str, method: str = "GET", body: bytes | None = None, /, **headers: str
 ) -> Answer:
     """Send a request; in names of *headers* underscores are hyphens."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
@@ -347,6 +349,18 @@ def test_a_request_has_one_line_in_the_log(server: Server, guarded: Server) -> N
     for line in guarded.log.read_text().splitlines():
         if line.startswith("{"):
             assert json.loads(line)["client"] == "127.0.0.1"
+
+
+def test_the_log_escapes_what_a_parser_may_let_through(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "vecsearch.access")
+    scope = {"method": "GET", "raw_path": b"/\nforged \x9b31m\x1b[2J"}
+    for log in ("lines", "json"):
+        AccessLog(_nobody, None, log=log)._write(scope, 200, 0, 0.0)  # type: ignore[arg-type]
+    lines, as_json = caplog.messages
+    assert lines.isprintable()
+    assert as_json.isprintable()
+    assert lines.startswith("- GET /\\nforged \\x9b31m\\x1b[2J 200 0 ")
+    assert json.loads(as_json)["path"] == "/\nforged \x9b31m\x1b[2J"
 
 
 def test_a_file_that_was_not_indexed_is_not_sent(server: Server, photos_index: Path) -> None:
