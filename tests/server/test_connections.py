@@ -74,6 +74,12 @@ def test_a_head_has_a_size(much: bytes, parts: int, server: Server) -> None:
         assert (statuses(answer), code_of(answer)) == ([431], "head_too_large")
 
 
+def test_a_head_without_an_end_is_refused_before_it_is_given_up(server: Server) -> None:
+    with server.connect() as connection:
+        connection.sendall(HEAD + b"X: y\r\n" * 7000)
+        assert statuses(received(connection)) in ([431], [])
+
+
 def test_an_address_counts_as_a_part_of_the_head(server: Server) -> None:
     long = b"GET /healthz?%s HTTP/1.1\r\n" % (b"x" * MOST_HEAD_BYTES) + HOST + b"\r\n"
     assert statuses(server.sent(long)) == [431]
