@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import http.client
 import json
@@ -219,7 +220,6 @@ async def _nobody(scope: Scope, receive: Receive, send: Send) -> None:
 def test_a_token_is_compared_in_a_time_that_tells_nothing(
     headers: list[tuple[bytes, bytes]], query: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import asyncio
 
     compared: list[bytes] = []
     compare = hmac.compare_digest
@@ -473,3 +473,36 @@ def test_a_client_may_leave_at_any_time(server: Server) -> None:
     text = server.log.read_text()
     assert "fault" not in text
     assert "Traceback" not in text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"content-length", b"1"), (b"content-length", b"1")],
+        [(b"content-length", b"1"), (b"transfer-encoding", b"chunked")],
+        [(b"transfer-encoding", b"chunked"), (b"transfer-encoding", b"identity")],
+    ],
+)
+def test_two_lengths_are_refused_whatever_a_parser_lets_through(
+    headers: list[tuple[bytes, bytes]],
+) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        raise AssertionError
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/",
+        "raw_path": b"/",
+        "query_string": b"",
+        "scheme": "http",
+        "headers": [(b"host", b"localhost"), *headers],
+    }
+    asyncio.run(Guards(_nobody, hosts=[])(scope, receive, send))
+    assert sent[0]["status"] == 400
+    assert json.loads(sent[1]["body"])["code"] == "ambiguous"
