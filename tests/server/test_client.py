@@ -496,7 +496,8 @@ def test_whether_a_file_is_gone_is_what_the_server_says(tmp_path: Path) -> None:
 
 
 def test_a_list_that_ends_early_is_told() -> None:
-    line = b'{"id": 1, "path": "/a", "width": 1, "height": 1, "size_bytes": 1, "mtime_ns": 1, "version": ""}\n'
+    image = {"id": 1, "path": "/a", "width": 1, "height": 1, "size_bytes": 1, "mtime_ns": 1}
+    line = json.dumps(image | {"version": ""}).encode() + b"\n"
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     with (
         answering(FACTS, head + b"%x\r\n%s\r\n" % (len(line), line)) as script,
