@@ -32,7 +32,8 @@ from vecsearch import open_index
 from vecsearch.server.limits import Limits
 from vecsearch import ServeOptions, serve
 options = ServeOptions(port=0, log="none", limits=Limits(sent_bytes=1))
-serve(sys.argv[1:], options, started=lambda url: print(url, flush=True))
+indexes = [open_index(one) for one in sys.argv[1:]]
+serve(indexes, options, started=lambda url: print(url, flush=True))
 """
 """With sent_bytes=1 the last picture is kept alone: the one before it is forgotten."""
 
