@@ -84,7 +84,7 @@ class Listing extends Source {
     if (!this.knowsCount) last = to >= this.count ? Math.ceil(this.count / PART) : last;
     // What has been scrolled past is not waited for.
     for (const [part, work] of this.loading) {
-      if (this.knowsCount && (part < first - 1 || part > last + 1)) work.abort();
+      if (this.knowsCount && (part < first - 1 || part > last + 1)) this.cancel(part, work);
     }
     for (let part = first; part <= last; part += 1) {
       if (this.items[part * PART] === undefined && !this.loading.has(part)) this.load(part);
@@ -93,7 +93,13 @@ class Listing extends Source {
 
   stop() {
     super.stop();
-    for (const work of this.loading.values()) work.abort();
+    for (const [part, work] of this.loading) this.cancel(part, work);
+  }
+
+  // At once, so that it can be asked for again before the browser has told of its end.
+  cancel(part, work) {
+    this.loading.delete(part);
+    work.abort();
   }
 
   async load(part) {
@@ -105,6 +111,7 @@ class Listing extends Source {
     for (const [name, value] of Object.entries({ under, glob, since, until })) if (value) given.set(name, value);
     try {
       const { images, next } = await api.getImages(this.question.index, given, work.signal);
+      if (work.signal.aborted) return;
       this.loading.delete(part);
       images.forEach((image, number) => this.put(part * PART + number, image));
       const end = part * PART + images.length;
@@ -116,6 +123,7 @@ class Listing extends Source {
       }
       this.changed();
     } catch (error) {
+      if (work.signal.aborted) return;
       this.loading.delete(part);
       this.fail(error);
     }
