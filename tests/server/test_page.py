@@ -563,7 +563,8 @@ def test_hits_go_on_to_the_end_without_jumps(visit: Visit, collections: Path) ->
         if page.locator("#end").inner_text():
             break
         page.evaluate("scrollBy(0, 500)")
-        page.wait_for_timeout(60)
+        # What is seen after two frames has been drawn for where one is now.
+        page.evaluate("new Promise((d) => requestAnimationFrame(() => requestAnimationFrame(d)))")
         until(page, "!document.querySelector('.tile.blank:not([hidden])')")
     expect(page.locator("#end")).to_have_text("That is all: 249 pictures.")
     seen.update({number: name for number, name, _ in page.evaluate(place)})

@@ -15,6 +15,7 @@ export class Detail {
     this.id = null;
     this.build();
     this.dialog.addEventListener("close", () => {
+      if (this.dialog.open) return; // The event comes late, and it has been opened again.
       const { id } = this;
       this.id = null;
       if (id !== null) this.actions.closed(id);
