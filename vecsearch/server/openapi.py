@@ -70,8 +70,9 @@ def _operation(
     if one.parameters is not None:
         parameters += _query_parameters(components[one.parameters.__name__], one.parameters)
     if isinstance(one.answer, str):
-        binary = {"type": "string", "contentMediaType": one.answer}
-        content = {one.answer: {"schema": binary}}
+        is_json = one.answer == JSON  # the data of a page, which are its own matter
+        kind = {"type": "object"} if is_json else _bytes_of(one.answer)
+        content = {one.answer: {"schema": kind}}
     else:
         content = {JSON: {"schema": schemas[one.answer]}}
     problem = {MEDIA_TYPE: {"schema": schemas[Problem]}}
@@ -96,13 +97,17 @@ def _operation(
     if one.answer == "image/*":
         operation["responses"]["206"] = {"description": "A part.", "content": content}
     if one.body == PICTURE:
-        binary = {"type": "string", "contentMediaType": "application/octet-stream"}
+        binary = _bytes_of("application/octet-stream")
         media = {kind: {"schema": binary} for kind in ("application/octet-stream", "image/*")}
         operation["requestBody"] = {"required": True, "content": media}
     elif isinstance(one.body, type):
         media = {JSON: {"schema": schemas[one.body]}}
         operation["requestBody"] = {"required": True, "content": media}
     return operation
+
+
+def _bytes_of(media_type: str) -> dict[str, str]:
+    return {"type": "string", "contentMediaType": media_type}
 
 
 def _path_parameter(name: str) -> dict[str, Any]:
