@@ -20,6 +20,7 @@ from vecsearch import EncoderConfig
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before any of the two is loaded
 
 SLOWEST = (
+    *("page", "openapi", "client", "map", "duplicates_page", "serve", "connections"),
     *("short_trials", "trials_bite", "encoder", "words", "layout", "original", "pages", "transfer"),
     *("efficientnet", "query", "cli", "device_decode", "threads", "faults", "sources", "rerank"),
 )
