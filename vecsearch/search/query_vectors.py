@@ -183,8 +183,13 @@ class Embedder:
                 for numbers, pixels in chain([first] if first else [], batches):
                     network = engine.result()
                     start = perf_counter()
-                    vectors[numbers] = network.embed(np.stack(pixels))
+                    found = network.embed(np.stack(pixels))
                     observer("embed", perf_counter() - start)
+                    # A network that somebody has changed may compute anything.
+                    for place in np.flatnonzero(~np.isfinite(found).all(axis=1)).tolist():
+                        errors[numbers[place]] = _no_numbers()
+                        found[place] = 0.0
+                    vectors[numbers] = found
                     step(len(numbers))
 
             computed = pool.submit(compute)
@@ -237,3 +242,10 @@ class Embedder:
                 numbers, batch = [], []
         if batch:
             yield numbers, batch
+
+
+def _no_numbers() -> ImageError:
+    return ImageError(
+        "the network of the index makes no finite numbers of it",
+        hint="vecsearch verify looks for damage",
+    )
