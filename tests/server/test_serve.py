@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -312,18 +312,20 @@ def test_ctrl_c_ends_it_and_the_port_is_free_again(index: Path, tmp_path: Path) 
 def test_what_has_begun_is_answered_before_the_end(index: Path, tmp_path: Path) -> None:
     with command(tmp_path, "-i", str(index), "--log", "none") as served:
         parts = urlsplit(served.url)
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
         picture = draw(tmp_path / "n.png", 55).read_bytes()
-        connection.putrequest("POST", "/api/v1/indexes/index/query/picture?k=1")
-        connection.putheader("Content-Type", "image/png")
-        connection.putheader("Content-Length", str(len(picture)))
-        connection.endheaders(picture[:10])
-        served.ask("GET", "/healthz")  # so that the head above has been read
-        served.process.send_signal(signal.SIGTERM)
-        connection.send(picture[10:])
-        answer = connection.getresponse()
-        assert answer.status == 200
-        assert len(json.loads(answer.read())["results"][0]["hits"]) == 1
+        with closing(
+            http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+        ) as connection:
+            connection.putrequest("POST", "/api/v1/indexes/index/query/picture?k=1")
+            connection.putheader("Content-Type", "image/png")
+            connection.putheader("Content-Length", str(len(picture)))
+            connection.endheaders(picture[:10])
+            served.ask("GET", "/healthz")  # so that the head above has been read
+            served.process.send_signal(signal.SIGTERM)
+            connection.send(picture[10:])
+            answer = connection.getresponse()
+            assert answer.status == 200
+            assert len(json.loads(answer.read())["results"][0]["hits"]) == 1
 
 
 @pytest.mark.parametrize(
