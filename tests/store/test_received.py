@@ -299,3 +299,21 @@ def test_a_link_that_the_user_gives_is_followed(received: tuple[Path, Path]) -> 
         assert not refusal("query", "id:1", index=given)
         assert not refusal("verify", index=given)
     assert not refusal("remove", "id:2", index=outside / "link")
+
+
+def test_a_picture_of_which_the_network_makes_no_numbers_is_refused(
+    index: Path, tmp_path: Path
+) -> None:
+    """Its constants may be anything; what is compared must be numbers."""
+    (constants,) = index.glob("encoder/*.bin")
+    data = np.frombuffer(constants.read_bytes()[: 4 * (constants.stat().st_size // 4)], np.float32)
+    weights = data.copy()
+    weights[len(data) // 4 : len(data) // 2] = np.inf  # of the convolution; shapes come last
+    forge(constants, weights.tobytes() + constants.read_bytes()[data.nbytes :])
+    picture = draw(tmp_path / "new.png", 50)
+    with vecsearch.open_index(index) as opened:
+        with pytest.raises(vecsearch.ImageError, match="no finite numbers"):
+            opened.query(picture, k=3)
+        first, other = opened.query([picture, "id:1"], k=3)
+    assert "no finite numbers" in first.error
+    assert len(other.hits) == 3
