@@ -174,7 +174,13 @@ def until(page: Page, condition: str) -> None:
 
 
 def accessibility_faults(page: Page) -> list[str]:
-    """Return what axe finds on a page."""
+    """Return what axe finds on a page that has come to rest: colours fade from one to another."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    found = axe.run(page).response["violations"]
-    return [f"{one['id']}: {[node['target'] for node in one['nodes']]}" for one in found]
+    found: list[str] = []
+    for _ in range(5):
+        page.wait_for_timeout(300)
+        faults = axe.run(page).response["violations"]
+        found = [f"{one['id']}: {[node['target'] for node in one['nodes']]}" for one in faults]
+        if not found:
+            break
+    return found
