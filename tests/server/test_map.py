@@ -232,7 +232,7 @@ def test_the_map_can_be_used_by_all(page: Page, scheme: str, width: int) -> None
     page.set_viewport_size({"width": width, "height": 844})
     page.evaluate("choose(2)")
     until(page, f"document.documentElement.dataset.theme === '{scheme}'")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    until(page, f"document.documentElement.scrollWidth <= {width}")
     assert accessibility_faults(page) == []
 
 
