@@ -112,7 +112,7 @@ def test_threads_that_get_wrong_answers_are_noticed(
 def test_a_fault_by_an_argument_is_noticed(index: Path, monkeypatch: Patch) -> None:
     assert arguments.call(["info", "-i", str(index)]) == ("done", "")
     assert arguments.call(["info", "-i", "nowhere"]) == ("refused", "")
-    monkeypatch.setattr("vecsearch.cli.info.open_queryable", lambda _: 1 / 0)
+    monkeypatch.setattr("vecsearch.cli.info.open_queryable", lambda *_, **__: 1 / 0)
     ending, wrong = arguments.call(["info", "-i", str(index)])
     assert ending == "failed"
     assert "ZeroDivisionError" in wrong

@@ -127,7 +127,7 @@ import signal
 import vecsearch.cli.info
 from vecsearch.cli.interrupt_message import interrupted
 from vecsearch.cli import main
-def broken(index):
+def broken(index, **_):
     try:
         signal.raise_signal(signal.SIGINT)
     except KeyboardInterrupt:
