@@ -282,7 +282,7 @@ def test_a_fault_of_ours_asks_for_a_report(index: Path, tmp_path: Path) -> None:
     code = f"""
 import sys
 from vecsearch.cli import info, main
-def broken(*_): raise AssertionError("the {ESCAPE!r} case")
+def broken(*_, **__): raise AssertionError("the {ESCAPE!r} case")
 info.open_queryable = broken
 sys.argv = ["vecsearch", "info", "-i", {str(index)!r}]
 main.main()
