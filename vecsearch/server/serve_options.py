@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,5 +55,5 @@ class EditOptions:
     def __post_init__(self) -> None:
         """Raise UsageError for what is no folder."""
         check_fields(self)
-        if self.add_to is not None and not Path(self.add_to).is_dir():
+        if self.add_to is not None and not os.path.isdir(self.add_to):  # noqa: PTH112 - never raises
             raise UsageError(f"{self.add_to} is no folder", hint="make it first")
