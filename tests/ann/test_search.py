@@ -102,6 +102,23 @@ def test_parts_answer_as_brute_force_does(
         assert found == 1.0  # it looks on until it has all
 
 
+@pytest.mark.parametrize("kind", ["view", "base"])
+def test_many_queries_find_what_each_finds_alone(kind: str, tmp_path: Path) -> None:
+    """One is answered by FAISS, several by multiplying; so many that it takes two blocks."""
+    halves = unit(70_000, 8, 3).astype(np.float16)
+    queries = unit(300, 8, 4)
+    deleted = np.arange(50, 70_050, 7)
+    (part,) = parts_of(kind, halves, 50, deleted, tmp_path)
+    D, I = part.search(queries, 5)  # noqa: N806, E741
+    assert I.shape == (300, 5)
+    for place in (0, 150, 238, 239, 240, 299):
+        scores, rows = part.search(queries[place : place + 1], 5)
+        assert I[place].tolist() == rows[0].tolist()
+        assert np.allclose(D[place], scores[0], atol=1e-5)
+        assert not np.isin(rows, deleted).any()
+    assert [found.shape for found in part.search(queries[:0], 5)] == [(0, 5), (0, 5)]
+
+
 def test_equal_scores_come_in_the_order_of_their_rows() -> None:
     halves = np.repeat(unit(1, 8, 0), 6, axis=0).astype(np.float16)
     parts: list[Part] = [

@@ -27,6 +27,9 @@ _MULTIPLIED_VALUES: Final = 1 << 25
 """From so many queries on, and up to so many values of rows (128 MiB as float32), BLAS is faster
 than FAISS over float16: see docs/experiments/serve.md."""
 
+_SCORES: Final = 1 << 24
+"""So many scores are held at once (64 MiB), of as many queries as that allows."""
+
 
 @contextmanager
 def _one_thread(wanted: bool) -> Iterator[None]:
@@ -115,6 +118,14 @@ class FewRows:
 
     def search(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
         """Find up to *k* rows, equal scores by row."""
+        step = max(1, _SCORES // max(1, len(self._vectors())))
+        found = [
+            self._best(xq[start : start + step], k) for start in range(0, max(1, len(xq)), step)
+        ]
+        scores, rows = zip(*found, strict=True)
+        return np.concatenate(scores), np.concatenate(rows)
+
+    def _best(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
         scores = products(xq, self._vectors())
         scores[:, self._deleted] = -np.inf
         D, order = best_of(scores, k)  # noqa: N806
@@ -127,8 +138,8 @@ class ExactRows:
     def __init__(self, index: Any, rows: Float16Vectors, first_row: int, deleted: Rows) -> None:
         """Search *index*, made of *rows*, (n, d) from *first_row* on, without the *deleted* ones.
 
-        Of not too many rows, a few queries at once are answered by multiplying: that is ten times
-        as fast, and takes the memory for float32 values, which are kept.
+        Of not too many rows, several queries are answered by multiplying, which takes less time,
+        and the memory for float32 values, which are kept.
         """
         self._index, self._first, self._deleted = index, first_row, deleted
         self._multiplies = rows.size <= _MULTIPLIED_VALUES
@@ -146,7 +157,7 @@ class ExactRows:
     def search(self, xq: Vectors, k: int) -> tuple[Scores, Rows]:
         """Find up to *k* rows."""
         if self._multiplies and len(xq) >= _SEVERAL:
-            return self._multiplied.search(xq, min(k, self._index.ntotal))
+            return self._multiplied.search(xq, k)
         with _one_thread(len(xq) * self._index.ntotal < _FEW_PAIRS):
             D, I = self._index.search(  # noqa: N806, E741
                 np.ascontiguousarray(xq), min(k, self._index.ntotal), params=self._parameters
