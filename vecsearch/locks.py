@@ -79,5 +79,13 @@ def _release_all() -> None:
     _adding.release()
 
 
+def _renew_all() -> None:
+    """Have all locks anew: where one could not be had, its holder is not in this process."""
+    _held.clear()
+    for lock in _free_at_forks:
+        lock._at_fork_reinit()  # as threading does with its own: an RLock has no other way
+    _adding.release()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_hold_all, after_in_parent=_release_all, after_in_child=_release_all)
+    os.register_at_fork(before=_hold_all, after_in_parent=_release_all, after_in_child=_renew_all)
