@@ -17,7 +17,7 @@ from vecsearch.search.query_options import ImageFilter, QueryOptions
 from vecsearch.search.resolve import as_given, paths_like
 from vecsearch.server.channel import Channel
 from vecsearch.server.received import Message, to_image
-from vecsearch.server.request_limits import MOST_PATHS
+from vecsearch.server.request_limits import MOST_ID, MOST_PATHS
 from vecsearch.types import Image, QueryImage, is_plain
 
 _MOST_BYTES: Final = 16 << 20
@@ -26,7 +26,6 @@ _MOST_BYTES: Final = 16 << 20
 _LONGEST: Final = 4096
 """No path has more characters."""
 
-_MOST_ID: Final = (1 << 63) - 1
 
 _NO_PICTURE: Final = b"\0"
 """Is sent in the place of a file that cannot be read, so that all others are answered as ever."""
@@ -99,7 +98,7 @@ class Asker:
         text = query.query
         if query.data is None and text.startswith("id:"):
             digits = text[3:]
-            if query.path is not None and digits.isdecimal() and int(digits) <= _MOST_ID:
+            if query.path is not None and digits.isdecimal() and int(digits) <= MOST_ID:
                 return Asked(message | {"id": int(digits)}, query)
             return Asked(message | {"path": text}, query)
         message["name"] = text

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from vecsearch.errors import NotFoundError
 from vecsearch.server import messages
 from vecsearch.server.problems import RequestError, encode, response_to
-from vecsearch.server.request_limits import MOST_JSON_BYTES
+from vecsearch.server.request_limits import MOST_ID, MOST_JSON_BYTES
 from vecsearch.server.served_index import ServedIndex
 from vecsearch.server.state import State
 
@@ -29,7 +29,6 @@ PREFIX: Final = "/api/v1"
 JSON: Final = "application/json"
 PICTURE: Final = "picture"
 _MOST_QUERY_STRING: Final = 16 << 10
-_MOST_ID: Final = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +85,7 @@ class Endpoint:
                 served: Any = None
                 if takes_index:
                     served = state.served(request.path_params["index"])
-                if request.path_params.get("id", 0) > _MOST_ID:
+                if request.path_params.get("id", 0) > MOST_ID:
                     raise NotFoundError("there is no image with this id")
                 call = Call(
                     request=request,

@@ -8,10 +8,10 @@ from msgspec import Meta, Struct
 
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.search.query_options import MOST_EXPANDED, MOST_RERANKED
-from vecsearch.server.request_limits import MOST_HITS, MOST_PATHS, MOST_QUERIES
+from vecsearch.server.request_limits import MOST_HITS, MOST_ID, MOST_PATHS, MOST_QUERIES
 from vecsearch.types import Agreement, Reduction
 
-Id = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+Id = Annotated[int, Meta(ge=0, le=MOST_ID)]
 Text = Annotated[str, Meta(min_length=1, max_length=4096)]
 Texts = Annotated[tuple[Text, ...], Meta(max_length=64)]
 Name = Annotated[str, Meta(max_length=65536)]
@@ -125,7 +125,7 @@ class SortParameters(FilterParameters, frozen=True, kw_only=True):
 class LineParameters(SortParameters, frozen=True, kw_only=True):
     """All of these images, or the first `limit`."""
 
-    limit: Annotated[int, Meta(ge=1, le=(1 << 63) - 1)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=MOST_ID)] | None = None
 
 
 class ListParameters(SortParameters, frozen=True, kw_only=True):

@@ -12,14 +12,12 @@ from vecsearch.errors import VecsearchError
 from vecsearch.search.query_options import QueryOptions
 from vecsearch.server.changes import Change, run_changes
 from vecsearch.server.lane import Lane
+from vecsearch.server.request_limits import MOST_HITS_TOGETHER
 from vecsearch.types import Result, Vectors
 
 if TYPE_CHECKING:
     from vecsearch.search.query_image import Query
     from vecsearch.search.queryable import Queryable
-
-_MOST_HITS: Final = 50_000
-"""So many hits are looked for together: what is answered at once has to fit into the memory."""
 
 _MOST_CHANGES: Final = 64
 
@@ -66,7 +64,7 @@ class ServedIndex:
             return Lane(
                 f"{name} {lane}",
                 self._answer,
-                most=_MOST_HITS,
+                most=MOST_HITS_TOGETHER,
                 weigh=lambda job: job.weight,
                 wait_s=wait_s,
                 told=partial(told, lane),
