@@ -131,6 +131,10 @@ def visit(browser: Browser, address: str) -> Iterator[Visit]:
 def excused(page: Page, status: str) -> None:
     """Take out of the console what the browser says of an answer that a test provoked."""
     said: list[str] = page.said  # type: ignore[attr-defined]
+    for _ in range(200):  # what the browser says may come after what it shows
+        if said:
+            break
+        page.wait_for_timeout(50)
     assert said, "nothing was provoked"
     assert all(status in line for line in said), said
     said.clear()
