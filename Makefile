@@ -17,7 +17,7 @@ demo: $(INSTALLED)
 	$(BIN)/vecsearch demo
 
 test: lint types docs
-	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 2 --dist loadscope --no-loadscope-reorder --max-worker-restart 0
 
 # Files whose tests take a few seconds together.
 FAST := tests/test_docs.py $(foreach one,images/test_colour images/test_values cli/test_help cli/test_options \

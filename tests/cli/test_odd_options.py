@@ -26,6 +26,7 @@ ARGUMENTS = {
     "viz": ["-o", "m.png", "--method", "pca"],
     "recommend": ["--no-sheets"],
     "completion": ["bash"],
+    "serve": ["--host", "192.0.2.1"],  # not of this machine, so that it does not begin
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import pickle
@@ -10,7 +11,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Barrier, Event, Lock, Thread
@@ -21,7 +24,7 @@ from samples import draw
 
 import vecsearch
 from vecsearch import ImageError, Index, IndexFolderError, QueryOptions
-from vecsearch.locks import ProcessLock, free_at_fork
+from vecsearch.forks import ProcessLock, free_at_fork
 from vecsearch.search import index_reader as opened_module
 
 THREADS = 16
@@ -130,6 +133,15 @@ def test_a_closed_index_says_so_to_every_thread(index: Path) -> None:
             one.result()
 
 
+@contextmanager
+def garbage_is_left() -> Iterator[None]:
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 def ask_in_another_process(index: Index, data: bytes) -> Answer:
     return answer(index.query([data], k=3)) + answer(index.query("id:2", k=3))
 
@@ -172,9 +184,30 @@ def test_a_forked_process_opens_the_index_anew(asked_index: Path) -> None:
         assert inside.recv() == want
         assert inside.poll(60)
         assert "by spawn or forkserver" in str(inside.recv())
-        process.join()
-        assert process.exitcode == 0
+        process.join(60)
+        code = process.exitcode
+        process.kill()
+        assert code == 0
         assert answer(opened.query("id:2", k=3)) == want
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_process_leaves_a_network_that_nobody_uses_any_more(index: Path) -> None:
+    """Its destruction waits for threads, and a fork has none of them."""
+    opened = vecsearch.open_index(index)
+    with garbage_is_left():
+        cycle: list[object] = [opened]
+        cycle.append(cycle)
+        assert opened.query([jpeg(1)])[0].hits
+        opened.close()
+        del cycle, opened
+        process = multiprocessing.get_context("fork").Process(target=gc.collect)
+        process.start()
+        process.join(60)
+        code = process.exitcode
+        process.kill()
+    assert code == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

@@ -10,7 +10,7 @@ from functools import cache
 from types import TracebackType
 from typing import Any, Final
 
-from vecsearch.locks import ProcessLock
+from vecsearch.forks import ProcessLock
 
 
 class _OneThread:

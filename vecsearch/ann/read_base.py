@@ -13,7 +13,7 @@ import numpy as np
 
 from vecsearch.ann.recipes import FLAT, empty_index, is_possible
 from vecsearch.errors import IndexDamagedError, UsageError
-from vecsearch.locks import ProcessLock
+from vecsearch.forks import ProcessLock
 
 _READING: Final = ProcessLock()
 """The bounds are FAISS's own, and the same for all threads."""

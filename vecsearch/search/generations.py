@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import IndexFolderError, IndexOutdatedError
-from vecsearch.locks import free_at_fork
+from vecsearch.forks import free_at_fork
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.query_vectors import Embedder
 from vecsearch.search.vocabulary import Vocabulary
@@ -47,12 +47,12 @@ class Generations:
         self.observer: Observer = no_observer
         self.place: Final = path.absolute()
         self._opening = free_at_fork(Lock())
-        self._inherited: tuple[IndexReader, Embedder] | None = None
         with self._opening:
             self._open(path)
         _all_open.add(self)
 
     def _open(self, path: Path) -> None:
+        self._is_inherited = False
         self._reader = IndexReader(path, fetch=self.fetch)
         snapshot = self._reader.snapshot
         try:
@@ -70,7 +70,7 @@ class Generations:
     def newest(self) -> IndexReader:
         """Return the newest generation, open; raises IndexFolderError or a subclass."""
         with self._opening:
-            if self._inherited is not None and self._reader is self._inherited[0]:
+            if self._is_inherited:
                 self._open(self.place)
             elif not self._reader.snapshot.is_newest():
                 reader = IndexReader(self.path, self._reader, fetch=self.fetch)
@@ -96,9 +96,5 @@ class Generations:
                     raise
 
     def inherit(self) -> None:
-        """Open anew at the next use: this process was forked from the one that opened.
-
-        What is open is kept as it is. SQLite's connections and the threads of the libraries belong
-        to the other process.
-        """
-        self._inherited = self._reader, self.embedder
+        """Open anew at the next use: this process was forked from the one that opened."""
+        self._is_inherited = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import secrets
 import socket
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
 
 _OTHER_FILES: Final = 512
 """The files that are open beside connections."""
+
+_WAYS_TO_LISTEN: Final = {
+    errno.EADDRINUSE: "--port 0 takes one that is free",
+    errno.EACCES: "ports below 1024 are for the system's own services; take another",
+}
 
 
 def run(
@@ -103,7 +109,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise VecsearchError(
             f"cannot listen at {host} port {port}: {error.strerror or error}",
-            hint="--port 0 takes one that is free",
+            hint=_WAYS_TO_LISTEN.get(error.errno or 0, "give --host an address of this machine"),
         ) from None
     listener.setblocking(False)
     return listener

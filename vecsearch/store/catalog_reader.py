@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import apsw
 
 from vecsearch.errors import IndexDamagedError, IndexFolderError, IndexOutdatedError
-from vecsearch.locks import free_at_fork
+from vecsearch.forks import free_at_fork, keep_at_fork
 from vecsearch.store import schema, sqlite
 from vecsearch.store.records import Generation, State, read_state
 
@@ -40,6 +40,7 @@ class CatalogReader:
         self._turn = free_at_fork(RLock())
         self._holds_state = False
         self._connection = schema.open_catalog(folder, writing=False)
+        keep_at_fork(self)
         self._identity = _identity(folder)
         try:
             self._has_dates = schema.has_dates(self._connection)

@@ -14,6 +14,7 @@ from vecsearch.embed.engines.compile_cache import compile_cached
 from vecsearch.embed.engines.openvino_runtime import ov
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import IndexDamagedError, VecsearchError
+from vecsearch.forks import keep_at_fork
 from vecsearch.types import Pixels, Vectors
 
 T = TypeVar("T")
@@ -91,6 +92,7 @@ class OpenVINOEngine:
         self._compiled = compiled
         self._idle: deque[Any] = deque()
         """Requests that no thread uses: one request serves one thread at a time."""
+        keep_at_fork(self)
 
     def embed(self, pixels: Pixels) -> Vectors:
         """(n, size, size, 3) uint8 RGB -> (n, d) float32 of unit length, from any thread."""

@@ -12,13 +12,13 @@ from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 from vecsearch.errors import ImageError, UsageError
+from vecsearch.forks import ProcessLock
 from vecsearch.images.decoders.colour import Key, convert_to_srgb, key_of, key_over_white
 from vecsearch.images.decoders.decoder import Size, decoder_of, has_own_decoder
 from vecsearch.images.decoders.formats import pixel_share
 from vecsearch.images.decoders.grey import as_black_is_zero, find_scale, is_deep, is_unsigned
 from vecsearch.images.decoders.metadata import orientation_of, upright
 from vecsearch.images.sources.access import read_content
-from vecsearch.locks import ProcessLock
 from vecsearch.types import Box, Pixels
 
 MAX_MEGAPIXELS = 64.0

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, cast
 
 from vecsearch.errors import ImageError, SourceError
+from vecsearch.forks import ProcessLock
 from vecsearch.images.decoders.formats import has_picture_name, installed_extras, left_out_ending
 from vecsearch.images.file_times import ns_of
 from vecsearch.images.sources.exclude import Patterns
@@ -25,7 +26,6 @@ from vecsearch.images.sources.scan import (
     is_unwanted,
 )
 from vecsearch.images.sources.source import LARGEST_BYTES, TOO_LARGE, Content, FileStat
-from vecsearch.locks import ProcessLock
 
 _COMPRESSED: Final = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
 """What gzip, bzip2, xz and zstd write first; a tar begins with a name, which none of these is."""

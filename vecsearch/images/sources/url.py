@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from vecsearch.errors import ImageError, SourceError
+from vecsearch.forks import ProcessLock
 from vecsearch.images.decoders.formats import has_picture_name
 from vecsearch.images.sources.allowed_urls import WAY, check_fetch, is_below, may_fetch
 from vecsearch.images.sources.exclude import Patterns
 from vecsearch.images.sources.external_sort import sorted_chunks
 from vecsearch.images.sources.scan import FoundFile, Region, Scan, below, is_unwanted
 from vecsearch.images.sources.source import LARGEST_BYTES, NO_TIME, TOO_LARGE, Content, FileStat
-from vecsearch.locks import ProcessLock
 from vecsearch.types import UrlPath
 
 _TIMES: Final = ("LastModified", "Last-Modified", "last_modified", "mtime", "updated", "created")

@@ -1,6 +1,6 @@
-"""Locks and forks: a forked process inherits locks as they are, and not the threads that hold them.
+"""What a forked process inherits: locks as they are, and not the threads that hold them.
 
-Whoever then waits for one of them waits for ever.
+Whoever then waits for a lock, or for a thread of a library to end, waits for ever.
 """
 
 from __future__ import annotations
@@ -87,5 +87,23 @@ def _renew_all() -> None:
     _adding.release()
 
 
+_of_one_process: Final[WeakSet[Any]] = WeakSet()
+_kept: Final[list[Any]] = []
+
+
+def keep_at_fork(owner: Any) -> None:
+    """Never destroy *owner* in a forked process: it has threads or connections of this one.
+
+    Also if nobody refers to it any more and the garbage collector has not come to it yet.
+    """
+    with _adding:
+        _of_one_process.add(owner)
+
+
+def _keep_all() -> None:
+    _kept.extend(_of_one_process)
+
+
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_hold_all, after_in_parent=_release_all, after_in_child=_renew_all)
+    os.register_at_fork(after_in_child=_keep_all)
