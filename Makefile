@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check docs bench bench-large quality torture mutants lint types clean
+.PHONY: demo test check docs bench bench-large bench-serve quality torture mutants lint types clean
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -38,6 +38,9 @@ bench: $(INSTALLED)  # about 40 minutes on two cores, which should have nothing 
 bench-large: $(INSTALLED)  # about an hour on two idle cores and 6 GB of memory; installs hnswlib, usearch and ScaNN
 	$(BIN)/python benchmarks/large.py
 
+bench-serve: $(INSTALLED)  # half an hour on two idle cores and 8 GB of memory; needs wrk
+	$(BIN)/python benchmarks/serving.py .bench-serve
+
 quality: $(INSTALLED)  # neighbours, words and copies over labelled pictures: make quality DATA=FOLDER with steakhouse or caltech101 in it
 	$(BIN)/python benchmarks/quality.py $(DATA)
 	$(BIN)/python benchmarks/copies.py $(wildcard $(DATA)/caltech101 $(DATA)/steakhouse)
@@ -57,4 +60,4 @@ types: $(INSTALLED)
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) output docs/_build .mutants .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) output docs/_build .mutants .bench-serve .mypy_cache .pytest_cache .ruff_cache

@@ -26,9 +26,9 @@ _WARM_UP: Final = 100
 _LEAST_SECONDS: Final = 1.0
 
 
-def resident() -> dict[str, int]:
-    """Read how much memory this process has: its own, and what it maps of files."""
-    lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
+def resident(process: int | str = "self") -> dict[str, int]:
+    """Read how much memory a process has: its own, and what it maps of files."""
+    lines = (line.split() for line in Path(f"/proc/{process}/status").read_text().splitlines())
     found = {words[0]: int(words[1]) * 1024 for words in lines if words[0].startswith("Rss")}
     return {"anonymous_bytes": found["RssAnon:"], "file_bytes": found["RssFile:"]}
 

@@ -141,6 +141,8 @@ def visits(browser: Browser) -> Iterator[Visit]:
         return page
 
     yield visit
+    for page in context.pages:
+        page.unroute_all(behavior="ignoreErrors")  # what is under way is of no interest now
     context.close()
     assert said == []
     assert set(hosts) <= {*visited, ""}

@@ -123,6 +123,8 @@ def visit(browser: Browser, address: str) -> Iterator[Visit]:
 
     yield visit
     for context in contexts:
+        for page in context.pages:
+            page.unroute_all(behavior="ignoreErrors")  # what is under way is of no interest now
         context.close()
     assert [line for line in said if not any(excuse in line for excuse in excuses)] == []
     elsewhere = {url for url in asked if not url.startswith((address, "blob:", "data:"))}
