@@ -7,12 +7,12 @@ import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from PIL import Image as Pillow
 
-from vecsearch import Index, IndexOutdatedError, QueryImage, QueryOptions, Result, VecsearchError
+from vecsearch import IndexOutdatedError, QueryImage, QueryOptions, Result, VecsearchError
 from vecsearch.types import Vectors
 
 EACH: Final = 4
@@ -22,6 +22,9 @@ _TOLERANCE: Final = 2e-4
 """How far scores of the same question may differ, by the order of sums."""
 
 Line = tuple[int, str, float, float]
+Asked = Any
+"""An `Index`, or a `RemoteIndex` for the questions that it knows."""
+
 Answer = list[Line | str]
 """Hits as id, name, score and order, a text for what is no hit."""
 
@@ -61,7 +64,7 @@ class Question:
     """A question: its kind, and how an index is asked it."""
 
     kind: str
-    ask: Callable[[Index], Answer]
+    ask: Callable[[Asked], Answer]
 
 
 class Questions:
@@ -85,7 +88,7 @@ class Questions:
         """Count the questions."""
         return len(self.all)
 
-    def ask(self, index: Index, number: int) -> Answer:
+    def ask(self, index: Asked, number: int) -> Answer:
         """Ask question *number*; what is refused is an answer too."""
         try:
             return self.all[number].ask(index)
@@ -133,11 +136,11 @@ class Questions:
         self._add("look", lambda index: [f"{one.id}" for one in index.look([file, f"id:{k}"])])
         self._add("count", lambda index: [f"{index.info().images > 0} {index.has_path(file)}"])
 
-    def _add(self, kind: str, ask: Callable[[Index], Answer]) -> None:
+    def _add(self, kind: str, ask: Callable[[Asked], Answer]) -> None:
         self.all.append(Question(kind, ask))
 
 
-def _vectors(index: Index) -> Answer:
+def _vectors(index: Any) -> Answer:
     images, vectors = index.vectors()
     return [
         f"{image.id} {image.path.name} {zlib.crc32(vector.tobytes())}"

@@ -20,7 +20,7 @@ from typing import Any, Final
 MODULES: Final = (
     "kills", "power", "damage", "repairs", "pictures", "refusals",
     "crowd", "model", "interrupts", "trees", "cycles", "received", "readers", "askers",
-    "arguments",
+    "arguments", "served",
 )  # fmt: skip
 
 

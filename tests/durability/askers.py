@@ -7,7 +7,6 @@ what a thread was told must be the answer of a generation that was there while i
 from __future__ import annotations
 
 import faulthandler
-import gc
 import multiprocessing
 import os
 import random
@@ -35,7 +34,7 @@ from durability.cycles import resident_bytes
 from durability.real import NETWORK
 from durability.references import acknowledging
 from durability.trial import Outcome, Trial
-from vecsearch import BuildOptions, Index, IndexOutdatedError, NotFoundError
+from vecsearch import BuildOptions, Index, IndexOutdatedError, NotFoundError, RemoteIndex
 from vecsearch.search import index_reader as opening
 
 THREADS: Final = 16
@@ -169,36 +168,48 @@ def ask_beside(pipe: Connection, folder: Path, seed: int, times: int, few_values
     opening._FEW_VALUES = few_values  # type: ignore[misc]
     faulthandler.register(signal.SIGUSR1)
     sys.setswitchinterval(1e-5)  # as if there were a processor for each thread
-    questions, report = Questions(folder), Report()
+    questions = Questions(folder)
     order = random.Random(seed).choices(range(len(questions)), k=times)
     pipe.recv()
     with vecsearch.open_index(folder / "index") as index:
-        start = Barrier(THREADS)
+        ask_together(pipe, index, questions, order)
 
-        def work(mine: list[int]) -> None:
-            start.wait()  # nothing is open yet, so that all of them open it
-            for number in mine:
-                _ask(index, questions, number, report)
 
-        parts = [order[part::THREADS] for part in range(THREADS)]
-        threads = [Thread(target=work, args=(part,), daemon=True) for part in parts]
-        began, settled = time.monotonic(), 0
-        for thread in threads:
-            thread.start()
-        while any(thread.is_alive() for thread in threads):
-            threads[0].join(0.2)
-            report.most_files = max(report.most_files, len(os.listdir("/proc/self/fd")))  # noqa: PTH208
-            done = len(report.told) + len(report.failures)
-            if not settled and done > times * _SETTLED:
-                settled = resident_bytes()
-            pipe.send(done)
-        report.seconds = time.monotonic() - began
-        gc.collect()
-        report.growth_bytes = resident_bytes() - settled if settled else 0
+def ask_together(
+    pipe: Connection,
+    index: Index | RemoteIndex,
+    questions: Questions,
+    order: list[int],
+    asked_process: int | str = "self",
+) -> None:
+    """Ask *order*, a part in each thread; the memory that grows is that of *asked_process*."""
+    report, times = Report(), len(order)
+    start = Barrier(THREADS)
+
+    def work(mine: list[int]) -> None:
+        start.wait()  # nothing is open yet, so that all of them open it
+        for number in mine:
+            _ask(index, questions, number, report)
+
+    parts = [order[part::THREADS] for part in range(THREADS)]
+    threads = [Thread(target=work, args=(part,), daemon=True) for part in parts]
+    began, settled = time.monotonic(), 0
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        threads[0].join(0.2)
+        files = len(os.listdir(f"/proc/{asked_process}/fd"))  # noqa: PTH208
+        report.most_files = max(report.most_files, files)
+        done = len(report.told) + len(report.failures)
+        if not settled and done > times * _SETTLED:
+            settled = resident_bytes(asked_process)
+        pipe.send(done)
+    report.seconds = time.monotonic() - began
+    report.growth_bytes = resident_bytes(asked_process) - settled if settled else 0
     pipe.send(report)
 
 
-def _ask(index: Index, questions: Questions, number: int, report: Report) -> None:
+def _ask(index: Index | RemoteIndex, questions: Questions, number: int, report: Report) -> None:
     start = time.monotonic()
     try:
         for attempt in range(_ATTEMPTS):

@@ -160,10 +160,10 @@ def size_bytes(index: Path) -> Sizes:
     return np.array([sum(lengths.values()), rows], np.float64)
 
 
-def resident_bytes() -> int:
-    """Return how much memory this process has now."""
+def resident_bytes(process: int | str = "self") -> int:
+    """Return how much memory this process has now, or the one with a number."""
     gc.collect()
-    with open("/proc/self/statm") as file:  # noqa: PTH123
+    with open(f"/proc/{process}/statm") as file:  # noqa: PTH123
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 

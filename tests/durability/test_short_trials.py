@@ -18,6 +18,7 @@ from durability import (
     readers,
     received,
     sabotage,
+    served,
     trees,
 )
 from durability.trial import Trial
@@ -37,7 +38,7 @@ Patch = pytest.MonkeyPatch
     [
         (pictures.TRIAL, 400), (crowd.TRIAL, 3), (model.TRIAL, 2), (trees.TRIAL, 4),
         (cycles.TRIAL, 25), (received.TRIAL, 60), (readers.TRIAL, 480), (askers.TRIAL, 120),
-        (arguments.TRIAL, 12),
+        (arguments.TRIAL, 12), (served.TRIAL, 120),
     ],
     ids=lambda value: value.name if isinstance(value, Trial) else "",
 )  # fmt: skip
