@@ -41,7 +41,7 @@ FLOORS: dict[str, set[str]] = {
 """Which rooms the files of a room may import from, besides `FOR_ALL`."""
 
 FOR_ALL = {
-    *("arguments", "errors", "fields", "files", "locks", "once", "paths"),
+    *("arguments", "errors", "fields", "files", "forks", "once", "paths"),
     *("spelling", "spreadsheet", "types", "unit_length", "wording"),
 }
 """Files of the package itself, which import from no room."""

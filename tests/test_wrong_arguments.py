@@ -59,7 +59,8 @@ def calls(function: Callable[..., Any], given: dict[str, Any]) -> Iterator[dict[
     for name, parameter in inspect.signature(function).parameters.items():
         if name not in ("self", "progress", "fetch"):
             for value in wrong_values():
-                yield {**given, name: value}
+                if value is not parameter.default:
+                    yield {**given, name: value}
         assert parameter.kind is not parameter.VAR_KEYWORD
 
 
