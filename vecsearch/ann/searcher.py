@@ -87,7 +87,8 @@ def products(xq: Vectors, rows: Vectors) -> Scores:
     if len(xq) == 1:
         return np.asarray(np.einsum("nd,d->n", rows, xq[0])[None])
     with ONE_THREAD if xq.size * len(rows) < _MANY_PRODUCTS else nullcontext():
-        return np.asarray(xq @ rows.T)
+        # Few queries on the right: BLAS reads the rows once, and does not copy them into its order.
+        return np.ascontiguousarray((rows @ xq.T).T)
 
 
 def best_of(scores: Scores, k: int) -> tuple[Scores, Rows]:
