@@ -76,7 +76,7 @@ def run(
         ws="none",
         lifespan="on",
         log_config=None,
-        log_level=logging.WARNING,
+        log_level=logging.ERROR,  # warnings are lines that any stranger can cause
         access_log=False,
         server_header=False,
         root_path=given.root_path,
@@ -144,5 +144,5 @@ def _log_to_stderr() -> None:
     for name in ("vecsearch.server", "vecsearch.access", "uvicorn.error"):
         log = logging.getLogger(name)
         log.handlers[:] = [handler]
-        log.setLevel(logging.INFO if name.startswith("vecsearch") else logging.WARNING)
+        log.setLevel(logging.INFO if name.startswith("vecsearch") else logging.ERROR)
         log.propagate = False
