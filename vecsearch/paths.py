@@ -1,4 +1,4 @@
-"""How paths are printed: relative where they lie below the current folder, absolute otherwise."""
+"""What paths name, and how they are printed: relative where they lie below the current folder."""
 
 from __future__ import annotations
 
@@ -36,9 +36,18 @@ def from_root(path: Path) -> Path:
     try:
         if ".." not in path.parts:
             return path.absolute()
-        return path.resolve() if path.name == ".." else path.parent.resolve() / path.name
-    except (OSError, RuntimeError, ValueError):
+        return real_path(path) if path.name == ".." else real_path(path.parent) / path.name
+    except (OSError, ValueError):
         return path
+
+
+def real_path(path: Path) -> Path:
+    """Return where *path* leads through all links; a loop of links is left as it is.
+
+    Before Python 3.13 `Path.resolve` raises RuntimeError for one. Raises ValueError for what is no
+    path.
+    """
+    return Path(os.path.realpath(path))
 
 
 def shown_in(message: str) -> str:

@@ -26,6 +26,7 @@ from vecsearch.evaluation.classes import NEIGHBOURS, confusion
 from vecsearch.evaluation.labels import is_file
 from vecsearch.evaluation.quality import KS, SAMPLE, evaluate_labels
 from vecsearch.evaluation.quality_report import QualityReport
+from vecsearch.paths import real_path
 from vecsearch.search.query_options import QueryOptions
 from vecsearch.types import JudgedQuery, Progress
 from vecsearch.view.text import counted, shown, to_json
@@ -154,9 +155,9 @@ def _check(index: Path | None, labels: str, files: QualityFiles) -> None:
     """Refuse what cannot be written before the work, and not after it."""
     with open_queryable(index) as opened:
         refuse_pictures(opened, *files.wanted)
-    taken = [path.resolve() for path in files.wanted]
+    taken = [real_path(path) for path in files.wanted]
     if is_file(labels):
-        taken.append(Path(labels).resolve())
+        taken.append(real_path(Path(labels)))
     if len(set(taken)) < len(taken):
         raise UsageError("two of the files have one name", hint="name each of them")
     for path in (files.sheet, files.confusion):

@@ -43,6 +43,7 @@ from vecsearch.cli.output_format import chosen_form
 from vecsearch.cli.preview import preview_option, show_preview
 from vecsearch.cli.progress import progress
 from vecsearch.errors import ImageError, NotFoundError, UsageError, VecsearchError
+from vecsearch.paths import real_path
 from vecsearch.search.query_options import COMBINATIONS, QueryOptions
 from vecsearch.types import Box, QueryImage, Result, Word
 from vecsearch.view.text import (
@@ -418,9 +419,9 @@ def _parse_box(text: str) -> Box:
 
 def _refuse_queries(outputs: Sequence[Path], queries: Sequence[Query]) -> None:
     """Raise UsageError if a file to be written is a picture of a query."""
-    taken = {path.resolve() for path in outputs}
+    taken = {real_path(path) for path in outputs}
     for query in queries:
-        if isinstance(query, str) and Path(query).resolve() in taken:
+        if isinstance(query, str) and real_path(Path(query)) in taken:
             raise UsageError(
                 f"{query} is a query, and would be overwritten", hint="choose another output"
             )

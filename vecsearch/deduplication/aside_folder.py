@@ -29,6 +29,7 @@ from vecsearch.errors import VecsearchError
 from vecsearch.files import make_folder, sync_folder
 from vecsearch.images.file_times import kept_ns
 from vecsearch.images.move_file import move_file
+from vecsearch.paths import real_path
 
 
 class AsideFolder:
@@ -37,7 +38,7 @@ class AsideFolder:
     def __init__(self, folder: Path, journal: IO[bytes]) -> None:
         """Write to *journal*; see `open_aside`."""
         self._folder, self._journal = folder, journal
-        self._real = folder.resolve()
+        self._real = real_path(folder)
 
     def take(self, source: Path, name: Path, sha256: str) -> Path:
         """Move a file with this SHA-256 to *name* in the folder, or to a free name like it.
@@ -65,7 +66,7 @@ class AsideFolder:
     def _check_inside(self, folder: Path) -> None:
         """Raise OSError if a link leads elsewhere on the way to *folder*."""
         nearest = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
-        if nearest.resolve() != self._real / nearest.relative_to(self._folder):
+        if real_path(nearest) != self._real / nearest.relative_to(self._folder):
             raise OSError(errno.ELOOP, f"{nearest} leads out of {self._folder}")
 
     def _write(self, moved: JournalLine) -> None:

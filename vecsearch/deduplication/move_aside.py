@@ -27,6 +27,7 @@ from vecsearch.deduplication.source_roots import is_outside, leads_outside
 from vecsearch.errors import UsageError, VecsearchError
 from vecsearch.images.sources.access import read_content, stat_file
 from vecsearch.images.sources.kinds import local_places
+from vecsearch.paths import real_path
 from vecsearch.search.index import open_index
 from vecsearch.types import ListName, Progress, SourceName, UrlPath, absolute_path
 
@@ -117,13 +118,13 @@ def check_aside_folder(folder: str | Path, index: Path, sources: tuple[SourceNam
         raise UsageError(f"{folder} is a URL", hint="give a folder")
     if os.path.lexists(folder) and not folder.is_dir():
         raise UsageError(f"{folder} is a file", hint="give a folder")
-    real = folder.resolve()
+    real = real_path(folder)
     for place in (index, *local_places(sources)):
         what = f"the index {place}" if place == index else f"the source {place}"
         hint = "give a folder beside it, or the next build would take the pictures in again"
-        if real.is_relative_to(place.resolve()):
+        if real.is_relative_to(real_path(place)):
             raise UsageError(f"{folder} lies in {what}", hint=hint)
-        if place.resolve().is_relative_to(real):
+        if real_path(place).is_relative_to(real):
             raise UsageError(f"{folder} has {what} in it", hint=hint)
 
 

@@ -24,6 +24,7 @@ from vecsearch.errors import SourceError, UsageError, VecsearchError
 from vecsearch.files import make_folder
 from vecsearch.images.file_times import kept_ns
 from vecsearch.images.move_file import move_file, partial_of, take_back_half
+from vecsearch.paths import real_path
 from vecsearch.search.index import open_index
 from vecsearch.types import Progress, absolute_path
 
@@ -128,7 +129,7 @@ def _return(moved: JournalLine, folder: Path, places: SourceRoots) -> str | None
     source, target = moved.source, moved.target
     if reason := places.missing(source, moved.folders) or places.obstacle(source):
         return reason
-    if target.parent.resolve() != folder.resolve() / target.parent.relative_to(folder):
+    if real_path(target.parent) != real_path(folder) / target.parent.relative_to(folder):
         return f"{target} leads out of {folder}"
     for one in (source, target):
         with contextlib.suppress(NotADirectoryError):  # a name above it is another file's

@@ -11,6 +11,7 @@ from vecsearch.deduplication.aside_journal import Inode
 from vecsearch.images.decoders.formats import has_picture_name
 from vecsearch.images.sources.kinds import local_places
 from vecsearch.images.sources.scan import below, is_ordinary
+from vecsearch.paths import real_path
 from vecsearch.types import SourceName
 
 _NOT_MOUNTED: Final = "is a disk not mounted?"
@@ -68,7 +69,7 @@ class SourceRoots:
         rest = os.fsencode(path)[len(below(os.fsencode(root))) :]
         if not is_ordinary(rest) or not has_picture_name(os.fsencode(path.name)):
             return f"a build of {root} would not find it"
-        if not nearest.resolve().is_relative_to(root.resolve()):
+        if not real_path(nearest).is_relative_to(real_path(root)):
             return f"{nearest} leads out of {root}"
         return "" if nearest.is_dir() else f"{nearest} is not a folder"
 
@@ -91,8 +92,8 @@ def _is_below(path: Path, sources: Sequence[SourceName]) -> bool:
 
 
 def _is_really_below(path: Path, sources: Sequence[SourceName]) -> bool:
-    real = path.resolve()
-    return any(real.is_relative_to(one.resolve()) for one in local_places(sources))
+    real = real_path(path)
+    return any(real.is_relative_to(real_path(one)) for one in local_places(sources))
 
 
 def _nearest(path: Path) -> Path:

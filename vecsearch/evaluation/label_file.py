@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from vecsearch.errors import SourceError
+from vecsearch.paths import real_path
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import Image, absolute_path, is_plain, relative_path
 
@@ -59,7 +60,7 @@ def read_label_file(path: Path, snapshot: Snapshot) -> tuple[dict[int, str], int
 
 def _find(path: Path, block: Sequence[_Entry], snapshot: Snapshot) -> list[Image | None]:
     """Look up the images that the entries of *block* name."""
-    folders = dict.fromkeys((path.absolute().parent, path.resolve().parent, Path.cwd()))
+    folders = dict.fromkeys((path.absolute().parent, real_path(path).parent, Path.cwd()))
     candidates = [
         [
             name,

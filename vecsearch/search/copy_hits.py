@@ -19,6 +19,7 @@ from vecsearch.images.move_file import take_name
 from vecsearch.images.sources.access import read_content
 from vecsearch.images.sources.kinds import local_places
 from vecsearch.images.sources.source import NO_TIME
+from vecsearch.paths import real_path
 from vecsearch.types import Hit, Result, SourceName, UrlPath, absolute_path
 
 _LONGEST: Final = 200
@@ -64,9 +65,9 @@ def check_copies(folder: str | Path, index: Path, sources: Sequence[SourceName])
         raise UsageError(f"{folder} is a URL", hint="give a folder")
     if os.path.lexists(folder) and not folder.is_dir():
         raise UsageError(f"{folder} is a file", hint="give a folder")
-    real = folder.resolve()
+    real = real_path(folder)
     for place in (index, *local_places(sources)):
-        if real.is_relative_to(place.resolve()):
+        if real.is_relative_to(real_path(place)):
             what = f"the index {place}" if place == index else f"the source {place}"
             raise UsageError(
                 f"{folder} lies in {what}",

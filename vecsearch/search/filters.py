@@ -13,6 +13,7 @@ import numpy as np
 from vecsearch.errors import NotFoundError
 from vecsearch.images.patterns import PathPattern, seen_from
 from vecsearch.images.sources.scan import after, below
+from vecsearch.paths import real_path
 from vecsearch.search.missing_dates import dates_read
 from vecsearch.search.query_options import ImageFilter
 from vecsearch.spelling import spellings
@@ -96,7 +97,7 @@ def _below(snapshot: Snapshot, given: str | Path) -> Rows:
             for one in (name, b"./" + name):
                 for span in (_span(one), (one, one + b"\0")):
                     rows.extend(_between(snapshot, span))
-        if not rows and (real := root.resolve()) != root:  # through a link
+        if not rows and (real := real_path(root)) != root:  # through a link
             return _below(snapshot, real)
         if not rows:  # gone from the disk, which would have told the spelling
             for other in map(os.fsencode, spellings(str(root))):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vecsearch.errors import NotFoundError
 from vecsearch.images.sources.access import stat_file
-from vecsearch.paths import from_root
+from vecsearch.paths import from_root, real_path
 from vecsearch.spelling import as_on_disk, spellings
 from vecsearch.store.lookups import Lookups
 from vecsearch.types import (
@@ -86,9 +86,9 @@ def paths_like(text: str) -> Iterator[Path]:
         yield relative
         yield path_of(f"./{relative}")  # as find writes it
     # Through links: those of folders above it alone, for the index may have the link itself.
-    with contextlib.suppress(OSError, ValueError, RuntimeError):  # no path, or a loop of links
-        yield whole.parent.resolve() / whole.name
-        yield whole.resolve()
+    with contextlib.suppress(OSError, ValueError):  # no path
+        yield real_path(whole.parent) / whole.name
+        yield real_path(whole)
 
 
 def as_given(query: str | Path) -> Path:

@@ -18,6 +18,7 @@ from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import SourceError, UsageError
 from vecsearch.images.sources.notes import KEPT
 from vecsearch.indexing.compaction import compact_if_due
+from vecsearch.paths import real_path
 from vecsearch.store.audit import check_sound
 from vecsearch.store.change import Change
 from vecsearch.store.commit_buffer import CommitBuffer
@@ -78,7 +79,7 @@ def merge(
     folders = [Path(os.path.normpath(one)) for one in indexes]
     if not folders:
         raise UsageError("nothing to merge", hint="name the indexes to take images from")
-    if target.resolve() in [one.resolve() for one in folders]:
+    if real_path(target) in [real_path(one) for one in folders]:
         raise UsageError(
             f"{target} cannot be merged into itself",
             hint="name only the others to add them to it, or choose another index with -i",
