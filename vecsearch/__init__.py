@@ -9,6 +9,7 @@ TYPE_CHECKING = False  # as typing has it, which takes 8 ms to import
 if TYPE_CHECKING:
     from typing import Final
 
+    from vecsearch.cluster.open_index import open_index
     from vecsearch.deduplication.find import duplicates
     from vecsearch.deduplication.move_aside import move_aside
     from vecsearch.deduplication.move_back import move_back
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from vecsearch.planning.budget import PlannedBases, PlanOptions
     from vecsearch.planning.plan import PlanReport, plan
     from vecsearch.search.copy_hits import CopyReport, LeftHit, PlacedHit
-    from vecsearch.search.index import Index, open_index
+    from vecsearch.search.index import Index
     from vecsearch.search.info import IndexInfo, PictureInfo
     from vecsearch.search.list import ListOptions
     from vecsearch.search.query_options import ImageFilter, QueryOptions
@@ -243,7 +244,7 @@ _HOMES: Final = {
     "move_back": "deduplication.move_back",
     "not_copies": "deduplication.not_copies",
     "open_hits": "view.opener",
-    "open_index": "search.index",
+    "open_index": "cluster.open_index",
     "plan": "planning.plan",
     "reindex": "maintenance.reindex",
     "relocate": "maintenance.relocate",

@@ -12,6 +12,7 @@ from stat import S_ISREG
 from typing import Final
 
 from vecsearch.arguments import checked
+from vecsearch.cluster.open_index import open_index
 from vecsearch.deduplication.aside_folder import AsideFolder, open_aside
 from vecsearch.deduplication.aside_journal import Inode
 from vecsearch.deduplication.file_comparison import PictureFile, are_edited, are_near
@@ -27,7 +28,6 @@ from vecsearch.deduplication.source_roots import is_outside, leads_outside
 from vecsearch.errors import UsageError, VecsearchError
 from vecsearch.images.sources.access import read_content, stat_file
 from vecsearch.images.sources.kinds import local_places
-from vecsearch.search.index import open_index
 from vecsearch.types import ListName, Progress, SourceName, UrlPath, absolute_path
 
 _STAYS: Final = errno.EPERM

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vecsearch.arguments import checked
+from vecsearch.cluster.open_index import open_index
 from vecsearch.errors import UsageError
-from vecsearch.search.index import open_index
 from vecsearch.server.extra import check_installed
 from vecsearch.server.serve_options import EditOptions, ServeOptions
 
