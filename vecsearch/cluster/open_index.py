@@ -28,7 +28,7 @@ def open_index(path: str | Path | None = None, *, fetch: bool = False) -> Index:
     """
     folder = Path(path) if path is not None else only_index()
     if is_collection(folder):
-        from vecsearch.cluster.collection import Collection
+        from vecsearch.cluster.collection_index import Collection
 
         return Collection(folder, fetch=fetch)
     return Index(folder, fetch=fetch)
