@@ -20,28 +20,29 @@ FLOORS: dict[str, set[str]] = {
     "ann": set(),
     "store": set(),
     "search": {"images", "embed", "ann", "store"},
+    "cluster": {"embed", "store", "search"},
     "indexing": {"images", "embed", "ann", "store"},
-    "maintenance": {"images", "embed", "ann", "store", "indexing"},
+    "maintenance": {"images", "embed", "ann", "store", "indexing", "cluster"},
     "planning": {"embed", "ann", "store", "indexing"},
-    "transfer": {"images", "embed", "store", "indexing", "search"},
-    "deduplication": {"images", "embed", "ann", "store", "search"},
-    "evaluation": {"ann", "store", "search", "transfer"},
+    "transfer": {"images", "embed", "store", "indexing", "search", "cluster"},
+    "deduplication": {"images", "embed", "ann", "store", "search", "cluster"},
+    "evaluation": {"ann", "store", "search", "cluster", "transfer"},
     "layout": set(),
     "view": {"images", "layout", "deduplication"},
     "server": {
         *("images", "embed", "search", "indexing", "maintenance", "deduplication"),
-        *("layout", "view"),
+        *("cluster", "layout", "view"),
     },
     "cli": {
         *("embed", "store", "search", "indexing", "maintenance", "planning", "transfer"),
-        *("deduplication", "evaluation", "layout", "view", "server"),
+        *("cluster", "deduplication", "evaluation", "layout", "view", "server"),
     },
     "__main__": {"cli"},
 }
 """Which rooms the files of a room may import from, besides `FOR_ALL`."""
 
 FOR_ALL = {
-    *("arguments", "errors", "fields", "files", "locks", "once", "paths"),
+    *("arguments", "errors", "fields", "files", "forks", "once", "paths"),
     *("spelling", "spreadsheet", "types", "unit_length", "wording"),
 }
 """Files of the package itself, which import from no room."""

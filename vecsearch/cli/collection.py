@@ -11,7 +11,8 @@ from vecsearch.cli.help import Command
 from vecsearch.cli.options import PATH, json_option
 from vecsearch.cli.output import say
 from vecsearch.errors import UsageError
-from vecsearch.view.text import counted, printable, shown, shown_in, to_json
+from vecsearch.paths import shown_in
+from vecsearch.view.text import counted, printable, shown, to_json
 
 if TYPE_CHECKING:
     from vecsearch.cluster.list_shards import CollectionReport, ShardInfo

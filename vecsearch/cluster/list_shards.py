@@ -51,7 +51,7 @@ class CollectionReport:
 
 @checked
 def list_shards(collection: str | Path) -> CollectionReport:
-    """List the shards of the folder *collection*; one that cannot be used is listed with the reason.
+    """List the shards of the folder *collection*, those that cannot be used with the reason.
 
     Raises IndexFolderError for a folder that is no collection, or a subclass.
     """

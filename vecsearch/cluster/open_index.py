@@ -34,6 +34,15 @@ def open_index(path: str | Path | None = None, *, fetch: bool = False) -> Index:
     return Index(folder, fetch=fetch)
 
 
+def index_folders(folder: Path) -> list[Path]:
+    """Return *folder*, and of a collection the index folders of its shards too."""
+    if not is_collection(folder):
+        return [folder]
+    from vecsearch.cluster.shard_catalog import place_of_shard, read_catalog
+
+    return [folder, *(place_of_shard(folder, one) for one in read_catalog(folder).shards)]
+
+
 def open_stored(folder: Path) -> StoredImages:
     """Open the newest generation of an index or a collection, for what needs no search.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 import numpy as np
 
@@ -91,7 +91,7 @@ class Index:
         place, fetch = self._generations.place, self._generations.fetch
         return partial(type(self), place, fetch=fetch), ()
 
-    def __enter__(self) -> Index:
+    def __enter__(self) -> Self:
         """Return itself."""
         return self
 
