@@ -139,6 +139,8 @@ def test_shards_within_move_with_the_collection(tmp_path: Path) -> None:
     within = tmp_path / "all"
     within.mkdir()
     shard = imported(within / "a", ROWS[:10])
+    for file in ("a.npy", "a.txt"):
+        (within / file).unlink()
     outside = imported(tmp_path / "b", ROWS[10:20], first=10)
     vecsearch.create_collection(within, [shard, outside])
     text = (within / "collection.json").read_text()
@@ -214,6 +216,10 @@ REFUSED: dict[str, tuple[Ask, type[VecsearchError], str]] = {
     "an index already": (
         lambda all_, t: vecsearch.create_collection(t / "a", [t / "b"]),
         *(UsageError, "is an index, and cannot be a collection too"),
+    ),
+    "a folder with other things": (
+        lambda all_, t: vecsearch.create_collection(t / "full", [t / "b"]),
+        *(UsageError, r"is not empty \(it has letter.txt\)"),
     ),
     "a URL": (
         lambda all_, t: vecsearch.add_shards(all_, ["http://127.0.0.1:1/a"]),

@@ -32,7 +32,7 @@ Examples:
   vecsearch collection list indexes/all
 """,
 )
-@click.argument("action", type=click.Choice(_ACTIONS), metavar=f"{'|'.join(_ACTIONS)}")
+@click.argument("action", type=click.Choice(_ACTIONS), metavar="ACTION")
 @click.argument("folder", type=PATH, metavar="FOLDER")
 @click.argument("given", nargs=-1, metavar="[INDEX | SHARD]...")
 @json_option
@@ -47,7 +47,7 @@ def collection(action: str, folder: Path, given: tuple[str, ...], as_json: bool)
     create FOLDER INDEX...    make a collection of indexes
     add FOLDER INDEX...       add indexes
     drop FOLDER SHARD...      take shards out; their folders stay
-    move FOLDER SHARD NEW     move a shard's folder to NEW, or note that it is there
+    move FOLDER SHARD NEW     move a shard to NEW, or note that it is there
     list FOLDER               show the shards, and which are gone
     """
     report = _do(action, folder, given)

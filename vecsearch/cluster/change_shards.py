@@ -28,6 +28,7 @@ from vecsearch.cluster.united_snapshot import check_shard
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import IndexFolderError, NotFoundError, UsageError
 from vecsearch.store.locate import has_index, is_collection
+from vecsearch.store.lock import HOLDER_FILE, LOCK_FILE
 from vecsearch.store.snapshot import Snapshot
 
 _UNSEEN: Final = 1 << 20
@@ -39,17 +40,18 @@ what was seen of it was less, so the sum that readers compare still grows."""
 def create_collection(collection: str | Path, indexes: Sequence[str | Path]) -> CollectionReport:
     """Make the folder *collection* one of *indexes*, index folders with one encoder.
 
-    They stay where they are. The folder may exist, and have the indexes in it. Raises UsageError
-    for a folder that is an index or a collection, and for no indexes; else what `add_shards` does.
+    They stay where they are. The folder may exist, and have indexes in it, but nothing else. Raises
+    UsageError for another folder, and for no indexes; else what `add_shards` raises.
     """
     folder = Path(collection)
-    if not indexes:
+    given = list(indexes)
+    if not given:
         raise UsageError("a collection needs a shard", hint="name at least one index folder")
     _refuse_taken(folder)
-    first = index_place(folder, indexes[0])
+    first = index_place(folder, given[0])
     with closing(Snapshot(first)) as opened:
         spec = EncoderSpec.from_json(opened.encoder_json, opened.dim)
-    catalog = _with_all(folder, new_catalog(spec.fingerprint), indexes)
+    catalog = _with_all(folder, new_catalog(spec.fingerprint), given)
     with changing(folder):
         _refuse_taken(folder)
         write_catalog(folder, replace(catalog, generation=1))
@@ -145,8 +147,16 @@ def _refuse_taken(folder: Path) -> None:
         raise UsageError(
             f"{folder} is an index, and cannot be a collection too", hint="give another folder"
         )
-    if folder.exists() and not folder.is_dir():
+    if not folder.exists():
+        return
+    if not folder.is_dir():
         raise IndexFolderError(f"{folder} is a file", hint="give a folder", path=folder)
+    for path in sorted(folder.iterdir()):
+        if path.name not in (LOCK_FILE, HOLDER_FILE) and not has_index(path):
+            raise UsageError(
+                f"{folder} is not empty (it has {path.name})",
+                hint="give a new folder, or one that has indexes and nothing else",
+            )
 
 
 def _with_all(folder: Path, catalog: ShardCatalog, indexes: Sequence[str | Path]) -> ShardCatalog:
