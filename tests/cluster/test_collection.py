@@ -14,12 +14,14 @@ from samples import CHEAP, draw, imported
 
 import vecsearch
 from vecsearch import (
+    EncoderConfig,
     ImageFilter,
     ListOptions,
     NotFoundError,
     QueryOptions,
     Result,
     UsageError,
+    Word,
 )
 from vecsearch.search.query_image import Query
 
@@ -147,6 +149,17 @@ def test_recommendations_and_vectors_are_those_of_one_index(
             assert_same(many.search(xq, options=options), one.search(xq, options=options))
 
 
+@pytest.mark.parametrize("source", ["s0", "s1", "s4", "."])
+def test_a_folder_is_asked_whichever_shard_has_it(both: Both, source: str) -> None:
+    options = QueryOptions(under=both.folder / source, since="1990", until="today")
+    with vecsearch.open_index(both.one) as one, vecsearch.open_index(both.collection) as many:
+        expected = one.query([jpeg(4)], k=ALL, options=options)
+        assert len(expected[0].hits) == {"s0": 3, "s1": 10, "s4": 9, ".": 28}[source]
+        assert_same(many.query([jpeg(4)], k=ALL, options=options), expected)
+        with pytest.raises(NotFoundError, match="has no image below"):
+            many.query([jpeg(4)], options=QueryOptions(under=both.folder / "s2"))
+
+
 def test_ids_are_unique_and_lead_to_their_images(both: Both) -> None:
     with vecsearch.open_index(both.collection) as many:
         images = list(many)
@@ -260,3 +273,66 @@ def test_vectors_are_exported_in_one_file(both: Both, tmp_path: Path) -> None:
         arrays.append((np.load(tmp_path / f"{name}.npy"), (tmp_path / f"{name}.txt").read_text()))
     assert np.array_equal(arrays[0][0], arrays[1][0])
     assert arrays[0][1] == arrays[1][1]
+
+
+def test_words_are_those_of_one_index(tmp_path: Path) -> None:
+    encoder = EncoderConfig(model="efficientnet-lite0", precision="fp32")
+    for number in range(5):
+        draw(tmp_path / "p" / str(number % 2) / f"{number}.png", number)
+    shards = [
+        vecsearch.build(tmp_path / "p" / name, index=tmp_path / f"i{name}", encoder=encoder).index
+        for name in ("0", "1")
+    ]
+    whole = vecsearch.build(tmp_path / "p", index=tmp_path / "one", encoder=encoder).index
+    vecsearch.create_collection(tmp_path / "all", shards)
+    with vecsearch.open_index(whole) as one, vecsearch.open_index(tmp_path / "all") as many:
+        assert many.words(count=True) == one.words(count=True)
+        paths = [image.path for image in one]
+        guessed, expected = many.guess_at(paths), one.guess_at(paths)
+        assert set(guessed) == set(expected) == set(paths)
+        for path in paths:
+            assert guessed[path][0].word == expected[path][0].word
+            assert guessed[path][0].share == pytest.approx(expected[path][0].share, abs=1e-2)
+        query: list[Query] = [Word("pizza"), paths[0]]
+        options = QueryOptions(combine="mean", minus=Word("strawberry"))
+        assert_same(many.query(query, options=options), one.query(query, options=options))
+        for image in many.list_images(ListOptions(words=True)):
+            assert image.words[0].word == guessed[image.path][0].word
+
+
+@pytest.mark.parametrize("recipe", ["auto", "IVF8,SQ8"])
+def test_many_vectors_are_searched_by_the_files_of_their_shards(
+    tmp_path: Path, recipe: str
+) -> None:
+    """Together these are too many to be multiplied without FAISS, though each shard is not."""
+    rows = np.random.RandomState(4).normal(size=(4400, 1024)).astype(np.float32)
+    shards = [
+        imported(tmp_path / "a", rows[:2200]),
+        imported(tmp_path / "b", rows[2200:], first=2200),
+    ]
+    for shard in shards:
+        vecsearch.reindex(shard, recipe=recipe)
+    vecsearch.create_collection(tmp_path / "all", shards)
+    with vecsearch.open_index(tmp_path / "all") as many:
+        near = [5, 2300, 4399]
+        truth = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        for number, result in zip(near, many.search(rows[near], k=3), strict=True):
+            assert result.hits[0].path.name == f"v{number:02d}"
+            for hit in result.hits:
+                score = truth[int(hit.path.name[1:])] @ truth[number]
+                assert hit.score == pytest.approx(score, abs=1e-3)
+        assert len(many.map_vectors().nearest(k=1)[0]) == 4400
+    measured = vecsearch.evaluate(index=tmp_path / "all", sample=20)
+    assert (measured.exact, measured.images) == (recipe == "auto", 4400)
+    assert len(measured.bases) == 2
+
+
+def test_pairs_that_are_no_copies_in_a_shard_are_none_in_the_collection(both: Both) -> None:
+    pair = (both.picture(4), both.picture(6))
+    vecsearch.not_copies(*pair, index=_shard(both, 1))
+    try:
+        (told,) = vecsearch.not_copies(index=both.collection).pairs
+        assert {told[0].path, told[1].path} == set(pair)
+        assert vecsearch.duplicates(both.collection, threshold=-1.0).not_copies == 1
+    finally:
+        vecsearch.not_copies(*pair, index=_shard(both, 1), forget=True)
