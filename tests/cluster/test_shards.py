@@ -127,6 +127,18 @@ def test_a_damaged_file_is_not_moved(three: Path, tmp_path: Path) -> None:
     assert [problem.path for problem in problems] == [segment]
 
 
+def test_a_damaged_file_that_is_not_read_at_opening_is_not_moved(
+    index: Path, tmp_path: Path
+) -> None:
+    vecsearch.create_collection(tmp_path / "all", [index])
+    (constants,) = (index / "encoder").glob("*.bin")
+    constants.write_bytes(bytes(constants.stat().st_size))
+    with pytest.raises(IndexDamagedError, match=r"SHA-256 differs"):
+        vecsearch.move_shard(tmp_path / "all", "index", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+    assert index.exists()
+
+
 def test_a_shard_that_is_written_is_not_moved(three: Path, tmp_path: Path) -> None:
     with writer_lock(tmp_path / "b"), pytest.raises(IndexLockedError, match="being written"):
         vecsearch.move_shard(three, "b", tmp_path / "new")
