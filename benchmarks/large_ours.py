@@ -70,9 +70,10 @@ class Ours:
     def load(self, folder: Path) -> None:
         """Open it, as the layer does that is compared; what others need is made when they ask."""
         from vecsearch.search.index_reader import IndexReader
+        from vecsearch.store.snapshot import Snapshot
 
         self.folder = folder
-        self.opened = IndexReader(folder)
+        self.opened = IndexReader(Snapshot(folder))
         _ = self.opened.searcher
 
     @cached_property

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vecsearch import BuildOptions, EncoderConfig
+import vecsearch
+from vecsearch import BuildOptions, EncoderConfig, ImportOptions
 from vecsearch.types import Vectors
 
 SAMPLES = Path(__file__).parent.parent / "db"
@@ -50,6 +51,16 @@ def draw(path: Path, seed: int, size: tuple[int, int] = (64, 48)) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.clip(base + noise, 0, 255).astype(np.uint8)).save(path)
     return path
+
+
+def imported(index: Path, rows: Vectors, *, first: int = 0, encoder: str = "test") -> Path:
+    """Make an index of vectors that are called v00, v01 ... from the *first* on."""
+    file = index.with_suffix(".npy")
+    np.save(file, rows)
+    names = [f"v{number:02d}\n" for number in range(first, first + len(rows))]
+    index.with_suffix(".txt").write_text("".join(names))
+    options = ImportOptions(ids=[index.with_suffix(".txt")], encoder_name=encoder)
+    return vecsearch.import_vectors(file, index=index, options=options).index
 
 
 def hits_of(done: subprocess.CompletedProcess[str]) -> list[list[str]]:

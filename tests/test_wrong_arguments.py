@@ -132,6 +132,10 @@ GIVEN: dict[str, dict[str, Any]] = {
     "build": {"sources": "folder"},
     "plan": {"options": vecsearch.PlanOptions(calibrate=False)},
     "import_vectors": {"index": "imported"},
+    "create_collection": {"collection": "all", "indexes": ["indexes/photos"]},
+    "add_shards": {"collection": "all", "indexes": ["indexes/photos"]},
+    "drop_shards": {"collection": "all", "shards": ["photos"]},
+    "move_shard": {"collection": "all", "shard": "photos", "to": "moved"},
     "connect": {"url": "http://127.0.0.1:1"},
 }
 

@@ -9,6 +9,11 @@ TYPE_CHECKING = False  # as typing has it, which takes 8 ms to import
 if TYPE_CHECKING:
     from typing import Final
 
+    from vecsearch.cluster.change_shards import add_shards, create_collection, drop_shards
+    from vecsearch.cluster.collection_index import Collection
+    from vecsearch.cluster.list_shards import CollectionReport, ShardInfo, list_shards
+    from vecsearch.cluster.move_shard import move_shard
+    from vecsearch.cluster.open_index import open_index
     from vecsearch.deduplication.find import duplicates
     from vecsearch.deduplication.move_aside import move_aside
     from vecsearch.deduplication.move_back import move_back
@@ -48,7 +53,7 @@ if TYPE_CHECKING:
     from vecsearch.planning.budget import PlannedBases, PlanOptions
     from vecsearch.planning.plan import PlanReport, plan
     from vecsearch.search.copy_hits import CopyReport, LeftHit, PlacedHit
-    from vecsearch.search.index import Index, open_index
+    from vecsearch.search.index import Index
     from vecsearch.search.info import IndexInfo, PictureInfo
     from vecsearch.search.list import ListOptions
     from vecsearch.search.query_options import ImageFilter, QueryOptions
@@ -81,7 +86,9 @@ __all__ = [
     "BuildOptions",
     "BuildReport",
     "ClassQuality",
+    "Collection",
     "CollectionMap",
+    "CollectionReport",
     "CompactReport",
     "CopyReport",
     "DuplicateCopy",
@@ -135,6 +142,7 @@ __all__ = [
     "RepairReport",
     "Result",
     "ServeOptions",
+    "ShardInfo",
     "Skipped",
     "SourceError",
     "TuneReport",
@@ -145,19 +153,24 @@ __all__ = [
     "WeightsError",
     "Word",
     "WordCount",
+    "add_shards",
     "build",
     "compact",
     "connect",
+    "create_collection",
     "draw_map",
+    "drop_shards",
     "duplicates",
     "evaluate",
     "evaluate_labels",
     "export_vectors",
     "import_vectors",
+    "list_shards",
     "map_collection",
     "merge",
     "move_aside",
     "move_back",
+    "move_shard",
     "not_copies",
     "open_hits",
     "open_index",
@@ -243,7 +256,15 @@ _HOMES: Final = {
     "move_back": "deduplication.move_back",
     "not_copies": "deduplication.not_copies",
     "open_hits": "view.opener",
-    "open_index": "search.index",
+    "open_index": "cluster.open_index",
+    "Collection": "cluster.collection_index",
+    "CollectionReport": "cluster.list_shards",
+    "ShardInfo": "cluster.list_shards",
+    "create_collection": "cluster.change_shards",
+    "add_shards": "cluster.change_shards",
+    "drop_shards": "cluster.change_shards",
+    "move_shard": "cluster.move_shard",
+    "list_shards": "cluster.list_shards",
     "plan": "planning.plan",
     "reindex": "maintenance.reindex",
     "relocate": "maintenance.relocate",

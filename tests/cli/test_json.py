@@ -63,6 +63,10 @@ COMMANDS: Final[dict[str, list[tuple[str, list[str]]]]] = {
     "import": [("import", ["x.npy", "-i", "again"])],
     "export": [("export", ["-o", "v.npy", "--ids", "v.txt"])],
     "merge": [("merge", ["ix", "-i", "all"])],
+    "collection": [
+        ("collection", ["create", "both", "ix", "all"]),
+        ("collection", ["list", "both"]),
+    ],
 }
 """What is run of each command, in this order, and the entry of the schema that it answers to."""
 

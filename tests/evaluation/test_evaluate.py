@@ -23,6 +23,7 @@ from vecsearch.cli.main import cli
 from vecsearch.evaluation.confidence import interval
 from vecsearch.search import index_reader
 from vecsearch.search.index_reader import IndexReader
+from vecsearch.store.snapshot import Snapshot
 from vecsearch.types import Vectors
 
 DIM = 48
@@ -68,7 +69,7 @@ def test_recall_is_of_what_the_bases_have(approximate: Path) -> None:
     report = vecsearch.evaluate(approximate, k=7)
     assert (approximate / "catalog.sqlite").read_bytes() == before
 
-    with closing((it := IndexReader(approximate)).snapshot):
+    with closing((it := IndexReader(Snapshot(approximate))).snapshot):
         deleted = it.snapshot.deleted_rows
         bases = sorted(it.snapshot.bases.values(), key=lambda base: base.first_row)
         assert len(bases) == 2

@@ -41,6 +41,7 @@ _COMMANDS: Final = {
     "import": "add vectors of another program to an index",
     "export": "write an index's vectors to a file",
     "merge": "unite indexes",
+    "collection": "ask several indexes as one",
     "serve": "search in a browser, and over HTTP",
     "demo": "run the main job on sample pictures",
     "config": "show the config files, and what they set",

@@ -20,7 +20,7 @@ def open_queryable(
     With a *server*, whose address that is, ask for its index of the name that *index* ends with.
     """
     if server is None:
-        from vecsearch.search.index import open_index
+        from vecsearch.cluster.open_index import open_index
 
         return open_index(index, fetch=fetch)
     if fetch:

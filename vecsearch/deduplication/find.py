@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from vecsearch.arguments import checked
+from vecsearch.cluster.open_index import open_index
 from vecsearch.deduplication.assignment import (
     Assignment,
     assign_by_content,
@@ -21,7 +22,7 @@ from vecsearch.deduplication.report import DuplicateGroup, DuplicatesReport, Kin
 from vecsearch.deduplication.scaled_pictures import ScaledPictures
 from vecsearch.deduplication.thresholds import UNMEASURED, copy_cosines
 from vecsearch.errors import UsageError
-from vecsearch.search.index import Index, open_index
+from vecsearch.search.index import Index
 from vecsearch.types import Progress
 
 _DIGITS: Final = 4

@@ -12,6 +12,7 @@ from stat import S_ISREG
 from typing import Final
 
 from vecsearch.arguments import checked
+from vecsearch.cluster.open_index import index_folders, open_index
 from vecsearch.deduplication.aside_folder import AsideFolder, open_aside
 from vecsearch.deduplication.aside_journal import Inode
 from vecsearch.deduplication.file_comparison import PictureFile, are_edited, are_near
@@ -28,7 +29,6 @@ from vecsearch.errors import UsageError, VecsearchError
 from vecsearch.images.sources.access import read_content, stat_file
 from vecsearch.images.sources.kinds import local_places
 from vecsearch.paths import real_path
-from vecsearch.search.index import open_index
 from vecsearch.types import ListName, Progress, SourceName, UrlPath, absolute_path
 
 _STAYS: Final = errno.EPERM
@@ -119,8 +119,9 @@ def check_aside_folder(folder: str | Path, index: Path, sources: tuple[SourceNam
     if os.path.lexists(folder) and not folder.is_dir():
         raise UsageError(f"{folder} is a file", hint="give a folder")
     real = real_path(folder)
-    for place in (index, *local_places(sources)):
-        what = f"the index {place}" if place == index else f"the source {place}"
+    indexes = index_folders(index)
+    for place in (*indexes, *local_places(sources)):
+        what = f"the index {place}" if place in indexes else f"the source {place}"
         hint = "give a folder beside it, or the next build would take the pictures in again"
         if real.is_relative_to(real_path(place)):
             raise UsageError(f"{folder} lies in {what}", hint=hint)

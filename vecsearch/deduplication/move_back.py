@@ -11,6 +11,7 @@ from pathlib import Path
 from stat import S_ISREG
 
 from vecsearch.arguments import checked
+from vecsearch.cluster.open_index import open_index
 from vecsearch.deduplication.aside_journal import (
     JOURNAL,
     JournalLine,
@@ -25,7 +26,6 @@ from vecsearch.files import make_folder
 from vecsearch.images.file_times import kept_ns
 from vecsearch.images.move_file import move_file, partial_of, take_back_half
 from vecsearch.paths import real_path
-from vecsearch.search.index import open_index
 from vecsearch.types import Progress, absolute_path
 
 

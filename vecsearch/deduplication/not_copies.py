@@ -9,12 +9,14 @@ from itertools import combinations
 from pathlib import Path
 
 from vecsearch.arguments import checked
+from vecsearch.cluster.open_index import open_stored
 from vecsearch.errors import NotFoundError, UsageError
 from vecsearch.search.resolve import image_at
 from vecsearch.store.change import Change
 from vecsearch.store.config_keys import HASH_BYTES, MOST_APART
 from vecsearch.store.locate import only_index
 from vecsearch.store.snapshot import Snapshot
+from vecsearch.store.stored_images import StoredImages
 from vecsearch.store.writer import open_writer
 from vecsearch.types import Image
 
@@ -59,9 +61,9 @@ def not_copies(
             raise UsageError(
                 "no pictures are named that may be copies again", hint="give id:N or paths"
             )
-        with closing(Snapshot(folder)) as snapshot:
-            known = snapshot.apart()
-            return _report(snapshot, known, known, forgotten=False)
+        with closing(open_stored(folder)) as stored:
+            known = stored.apart()
+            return _report(stored, known, known, forgotten=False)
     if len(pictures) < 2 and not forget:
         raise UsageError(f"{pictures[0]} alone is not a pair", hint="name two pictures or more")
     with open_writer(folder) as writer, closing(Snapshot(folder)) as snapshot:
@@ -113,7 +115,7 @@ def _content_of(snapshot: Snapshot, given: str | Path) -> bytes:
 
 
 def _report(
-    snapshot: Snapshot, pairs: Iterable[_Pair], known: set[_Pair], *, forgotten: bool
+    snapshot: StoredImages, pairs: Iterable[_Pair], known: set[_Pair], *, forgotten: bool
 ) -> NotCopiesReport:
     images = snapshot.images_by_content({one for pair in known.union(pairs) for one in pair})
     told = [

@@ -11,6 +11,7 @@ import numpy as np
 from vecsearch.ann.recall import Shares
 from vecsearch.ann.settings import SearchSettings
 from vecsearch.arguments import checked
+from vecsearch.cluster.open_index import open_index
 from vecsearch.errors import UsageError
 from vecsearch.evaluation.confidence import Interval, interval
 from vecsearch.evaluation.ground_truth import found_shares, true_nearest
@@ -21,7 +22,6 @@ from vecsearch.evaluation.recall_queries import (
     recall_queries,
 )
 from vecsearch.evaluation.speed import BATCH, Speed, speed_of
-from vecsearch.search.index import open_index
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.types import Progress, Vectors
 

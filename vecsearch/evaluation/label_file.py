@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from vecsearch.errors import SourceError
 from vecsearch.paths import real_path
-from vecsearch.store.snapshot import Snapshot
+from vecsearch.store.stored_images import StoredImages
 from vecsearch.types import Image, absolute_path, is_plain, relative_path
 
 _LABELS: Final = ("label", "class", "category")
@@ -32,7 +32,7 @@ class _Entry(NamedTuple):
     label: str
 
 
-def read_label_file(path: Path, snapshot: Snapshot) -> tuple[dict[int, str], int]:
+def read_label_file(path: Path, snapshot: StoredImages) -> tuple[dict[int, str], int]:
     """Read the labels of images: row -> label, and how many lines name no image.
 
     A header names the columns; without one they are path and label. Commas, semicolons or tabs are
@@ -58,7 +58,7 @@ def read_label_file(path: Path, snapshot: Snapshot) -> tuple[dict[int, str], int
     return labels, unknown
 
 
-def _find(path: Path, block: Sequence[_Entry], snapshot: Snapshot) -> list[Image | None]:
+def _find(path: Path, block: Sequence[_Entry], snapshot: StoredImages) -> list[Image | None]:
     """Look up the images that the entries of *block* name."""
     folders = dict.fromkeys((path.absolute().parent, real_path(path).parent, Path.cwd()))
     candidates = [

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from vecsearch.errors import NotFoundError, UsageError
 from vecsearch.evaluation.label_file import read_label_file
-from vecsearch.store.snapshot import Snapshot
+from vecsearch.store.stored_images import StoredImages
 from vecsearch.types import Image, Rows
 
 FOLDER: Final = "folder"
@@ -36,7 +36,9 @@ class Labelled:
     unknown: int
 
 
-def label_images(labels: str | Path, snapshot: Snapshot, chosen: Rows | None = None) -> Labelled:
+def label_images(
+    labels: str | Path, snapshot: StoredImages, chosen: Rows | None = None
+) -> Labelled:
     """Find the labels of the images of *snapshot*, or of its *chosen* rows.
 
     *labels* is ``folder``, for the name of the folder that an image is in; a CSV file, which is any

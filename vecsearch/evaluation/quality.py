@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from vecsearch.arguments import checked
+from vecsearch.cluster.open_index import open_index
 from vecsearch.errors import UsageError
 from vecsearch.evaluation import measures
 from vecsearch.evaluation.classes import NEIGHBOURS, by_class
@@ -18,7 +19,7 @@ from vecsearch.evaluation.labels import Labelled, label_images
 from vecsearch.evaluation.measures import Figures
 from vecsearch.evaluation.quality_report import FiguresAtK, MeanFigure, QualityReport
 from vecsearch.evaluation.worst_queries import worst_queries
-from vecsearch.search.index import Index, open_index
+from vecsearch.search.index import Index
 from vecsearch.search.query_options import QueryOptions, check_k
 from vecsearch.types import JudgedQuery, Progress, no_progress
 

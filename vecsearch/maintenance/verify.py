@@ -16,10 +16,15 @@ from vecsearch.arguments import checked
 from vecsearch.embed.encoder import open_encoder
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.embed.words import Words
-from vecsearch.errors import IndexDamagedError, IndexFolderError, VecsearchError
+from vecsearch.errors import (
+    EncoderMismatchError,
+    IndexDamagedError,
+    IndexFolderError,
+    VecsearchError,
+)
 from vecsearch.fields import read_fields
 from vecsearch.store.audit import audit_catalog, audit_files
-from vecsearch.store.locate import only_index
+from vecsearch.store.locate import is_collection, only_index
 from vecsearch.store.records import Base
 from vecsearch.store.schema import CATALOG
 from vecsearch.store.segments import Segment
@@ -44,16 +49,43 @@ def verify(
     """Look for damage: in the catalog, in every file and row, between FAISS and the segments.
 
     ``quick`` compares lengths and beginnings only. Damage is reported, not raised. Raises
-    IndexFolderError for a folder that is no index, IndexFormatError for a newer one.
+    IndexFolderError for a folder that is no index, IndexFormatError for a newer one. Of a
+    collection every shard is looked at, and one that is gone or has another encoder is a problem.
     """
     start = time.monotonic()
     folder = Path(index) if index is not None else only_index()
+    find = _find_in_shards if is_collection(folder) else find_problems
     return VerifyReport(
         index=folder,
-        problems=tuple(find_problems(folder, quick=quick, progress=progress)),
+        problems=tuple(find(folder, quick=quick, progress=progress)),
         quick=quick,
         seconds=time.monotonic() - start,
     )
+
+
+def _find_in_shards(folder: Path, *, quick: bool, progress: Progress | None) -> Iterator[Problem]:
+    """Look for damage in every shard of a collection; raises what is wrong with its catalog."""
+    from vecsearch.cluster.shard_catalog import place_of_shard, read_catalog
+    from vecsearch.cluster.united_snapshot import check_shard
+
+    catalog = read_catalog(folder)
+    for number, shard in enumerate(catalog.shards):
+
+        def report(phase: str, done: int, total: int, before: int = number) -> None:
+            if progress:
+                progress(phase, before * total + done, len(catalog.shards) * total)
+
+        place = place_of_shard(folder, shard)
+        try:
+            problems = list(find_problems(place, quick=quick, progress=report))
+            yield from problems
+            if not problems:
+                with closing(Snapshot(place)) as opened:
+                    check_shard(folder, catalog, place, opened)
+        except EncoderMismatchError as error:
+            yield Problem("encoder", place, str(error).removeprefix(f"{place} ").partition("; ")[0])
+        except IndexFolderError as error:
+            yield Problem("catalog", place, str(error).partition("; ")[0], unreadable=True)
 
 
 def find_problems(folder: Path, *, quick: bool, progress: Progress | None) -> Iterator[Problem]:

@@ -17,7 +17,7 @@ from vecsearch.paths import real_path
 from vecsearch.search.missing_dates import dates_read
 from vecsearch.search.query_options import ImageFilter
 from vecsearch.spelling import spellings
-from vecsearch.store.snapshot import Snapshot
+from vecsearch.store.stored_images import StoredImages
 from vecsearch.types import Rows, UrlPath, absolute_path, path_of
 
 _PATHS: Final = "paths are relative to the current folder; vecsearch list shows those it has"
@@ -28,7 +28,7 @@ _ROOT: Final = os.fsencode(os.sep)
 _Span = tuple[bytes, bytes | None]
 
 
-def chosen_rows(snapshot: Snapshot, chosen: ImageFilter) -> Rows:
+def chosen_rows(snapshot: StoredImages, chosen: ImageFilter) -> Rows:
     """Find the rows, sorted, of the images that *chosen* leaves; it must not be empty.
 
     Raises NotFoundError where a path, a pattern or the dates match no image, and where no image
@@ -49,7 +49,7 @@ def chosen_rows(snapshot: Snapshot, chosen: ImageFilter) -> Rows:
     return _checked(snapshot, left, " ".join(united), _DATES if chosen.has_dates else _PATHS)
 
 
-def _checked(snapshot: Snapshot, rows: Rows, what: str, hint: str = _PATHS) -> Rows:
+def _checked(snapshot: StoredImages, rows: Rows, what: str, hint: str = _PATHS) -> Rows:
     if not len(rows):
         raise NotFoundError(
             f"{snapshot.folder} has no image {what}", hint=hint, path=snapshot.folder
@@ -63,7 +63,7 @@ def _written(chosen: ImageFilter) -> str:
     return f"taken {' '.join(told)}"
 
 
-def _dated(snapshot: Snapshot, chosen: ImageFilter) -> Rows:
+def _dated(snapshot: StoredImages, chosen: ImageFilter) -> Rows:
     """Find the rows of the images that were taken in a time."""
     from vecsearch.search.period import period_of
 
@@ -80,7 +80,7 @@ def _either(texts: Sequence[str | Path]) -> str:
     return " or ".join(map(str, texts))
 
 
-def _below(snapshot: Snapshot, given: str | Path) -> Rows:
+def _below(snapshot: StoredImages, given: str | Path) -> Rows:
     """Find the rows of the images below a folder, a tar or a URL, or at that very path."""
     root = absolute_path(given)
     name = os.fsencode(root)
@@ -106,7 +106,7 @@ def _below(snapshot: Snapshot, given: str | Path) -> Rows:
     return np.unique(np.array(rows, np.int64))
 
 
-def _matching(snapshot: Snapshot, text: str) -> Rows:
+def _matching(snapshot: StoredImages, text: str) -> Rows:
     """Find the rows of the images whose path or name a pattern matches."""
     pattern = PathPattern.of(text)
     here = str(Path.cwd())
@@ -123,7 +123,7 @@ def _matching(snapshot: Snapshot, text: str) -> Rows:
     return np.unique(np.array(rows, np.int64))
 
 
-def _relative(snapshot: Snapshot) -> Iterator[tuple[int, bytes]]:
+def _relative(snapshot: StoredImages) -> Iterator[tuple[int, bytes]]:
     """Return row and path of the images whose path is relative, as ids of an import may be."""
     for span in ((b"", _ROOT), (after(_ROOT), None)):
         for row, path in snapshot.paths_between(*span):
@@ -136,5 +136,5 @@ def _span(folder: bytes) -> _Span:
     return start, after(start)
 
 
-def _between(snapshot: Snapshot, span: _Span) -> list[int]:
+def _between(snapshot: StoredImages, span: _Span) -> list[int]:
     return snapshot.rows_between(*span)

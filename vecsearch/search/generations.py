@@ -16,9 +16,15 @@ from vecsearch.forks import free_at_fork
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.query_vectors import Embedder
 from vecsearch.search.vocabulary import Vocabulary
+from vecsearch.store.snapshot import Snapshot
+from vecsearch.store.stored_images import StoredImages
 from vecsearch.types import Observer, no_observer
 
 T = TypeVar("T")
+
+OpenNewest = Callable[[Path, StoredImages | None, bool], StoredImages]
+"""Opens the newest generation of a folder, given an older one of it, if there is, and whether its
+pictures behind URLs may be fetched; raises IndexFolderError or a subclass."""
 
 _all_open: Final[WeakSet[Generations]] = WeakSet()
 
@@ -35,15 +41,20 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_inherit_all)
 
 
+def open_snapshot(folder: Path, before: StoredImages | None, fetch: bool) -> StoredImages:
+    """Open the newest generation of an index folder; see `OpenNewest`."""
+    return Snapshot(folder, before if isinstance(before, Snapshot) else None, fetch=fetch)
+
+
 class Generations:
     """Keeps the newest generation of an index open, for any number of threads."""
 
-    def __init__(self, path: Path, *, fetch: bool) -> None:
+    def __init__(self, path: Path, *, fetch: bool, open_newest: OpenNewest = open_snapshot) -> None:
         """Open the newest; raises IndexFolderError or a subclass.
 
         Pictures behind URLs may be fetched if *fetch* says so.
         """
-        self.path, self.fetch = path, fetch
+        self.path, self.fetch, self._open_newest = path, fetch, open_newest
         self.observer: Observer = no_observer
         self.place: Final = path.absolute()
         self._opening = free_at_fork(Lock())
@@ -53,7 +64,7 @@ class Generations:
 
     def _open(self, path: Path) -> None:
         self._is_inherited = False
-        self._reader = IndexReader(path, fetch=self.fetch)
+        self._reader = IndexReader(self._open_newest(path, None, self.fetch))
         snapshot = self._reader.snapshot
         try:
             self.encoder = EncoderSpec.from_json(snapshot.encoder_json, snapshot.dim)
@@ -73,16 +84,15 @@ class Generations:
             if self._is_inherited:
                 self._open(self.place)
             elif not self._reader.snapshot.is_newest():
-                reader = IndexReader(self.path, self._reader, fetch=self.fetch)
-                snapshot = reader.snapshot
+                snapshot = self._open_newest(self.path, self._reader.snapshot, self.fetch)
                 if EncoderSpec.from_json(snapshot.encoder_json, snapshot.dim) != self.encoder:
-                    reader.snapshot.close()
+                    snapshot.close()
                     raise IndexFolderError(
                         f"{self.path} was built anew with another encoder",
                         hint="open it again",
                         path=self.path,
                     )
-                self._reader = reader
+                self._reader = IndexReader(snapshot, self._reader)
             return self._reader
 
     def run(self, task: Callable[[IndexReader], T]) -> T:

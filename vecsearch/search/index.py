@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 import numpy as np
 
@@ -15,14 +15,13 @@ from vecsearch.arguments import check_results, checked
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.embed.words import Words
 from vecsearch.errors import IndexOutdatedError, NotFoundError
-from vecsearch.search.generations import Generations
+from vecsearch.search.generations import Generations, OpenNewest, open_snapshot
 from vecsearch.search.index_reader import IndexReader
 from vecsearch.search.query import QueryRun
 from vecsearch.search.query_image import Query, as_queries, as_query_image
 from vecsearch.search.query_options import QueryOptions, check_k
 from vecsearch.search.resolve import image_at
 from vecsearch.search.vocabulary import list_words
-from vecsearch.store.locate import only_index
 from vecsearch.types import (
     Guess,
     Image,
@@ -65,7 +64,12 @@ class Index:
     @checked
     def __init__(self, path: str | Path, *, fetch: bool = False) -> None:
         """Open the index folder *path*, as `open_index`; raises IndexFolderError or a subclass."""
-        self._generations = Generations(Path(path), fetch=fetch)
+        self._generations = Generations(Path(path), fetch=fetch, open_newest=self._open_newest())
+
+    @staticmethod
+    def _open_newest() -> OpenNewest:
+        """Return what opens the newest generation."""
+        return open_snapshot
 
     @property
     def path(self) -> Path:
@@ -87,7 +91,7 @@ class Index:
         place, fetch = self._generations.place, self._generations.fetch
         return partial(type(self), place, fetch=fetch), ()
 
-    def __enter__(self) -> Index:
+    def __enter__(self) -> Self:
         """Return itself."""
         return self
 
@@ -230,8 +234,11 @@ class Index:
         """Raise UsageError for a folder that `copy_hits` would refuse."""
         from vecsearch.search.copy_hits import check_copies
 
-        sources = self._run(lambda reader: reader.snapshot.sources())
-        check_copies(folder, self.path, sources)
+        places = self._run(
+            lambda reader: [(one.folder, one.sources()) for _, one in reader.snapshot.shards()]
+        )
+        for place, sources in [(self.path, []), *places]:
+            check_copies(folder, place, sources)
 
     @checked
     def has_path(self, path: str | Path) -> bool:
@@ -378,16 +385,3 @@ class Index:
 
     def _run(self, task: Callable[[IndexReader], T]) -> T:
         return self._generations.run(task)
-
-
-@checked
-def open_index(path: str | Path | None = None, *, fetch: bool = False) -> Index:
-    """Open the index in the folder *path*; without one, the only index in ``indexes/``.
-
-    The index makes no request by itself: a picture behind a URL is read only below a source that
-    was named on this machine (`build`, `plan`), or with *fetch*. So are those of its hits, where
-    they are drawn.
-
-    Raises IndexFolderError or a subclass.
-    """
-    return Index(Path(path) if path is not None else only_index(), fetch=fetch)

@@ -20,7 +20,7 @@ from vecsearch.errors import IndexDamagedError, IndexFolderError
 from vecsearch.once import Once
 from vecsearch.store.records import Base
 from vecsearch.store.segments import Segment, gather
-from vecsearch.store.snapshot import Snapshot
+from vecsearch.store.stored_images import StoredImages
 from vecsearch.store.write_once import FileRecord
 from vecsearch.types import Rows, Vectors
 
@@ -42,15 +42,9 @@ class IndexReader:
     Any number of threads may search; what takes long to open is opened once, and they wait for it.
     """
 
-    def __init__(
-        self, folder: Path, before: IndexReader | None = None, *, fetch: bool = False
-    ) -> None:
-        """Open the newest generation of *folder*; raises IndexFolderError or a subclass.
-
-        Its pictures behind URLs may be fetched if *fetch* says so.
-        """
-        older = before.snapshot if before else None
-        self.snapshot: Snapshot = Snapshot(folder, older, fetch=fetch)
+    def __init__(self, snapshot: StoredImages, before: IndexReader | None = None) -> None:
+        """Search *snapshot*; what *before*, an older one, has opened is taken over."""
+        self.snapshot: Final = snapshot
         bases = before.known_bases if before else {}
         named = {base.record for base in self.snapshot.bases.values()}
         self._known_bases = {record: base for record, base in bases.items() if record in named}
@@ -212,7 +206,7 @@ class IndexReader:
             raise self._other_scores(base)
 
     def _other_scores(self, base: Base) -> IndexDamagedError:
-        path = self.snapshot.folder / base.record.name
+        path = self.snapshot.base_path(base)
         return IndexDamagedError(
             f"{path} is damaged (its scores are not those of the vectors)",
             hint="vecsearch repair makes it again",

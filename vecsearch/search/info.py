@@ -29,6 +29,7 @@ from vecsearch.search.query_vectors import Embedder, stacked
 from vecsearch.store.schema import CATALOG
 from vecsearch.store.snapshot import Snapshot
 from vecsearch.store.sqlite import damaged_catalog
+from vecsearch.store.stored_images import StoredImages
 from vecsearch.types import Agreement, Guess, Progress, QueryImage, Reduction, Skipped, SourceName
 
 T = TypeVar("T", Reduction, Agreement)
@@ -97,26 +98,32 @@ def describe(reader: IndexReader, encoder: EncoderSpec, words: int) -> IndexInfo
         sources=tuple(snapshot.sources()),
         skipped=tuple(snapshot.skipped()),
         left_out=_left_out(snapshot),
-        exclude=_noted(snapshot, KEPT, read_texts),
+        exclude=tuple(
+            dict.fromkeys(
+                text for _, shard in snapshot.shards() for text in _noted(shard, KEPT, read_texts)
+            )
+        ),
         excluded=_excluded(snapshot),
         words=words,
         why_no_words="" if words else why_no_words(encoder)[0],
     )
 
 
-def _left_out(snapshot: Snapshot) -> dict[str, int]:
+def _left_out(stored: StoredImages) -> dict[str, int]:
     """Add up what the builds noted of each source."""
     counts: Counter[str] = Counter()
-    for source in snapshot.sources():
-        counts.update(read_counts(snapshot.stamp(left_out_name(source))))
+    for _, shard in stored.shards():
+        for source in shard.sources():
+            counts.update(read_counts(shard.stamp(left_out_name(source))))
     return dict(counts)
 
 
-def _excluded(snapshot: Snapshot) -> Excluded:
+def _excluded(stored: StoredImages) -> Excluded:
     """Add up what patterns left out of each source."""
     total = Excluded()
-    for source in snapshot.sources():
-        total.add(_noted(snapshot, excluded_name(source), read_excluded))
+    for _, shard in stored.shards():
+        for source in shard.sources():
+            total.add(_noted(shard, excluded_name(source), read_excluded))
     return total
 
 
@@ -128,7 +135,7 @@ def _noted(snapshot: Snapshot, name: Path, read: Callable[[str], N]) -> N:
         raise damaged_catalog(snapshot.folder / CATALOG, f"a note {error}") from None
 
 
-def _measured(snapshot: Snapshot, kind: type[T], text: str) -> T | None:
+def _measured(snapshot: StoredImages, kind: type[T], text: str) -> T | None:
     """Read what the build measured; None where it did not."""
     try:
         return read_fields(kind, text) if text else None

@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from vecsearch.errors import ImageError, VecsearchError
 from vecsearch.images.sources.access import stat_file
 from vecsearch.store.snapshot import Snapshot
+from vecsearch.store.stored_images import StoredImages
 from vecsearch.types import Image, Progress, UrlPath
 
 _AT_A_TIME = 5000
 """The number of dates that are stored together: they are kept if the rest is interrupted."""
 
 
-def dates_read(snapshot: Snapshot, progress: Progress | None = None) -> Mapping[int, str]:
+def dates_read(stored: StoredImages, progress: Progress | None = None) -> Mapping[int, str]:
     """Read all dates that the catalog lacks, and return those that it lacks still, by row.
 
     They are stored, where the folder can be written and nobody else is writing. Nothing is read of
     a file that is gone, cannot be read, or is not what was indexed.
     """
+    found: dict[int, str] = {}
+    for first, snapshot in stored.shards():
+        found |= {first + row: taken for row, taken in _dates_read(snapshot, progress).items()}
+    return found
+
+
+def dates_of(stored: StoredImages, images: Iterable[Image]) -> dict[int, str]:
+    """Return the dates of *images* by row, empty where there is none; missing ones are read."""
+    left = sorted(images, key=lambda image: image.row)
+    found: dict[int, str] = {}
+    for first, snapshot in reversed(stored.shards()):
+        own = []
+        while left and left[-1].row >= first:
+            image = left.pop()
+            own.append(replace(image, id=image.id - first, row=image.row - first))
+        found |= {first + row: taken for row, taken in _dates_of(snapshot, own).items()}
+    return found
+
+
+def _dates_read(snapshot: Snapshot, progress: Progress | None) -> Mapping[int, str]:
     if snapshot.dates_read is None:
         left: dict[int, str] = {}
         ids = snapshot.undated()
@@ -31,8 +53,7 @@ def dates_read(snapshot: Snapshot, progress: Progress | None = None) -> Mapping[
     return snapshot.dates_read
 
 
-def dates_of(snapshot: Snapshot, images: Iterable[Image]) -> dict[int, str]:
-    """Return the dates of *images* by row, empty where there is none; missing ones are read."""
+def _dates_of(snapshot: Snapshot, images: Sequence[Image]) -> dict[int, str]:
     known = {image.row: image.taken or "" for image in images}
     if lacking := [image for image in images if image.taken is None]:
         read = snapshot.dates_read or {}

@@ -12,7 +12,7 @@ from vecsearch.errors import NotFoundError
 from vecsearch.images.sources.access import stat_file
 from vecsearch.paths import from_root, real_path
 from vecsearch.spelling import as_on_disk, spellings
-from vecsearch.store.lookups import Lookups
+from vecsearch.store.stored_images import StoredImages
 from vecsearch.types import (
     Image,
     QueryImage,
@@ -26,7 +26,7 @@ from vecsearch.types import (
 
 
 def resolve(
-    lookups: Lookups, query: QueryImage, *, external: bool
+    lookups: StoredImages, query: QueryImage, *, external: bool
 ) -> tuple[QueryImage, Image | None]:
     """Return a query with the path of its picture, and what the index has of that, as it is.
 
@@ -56,7 +56,7 @@ def resolve(
     return query, image
 
 
-def image_at(lookups: Lookups, path: str | Path) -> Image | None:
+def image_at(lookups: StoredImages, path: str | Path) -> Image | None:
     """Find the image at *path*, which the index may have from the root, from here, or as it is.
 
     A file is found under any spelling of its path, an id that is no file's letter by letter.
@@ -97,7 +97,7 @@ def as_given(query: str | Path) -> Path:
     return wanted(absolute_path(text)) if "://" in text else from_root(Path(as_on_disk(text)))
 
 
-def _find(lookups: Lookups, text: str, external: bool) -> Image | None:
+def _find(lookups: StoredImages, text: str, external: bool) -> Image | None:
     """Find the image that a query names; None for a picture that the index does not have.
 
     Where there is no network (*external*), one that has changed since counts as it was.

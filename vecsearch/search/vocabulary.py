@@ -13,7 +13,7 @@ from vecsearch.embed.spec import EncoderSpec
 from vecsearch.embed.words import Words
 from vecsearch.errors import IndexDamagedError, NotFoundError, UsageError
 from vecsearch.search.index_reader import IndexReader
-from vecsearch.store.snapshot import Snapshot
+from vecsearch.store.stored_images import StoredImages
 from vecsearch.store.write_once import FileRecord
 from vecsearch.types import Vectors, WordCount
 from vecsearch.unit_length import unit_length
@@ -32,7 +32,7 @@ class Vocabulary:
         self._spec = spec
         self._read: tuple[FileRecord, Words] | None = None
 
-    def of(self, snapshot: Snapshot) -> Words:
+    def of(self, snapshot: StoredImages) -> Words:
         """Return the words of *snapshot*; raises NotFoundError if it has none, or damage."""
         record = snapshot.words_record
         if record is None:
@@ -47,7 +47,7 @@ class Vocabulary:
             try:
                 words = Words.from_bytes(snapshot.read_words(), snapshot.dim)
             except ValueError as error:
-                path = snapshot.folder / record.name
+                path = snapshot.words_path()
                 raise IndexDamagedError(
                     f"{path} {error}", hint="vecsearch repair mends what can be mended", path=path
                 ) from None

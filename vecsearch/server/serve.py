@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vecsearch.arguments import checked
+from vecsearch.cluster.open_index import open_index
 from vecsearch.errors import UsageError
-from vecsearch.search.index import open_index
 from vecsearch.server.extra import check_installed
 from vecsearch.server.serve_options import EditOptions, ServeOptions
 
@@ -32,8 +32,8 @@ def serve(
     the signal comes is answered within ``limits.grace_s``; then the indexes are closed. Without
     *edits* they are only read.
 
-    Raises UsageError without the extra ``serve``, IndexFolderError or a subclass, VecsearchError if
-    the port is taken.
+    Raises UsageError without the extra ``serve``, and for a collection with *edits*;
+    IndexFolderError or a subclass, VecsearchError if the port is taken.
     """
     given = [indexes] if isinstance(indexes, str | Path) else indexes
     if not isinstance(given, Iterable) or any(not _can_be_opened(one) for one in given):
@@ -47,7 +47,21 @@ def serve(
             for one in given
         ]
         opened = opened or [stack.enter_context(open_index())]
+        if edits is not None:
+            _refuse_collections(opened)
         run(opened, options or ServeOptions(), edits, started)
+
+
+def _refuse_collections(opened: Iterable[Queryable]) -> None:
+    """Raise UsageError for a collection, which is only read."""
+    from vecsearch.cluster.collection_index import Collection
+
+    for one in opened:
+        if isinstance(one, Collection):
+            raise UsageError(
+                f"{one.path} is a collection, which cannot be edited",
+                hint="serve its shards with edits, each as an index, or the collection without",
+            )
 
 
 def _can_be_opened(index: object) -> bool:

@@ -62,6 +62,11 @@ class CatalogReader:
         self.generation = state.generation
         return state
 
+    @property
+    def instance(self) -> str:
+        """What a fresh build gives a new value, and nothing else."""
+        return self._instance
+
     def close(self) -> None:
         """Close the catalog; mapped vectors stay valid as long as they are referenced."""
         with self._turn:

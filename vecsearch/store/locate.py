@@ -7,7 +7,7 @@ from typing import Final
 
 from vecsearch.errors import IndexFolderError
 from vecsearch.store.safe_paths import is_file
-from vecsearch.store.schema import CATALOG
+from vecsearch.store.schema import CATALOG, COLLECTION
 
 INDEXES: Final = Path("indexes")
 
@@ -41,3 +41,8 @@ def all_indexes() -> list[Path]:
 def has_index(folder: Path) -> bool:
     """Return whether *folder* holds an index; raises IndexFolderError where it may not be read."""
     return is_file(folder / CATALOG)
+
+
+def is_collection(folder: Path) -> bool:
+    """Return whether *folder* holds a collection; raises IndexFolderError if it cannot be read."""
+    return is_file(folder / COLLECTION)

@@ -30,6 +30,8 @@ def check_free(folder: Path, *, fresh: bool = False) -> None:
         return
     if not folder.is_dir():
         raise IndexFolderError(f"{folder} is a file", hint="give a folder", path=folder)
+    if (folder / schema.COLLECTION).is_file():
+        raise schema.not_an_index(folder)
     for name in FOLDERS:
         check_folder(folder, name)
     for path in folder.rglob("*"):

@@ -41,6 +41,9 @@ from vecsearch.store import sqlite
 from vecsearch.store.safe_paths import has_other_names, is_file
 
 CATALOG: Final = "catalog.sqlite"
+COLLECTION: Final = "collection.json"
+"""The file by which a folder is a collection of indexes, and no index itself."""
+
 FORMAT: Final = 4
 READ_FROM: Final = 3
 """The oldest format that is read as it is, where it cannot be migrated: it has no dates."""
@@ -238,6 +241,12 @@ def not_an_index(folder: Path) -> IndexFolderError:
     if not folder.exists():
         return IndexFolderError(
             f"no index {folder}", hint="make it with: vecsearch build SOURCE -i INDEX", path=folder
+        )
+    if (folder / COLLECTION).is_file():
+        return IndexFolderError(
+            f"{folder} is a collection, and this is done to one index at a time",
+            hint=f"name a shard; vecsearch collection list {folder} shows them",
+            path=folder,
         )
     return IndexFolderError(
         f"{folder} is not an index (it has no usable {CATALOG})",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
@@ -90,6 +90,14 @@ class Snapshot(Lookups):
             self.close()
             raise
 
+    def shards(self) -> Sequence[tuple[int, Snapshot]]:
+        """Return itself: it is made of one index folder, whose rows and ids begin at 0."""
+        return [(0, self)]
+
+    def base_path(self, base: Base) -> Path:
+        """Return where a FAISS file of this generation lies."""
+        return self.folder / base.record.name
+
     def open_base(self, base: Base, opener: Callable[[Path], T]) -> T | None:
         """Return what *opener* makes of a checked FAISS file of this generation.
 
@@ -123,11 +131,16 @@ class Snapshot(Lookups):
         with self._unless_built_anew():
             check_file(self.folder, self._encoder_records()[1], whole=True)
 
+    def words_path(self) -> Path:
+        """Return where the file of the encoder's words lies, which must be there."""
+        assert self.words_record is not None
+        return self.folder / self.words_record.name
+
     def read_words(self) -> bytes:
         """Read the file of the encoder's words, which must be there; raises IndexDamagedError."""
         assert self.words_record is not None
         if self.words_record.size_bytes > _MOST_WORD_BYTES:
-            path = self.folder / self.words_record.name
+            path = self.words_path()
             raise IndexDamagedError(f"{path} is too large for a file of words", path=path)
         with self._unless_built_anew():
             return check_file(self.folder, self.words_record, whole=True).read_bytes()

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from vecsearch.arguments import checked
+from vecsearch.cluster.open_index import open_stored
 from vecsearch.embed.spec import EncoderSpec
 from vecsearch.errors import UsageError
 from vecsearch.files import whole_file
@@ -20,7 +21,7 @@ from vecsearch.search.resolve import image_at
 from vecsearch.search.vocabulary import Vocabulary
 from vecsearch.store.locate import only_index
 from vecsearch.store.segments import gather
-from vecsearch.store.snapshot import Snapshot
+from vecsearch.store.stored_images import StoredImages
 from vecsearch.transfer.formats.ids import IdsWriter
 from vecsearch.transfer.formats.npy import NpyWriter
 from vecsearch.transfer.formats.parquet import ParquetWriter
@@ -68,7 +69,7 @@ def export_vectors(
     output = Path(output)
     ids = Path(ids) if ids is not None else None
     _check_choices(output, ids, dtype)
-    with closing(Snapshot(folder)) as snapshot:
+    with closing(open_stored(folder)) as snapshot:
         total = snapshot.generation.image_count
         for path in filter(None, (output, ids)):
             _refuse_pictures(snapshot, path)
@@ -104,7 +105,7 @@ def _check_choices(output: Path, ids: Path | None, dtype: str) -> None:
 
 @contextmanager
 def _writing(
-    output: Path, snapshot: Snapshot, dtype: str
+    output: Path, snapshot: StoredImages, dtype: str
 ) -> Iterator[Callable[[Sequence[Image], Vectors], object]]:
     """Begin the file that *output* asks for by its ending; return what writes images to it."""
     dim = snapshot.dim
@@ -138,7 +139,7 @@ def _writing_ids(ids: Path | None) -> Iterator[Callable[[Sequence[Image]], objec
         writer.finish()
 
 
-def _blocks(snapshot: Snapshot) -> Iterator[tuple[list[Image], Vectors]]:
+def _blocks(snapshot: StoredImages) -> Iterator[tuple[list[Image], Vectors]]:
     images = snapshot.images()
     step = max(1, _BLOCK_BYTES // (4 * snapshot.dim))
     while block := list(islice(images, step)):
@@ -146,7 +147,7 @@ def _blocks(snapshot: Snapshot) -> Iterator[tuple[list[Image], Vectors]]:
         yield block, gather(snapshot.segments, rows, snapshot.dim)
 
 
-def _refuse_pictures(snapshot: Snapshot, path: Path) -> None:
+def _refuse_pictures(snapshot: StoredImages, path: Path) -> None:
     image = image_at(snapshot, path)
     if image is not None and image.size_bytes:  # else it is an id, and no file's
         raise UsageError(

@@ -1,0 +1,1 @@
+"""Several index folders as one: a collection, and the catalog of its shards."""
