@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from samples import Run, draw, imported
+from samples import CHEAP, Run, draw, imported
 from server_process import running
 
 import vecsearch
@@ -85,6 +85,42 @@ def test_commits_to_a_shard_are_taken_up(three: Path, tmp_path: Path) -> None:
         assert len(opened) == 28
 
 
+def test_a_collection_of_somebody_else_opens_and_moves_no_index_of_ours(
+    three: Path, tmp_path: Path
+) -> None:
+    """It may name any folder; the number that is in the index it cannot know."""
+    catalog = three / "collection.json"
+    fields = json.loads(catalog.read_text())
+    fields["shards"][1]["instance"] = "0" * 32
+    catalog.write_text(json.dumps(fields))
+    with pytest.raises(IndexFolderError, match="is another index than shard b of"):
+        vecsearch.open_index(three)
+    with pytest.raises(IndexFolderError, match="is another index than shard b of"):
+        vecsearch.move_shard(three, "b", tmp_path / "new")
+    assert (tmp_path / "b" / "catalog.sqlite").exists()
+    assert not (tmp_path / "new").exists()
+    problems = [one.problem for one in vecsearch.list_shards(three).shards]
+    assert "is another index" in problems[1]
+    assert problems[0] == problems[2] == ""
+    (problem,) = vecsearch.verify(three).problems
+    assert "is another index" in problem.what
+
+
+def test_a_shard_that_was_built_anew_is_taken_in_again(photos: Path, tmp_path: Path) -> None:
+    shard = vecsearch.build(photos, index=tmp_path / "shard", encoder=CHEAP).index
+    vecsearch.create_collection(tmp_path / "all", [shard])
+    vecsearch.build(photos, index=shard, encoder=CHEAP, options=vecsearch.BuildOptions(fresh=True))
+    with pytest.raises(IndexFolderError, match="is another index than shard") as raised:
+        vecsearch.open_index(tmp_path / "all")
+    assert "drop" in (raised.value.hint or "")
+    other = vecsearch.build(photos, index=tmp_path / "other", encoder=CHEAP).index
+    vecsearch.add_shards(tmp_path / "all", [other])
+    vecsearch.drop_shards(tmp_path / "all", ["shard"])
+    vecsearch.add_shards(tmp_path / "all", [shard])
+    with vecsearch.open_index(tmp_path / "all") as opened:
+        assert len(opened) == 24
+
+
 def test_a_shard_moves_with_its_ids(three: Path, tmp_path: Path) -> None:
     new = tmp_path / "disk" / "b"
     with vecsearch.open_index(three) as opened:
@@ -107,7 +143,7 @@ def test_a_shard_that_was_moved_by_hand_is_told(three: Path, tmp_path: Path) -> 
     assert [shard.images for shard in vecsearch.list_shards(three).shards] == [10, None, 10]
     with pytest.raises(UsageError, match="is given twice, or is shard c"):
         vecsearch.add_shards(three, [tmp_path / "c"])
-    with pytest.raises(UsageError, match="another index than shard b was"):
+    with pytest.raises(IndexFolderError, match="is another index than shard b of"):
         vecsearch.move_shard(three, "b", imported(tmp_path / "other", ROWS[:3]))
     vecsearch.move_shard(three, "1", tmp_path / "moved")
     with vecsearch.open_index(three) as opened:

@@ -13,7 +13,7 @@ from vecsearch.cluster.shard_catalog import (
     place_of_shard,
     read_catalog,
 )
-from vecsearch.cluster.united_snapshot import check_shard, first_of
+from vecsearch.cluster.united_snapshot import check_known, first_of
 from vecsearch.errors import VecsearchError
 from vecsearch.store.snapshot import Snapshot
 
@@ -71,7 +71,7 @@ def _describe(folder: Path, catalog: ShardCatalog, shard: ShardRecord) -> ShardI
     problem = ""
     try:
         with closing(Snapshot(place)) as opened:
-            check_shard(folder, catalog, place, opened)
+            check_known(folder, catalog, shard, place, opened)
             images, generation = opened.generation.image_count, opened.generation.id
             size_bytes = sum(file.size_bytes for file in opened.files())
     except VecsearchError as error:

@@ -23,7 +23,7 @@ from vecsearch.cluster.shard_catalog import (
     with_shard,
     write_catalog,
 )
-from vecsearch.cluster.united_snapshot import check_shard
+from vecsearch.cluster.united_snapshot import check_known
 from vecsearch.errors import IndexDamagedError, IndexFolderError, UsageError
 from vecsearch.files import make_folder, sync_folder, whole_file
 from vecsearch.paths import real_path
@@ -59,13 +59,14 @@ def move_shard(collection: str | Path, shard: str | Path, to: str | Path) -> Col
         if has_index(old):
             if has_index(new):
                 raise UsageError(f"{new} has an index already", hint="give a new folder")
+            _check_known(folder, catalog, record, old)  # before it is deleted
             with writer_lock(old):
                 with _copied(old, new):
                     _switch(folder, catalog, record, new)
                 with contextlib.suppress(OSError):  # what is left there is not used any more
                     discard(old, made=True)
         else:
-            _check_found(folder, catalog, record, new)
+            _check_known(folder, catalog, record, new)
             _switch(folder, catalog, record, new)
     return list_shards(folder)
 
@@ -76,15 +77,10 @@ def _switch(folder: Path, catalog: ShardCatalog, record: ShardRecord, new: Path)
     write_catalog(folder, replace(changed, generation=catalog.generation + 1))
 
 
-def _check_found(folder: Path, catalog: ShardCatalog, record: ShardRecord, new: Path) -> None:
-    """Raise UsageError unless the index at *new* is the one that the shard was."""
-    with closing(Snapshot(new)) as opened:
-        check_shard(folder, catalog, new, opened)
-        if opened.instance != record.instance:
-            raise UsageError(
-                f"{new} is another index than shard {record.name} was",
-                hint="drop the shard, and add this",
-            )
+def _check_known(folder: Path, catalog: ShardCatalog, record: ShardRecord, place: Path) -> None:
+    """Raise IndexFolderError unless the index at *place* is the shard."""
+    with closing(Snapshot(place)) as opened:
+        check_known(folder, catalog, record, place, opened)
 
 
 @contextmanager

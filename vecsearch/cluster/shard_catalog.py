@@ -1,7 +1,7 @@
 """The catalog of a collection: which index folders are its shards, in a file of JSON.
 
 `collection.json` is replaced as a whole, under a lock, so that a reader finds it as it was before a
-change or after it. Whoever opens a collection opens the folders that it names.
+change or after it. A folder that it names is a shard only if it has the index that was added.
 """
 
 from __future__ import annotations

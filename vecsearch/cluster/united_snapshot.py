@@ -305,7 +305,7 @@ def _open_shard(
             f"shard {record.name} of {folder}: {error}", hint=_HINT, path=place
         ) from None
     try:
-        check_shard(folder, catalog, place, shard)
+        check_known(folder, catalog, record, place, shard)
     except BaseException:
         shard.close()
         raise
@@ -327,6 +327,24 @@ def check_shard(folder: Path, catalog: ShardCatalog, place: Path, shard: Snapsho
         )
     if shard.generation.next_row >= 1 << SHIFT:
         raise IndexDamagedError(f"{place} has rows beyond 2**{SHIFT}", path=place)
+
+
+def check_known(
+    folder: Path, catalog: ShardCatalog, record: ShardRecord, place: Path, shard: Snapshot
+) -> None:
+    """Raise IndexFolderError unless *shard*, at *place*, is the index that *record* names.
+
+    Then a catalog from somebody else opens no index of this machine: whoever wrote it would have to
+    know a random number that is in that index. Raises what `check_shard` raises, too.
+    """
+    check_shard(folder, catalog, place, shard)
+    if shard.instance != record.instance:
+        raise IndexFolderError(
+            f"{place} is another index than shard {record.name} of {folder} was",
+            hint="if it was built anew: vecsearch collection drop takes the shard out, add takes "
+            "it in again",
+            path=place,
+        )
 
 
 def _moved(image: Image, first: int) -> Image:

@@ -66,7 +66,7 @@ def verify(
 def _find_in_shards(folder: Path, *, quick: bool, progress: Progress | None) -> Iterator[Problem]:
     """Look for damage in every shard of a collection; raises what is wrong with its catalog."""
     from vecsearch.cluster.shard_catalog import place_of_shard, read_catalog
-    from vecsearch.cluster.united_snapshot import check_shard
+    from vecsearch.cluster.united_snapshot import check_known
 
     catalog = read_catalog(folder)
     for number, shard in enumerate(catalog.shards):
@@ -81,7 +81,7 @@ def _find_in_shards(folder: Path, *, quick: bool, progress: Progress | None) -> 
             yield from problems
             if not problems:
                 with closing(Snapshot(place)) as opened:
-                    check_shard(folder, catalog, place, opened)
+                    check_known(folder, catalog, shard, place, opened)
         except EncoderMismatchError as error:
             yield Problem("encoder", place, str(error).removeprefix(f"{place} ").partition("; ")[0])
         except IndexFolderError as error:
