@@ -332,7 +332,7 @@ def test_what_has_begun_is_answered_before_the_end(index: Path, tmp_path: Path) 
     ("arguments", "complaint"),
     [
         (["--port", "70000"], "the port is 70000"),
-        (["--host", "203.0.113.7"], "cannot listen at 203.0.113.7"),
+        (["--host", "203.0.113.7"], "requested address; give --host an address of this machine"),
         (["--add-to", "photos"], "--add-to is about edits"),
         (["--root-path", "images"], "the prefix is 'images'"),
         (["-i", "nowhere"], "no index nowhere"),

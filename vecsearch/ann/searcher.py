@@ -28,7 +28,8 @@ _MULTIPLIED_VALUES: Final = 1 << 25
 than FAISS over float16: see docs/experiments/serve.md."""
 
 _SCORES: Final = 1 << 24
-"""So many scores are held at once (64 MiB), of as many queries as that allows."""
+"""So many scores are held at once (64 MiB, twice while they are turned), of as many queries as that
+allows."""
 
 
 @contextmanager
